@@ -1,0 +1,60 @@
+"""Who may do what: the one place that says which role can do what. Routes declare a capability; the rest is closed."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Role(TextChoices):
+    VIEWER = "viewer", _("Viewer")
+    OPERATOR = "operator", _("Operator")
+    ADMIN = "admin", _("Admin")
+
+
+class Capability(StrEnum):
+    """What a route asks of the person in front of it."""
+
+    PUBLIC = "public"
+    """Open to everybody, signed in or not: sign-in, invitation, health."""
+    LIST_INSTANCES = "list-instances"
+    OPEN_INSTANCE = "open-instance"
+    READ_RAW_INSTANCE = "read-raw-instance"
+    KEEP_OWN_CREDENTIAL = "keep-own-credential"
+    KEEP_OWN_PREFERENCES = "keep-own-preferences"
+    FORCE_REFRESH = "force-refresh"
+    KEEP_TEAM = "keep-team"
+    READ_AUDIT = "read-audit"
+
+
+_VIEWER = frozenset(
+    {
+        Capability.LIST_INSTANCES,
+        Capability.OPEN_INSTANCE,
+        Capability.READ_RAW_INSTANCE,
+        Capability.KEEP_OWN_CREDENTIAL,
+        Capability.KEEP_OWN_PREFERENCES,
+    }
+)
+_OPERATOR = _VIEWER | {Capability.FORCE_REFRESH}
+_ADMIN = _OPERATOR | {Capability.KEEP_TEAM, Capability.READ_AUDIT}
+
+ROLE_CAPABILITIES: dict[str, frozenset[Capability]] = {
+    Role.VIEWER: _VIEWER,
+    Role.OPERATOR: _OPERATOR,
+    Role.ADMIN: _ADMIN,
+}
+
+
+def requires(capability: Capability) -> Callable[[View], View]:
+    """Declare what a view asks for. `AccessMiddleware` refuses a view that declares nothing."""
+
+    def declare(view: View) -> View:
+        view.capability = capability  # type: ignore[attr-defined]
+        return view
+
+    return declare

@@ -1,0 +1,69 @@
+"""The ByCloud API as typed Python. Knows no Django and nothing else of the portal.
+
+Facts come from the docs page "List instances" (api/compute/list-instances), api/errors, api/rate-limits and
+api/authentication; what those leave open is met with tolerance when reading and strictness when sending.
+"""
+
+from portal.bycloud.client import Answer, Client, Limits
+from portal.bycloud.credentials import ApiKey, BearerToken, Credential
+from portal.bycloud.errors import (
+    BadPayload,
+    ByCloudError,
+    Forbidden,
+    InvalidRequest,
+    RateLimited,
+    Rejected,
+    ServerFault,
+    TimedOut,
+    Unreachable,
+)
+from portal.bycloud.queries import InstanceQuery
+from portal.bycloud.regions import Region
+from portal.bycloud.resources import (
+    Address,
+    Fault,
+    Flavor,
+    Image,
+    Instance,
+    InstancePage,
+    PageLinks,
+    PageMeta,
+    SecurityGroup,
+    VolumeAttachment,
+    decode_instance,
+    decode_instance_page,
+    split_instances,
+)
+
+__all__ = [
+    "Address",
+    "Answer",
+    "ApiKey",
+    "BadPayload",
+    "BearerToken",
+    "ByCloudError",
+    "Client",
+    "Credential",
+    "Fault",
+    "Flavor",
+    "Forbidden",
+    "Image",
+    "Instance",
+    "InstancePage",
+    "InstanceQuery",
+    "InvalidRequest",
+    "Limits",
+    "PageLinks",
+    "PageMeta",
+    "RateLimited",
+    "Region",
+    "Rejected",
+    "SecurityGroup",
+    "ServerFault",
+    "TimedOut",
+    "Unreachable",
+    "VolumeAttachment",
+    "decode_instance",
+    "decode_instance_page",
+    "split_instances",
+]

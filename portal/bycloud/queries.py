@@ -1,0 +1,38 @@
+"""What can be asked of `GET /v1/instances`: the seven documented parameters, and nothing else."""
+
+from urllib.parse import urlencode
+
+import msgspec
+
+
+class InstanceQuery(msgspec.Struct, frozen=True):
+    """One question to the list endpoint. A parameter that is None (or an empty tuple) is not sent.
+
+    `name` is exact, or a prefix when it ends in `*`; `tags` are sent joined by commas; `flavor_id`, `image_id` and
+    `marker` are UUIDs in lower case; `limit` is a positive number of items. Source: api/compute/list-instances.
+    """
+
+    name: str | None = None
+    status: str | None = None
+    tags: tuple[str, ...] = ()
+    flavor_id: str | None = None
+    image_id: str | None = None
+    limit: int | None = None
+    marker: str | None = None
+
+    def to_parameters(self) -> list[tuple[str, str]]:
+        """The given parameters, in this class's order, as the API takes them."""
+        given = [
+            ("name", self.name),
+            ("status", self.status),
+            ("tags", ",".join(self.tags)),
+            ("flavor_id", self.flavor_id),
+            ("image_id", self.image_id),
+            ("limit", None if self.limit is None else str(self.limit)),
+            ("marker", self.marker),
+        ]
+        return [(name, value) for name, value in given if value]
+
+    def to_query_string(self) -> str:
+        """The one canonical query string: documented order, percent-encoded, no empty parameter."""
+        return urlencode(self.to_parameters())

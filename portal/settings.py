@@ -1,0 +1,199 @@
+"""One settings module for every place the portal runs. Production's by default; docs/settings.md lists what can be set."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from portal.bycloud.client import Limits
+from portal.environment import Environment, read_regions, refuse
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environment = Environment(BASE_DIR / ".env")
+env, read, read_secret = environment.env, environment.read, environment.read_secret
+
+# Where it runs
+
+DEBUG = read(env.bool, "DEBUG", default=False)
+PLAIN_HTTP = read(env.bool, "PLAIN_HTTP", default=False)
+SECRET_KEY = read_secret("SECRET_KEY", purpose="the key that signs sessions: 50 or more random characters")
+if len(SECRET_KEY) < 50:
+    refuse("SECRET_KEY", f"has {len(SECRET_KEY)} characters; it needs at least 50 random ones")
+ALLOWED_HOSTS = read(env.list, "ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if PLAIN_HTTP else [])
+if not ALLOWED_HOSTS:
+    refuse("ALLOWED_HOSTS", "is not set; it lists the host names the portal answers to, commas between")
+CSRF_TRUSTED_ORIGINS = read(env.list, "CSRF_TRUSTED_ORIGINS", default=[])
+TRUSTED_PROXY_COUNT = read(env.int, "TRUSTED_PROXY_COUNT", default=0)
+
+# ByCloud
+
+BYCLOUD_REGIONS = read_regions(
+    read(env.str, "BYCLOUD_REGIONS", default="spo1=https://api.spo1.mycloud.com"), allow_plain_http=PLAIN_HTTP
+)
+BYCLOUD_LIMITS = Limits(
+    deadline_seconds=read(env.float, "BYCLOUD_DEADLINE_SECONDS", default=10.0),
+    proxy=read(env.str, "BYCLOUD_PROXY", default="") or None,
+    ca_bundle=read(env.str, "BYCLOUD_CA_BUNDLE", default="") or None,
+    sends_region_header=read(env.bool, "BYCLOUD_REGION_HEADER", default=False),
+)
+if not 0 < BYCLOUD_LIMITS.deadline_seconds <= 60:
+    refuse("BYCLOUD_DEADLINE_SECONDS", "must be more than 0 and at most 60")
+if BYCLOUD_LIMITS.ca_bundle and not Path(BYCLOUD_LIMITS.ca_bundle).is_file():
+    refuse("BYCLOUD_CA_BUNDLE", f"names {BYCLOUD_LIMITS.ca_bundle}, which is not a file")
+PAGE_FRESH_SECONDS = read(env.float, "PAGE_FRESH_SECONDS", default=15.0)
+if PAGE_FRESH_SECONDS < 0:
+    refuse("PAGE_FRESH_SECONDS", "must not be negative")
+
+CREDENTIAL_KEYS = [
+    key.strip()
+    for key in read_secret(
+        "CREDENTIAL_KEYS", purpose="the Fernet keys that seal credentials, newest first, commas between"
+    ).split(",")
+    if key.strip()
+]
+for key in CREDENTIAL_KEYS:
+    try:
+        Fernet(key)
+    except ValueError:
+        refuse("CREDENTIAL_KEYS", "has a key that is not a Fernet key (32 bytes in URL-safe base64)")
+
+# What it is made of
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+INSTALLED_APPS = [
+    "portal.web",
+    "portal.accounts",
+    "portal.audit",
+    "portal.credentials",
+    "portal.instances",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "django_htmx",
+    "django_structlog",
+    "lucide",
+]
+MIDDLEWARE = [
+    "portal.web.middleware.SecurityHeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "portal.accounts.middleware.AccessMiddleware",
+    "portal.accounts.middleware.TimeZoneMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.web.context.frame",
+            ],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "lucide.templatetags.lucide",
+                "portal.web.templatetags.portal",
+            ],
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# State
+
+DATABASES = {
+    "default": read(env.dj_db_url, "DATABASE_URL", default=f"sqlite:///{BASE_DIR / '.local' / 'portal.sqlite3'}")
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Readers go on while one writes, and a writer waits for its turn instead of failing.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 5,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+CACHES = {"default": read(env.dj_cache_url, "CACHE_URL", default="locmem://")}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+# People
+
+AUTH_USER_MODEL = "accounts.Member"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/5m/ip,5/5m/key"}
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+INVITATION_LIFETIME = timedelta(days=3)
+
+# Safety on the wire
+
+_prefix = "" if PLAIN_HTTP else "__Host-"
+SESSION_COOKIE_NAME = f"{_prefix}sessionid"
+SESSION_COOKIE_AGE = 8 * 60 * 60
+CSRF_COOKIE_NAME = f"{_prefix}csrftoken"
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not PLAIN_HTTP
+SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 365 * 24 * 60 * 60
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not PLAIN_HTTP
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if TRUSTED_PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+    }
+}
+
+# Words, times, files
+
+LANGUAGE_CODE = "en"
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"

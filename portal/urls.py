@@ -1,0 +1,20 @@
+"""Every route of the portal. Each view declares its capability; docs/routes.md lists both."""
+
+from django.urls import include, path, register_converter
+
+from portal.web.regions import RegionConverter
+
+register_converter(RegionConverter, "region")
+
+urlpatterns = [
+    path("", include("portal.web.urls")),
+    path("", include("portal.accounts.urls")),
+    path("credentials/", include("portal.credentials.urls")),
+    path("audit/", include("portal.audit.urls")),
+    path("<region:region>/instances/", include("portal.instances.urls")),
+]
+
+handler400 = "portal.web.errors.bad_request"
+handler403 = "portal.web.errors.permission_denied"
+handler404 = "portal.web.errors.page_not_found"
+handler500 = "portal.web.errors.server_error"

@@ -1,0 +1,54 @@
+"""The cast and the sandbox that most tests share."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+from pytest_django.fixtures import SettingsWrapper
+
+from portal.accounts.capabilities import Role
+from portal.accounts.models import Member
+from portal.bycloud import Region
+from portal.sandbox.server import Sandbox
+
+PASSWORD = "a-long-enough-password"
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def ada(db: None) -> Member:
+    """Administers."""
+    return Member.objects.create_user("ada", "ada@example.com", PASSWORD, role=Role.ADMIN)
+
+
+@pytest.fixture
+def otto(db: None) -> Member:
+    """Operates."""
+    return Member.objects.create_user("otto", "otto@example.com", PASSWORD, role=Role.OPERATOR)
+
+
+@pytest.fixture
+def vera(db: None) -> Member:
+    """Views."""
+    return Member.objects.create_user("vera", "vera@example.com", PASSWORD, role=Role.VIEWER)
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[Sandbox]:
+    with Sandbox(instances=150) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(sandbox_server: Sandbox, settings: SettingsWrapper) -> Sandbox:
+    """The sandbox over real HTTP, as at its start, behind the region `spo1`."""
+    sandbox_server.reset()
+    settings.BYCLOUD_REGIONS = {
+        "spo1": Region("spo1", sandbox_server.url),
+        "sao2": Region("sao2", "http://127.0.0.1:1"),
+    }
+    return sandbox_server

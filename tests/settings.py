@@ -1,0 +1,24 @@
+"""The product's own settings, with the few values a test run needs in the environment."""
+
+import os
+
+from cryptography.fernet import Fernet
+
+os.environ |= {
+    "SECRET_KEY": "only-for-tests-" + "x" * 50,
+    "CREDENTIAL_KEYS": Fernet.generate_key().decode(),
+    "PLAIN_HTTP": "1",
+    "DEBUG": "0",
+    "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+    "BYCLOUD_REGIONS": "spo1=http://127.0.0.1:1,sao2=http://127.0.0.1:1",
+    "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:"),
+    "CACHE_URL": os.environ.get("TEST_CACHE_URL", "locmem://"),
+}
+
+from portal.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
