@@ -132,6 +132,17 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 CACHES = {"default": read(env.dj_cache_url, "CACHE_URL", default="locmem://")}
+if "locmem" in CACHES["default"]["BACKEND"]:
+    CACHES["pages"] = {"BACKEND": "portal.gateway.memory.MemoryCache", "OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}}
+elif "redis" in CACHES["default"]["BACKEND"]:
+    shared_cache = CACHES["default"] | {"BACKEND": "django.core.cache.backends.redis.RedisCache"}
+    CACHES = {
+        "default": shared_cache | {"OPTIONS": {"serializer": "portal.gateway.serializers.JSONSerializer"}},
+        "pages": shared_cache
+        | {"KEY_PREFIX": "pages", "OPTIONS": {"serializer": "portal.gateway.serializers.BytesSerializer"}},
+    }
+else:
+    CACHES["pages"] = CACHES["default"] | {"KEY_PREFIX": "pages"}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # People

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from pytest_django.fixtures import SettingsWrapper
 
 from portal.accounts.capabilities import Role
@@ -16,7 +16,8 @@ PASSWORD = "a-long-enough-password"
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
-    cache.clear()
+    caches["pages"].clear()
+    caches["default"].clear()
 
 
 @pytest.fixture

@@ -1,0 +1,73 @@
+"""The cache of a portal that runs as one process: bytes in memory, and no more of them than allowed."""
+
+from collections import OrderedDict
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
+
+
+class _Shelf:
+    """What the cache instances of one location share (Django makes one instance a thread)."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.entries: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self.total_bytes = 0
+
+    def drop(self, key: str) -> bool:
+        entry = self.entries.pop(key, None)
+        if entry is None:
+            return False
+        self.total_bytes -= len(entry[0])
+        return True
+
+
+class MemoryCache(BaseCache):
+    """A Django cache of bytes, bounded by `OPTIONS["MAX_BYTES"]`: what was not used for longest goes first.
+
+    Django's own in-process cache bounds the number of its entries, not their size, and pickles each of them.
+    """
+
+    _shelves: dict[str, _Shelf] = {}
+
+    def __init__(self, location: str, params: dict[str, Any]) -> None:
+        super().__init__(params)
+        self._max_bytes = int(params["OPTIONS"]["MAX_BYTES"])
+        self._shelf = self._shelves.setdefault(location, _Shelf())
+
+    def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
+        full_key = self.make_and_validate_key(key, version=version)
+        shelf = self._shelf
+        with shelf.lock:
+            value, expires_at = shelf.entries.get(full_key, (None, 0.0))
+            if value is None:
+                return default
+            if expires_at <= monotonic():
+                shelf.drop(full_key)
+                return default
+            shelf.entries.move_to_end(full_key)
+            return value
+
+    def set(self, key: str, value: bytes, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
+        full_key = self.make_and_validate_key(key, version=version)
+        seconds = self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
+        expires_at = float("inf") if seconds is None else monotonic() + seconds
+        shelf = self._shelf
+        with shelf.lock:
+            shelf.drop(full_key)
+            shelf.entries[full_key] = (value, expires_at)
+            shelf.total_bytes += len(value)
+            while shelf.total_bytes > self._max_bytes:
+                shelf.drop(next(iter(shelf.entries)))
+
+    def delete(self, key: str, version: int | None = None) -> bool:
+        full_key = self.make_and_validate_key(key, version=version)
+        with self._shelf.lock:
+            return self._shelf.drop(full_key)
+
+    def clear(self) -> None:
+        with self._shelf.lock:
+            self._shelf.entries.clear()
+            self._shelf.total_bytes = 0

@@ -1,0 +1,72 @@
+"""Where answers are kept: Django's cache `pages`, in bytes, under keys that begin with the scope of an access."""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import TypeVar
+
+import msgspec
+from django.core.cache import caches
+
+from portal.bycloud import InstanceQuery
+from portal.gateway.access import Access
+
+KEPT_SECONDS = 24 * 60 * 60
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class StoredAnswer(msgspec.Struct, frozen=True):
+    """An upstream body, or one instance of it, untouched, with its date and the request behind it."""
+
+    body: bytes
+    fetched_at: datetime
+    target: str
+    elapsed_seconds: float
+    request_id: str | None
+
+
+def page_name(query: InstanceQuery) -> str:
+    """The name of a page within its scope."""
+    return f"page:{query.to_query_string()}"
+
+
+def instance_name(instance_id: str) -> str:
+    """The name of one instance within its scope."""
+    return f"instance:{instance_id}"
+
+
+def trouble_name(query: InstanceQuery) -> str:
+    """The name of the trouble last met with a page."""
+    return f"trouble:{query.to_query_string()}"
+
+
+def remember(access: Access, name: str, value: msgspec.Struct) -> None:
+    """Keep `value` for a day under `name`, within the scope of `access`."""
+    caches["pages"].set(_key(access, name), msgspec.msgpack.encode(value), KEPT_SECONDS)
+
+
+def recall(access: Access, name: str, kind: type[S]) -> S | None:
+    """What was kept under `name`, or None. A value that cannot be read (another version wrote it) is none."""
+    kept = caches["pages"].get(_key(access, name))
+    if kept is None:
+        return None
+    try:
+        return msgspec.msgpack.decode(kept, type=kind)
+    except msgspec.DecodeError:
+        return None
+
+
+def forget(access: Access, name: str) -> None:
+    """Drop what was kept under `name`."""
+    caches["pages"].delete(_key(access, name))
+
+
+def keep_answers(access: Access, answers: dict[str, StoredAnswer]) -> None:
+    """Keep several answers at once, by name."""
+    encoded = {_key(access, name): msgspec.msgpack.encode(answer) for name, answer in answers.items()}
+    caches["pages"].set_many(encoded, KEPT_SECONDS)
+
+
+def _key(access: Access, name: str) -> str:
+    """Names hold what people typed, so they are hashed: any length, any letters, and unreadable in the store."""
+    return f"{access.scope}:{sha256(name.encode()).hexdigest()}"
