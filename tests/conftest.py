@@ -10,6 +10,7 @@ from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.bycloud import Region
 from portal.sandbox.server import Sandbox
+from tests.upstream import Upstream
 
 PASSWORD = "a-long-enough-password"
 
@@ -53,3 +54,9 @@ def sandbox(sandbox_server: Sandbox, settings: SettingsWrapper) -> Sandbox:
         "sao2": Region("sao2", "http://127.0.0.1:1"),
     }
     return sandbox_server
+
+
+@pytest.fixture
+def upstream(sandbox: Sandbox) -> Upstream:
+    """The sandbox's control API."""
+    return Upstream(sandbox.url)

@@ -1,0 +1,34 @@
+"""Scripts the sandbox over HTTP, as any test may: faults, changes, and the log of what it was asked."""
+
+from typing import Any
+
+import requests
+
+
+class Upstream:
+    """The sandbox's control API."""
+
+    def __init__(self, url: str) -> None:
+        self.url = f"{url}/_sandbox"
+
+    def script(self, **fault: Any) -> None:
+        """The next `times` (1) answers are this fault."""
+        self._call("POST", "faults", fault)
+
+    def clear(self) -> None:
+        """Drop the faults that are left, and the log."""
+        self._call("DELETE", "faults")
+        self._call("DELETE", "requests")
+
+    def change(self, instance_id: str, **change: Any) -> None:
+        self._call("POST", f"instances/{instance_id}", change)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What the API was asked, oldest first."""
+        log = self._call("GET", "requests").json()
+        return list(log["requests"] if isinstance(log, dict) else log)
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:
+        answer = requests.request(method, f"{self.url}/{path}", json=body, timeout=5)
+        answer.raise_for_status()
+        return answer
