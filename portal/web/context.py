@@ -1,0 +1,62 @@
+"""What the frame of every page needs: the region, the theme, what the person may do.
+
+It knows nothing of ByCloud's answers.
+"""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from portal.accounts.capabilities import Capability
+from portal.accounts.models import Member, Theme
+from portal.bycloud import Region
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """`can` has one entry for each capability, in template spelling: `frame.can.read_audit`."""
+
+    regions: tuple[Region, ...]
+    region: Region
+    member: Member | None
+    theme: str
+    can: dict[str, bool]
+    is_sandbox: bool
+
+
+def frame(request: HttpRequest) -> dict[str, Frame]:
+    """The context processor: `frame` in every template that is rendered with a request."""
+    regions = tuple(settings.BYCLOUD_REGIONS.values())
+    region = find_region(request) or regions[0]
+    user = getattr(request, "user", None)  # A request refused early never met the session.
+    member = user if isinstance(user, Member) else None
+    return {
+        "frame": Frame(
+            regions=regions,
+            region=region,
+            member=member,
+            theme=member.theme if member else Theme.SYSTEM,
+            can={capability.name.lower(): bool(member and member.can(capability)) for capability in Capability},
+            is_sandbox=is_sandbox(region),
+        )
+    }
+
+
+def find_region(request: HttpRequest) -> Region | None:
+    """The region that the URL names, if it names one."""
+    region = request.resolver_match.kwargs.get("region") if request.resolver_match else None
+    return region if isinstance(region, Region) else None
+
+
+def is_sandbox(region: Region) -> bool:
+    """Whether the region is served by this very machine, which only the sandbox is."""
+    host = urlsplit(region.base_url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,99 @@
+"""The tags and filters of every template: times, sizes, icons, copy buttons.
+
+What they take is shown as it is, never looked up.
+"""
+
+from datetime import datetime
+from functools import lru_cache
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
+from lucide import _render_icon  # The template tag parses its icon anew each time; a table of them would show.
+
+from portal.web import times
+
+register = template.Library()
+
+DASH = "–"
+MEBIBYTES_IN_GIBIBYTE = 1024
+
+
+@register.simple_tag
+def ago(moment: datetime | None) -> str:
+    """A moment in words (`3 days ago`), kept true by portal.js. The exact time shows on hover and on focus."""
+    if moment is None:
+        return DASH
+    return format_html(
+        '<time class="ago" datetime="{}" title="{}" tabindex="0" data-ago>{}</time>',
+        times.iso_text(moment),
+        times.exact_text(moment),
+        times.relative_text(moment),
+    )
+
+
+@register.simple_tag
+def exact(moment: datetime | None) -> str:
+    """A moment to the second, with its offset: `23 Nov 2026, 14:32:07 (UTC−03:00)`."""
+    return _time(moment, times.exact_text(moment)) if moment else DASH
+
+
+@register.simple_tag
+def clock(moment: datetime | None) -> str:
+    """As `exact`, but the date is left out for a moment of today."""
+    return _time(moment, times.clock_text(moment)) if moment else DASH
+
+
+def _time(moment: datetime, text: str) -> str:
+    return format_html('<time datetime="{}">{}</time>', times.iso_text(moment), text)
+
+
+@register.simple_tag
+def copy(value: object, label: str) -> str:
+    """A button that copies `value`; `label` names it for its tooltip and screen readers: `the ID of web-01`."""
+    if not value:
+        return ""
+    words = gettext("Copy %(what)s") % {"what": label}
+    return format_html(
+        '<button type="button" class="copy" data-copy="{}" aria-label="{}" title="{}"></button>', value, words, words
+    )
+
+
+@register.simple_tag
+def icon(name: str, size: int = 16) -> SafeString:
+    """A lucide icon that only decorates: hidden from screen readers."""
+    return _icon(str(name), size)
+
+
+@lru_cache(maxsize=128)
+def _icon(name: str, size: int) -> SafeString:
+    return mark_safe(_render_icon(name, size, **{"class": "icon", "aria-hidden": "true"}))
+
+
+@register.filter
+def mebibytes(value: int | None) -> str:
+    """A size given in MiB: `512 MiB`, `4 GiB`, `1.5 GiB`."""
+    if value is None:
+        return DASH
+    if abs(value) < MEBIBYTES_IN_GIBIBYTE:
+        return f"{value} MiB"
+    return f"{round(value / MEBIBYTES_IN_GIBIBYTE, 1):g} GiB"
+
+
+@register.filter
+def gigabytes(value: int | None) -> str:
+    """A size given in GB: `40 GB`."""
+    return DASH if value is None else f"{value} GB"
+
+
+@register.filter
+def dash(value: object) -> object:
+    """The value, or a dash where there is none. Zero is a value."""
+    return DASH if value is None or value == "" else value
+
+
+@register.filter
+def short_id(value: str | None) -> str:
+    """The first eight characters of an id, enough to tell rows apart."""
+    return (value or DASH)[:8]

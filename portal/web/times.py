@@ -1,0 +1,64 @@
+"""Moments in words and figures, in the time zone that is active. It knows nothing of HTML."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext, pgettext
+
+MINUTE = 60
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+MONTH = 30 * DAY
+YEAR = 365 * DAY
+JUST_NOW_SECONDS = 5
+
+
+def iso_text(moment: datetime) -> str:
+    """ISO 8601 in UTC to the second: `2026-11-23T17:32:07Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def offset_text(moment: datetime) -> str:
+    """The active zone's offset at that moment: `UTC`, `UTC−03:00`."""
+    minutes = round((timezone.localtime(moment).utcoffset() or timedelta()) / timedelta(minutes=1))
+    if not minutes:
+        return "UTC"
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'+' if minutes > 0 else '−'}{hours:02}:{rest:02}"
+
+
+def exact_text(moment: datetime) -> str:
+    """`23 Nov 2026, 14:32:07 (UTC−03:00)`."""
+    return f"{date_format(timezone.localtime(moment), 'j M Y, H:i:s')} ({offset_text(moment)})"
+
+
+def clock_text(moment: datetime) -> str:
+    """The time alone when it is of today, with its date otherwise."""
+    local = timezone.localtime(moment)
+    if local.date() != timezone.localdate():
+        return exact_text(moment)
+    return f"{date_format(local, 'H:i:s')} ({offset_text(moment)})"
+
+
+def relative_text(moment: datetime) -> str:
+    """`just now`, `12 seconds ago`, `in 3 days`: whole units, cut off, as portal.js goes on to say it."""
+    seconds = int((timezone.now() - moment).total_seconds())
+    if abs(seconds) < JUST_NOW_SECONDS:
+        return pgettext("time", "just now")
+    span = _span_text(abs(seconds))
+    return gettext("%(span)s ago") % {"span": span} if seconds > 0 else gettext("in %(span)s") % {"span": span}
+
+
+def _span_text(seconds: int) -> str:
+    if seconds < MINUTE:
+        return ngettext("%(count)d second", "%(count)d seconds", seconds) % {"count": seconds}
+    if seconds < HOUR:
+        return ngettext("%(count)d minute", "%(count)d minutes", seconds // MINUTE) % {"count": seconds // MINUTE}
+    if seconds < DAY:
+        return ngettext("%(count)d hour", "%(count)d hours", seconds // HOUR) % {"count": seconds // HOUR}
+    if seconds < MONTH:
+        return ngettext("%(count)d day", "%(count)d days", seconds // DAY) % {"count": seconds // DAY}
+    if seconds < YEAR:
+        return ngettext("%(count)d month", "%(count)d months", seconds // MONTH) % {"count": seconds // MONTH}
+    return ngettext("%(count)d year", "%(count)d years", seconds // YEAR) % {"count": seconds // YEAR}
