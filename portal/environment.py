@@ -1,18 +1,22 @@
-"""Reads settings from the environment, a `.env` file and `NAME_FILE` files; a bad value stops the start in one sentence."""
+"""Reads settings from the environment, a `.env` file and `NAME_FILE` files.
 
-import os
+A bad value stops the start in one sentence.
+"""
+
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from environs import Env, EnvError
+from environs import EnvError, FileAwareEnv
 
 from portal.bycloud.regions import Region
 
 T = TypeVar("T")
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+REGION_CODE = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def refuse(name: str, problem: str) -> NoReturn:
@@ -20,35 +24,35 @@ def refuse(name: str, problem: str) -> NoReturn:
     sys.exit(f"ByCloud Portal cannot start: {name} {problem}.")
 
 
+class _Env(FileAwareEnv):
+    """An empty value, as compose files and `.env` templates leave behind, counts as not set."""
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        return super()._get_value(env_key, default) or default
+
+
 class Environment:
     """The process environment over an optional `.env` file. `NAME_FILE` gives the path of a file that holds NAME."""
 
     def __init__(self, env_file: Path) -> None:
-        self.env = Env()
+        self.env = _Env(strip_whitespace=True)
         if env_file.is_file():
-            self.env.read_env(str(env_file), recurse=False)
+            self.env.read_env(env_file, recurse=False)
 
-    def read(self, parse: Callable[..., T], name: str, **options: object) -> T:
+    def read(self, parse: Callable[..., T], name: str, *, default: T | str) -> T:
         """One setting by one of environs' parsers (`self.env.bool`, `self.env.list`, ...)."""
         try:
-            return parse(name, **options)
-        except (EnvError, ValueError, KeyError) as error:
-            problem = str(error).replace(f'Environment variable "{name}" ', "").rstrip(".")
-            refuse(name, problem if problem != "not set" else "is not set")
+            return parse(name, default)
+        except EnvError as error:
+            # The sentence never repeats the value: a database URL holds a password.
+            problem = str(error).partition(" invalid: ")[2].rstrip(".").lower()
+            refuse(name, f"is {problem}" if problem.startswith("not ") else f"cannot be used ({problem})")
+        except (OSError, ValueError):
+            refuse(f"{name}_FILE", "does not name a file that can be read")
 
     def read_secret(self, name: str, *, purpose: str) -> str:
-        """A required secret, from NAME or from the file that NAME_FILE names."""
-        path = os.environ.get(f"{name}_FILE")
-        if path:
-            try:
-                value = Path(path).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                refuse(f"{name}_FILE", f"names {path}, which cannot be read ({error.strerror})")
-        else:
-            value = os.environ.get(name, "").strip()
-        if not value:
-            refuse(name, f"is not set; it is {purpose}")
-        return value
+        """A required secret."""
+        return self.read(self.env.str, name, default="").strip() or refuse(name, f"is not set; it is {purpose}")
 
 
 def read_regions(text: str, *, allow_plain_http: bool) -> dict[str, Region]:
@@ -56,21 +60,28 @@ def read_regions(text: str, *, allow_plain_http: bool) -> dict[str, Region]:
     regions: dict[str, Region] = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
         code, _, url = (part.strip() for part in pair.partition("="))
-        split = urlsplit(url)
-        if not code.isascii() or not code.replace("-", "").isalnum() or not split.hostname:
+        host, is_loopback = _read_host(url)
+        if not REGION_CODE.fullmatch(code) or not host:
             refuse("BYCLOUD_REGIONS", f"has {pair!r}, which does not read like spo1=https://api.spo1.mycloud.com")
-        is_loopback = split.hostname in LOOPBACK_HOSTS
-        if not (split.scheme == "https" and not is_loopback) and not (
-            allow_plain_http and is_loopback and split.scheme in {"http", "https"}
-        ):
-            refuse(
-                "BYCLOUD_REGIONS",
-                f"has {url!r}: an address must begin with https:// and be no loopback address"
-                " (PLAIN_HTTP=1 allows a loopback one)",
-            )
+        if is_loopback and not allow_plain_http:
+            refuse("BYCLOUD_REGIONS", f"has {url!r}, a loopback address, which only PLAIN_HTTP=1 allows")
+        if not is_loopback and not url.startswith("https://"):
+            refuse("BYCLOUD_REGIONS", f"has {url!r}, which must begin with https://")
         if code in regions:
             refuse("BYCLOUD_REGIONS", f"names the region {code!r} twice")
         regions[code] = Region(code=code, base_url=url.rstrip("/"))
     if not regions:
         refuse("BYCLOUD_REGIONS", "names no region; it reads like spo1=https://api.spo1.mycloud.com")
     return regions
+
+
+def _read_host(url: str) -> tuple[str, bool]:
+    """The host of a base URL and whether it is this machine; no host when the URL cannot be a base URL."""
+    try:
+        split = urlsplit(url)
+        host, _port = split.hostname or "", split.port
+    except ValueError:
+        return "", False
+    if split.scheme not in {"http", "https"} or "@" in split.netloc or split.query or split.fragment:
+        return "", False
+    return host, host in LOOPBACK_HOSTS

@@ -1,4 +1,7 @@
-"""One settings module for every place the portal runs. Production's by default; docs/settings.md lists what can be set."""
+"""One settings module for every place the portal runs, production's by default.
+
+What can be set, and what each setting means: docs/settings.md.
+"""
 
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +26,12 @@ ALLOWED_HOSTS = read(env.list, "ALLOWED_HOSTS", default=["localhost", "127.0.0.1
 if not ALLOWED_HOSTS:
     refuse("ALLOWED_HOSTS", "is not set; it lists the host names the portal answers to, commas between")
 CSRF_TRUSTED_ORIGINS: list[str] = read(env.list, "CSRF_TRUSTED_ORIGINS", default=[])
+for origin in CSRF_TRUSTED_ORIGINS:
+    if not origin.startswith(("https://", "http://")):
+        refuse("CSRF_TRUSTED_ORIGINS", f"has {origin!r}; an origin reads like https://portal.example.com")
 TRUSTED_PROXY_COUNT = read(env.int, "TRUSTED_PROXY_COUNT", default=0)
+if TRUSTED_PROXY_COUNT < 0:
+    refuse("TRUSTED_PROXY_COUNT", "must not be negative")
 
 # ByCloud
 
@@ -38,19 +46,17 @@ BYCLOUD_LIMITS = Limits(
 )
 if not 0 < BYCLOUD_LIMITS.deadline_seconds <= 60:
     refuse("BYCLOUD_DEADLINE_SECONDS", "must be more than 0 and at most 60")
+if BYCLOUD_LIMITS.proxy and not BYCLOUD_LIMITS.proxy.startswith(("http://", "https://")):
+    refuse("BYCLOUD_PROXY", "must begin with http:// or https://")
 if BYCLOUD_LIMITS.ca_bundle and not Path(BYCLOUD_LIMITS.ca_bundle).is_file():
     refuse("BYCLOUD_CA_BUNDLE", f"names {BYCLOUD_LIMITS.ca_bundle}, which is not a file")
 PAGE_FRESH_SECONDS = read(env.float, "PAGE_FRESH_SECONDS", default=15.0)
 if PAGE_FRESH_SECONDS < 0:
     refuse("PAGE_FRESH_SECONDS", "must not be negative")
 
-CREDENTIAL_KEYS = [
-    key.strip()
-    for key in read_secret(
-        "CREDENTIAL_KEYS", purpose="the Fernet keys that seal credentials, newest first, commas between"
-    ).split(",")
-    if key.strip()
-]
+CREDENTIAL_KEYS = read_secret(
+    "CREDENTIAL_KEYS", purpose="the Fernet keys that seal credentials, newest first, commas between"
+).split(",")
 for key in CREDENTIAL_KEYS:
     try:
         Fernet(key)
