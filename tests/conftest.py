@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.cache import caches
-from pytest_django.fixtures import SettingsWrapper
+from portal.sandbox.server import Sandbox
+from pytest_django import Settings
 
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.bycloud import Region
-from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
 
 PASSWORD = "a-long-enough-password"
@@ -46,7 +46,7 @@ def sandbox_server() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def sandbox(sandbox_server: Sandbox, settings: SettingsWrapper) -> Sandbox:
+def sandbox(sandbox_server: Sandbox, settings: Settings) -> Sandbox:
     """The sandbox over real HTTP, as at its start, behind the region `spo1`."""
     sandbox_server.reset()
     settings.BYCLOUD_REGIONS = {
