@@ -1,0 +1,105 @@
+"""The form that takes a credential. It never shows a secret again, not even beside an error."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from portal import bycloud
+from portal.credentials.models import Kind
+
+MAX_LENGTH = 8192
+
+_PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+_KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_MISSING = {
+    "token": _("Enter the token, or choose the API key pair above."),
+    "access_key_id": _("Enter the access key id, or choose the bearer token above."),
+    "secret_access_key": _("Enter the secret access key."),
+}
+_FIELDS_OF = {Kind.BEARER: ("token",), Kind.API_KEY: ("access_key_id", "secret_access_key")}
+
+
+class CredentialForm(forms.Form):
+    """Which kind, and that kind's fields; the other kind's are not looked at. Valid: `credential` holds the value.
+
+    The fields are not `required` for the browser, as only one group counts; `clean` asks for those that do.
+    """
+
+    kind = forms.ChoiceField(label=_("Kind"), choices=Kind.choices, initial=Kind.BEARER, widget=forms.RadioSelect)
+    token = forms.CharField(
+        label=_("Access token"),
+        required=False,
+        widget=forms.PasswordInput(attrs=_PLAIN),
+        help_text=_("The token alone, without the word “Bearer”."),
+    )
+    access_key_id = forms.CharField(
+        label=_("Access key id"),
+        required=False,
+        widget=forms.TextInput(attrs=_PLAIN),
+        help_text=_("It looks like AKIA550E8400E29B41D4."),
+    )
+    secret_access_key = forms.CharField(
+        label=_("Secret access key"),
+        required=False,
+        widget=forms.PasswordInput(attrs=_PLAIN),
+        help_text=_("ByCloud shows it once, when the key is made."),
+    )
+
+    credential: bycloud.Credential | None = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # Ids of its own: the form also stands on pages that have other forms.
+        super().__init__(*args, **{"auto_id": "credential_%s", **options})
+
+    @sensitive_variables()
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        kind = cleaned.get("kind")
+        if not kind:
+            self._forget_key_id()
+            return cleaned
+        for other in Kind:
+            if other != kind:
+                for name in _FIELDS_OF[other]:
+                    self.errors.pop(name, None)
+        for name in _FIELDS_OF[Kind(kind)]:
+            if name not in self.errors:
+                self._check_text(name, cleaned[name])
+        if self.errors:
+            self._forget_key_id()
+            return cleaned
+        try:
+            self.credential = (
+                bycloud.BearerToken(cleaned["token"])
+                if kind == Kind.BEARER
+                else bycloud.ApiKey(cleaned["access_key_id"], cleaned["secret_access_key"])
+            )
+        except ValueError:
+            # Our words, as a constructor's might quote what was typed.
+            self.add_error(_FIELDS_OF[Kind(kind)][-1], _("ByCloud takes no credential of this form."))
+        return cleaned
+
+    def refuse(self, sentence: str) -> None:
+        """Put ByCloud's refusal beside the field that holds the secret."""
+        self.add_error(_FIELDS_OF[Kind(self.cleaned_data["kind"])][-1], sentence)
+
+    def _forget_key_id(self) -> None:
+        """Let the access key id be shown again only if it can be one: people paste the whole pair there."""
+        name = self.add_prefix("access_key_id")
+        if not _KEY_ID.fullmatch(self.data.get(name, "").strip()):
+            self.data = {key: value for key, value in self.data.items() if key != name}
+
+    def _check_text(self, name: str, text: str) -> None:
+        if not text:
+            self.add_error(name, _MISSING[name])
+        elif len(text) > MAX_LENGTH:
+            self.add_error(name, _("This is longer than %(most)s characters.") % {"most": MAX_LENGTH})
+        elif name == "access_key_id" and ":" in text:
+            self.add_error(
+                name, _("An access key id has no colon; what stands behind it belongs in the secret's field.")
+            )
+        elif not all("!" <= character <= "~" for character in text):
+            self.add_error(name, _("Only letters, digits and signs of plain ASCII, without spaces or line breaks."))

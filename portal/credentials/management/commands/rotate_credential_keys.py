@@ -1,0 +1,62 @@
+"""`manage.py rotate_credential_keys`: seals every credential under the first of CREDENTIAL_KEYS."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.credentials import vault
+from portal.credentials.models import Credential
+
+BATCH_SIZE = 200
+
+
+class Command(BaseCommand):
+    help = "Seal every credential under the first key of CREDENTIAL_KEYS. May be run again at any time."
+
+    def handle(self, **_options: Any) -> None:
+        total = Credential.objects.count()
+        seen = resealed = last = 0
+        lost: list[str] = []
+        while True:
+            # Locked, so that a credential replaced meanwhile is not overwritten by the one before it.
+            with transaction.atomic():
+                rows = list(
+                    Credential.objects.select_for_update(of=("self",))
+                    .select_related("member")
+                    .filter(pk__gt=last)
+                    .order_by("pk")[:BATCH_SIZE]
+                )
+                for row in rows:
+                    sealed = bytes(row.sealed)
+                    try:
+                        renewed = vault.reseal(sealed, member_id=row.member_id, region=row.region)
+                    except vault.VaultError:
+                        lost.append(f"{row.member.get_username()}, {row.region}")
+                        continue
+                    if renewed != sealed:
+                        row.sealed = renewed
+                        row.save(update_fields=["sealed"])
+                        resealed += 1
+            if not rows:
+                break
+            last = rows[-1].pk
+            seen += len(rows)
+            self.stdout.write(_("%(seen)s of %(total)s looked at") % {"seen": seen, "total": total})
+        self.stdout.write(
+            _("Done: %(resealed)s sealed anew, %(already)s were under the first key already.")
+            % {"resealed": resealed, "already": seen - resealed - len(lost)}
+        )
+        for owner in lost:
+            self.stdout.write(_("Cannot be opened with any of the keys: %(owner)s") % {"owner": owner})
+        if lost:
+            raise CommandError(
+                ngettext(
+                    "%(count)s credential cannot be opened; its owner has to enter it again.",
+                    "%(count)s credentials cannot be opened; their owners have to enter them again.",
+                    len(lost),
+                )
+                % {"count": len(lost)}
+            )

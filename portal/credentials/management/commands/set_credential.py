@@ -1,0 +1,61 @@
+"""`manage.py set_credential NAME --region spo1 --kind bearer|api-key`: the secret comes on standard input."""
+
+import sys
+from getpass import getpass
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from portal.accounts.models import Member
+from portal.credentials import intake, vault
+from portal.credentials.forms import CredentialForm
+from portal.credentials.models import Kind
+
+
+class Command(BaseCommand):
+    help = "Check and save a member's ByCloud credential. Standard input holds the token, or id:secret for an API key."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="the member's user name")
+        parser.add_argument("--region", required=True, help="a region code of BYCLOUD_REGIONS, such as spo1")
+        parser.add_argument("--kind", required=True, choices=Kind.values)
+
+    @sensitive_variables()
+    def handle(self, *, name: str, region: str, kind: str, **_options: Any) -> None:
+        member = Member.objects.filter(username=name).first()
+        if member is None:
+            raise CommandError(_("There is no member %(name)s.") % {"name": name})
+        place = settings.BYCLOUD_REGIONS.get(region)
+        if place is None:
+            known = ", ".join(settings.BYCLOUD_REGIONS)
+            raise CommandError(
+                _("There is no region %(region)s; BYCLOUD_REGIONS names %(known)s.")
+                % {"region": region, "known": known}
+            )
+        form = CredentialForm({"kind": kind, **_read_secret(kind)})
+        if not form.is_valid() or form.credential is None:
+            raise CommandError(" ".join(sentence for errors in form.errors.values() for sentence in errors))
+        try:
+            taken = intake.take_credential(form.credential, member=member, region=place)
+        except vault.VaultError as error:
+            raise CommandError(str(error)) from None
+        if isinstance(taken, intake.Refused):
+            raise CommandError(taken.sentence)
+        self.stdout.write(taken.sentence)
+
+
+@sensitive_variables()
+def _read_secret(kind: str) -> dict[str, str]:
+    prompt = _("Token: ") if kind == Kind.BEARER else _("Access key id and secret, as id:secret: ")
+    text = (getpass(prompt) if sys.stdin.isatty() else sys.stdin.read()).strip()
+    if not text:
+        raise CommandError(_("Standard input holds no credential."))
+    if kind == Kind.BEARER:
+        return {"token": text}
+    key_id, colon, secret = text.partition(":")
+    if not colon:
+        raise CommandError(_("An API key pair is written id:secret."))
+    return {"access_key_id": key_id, "secret_access_key": secret}

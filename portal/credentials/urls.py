@@ -1,0 +1,14 @@
+"""A member's own credentials."""
+
+from django.urls import path
+
+from portal.credentials import views
+
+app_name = "credentials"
+
+urlpatterns = [
+    path("", views.list_credentials, name="list"),
+    path("<region:region>/", views.edit_credential, name="edit"),
+    # A plain slug: a credential for a region that the settings name no more can still be removed.
+    path("<slug:region>/remove/", views.remove_credential, name="remove"),
+]

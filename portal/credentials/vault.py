@@ -1,0 +1,98 @@
+"""Seals credentials, and is the only module that opens one. Knows no requests, no pages and no ByCloud calls.
+
+The owner and the region are sealed in with the secret: Fernet has no associated data, and without them a row copied to
+another member would open there.
+"""
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from portal import bycloud
+from portal.accounts.models import Member
+from portal.credentials import models
+
+
+class VaultError(Exception):
+    """A credential cannot be sealed or opened. The text is one sentence for people and holds no secret."""
+
+
+class _Content(msgspec.Struct, frozen=True):
+    member_id: int
+    region: str
+    credential: bycloud.Credential
+
+
+@sensitive_variables()
+def seal(credential: bycloud.Credential, *, member_id: int, region: str) -> bytes:
+    """Encrypt with the first key of `CREDENTIAL_KEYS`, bound to its owner and region."""
+    content = _Content(member_id=member_id, region=region, credential=credential)
+    return MultiFernet(_make_fernets()).encrypt(msgspec.json.encode(content))
+
+
+@sensitive_variables()
+def unseal(sealed: bytes, *, member_id: int, region: str) -> bycloud.Credential:
+    """Open with any key. `VaultError` when no key opens it, or when it was sealed for another member or region."""
+    return _open(MultiFernet(_make_fernets()), sealed, member_id=member_id, region=region)
+
+
+@sensitive_variables()
+def reseal(sealed: bytes, *, member_id: int, region: str) -> bytes:
+    """Seal under the first key; what is under it already comes back as it was. `VaultError` as for `unseal`."""
+    fernets = _make_fernets()
+    credential = _open(MultiFernet(fernets), sealed, member_id=member_id, region=region)
+    try:
+        fernets[0].decrypt(sealed)
+    except InvalidToken:
+        return seal(credential, member_id=member_id, region=region)
+    return sealed
+
+
+def find_credential(member: Member, region: bycloud.Region) -> bycloud.Credential | None:
+    """The member's own credential for the region, or None. `VaultError` when there is one that cannot be opened."""
+    row = models.Credential.objects.filter(member=member, region=region.code).first()
+    if row is None:
+        return None
+    return unseal(bytes(row.sealed), member_id=member.pk, region=region.code)
+
+
+def can_open(row: models.Credential) -> bool:
+    """Whether the keys of this deployment open the row."""
+    try:
+        unseal(bytes(row.sealed), member_id=row.member_id, region=row.region)
+    except VaultError:
+        return False
+    return True
+
+
+@sensitive_variables()
+def fingerprint(credential: bycloud.Credential) -> str:
+    """Four bytes of a keyed hash, as in `3f:a9:1c:07`: tells two credentials apart and gives neither away."""
+    encoded = msgspec.json.encode(credential).decode()
+    return salted_hmac("portal.credentials.vault.fingerprint", encoded, algorithm="sha256").digest()[:4].hex(":")
+
+
+def _make_fernets() -> list[Fernet]:
+    # Read at each call: keys are settings, and rotation is tested by changing them.
+    try:
+        fernets = [Fernet(key) for key in settings.CREDENTIAL_KEYS]
+    except ValueError:
+        fernets = []
+    if not fernets:
+        raise VaultError(_("The portal has no usable key for credentials; whoever runs it has to set CREDENTIAL_KEYS."))
+    return fernets
+
+
+@sensitive_variables()
+def _open(fernet: MultiFernet, sealed: bytes, *, member_id: int, region: str) -> bycloud.Credential:
+    try:
+        content = msgspec.json.decode(fernet.decrypt(sealed), type=_Content)
+    except (InvalidToken, msgspec.DecodeError):
+        content = None
+    # Raised out here, so that no chained error carries what was decrypted.
+    if content is None or (content.member_id, content.region) != (member_id, region):
+        raise VaultError(_("The credential for %(region)s cannot be opened; enter it again.") % {"region": region})
+    return content.credential

@@ -1,0 +1,117 @@
+"""A member's own credentials: listed by fingerprint, entered, replaced and removed. No page ever shows one."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal.accounts.capabilities import Capability, requires
+from portal.accounts.requests import MemberRequest
+from portal.audit.events import record_event
+from portal.audit.models import Act
+from portal.bycloud import Region
+from portal.credentials import intake, vault
+from portal.credentials.forms import CredentialForm
+from portal.credentials.models import Credential
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line of the list. `is_offered`: the settings still name the region."""
+
+    region: str
+    is_offered: bool
+    credential: Credential | None
+    can_open: bool
+
+
+@requires(Capability.KEEP_OWN_CREDENTIAL)
+@require_safe
+def list_credentials(request: MemberRequest) -> HttpResponse:
+    kept = {row.region: row for row in Credential.objects.filter(member=request.user).order_by("region")}
+    regions = [*settings.BYCLOUD_REGIONS, *(region for region in kept if region not in settings.BYCLOUD_REGIONS)]
+    rows = [
+        _Row(
+            region=region,
+            is_offered=region in settings.BYCLOUD_REGIONS,
+            credential=(row := kept.get(region)),
+            can_open=row is not None and vault.can_open(row),
+        )
+        for region in regions
+    ]
+    return render(request, "credentials/list.html", {"rows": rows})
+
+
+@requires(Capability.KEEP_OWN_CREDENTIAL)
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit_credential(request: MemberRequest, region: Region) -> HttpResponse:
+    if request.method == "POST":
+        return _save(request, region)
+    row = _find_row(request, region.code)
+    form = CredentialForm(initial={"kind": row.kind} if row else None)
+    return _show_form(request, region, form, row)
+
+
+@requires(Capability.KEEP_OWN_CREDENTIAL)
+@require_POST
+def remove_credential(request: MemberRequest, region: str) -> HttpResponse:
+    with transaction.atomic():
+        row = Credential.objects.select_for_update().filter(member=request.user, region=region).first()
+        if row is not None:
+            row.delete()
+            record_event(Act.CREDENTIAL_REMOVED, request=request, member=request.user, subject=str(row))
+    if row is None:
+        messages.info(request, _("There was no credential for %(region)s to remove.") % {"region": region})
+    else:
+        messages.success(request, _("The credential for %(region)s is removed.") % {"region": region})
+    return redirect("credentials:list")
+
+
+def _save(request: MemberRequest, region: Region) -> HttpResponse:
+    form = CredentialForm(request.POST)
+    if not form.is_valid() or form.credential is None:
+        return _show_form(request, region, form, _find_row(request, region.code))
+    try:
+        taken = intake.take_credential(form.credential, member=request.user, region=region, request=request)
+    except vault.VaultError as error:
+        form.add_error(None, str(error))
+        return _show_form(request, region, form, _find_row(request, region.code))
+    if isinstance(taken, intake.Refused):
+        form.refuse(taken.sentence)
+        return _show_form(request, region, form, _find_row(request, region.code))
+    tell = messages.success if taken.is_checked else messages.warning
+    tell(request, taken.sentence)
+    return redirect(_read_next(request) or reverse("credentials:list"))
+
+
+def _show_form(request: MemberRequest, region: Region, form: CredentialForm, row: Credential | None) -> HttpResponse:
+    context = {
+        "form": form,
+        "region": region,
+        "credential": row,
+        "can_open": row is None or vault.can_open(row),
+        "next": _read_next(request),
+    }
+    return render(request, "credentials/edit.html", context, status=422 if form.errors else 200)
+
+
+def _find_row(request: MemberRequest, region: str) -> Credential | None:
+    return Credential.objects.filter(member=request.user, region=region).first()
+
+
+def _read_next(request: MemberRequest) -> str:
+    """Where the person came from, if that is a page of ours; else an empty string."""
+    target = request.POST.get("next") or request.GET.get("next") or ""
+    is_ours = url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return target if is_ours else ""
