@@ -1,7 +1,16 @@
 """Members of the team and the links that invite them."""
 
+import hashlib
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.capabilities import ROLE_CAPABILITIES, Capability, Role
@@ -16,9 +25,93 @@ class Theme(models.TextChoices):
 class Member(AbstractUser):
     """A person of the team. What she may do follows from her role alone; Django's permissions are not used."""
 
+    # No "@": a user name must never look like somebody else's e-mail address, as both open the sign-in form.
+    username = models.CharField(
+        _("user name"),
+        max_length=150,
+        unique=True,
+        help_text=_("Letters, digits and . + - _ only."),
+        validators=[RegexValidator(r"^[\w.+-]+\Z", _("Use letters, digits and . + - _ only."))],
+        error_messages={"unique": _("This user name is taken.")},
+    )
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.VIEWER)
     theme = models.CharField(_("theme"), max_length=8, choices=Theme, default=Theme.SYSTEM)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
 
+    class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+        constraints = [
+            models.UniqueConstraint(
+                Lower("username"), name="one_member_per_name", violation_error_message=_("This user name is taken.")
+            ),
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=~models.Q(email=""),
+                name="one_member_per_email",
+                violation_error_message=_("A member has this e-mail address already."),
+            ),
+        ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        # Sign-in looks e-mail addresses up in lower case.
+        self.email = self.email.lower()
+        super().save(*args, **kwargs)
+
     def can(self, capability: Capability) -> bool:
         return self.is_active and capability in ROLE_CAPABILITIES.get(self.role, frozenset())
+
+
+def hash_token(token: str) -> str:
+    """What is stored of an invitation's token. It has 256 random bits, so a plain digest is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def pending(self) -> "InvitationQuerySet":
+        """Those that can still be accepted: not used, not expired, and made by somebody who may still invite."""
+        inviting = [role for role, capabilities in ROLE_CAPABILITIES.items() if Capability.KEEP_TEAM in capabilities]
+        return self.filter(
+            used_at=None,
+            expires_at__gt=timezone.now(),
+            created_by__is_active=True,
+            created_by__role__in=inviting,
+        )
+
+    def with_token(self, token: str) -> "InvitationQuerySet":
+        return self.filter(token_hash=hash_token(token))
+
+
+class Invitation(models.Model):
+    """A link that lets one person join, once, until it expires. The link itself is not kept."""
+
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=150, help_text=_("Whom the invitation is for."))
+    email = models.EmailField(_("e-mail"), blank=True)
+    role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.VIEWER)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def make_token(self) -> str:
+        """A fresh token. Its digest is set; the token itself lives in the returned string alone."""
+        token = secrets.token_urlsafe(32)
+        self.token_hash = hash_token(token)
+        self.expires_at = timezone.now() + settings.INVITATION_LIFETIME
+        return token
+
+
+def list_admin_names(members: Iterable[Member] | None = None) -> list[str]:
+    """The user names of those who keep the team, for "ask one of them"."""
+    found = Member.objects.filter(role=Role.ADMIN, is_active=True) if members is None else members
+    return sorted(member.username for member in found)

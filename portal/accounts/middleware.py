@@ -1,0 +1,94 @@
+"""Closed by default: every view declares a capability, and whoever lacks it does not reach the view."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django_htmx.http import HttpResponseClientRedirect
+
+from portal.accounts.capabilities import Capability
+from portal.audit.events import record_event
+from portal.audit.models import Act
+from portal.web.addresses import find_own_path
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class AccessMiddleware:
+    """Lets a request through to its view, sends it to sign-in, or refuses it and writes that down.
+
+    A view without a capability is refused to everybody: forgetting to declare one must not open it.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], _args: tuple[Any, ...], _kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        capability: Capability | None = getattr(view, "capability", None)
+        if capability is Capability.PUBLIC:
+            return None
+        member = request.user
+        if not member.is_authenticated:
+            return send_to_sign_in(request)
+        structlog.contextvars.bind_contextvars(member=member.get_username())
+        if capability is not None and member.can(capability):
+            return None
+        record_event(Act.ACCESS_REFUSED, request=request, member=member, subject=f"{request.method} {request.path}")
+        raise PermissionDenied
+
+
+class TimeZoneMiddleware:
+    """Shows times in the member's own time zone."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            return self.get_response(request)
+        finally:
+            # The thread serves somebody else next.
+            timezone.deactivate()
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], _args: tuple[Any, ...], _kwargs: dict[str, Any]
+    ) -> None:
+        # A public page shows no times, and health must not ask the database who is there.
+        if getattr(view, "capability", None) is Capability.PUBLIC or not request.user.is_authenticated:
+            return
+        try:
+            timezone.activate(ZoneInfo(request.user.time_zone))
+        except (KeyError, ValueError, OSError):
+            # A name that this machine's time zone data does not know (any more) leaves UTC.
+            timezone.deactivate()
+
+
+def send_to_sign_in(request: HttpRequest) -> HttpResponse:
+    """To the sign-in page, and from there back to the page the person was on."""
+    back = _find_way_back(request)
+    url = resolve_url(settings.LOGIN_URL) + (f"?{urlencode({'next': back}, safe='/')}" if back else "")
+    response = HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
+    patch_vary_headers(response, ["HX-Request", "Cookie"])
+    return response
+
+
+def _find_way_back(request: HttpRequest) -> str | None:
+    if request.htmx:
+        return find_own_path(request, request.htmx.current_url)
+    if request.method in {"GET", "HEAD"}:
+        return request.get_full_path()
+    # The target of a form is no page to come back to; the page that held the form is.
+    return find_own_path(request, request.headers.get("Referer"))

@@ -1,0 +1,24 @@
+"""Routes of sign-in, the team and one's own preferences. Sign-in and sign-out keep allauth's global names."""
+
+from allauth.account.views import login
+from django.urls import include, path
+
+from portal.accounts import views
+from portal.accounts.capabilities import Capability, requires
+
+own_patterns = [
+    path("team/", views.show_team, name="team"),
+    path("team/invitations/", views.invite, name="invite"),
+    path("team/invitations/<int:pk>/revoke/", views.revoke_invitation, name="revoke_invitation"),
+    path("team/<int:pk>/role/", views.change_role, name="change_role"),
+    path("team/<int:pk>/deactivate/", views.deactivate, name="deactivate"),
+    path("team/<int:pk>/activate-again/", views.activate_again, name="activate_again"),
+    path("invitations/<str:token>/", views.accept_invitation, name="accept_invitation"),
+    path("preferences/", views.show_preferences, name="preferences"),
+]
+
+urlpatterns = [
+    path("sign-in/", requires(Capability.PUBLIC)(login), name="account_login"),
+    path("sign-out/", views.sign_out, name="account_logout"),
+    path("", include((own_patterns, "accounts"))),
+]

@@ -1,0 +1,41 @@
+"""The one way to write an audit event. No password, token or credential is ever handed in here."""
+
+import unicodedata
+
+import structlog
+from django.http import HttpRequest
+
+from portal.accounts.models import Member
+from portal.audit.models import Act, Event
+from portal.web.addresses import read_address
+
+
+def record_event(
+    act: Act,
+    *,
+    request: HttpRequest | None = None,
+    member: Member | None = None,
+    name: str = "",
+    subject: str = "",
+) -> None:
+    """Write one event.
+
+    `member` is who acts, `name` her name as typed when there is no member,
+    `subject` what it was done to, in plain text. Address, browser and request id are taken from `request`. Control
+    characters are removed and every text is cut to its column.
+    """
+    Event(
+        act=act,
+        member=member,
+        name=_tidy("name", member.get_username() if member else name),
+        subject=_tidy("subject", subject),
+        address=read_address(request) if request else "",
+        user_agent=_tidy("user_agent", request.headers.get("User-Agent", "")) if request else "",
+        request_id=structlog.contextvars.get_contextvars().get("request_id", "") if request else "",
+    ).save()
+
+
+def _tidy(column: str, text: str) -> str:
+    """Without control, format and other invisible characters, which could fake lines or turn the reading direction."""
+    visible = "".join(" " if unicodedata.category(sign).startswith("C") else sign for sign in text)
+    return " ".join(visible.split())[: Event._meta.get_field(column).max_length]

@@ -1,0 +1,77 @@
+"""What people did: written once, never changed and never deleted from here."""
+
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Act(models.TextChoices):
+    SIGNED_IN = "signed-in", _("Signed in")
+    SIGN_IN_FAILED = "sign-in-failed", _("Sign-in failed")
+    SIGNED_OUT = "signed-out", _("Signed out")
+    CREDENTIAL_SET = "credential-set", _("Credential set")
+    CREDENTIAL_REMOVED = "credential-removed", _("Credential removed")
+    ROLE_CHANGED = "role-changed", _("Role changed")
+    MEMBER_ADDED = "member-added", _("Member added")
+    MEMBER_INVITED = "member-invited", _("Member invited")
+    INVITATION_REVOKED = "invitation-revoked", _("Invitation revoked")
+    MEMBER_ACTIVATED = "member-activated", _("Member activated")
+    MEMBER_DEACTIVATED = "member-deactivated", _("Member deactivated")
+    MEMBER_ACTIVATED_AGAIN = "member-activated-again", _("Member activated again")
+    ACCESS_REFUSED = "access-refused", _("Access refused")
+
+
+class AppendOnlyError(TypeError):
+    """Somebody tried to change or delete what is on record."""
+
+
+def _refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
+    raise AppendOnlyError("Audit events are only ever added, one by one")
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    """Reads and `create`; everything else is refused."""
+
+    update = _refuse
+    delete = _refuse
+    bulk_create = _refuse
+    bulk_update = _refuse
+    _raw_delete = _refuse
+
+
+class Event(models.Model):
+    """One act. `name` is the member's name at that time, or what was typed when nobody was signed in.
+
+    The member is a reference without a constraint: deleting a member leaves her events as they were written.
+    """
+
+    at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
+    act = models.CharField(max_length=32, choices=Act)
+    member = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    name = models.CharField(max_length=150, blank=True)
+    subject = models.CharField(max_length=255, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    user_agent = models.CharField(max_length=200, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        ordering = ["-id"]
+        indexes = [models.Index("act", "-id", name="event_act"), models.Index("name", "-id", name="event_name")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.act} {self.name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            _refuse()
+        super().save(*args, **kwargs | {"force_insert": True})
+
+    delete = _refuse

@@ -1,0 +1,8 @@
+"""Routes of the audit page, under /audit/."""
+
+from django.urls import path
+
+from portal.audit import views
+
+app_name = "audit"
+urlpatterns = [path("", views.list_events, name="list")]

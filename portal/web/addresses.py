@@ -1,0 +1,47 @@
+"""Where a request came from, and the way back: knows proxies, nothing of people."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
+
+
+def read_address(request: HttpRequest) -> str:
+    """The client's IP address, or "" when there is none to believe.
+
+    With TRUSTED_PROXY_COUNT = n, the n-th entry of `X-Forwarded-For` from the right is the one our outermost proxy wrote;
+    what stands left of it came from the client and counts for nothing. A list that is shorter than n did not pass
+    through all of them, so it is not believed either.
+    """
+    count = settings.TRUSTED_PROXY_COUNT
+    entries = request.headers.get("X-Forwarded-For", "").split(",")
+    entry = entries[-count] if 0 < count <= len(entries) else ""
+    return _read_ip(entry) or _read_ip(request.META.get("REMOTE_ADDR", ""))
+
+
+def is_own_url(request: HttpRequest, url: str | None) -> bool:
+    """Whether a redirect to `url` stays on this very origin."""
+    return url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
+
+
+def find_own_path(request: HttpRequest, url: str | None) -> str | None:
+    """Path and query of `url` when it is on this very origin, as one may go back to."""
+    if not url or not is_own_url(request, url):
+        return None
+    split = urlsplit(url)
+    return f"{split.path or '/'}?{split.query}" if split.query else split.path or "/"
+
+
+def _read_ip(text: str) -> str:
+    """The address in `1.2.3.4`, `1.2.3.4:567`, `::1` or `[::1]:567`, in its shortest form, or ""."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return ""
