@@ -1,8 +1,10 @@
 """The cast and the sandbox that most tests share."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 from django.core.cache import caches
 from portal.sandbox.server import Sandbox
 from pytest_django import Settings
@@ -60,3 +62,10 @@ def sandbox(sandbox_server: Sandbox, settings: Settings) -> Sandbox:
 def upstream(sandbox: Sandbox) -> Upstream:
     """The sandbox's control API."""
     return Upstream(sandbox.url)
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Coordinates]:
+    """Time that passes only when a test says so."""
+    with time_machine.travel(datetime.now(UTC), tick=False) as coordinates:
+        yield coordinates

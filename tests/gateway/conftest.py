@@ -1,0 +1,19 @@
+"""Accesses to the sandbox."""
+
+import pytest
+from portal.sandbox.server import Sandbox
+
+from portal.bycloud import BearerToken, Region
+from portal.gateway import Access
+
+
+@pytest.fixture
+def acme(sandbox: Sandbox) -> Access:
+    """The organization with 150 instances."""
+    return Access(Region("spo1", sandbox.url), BearerToken("sandbox-acme-token"))
+
+
+@pytest.fixture
+def globex(sandbox: Sandbox) -> Access:
+    """The organization with 12 instances, at the same address."""
+    return Access(Region("spo1", sandbox.url), BearerToken("sandbox-globex-token"))

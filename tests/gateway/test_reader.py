@@ -1,0 +1,198 @@
+"""The reader over real HTTP: what is asked of upstream, what is shown, and how it is dated."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.core.cache import caches
+from pytest_django import Settings
+
+from portal.bycloud import BadPayload, BearerToken, InstanceQuery, Region, Rejected, ServerFault, Unreachable
+from portal.gateway import Access, Asking, check_credential, read_instance, read_page, recall, remember
+from portal.gateway.store import StoredAnswer
+from portal.instances.catalog import Seen
+from tests.upstream import Upstream
+
+FIRST = InstanceQuery()
+
+
+def ids(access: Access, query: InstanceQuery = FIRST) -> list[str | None]:
+    return [instance.id for instance in read_page(access, query).value.instances or ()]
+
+
+def test_a_fresh_page_costs_no_upstream_request(acme: Access, upstream: Upstream) -> None:
+    loaded = read_page(acme, FIRST)
+    stored = read_page(acme, FIRST)
+    assert len(upstream.requests()) == 1
+    assert stored.value == loaded.value
+    assert stored.fetched_at == loaded.fetched_at
+    assert (loaded.exchange.from_store, stored.exchange.from_store) == (False, True)
+    assert loaded.is_fresh
+    assert not loaded.is_due
+
+
+def test_a_page_says_which_request_is_behind_it(acme: Access) -> None:
+    exchange = read_page(acme, InstanceQuery(name="web-*", limit=5)).exchange
+    assert exchange.target == "/v1/instances?name=web-%2A&limit=5"
+    assert exchange.request_id
+    assert exchange.elapsed_seconds > 0
+    assert read_page(acme, FIRST).exchange.target == "/v1/instances"
+
+
+def test_a_stale_page_is_shown_at_once_and_is_due(
+    acme: Access, upstream: Upstream, clock: time_machine.Coordinates
+) -> None:
+    loaded = read_page(acme, FIRST)
+    clock.shift(timedelta(seconds=15))
+    stale = read_page(acme, FIRST)
+    assert stale.fetched_at == loaded.fetched_at
+    assert not stale.is_fresh
+    assert stale.is_due
+    assert len(upstream.requests()) == 1
+
+
+def test_revalidating_loads_a_stale_page_and_leaves_a_fresh_one(
+    acme: Access, upstream: Upstream, clock: time_machine.Coordinates
+) -> None:
+    loaded = read_page(acme, FIRST)
+    read_page(acme, FIRST, asking=Asking.REVALIDATED)
+    assert len(upstream.requests()) == 1
+    clock.shift(timedelta(seconds=15))
+    assert read_page(acme, FIRST, asking=Asking.REVALIDATED).fetched_at > loaded.fetched_at
+    assert len(upstream.requests()) == 2
+
+
+def test_forcing_loads_a_fresh_page_too(acme: Access, upstream: Upstream) -> None:
+    read_page(acme, FIRST)
+    read_page(acme, FIRST, asking=Asking.FORCED)
+    assert len(upstream.requests()) == 2
+
+
+def test_equal_requests_that_arrive_together_are_one_upstream_request(acme: Access, upstream: Upstream) -> None:
+    upstream.script(delay=0.3)
+    with ThreadPoolExecutor(20) as pool:
+        pages = list(pool.map(lambda _: read_page(acme, FIRST), range(20)))
+    assert len(upstream.requests()) == 1
+    assert {page.fetched_at for page in pages} == {pages[0].fetched_at}
+
+
+def test_two_credentials_never_see_each_others_rows_under_load(acme: Access, globex: Access) -> None:
+    theirs = {acme.scope: set(ids(acme)), globex.scope: set(ids(globex))}
+    assert not theirs[acme.scope] & theirs[globex.scope]
+    caches["pages"].clear()
+
+    def read(turn: int) -> bool:
+        access = acme if turn % 2 else globex
+        return set(ids(access)) == theirs[access.scope]
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(read, range(200)))
+
+
+def test_an_outage_shows_the_page_that_was_seen_with_the_reason(
+    acme: Access, upstream: Upstream, clock: time_machine.Coordinates, settings: Settings
+) -> None:
+    loaded = read_page(acme, FIRST)
+    clock.shift(timedelta(hours=2))
+    upstream.script(times=3, status=503)
+    page = read_page(acme, FIRST, asking=Asking.REVALIDATED)
+    assert page.value == loaded.value
+    assert page.fetched_at == loaded.fetched_at
+    assert page.trouble is not None
+    assert (page.trouble.kind, page.trouble.status) == ("server-fault", 503)
+    assert not page.is_due
+
+
+def test_the_reason_stays_until_upstream_answers_again(
+    acme: Access, upstream: Upstream, clock: time_machine.Coordinates
+) -> None:
+    read_page(acme, FIRST)
+    clock.shift(timedelta(minutes=1))
+    upstream.script(times=3, status=503)
+    read_page(acme, FIRST, asking=Asking.REVALIDATED)
+    remembered = read_page(acme, FIRST)
+    assert remembered.trouble is not None
+    clock.shift(timedelta(seconds=15))
+    assert read_page(acme, FIRST).is_due
+    assert read_page(acme, FIRST, asking=Asking.REVALIDATED).trouble is None
+    assert read_page(acme, FIRST).trouble is None
+
+
+def test_a_failure_with_nothing_stored_is_raised(acme: Access, upstream: Upstream) -> None:
+    upstream.script(status=500)
+    with pytest.raises(ServerFault) as failure:
+        read_page(acme, FIRST)
+    assert failure.value.status == 500
+    assert ids(acme)
+
+
+def test_an_answer_that_cannot_be_read_is_not_kept(acme: Access, upstream: Upstream) -> None:
+    upstream.script(status=200, body='{"instances": [{"id": "a", "tags": 5}]}')
+    with pytest.raises(BadPayload) as failure:
+        read_page(acme, FIRST)
+    assert failure.value.path == "$.instances[0].tags"
+    assert len(ids(acme)) == 20
+
+
+def test_a_page_is_kept_for_a_day(acme: Access, clock: time_machine.Coordinates, upstream: Upstream) -> None:
+    read_page(acme, FIRST)
+    clock.shift(timedelta(hours=23, minutes=59))
+    upstream.script(times=3, status=503)
+    assert read_page(acme, FIRST, asking=Asking.REVALIDATED).value.instances
+    clock.shift(timedelta(minutes=1))
+    upstream.script(times=3, status=503)
+    with pytest.raises(ServerFault):
+        read_page(acme, FIRST)
+
+
+def test_an_instance_of_a_fetched_page_is_kept_with_its_untouched_json(acme: Access, upstream: Upstream) -> None:
+    source = '{ "id":"550e8400-e29b-41d4-a716-446655440000",\n "new_field": 1.50 }'
+    upstream.script(status=200, body='{"instances": [' + source + ', {"name": "no id"}]}')
+    page = read_page(acme, FIRST)
+    kept = read_instance(acme, "550e8400-e29b-41d4-a716-446655440000")
+    assert kept is not None
+    assert kept.value.source == source.encode()
+    assert kept.value.instance.id == "550e8400-e29b-41d4-a716-446655440000"
+    assert kept.fetched_at == page.fetched_at
+    assert kept.exchange.from_store
+
+
+def test_an_instance_that_was_never_on_a_page_is_not_there(acme: Access, globex: Access, upstream: Upstream) -> None:
+    first = ids(acme)[0]
+    assert first is not None
+    asked = len(upstream.requests())
+    assert read_instance(globex, first) is None
+    assert read_instance(acme, "550e8400-e29b-41d4-a716-446655440000") is None
+    assert len(upstream.requests()) == asked
+
+
+def test_a_good_credential_passes_with_one_small_request(acme: Access, upstream: Upstream) -> None:
+    check_credential(acme)
+    (request,) = upstream.requests()
+    assert request["query"] == "limit=1"
+
+
+def test_a_refused_credential_says_so(acme: Access) -> None:
+    with pytest.raises(Rejected):
+        check_credential(Access(acme.region, BearerToken("unknown")))
+
+
+def test_no_connection_is_no_verdict_on_a_credential() -> None:
+    with pytest.raises(Unreachable):
+        check_credential(Access(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token")))
+
+
+def test_neither_keys_nor_values_of_the_store_hold_a_credential(acme: Access) -> None:
+    read_page(acme, FIRST)
+    cache = caches["pages"]
+    held = repr(cache._shelf.entries)  # type: ignore[attr-defined]
+    assert "sandbox-acme-token" not in held
+    assert "web-" in held
+
+
+def test_what_another_version_kept_is_read_as_nothing(acme: Access) -> None:
+    remember(acme, "seen", StoredAnswer(b"", datetime.now(UTC), "/", 0.1, None))
+    assert recall(acme, "seen", StoredAnswer) is not None
+    remember(acme, "seen", Seen(statuses=("ACTIVE",)))
+    assert recall(acme, "seen", StoredAnswer) is None
