@@ -56,43 +56,41 @@ class CredentialForm(forms.Form):
 
     @sensitive_variables()
     def clean(self) -> dict[str, Any]:
-        cleaned = self.cleaned_data
-        kind = cleaned.get("kind")
-        if not kind:
-            self._forget_key_id()
-            return cleaned
-        for other in Kind:
-            if other != kind:
-                for name in _FIELDS_OF[other]:
-                    self.errors.pop(name, None)
-        for name in _FIELDS_OF[Kind(kind)]:
-            if name not in self.errors:
-                self._check_text(name, cleaned[name])
+        kind = self.cleaned_data.get("kind")
+        if kind:
+            self._check_fields_of(Kind(kind))
+        if kind and not self.errors:
+            self._make_credential(Kind(kind))
         if self.errors:
-            self._forget_key_id()
-            return cleaned
-        try:
-            self.credential = (
-                bycloud.BearerToken(cleaned["token"])
-                if kind == Kind.BEARER
-                else bycloud.ApiKey(cleaned["access_key_id"], cleaned["secret_access_key"])
-            )
-        except ValueError:
-            # Our words, as a constructor's might quote what was typed.
-            self.add_error(_FIELDS_OF[Kind(kind)][-1], _("ByCloud takes no credential of this form."))
-        return cleaned
+            self._forget_odd_key_id()
+        return self.cleaned_data
 
     def refuse(self, sentence: str) -> None:
         """Put ByCloud's refusal beside the field that holds the secret."""
         self.add_error(_FIELDS_OF[Kind(self.cleaned_data["kind"])][-1], sentence)
 
-    def _forget_key_id(self) -> None:
+    def _check_fields_of(self, kind: Kind) -> None:
+        for other in set(Kind) - {kind}:
+            for name in _FIELDS_OF[other]:
+                self.errors.pop(name, None)
+        for name in _FIELDS_OF[kind]:
+            if name not in self.errors:
+                self._check_text(name, self.cleaned_data[name])
+
+    @sensitive_variables()
+    def _make_credential(self, kind: Kind) -> None:
+        texts = [self.cleaned_data[name] for name in _FIELDS_OF[kind]]
+        self.credential = bycloud.BearerToken(*texts) if kind == Kind.BEARER else bycloud.ApiKey(*texts)
+
+    def _forget_odd_key_id(self) -> None:
         """Let the access key id be shown again only if it can be one: people paste the whole pair there."""
         name = self.add_prefix("access_key_id")
         if not _KEY_ID.fullmatch(self.data.get(name, "").strip()):
             self.data = {key: value for key, value in self.data.items() if key != name}
 
+    @sensitive_variables()
     def _check_text(self, name: str, text: str) -> None:
+        # What the credentials' constructors refuse, in words that can be translated.
         if not text:
             self.add_error(name, _MISSING[name])
         elif len(text) > MAX_LENGTH:

@@ -6,6 +6,7 @@ ByCloud says no (401, 403): nothing is stored and the earlier one stays. ByCloud
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -60,8 +61,9 @@ def take_credential(
     except bycloud.ByCloudError as error:
         doubt = _describe_doubt(error)
     now = timezone.now()
-    row = _store(credential, sealed, member=member, region=region, now=now, checked_at=None if doubt else now)
-    _record_set(row, member=member, request=request)
+    with transaction.atomic():
+        row = _store(credential, sealed, member=member, region=region, now=now, checked_at=None if doubt else now)
+        _record_set(row, member=member, request=request)
     if doubt:
         return Kept(
             row,
@@ -98,7 +100,11 @@ def _store(
 
 
 def _record_set(row: Credential, *, member: Member, request: HttpRequest | None) -> None:
-    record_event(Act.CREDENTIAL_SET, request=request, member=member, subject=str(row))
+    if request is not None:
+        record_event(Act.CREDENTIAL_SET, request=request, member=member, subject=str(row))
+    else:
+        # Whoever is at the command line is not known; the member did not do it herself.
+        record_event(Act.CREDENTIAL_SET, name="set_credential", subject=f"{row} ({member.get_username()})")
 
 
 def _describe_doubt(error: bycloud.ByCloudError) -> str:

@@ -20,6 +20,10 @@ class VaultError(Exception):
     """A credential cannot be sealed or opened. The text is one sentence for people and holds no secret."""
 
 
+class NoKeyError(VaultError):
+    """`CREDENTIAL_KEYS` holds no usable key, so nothing at all can be sealed or opened."""
+
+
 class _Content(msgspec.Struct, frozen=True):
     member_id: int
     region: str
@@ -82,7 +86,7 @@ def _make_fernets() -> list[Fernet]:
     except ValueError:
         fernets = []
     if not fernets:
-        raise VaultError(_("The portal has no usable key for credentials; whoever runs it has to set CREDENTIAL_KEYS."))
+        raise NoKeyError(_("The portal has no usable key for credentials; whoever runs it has to set CREDENTIAL_KEYS."))
     return fernets
 
 

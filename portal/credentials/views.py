@@ -8,7 +8,6 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -21,6 +20,7 @@ from portal.bycloud import Region
 from portal.credentials import intake, vault
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential
+from portal.web.addresses import is_own_url
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,4 @@ def _find_row(request: MemberRequest, region: str) -> Credential | None:
 def _read_next(request: MemberRequest) -> str:
     """Where the person came from, if that is a page of ours; else an empty string."""
     target = request.POST.get("next") or request.GET.get("next") or ""
-    is_ours = url_has_allowed_host_and_scheme(
-        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return target if is_ours else ""
+    return target if is_own_url(request, target) else ""

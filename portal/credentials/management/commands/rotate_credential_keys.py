@@ -33,6 +33,8 @@ class Command(BaseCommand):
                     sealed = bytes(row.sealed)
                     try:
                         renewed = vault.reseal(sealed, member_id=row.member_id, region=row.region)
+                    except vault.NoKeyError as error:
+                        raise CommandError(str(error)) from None
                     except vault.VaultError:
                         lost.append(f"{row.member.get_username()}, {row.region}")
                         continue
@@ -46,7 +48,7 @@ class Command(BaseCommand):
             seen += len(rows)
             self.stdout.write(_("%(seen)s of %(total)s looked at") % {"seen": seen, "total": total})
         self.stdout.write(
-            _("Done: %(resealed)s sealed anew, %(already)s were under the first key already.")
+            _("Done. Sealed anew: %(resealed)s. Already under the first key: %(already)s.")
             % {"resealed": resealed, "already": seen - resealed - len(lost)}
         )
         for owner in lost:

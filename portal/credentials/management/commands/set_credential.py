@@ -37,7 +37,7 @@ class Command(BaseCommand):
             )
         form = CredentialForm({"kind": kind, **_read_secret(kind)})
         if not form.is_valid() or form.credential is None:
-            raise CommandError(" ".join(sentence for errors in form.errors.values() for sentence in errors))
+            raise CommandError(" ".join(str(sentence) for errors in form.errors.values() for sentence in errors))
         try:
             taken = intake.take_credential(form.credential, member=member, region=place)
         except vault.VaultError as error:

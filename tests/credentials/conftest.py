@@ -1,0 +1,14 @@
+"""A signed-in browser for the pages of this part."""
+
+import pytest
+from django.test import Client
+
+from portal.accounts.models import Member
+from portal.sandbox.server import Sandbox
+
+
+@pytest.fixture
+def at_desk(client: Client, vera: Member, sandbox: Sandbox) -> Client:
+    """Vera, signed in, with the sandbox behind `spo1`. A viewer keeps a credential like everybody else."""
+    client.force_login(vera)
+    return client

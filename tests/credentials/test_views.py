@@ -1,0 +1,303 @@
+"""The pages on which a member keeps her own credentials, over real HTTP to the sandbox."""
+
+import pytest
+from cryptography.fernet import Fernet
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from portal.accounts.models import Member
+from portal.audit.models import Act, Event
+from portal.bycloud import ApiKey, BearerToken, Region
+from portal.credentials import vault
+from portal.credentials.models import Credential, Kind
+from portal.sandbox.server import Sandbox
+from tests.credentials.rows import keep
+from tests.upstream import Upstream
+
+LIST = "/credentials/"
+EDIT = "/credentials/spo1/"
+REMOVE = "/credentials/spo1/remove/"
+TOKEN = {"kind": "bearer", "token": "sandbox-acme-token"}
+API_KEY = {"kind": "api-key", "access_key_id": "AKIASANDBOXACME", "secret_access_key": "sandbox-acme-secret"}
+REFUSED_TOKEN = {"kind": "bearer", "token": "a-token-nobody-gave-out"}
+OLD = BearerToken("an-older-token")
+
+
+def text_of(response: HttpResponse) -> str:
+    return response.content.decode()
+
+
+def find_row(member: Member) -> Credential | None:
+    return Credential.objects.filter(member=member, region="spo1").first()
+
+
+def test_the_urls_are_the_agreed_ones(sandbox: Sandbox) -> None:
+    spo1 = Region("spo1", sandbox.url)
+    assert reverse("credentials:list") == LIST
+    assert reverse("credentials:edit", args=[spo1]) == reverse("credentials:edit", args=["spo1"]) == EDIT
+    assert reverse("credentials:remove", args=["spo1"]) == REMOVE
+
+
+def test_the_list_has_a_line_for_each_region(at_desk: Client) -> None:
+    text = text_of(at_desk.get(LIST))
+    assert 'data-region="spo1"' in text
+    assert 'data-region="sao2"' in text
+    assert "None yet" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "credential"),
+    [
+        (TOKEN, BearerToken("sandbox-acme-token")),
+        (API_KEY, ApiKey("AKIASANDBOXACME", "sandbox-acme-secret")),
+        ({**TOKEN, "token": " sandbox-acme-token\r\n"}, BearerToken("sandbox-acme-token")),
+    ],
+)
+def test_a_credential_bycloud_takes_is_saved_and_shown_as_a_fingerprint(
+    at_desk: Client, vera: Member, given: dict[str, str], credential: BearerToken | ApiKey
+) -> None:
+    response = at_desk.post(EDIT, given, follow=True)
+    row = find_row(vera)
+    assert row is not None
+    assert row.checked_at is not None
+    assert vault.unseal(bytes(row.sealed), member_id=vera.pk, region="spo1") == credential
+    assert response.redirect_chain == [(LIST, 302)]
+    assert "is checked and saved" in text_of(response)
+    assert row.fingerprint in text_of(response)
+    assert row.get_kind_display() in text_of(response)
+
+
+def test_saving_asks_bycloud_for_one_instance_once(at_desk: Client, upstream: Upstream) -> None:
+    at_desk.post(EDIT, TOKEN)
+    assert len(upstream.requests()) == 1
+    assert "limit=1" in str(upstream.requests()[0])
+
+
+def test_setting_is_on_record_by_fingerprint(at_desk: Client, vera: Member) -> None:
+    at_desk.post(EDIT, TOKEN)
+    row = find_row(vera)
+    assert row is not None
+    event = Event.objects.get(act=Act.CREDENTIAL_SET)
+    assert (event.member, event.subject) == (vera, f"spo1 {row.fingerprint}")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [(REFUSED_TOKEN, "refused this credential (401)"), ({**TOKEN, "token": "sandbox-forbidden-token"}, "(403)")],
+)
+def test_what_bycloud_refuses_is_not_stored_and_the_earlier_one_stays(
+    at_desk: Client, vera: Member, given: dict[str, str], words: str
+) -> None:
+    keep(vera, OLD)
+    response = at_desk.post(EDIT, given)
+    assert response.status_code == 422
+    assert words in text_of(response)
+    assert 'id="credential_token_error"' in text_of(response)
+    assert vault.find_credential(vera, Region("spo1", "")) == OLD
+    assert not Event.objects.filter(act=Act.CREDENTIAL_SET).exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"status": 500}, "a fault of its own (500)"),
+        ({"status": 429}, "takes no more requests for the moment"),
+        ({"status": 404}, "did not take the question (404)"),
+        ({"body": "<p>not JSON</p>"}, "could not be read"),
+    ],
+)
+def test_when_bycloud_cannot_tell_it_is_stored_as_unchecked(
+    at_desk: Client, vera: Member, upstream: Upstream, fault: dict[str, object], words: str
+) -> None:
+    upstream.script(times=9, **fault)
+    response = at_desk.post(EDIT, TOKEN, follow=True)
+    row = find_row(vera)
+    assert row is not None
+    assert row.checked_at is None
+    assert "saved, but not checked" in text_of(response)
+    assert words in text_of(response)
+    assert "Not checked yet" in text_of(response)
+
+
+def test_when_bycloud_cannot_be_reached_it_is_stored_as_unchecked(at_desk: Client, vera: Member) -> None:
+    response = at_desk.post("/credentials/sao2/", TOKEN, follow=True)
+    assert Credential.objects.get(member=vera, region="sao2").checked_at is None
+    assert "could not be reached" in text_of(response)
+
+
+def test_when_bycloud_is_too_slow_it_is_stored_as_unchecked(
+    at_desk: Client, vera: Member, upstream: Upstream, settings: Settings
+) -> None:
+    settings.BYCLOUD_LIMITS = type(settings.BYCLOUD_LIMITS)(deadline_seconds=0.2)
+    upstream.script(times=9, delay=1)
+    response = at_desk.post(EDIT, TOKEN, follow=True)
+    assert find_row(vera) is not None
+    assert "did not answer in time" in text_of(response)
+
+
+def test_replacing_keeps_one_row_and_its_dates(at_desk: Client, vera: Member) -> None:
+    before = keep(vera, OLD)
+    at_desk.post(EDIT, API_KEY)
+    after = Credential.objects.get(member=vera)
+    assert (after.pk, after.created_at) == (before.pk, before.created_at)
+    assert after.replaced_at is not None
+    assert after.set_at == after.replaced_at > before.set_at
+    assert after.kind == Kind.API_KEY
+    assert after.fingerprint != before.fingerprint
+
+
+def test_an_error_keeps_the_kind_and_the_access_key_id_but_no_secret(at_desk: Client) -> None:
+    response = at_desk.post(EDIT, {**API_KEY, "secret_access_key": "a-wrong-secret"})
+    text = text_of(response)
+    assert response.status_code == 422
+    assert 'value="AKIASANDBOXACME"' in text
+    assert 'value="api-key" required id="credential_kind_1" checked' in " ".join(text.split())
+    assert "a-wrong-secret" not in text
+    assert "enter it once more" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"kind": "bearer"}, "Enter the token"),
+        ({"kind": "api-key", "secret_access_key": "a-secret"}, "Enter the access key id"),
+        ({"kind": "api-key", "access_key_id": "AKIA550E8400E29B41D4"}, "Enter the secret access key"),
+        ({"kind": "bearer", "token": "Bearer sandbox-acme-token"}, "plain ASCII"),
+        ({"kind": "bearer", "token": "tökén"}, "plain ASCII"),
+        ({"kind": "bearer", "token": "a\x00b"}, "Null characters"),
+        ({"kind": "bearer", "token": "x" * 10_000}, "longer than 8192 characters"),
+        ({"kind": "carrier-pigeon", "token": "x"}, "Select a valid choice"),
+        ({}, "This field is required"),
+    ],
+)
+def test_what_cannot_be_a_credential_is_named_beside_its_field_and_bycloud_is_not_asked(
+    at_desk: Client, vera: Member, upstream: Upstream, given: dict[str, str], words: str
+) -> None:
+    response = at_desk.post(EDIT, given)
+    assert response.status_code == 422
+    assert words in text_of(response)
+    assert given.get("token", "nothing typed") not in text_of(response).replace('value="x"', "")
+    assert find_row(vera) is None
+    assert upstream.requests() == []
+
+
+def test_a_whole_pair_in_the_field_of_the_id_is_not_shown_again(at_desk: Client) -> None:
+    text = text_of(at_desk.post(EDIT, {"kind": "api-key", "access_key_id": "AKIASANDBOXACME:sandbox-acme-secret"}))
+    assert "has no colon" in text
+    assert "sandbox-acme-secret" not in text
+
+
+def test_the_other_kinds_fields_are_not_looked_at(at_desk: Client, vera: Member) -> None:
+    at_desk.post(EDIT, {**TOKEN, "access_key_id": "a\x00b", "secret_access_key": "with spaces"})
+    assert vault.find_credential(vera, Region("spo1", "")) == BearerToken("sandbox-acme-token")
+
+
+def test_the_form_starts_with_the_kind_that_is_kept(at_desk: Client, vera: Member) -> None:
+    keep(vera, ApiKey("AKIA550E8400E29B41D4", "a-secret"))
+    text = " ".join(text_of(at_desk.get(EDIT)).split())
+    assert 'id="credential_kind_1" checked' in text
+    assert "AKIA550E8400E29B41D4</" not in text
+
+
+def test_after_saving_one_is_back_where_one_came_from(at_desk: Client) -> None:
+    came_from = "/spo1/instances/?name=web-*&status=ACTIVE"
+    form = at_desk.get(EDIT, {"next": came_from})
+    assert 'name="next" value="/spo1/instances/?name=web-*&amp;status=ACTIVE"' in text_of(form)
+    response = at_desk.post(EDIT, {**TOKEN, "next": came_from})
+    assert response["Location"] == came_from
+
+
+def test_the_way_back_outlives_an_error(at_desk: Client) -> None:
+    response = at_desk.post(f"{EDIT}?next=/spo1/instances/", REFUSED_TOKEN)
+    assert 'name="next" value="/spo1/instances/"' in text_of(response)
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)", "\\\\elsewhere.example"]
+)
+def test_the_way_back_never_leads_elsewhere(at_desk: Client, elsewhere: str) -> None:
+    assert "elsewhere.example" not in text_of(at_desk.get(EDIT, {"next": elsewhere}))
+    assert at_desk.post(EDIT, {**TOKEN, "next": elsewhere})["Location"] == LIST
+
+
+def test_a_removed_credential_is_gone_and_on_record(at_desk: Client, vera: Member) -> None:
+    row = keep(vera, OLD)
+    response = at_desk.post(REMOVE, follow=True)
+    assert find_row(vera) is None
+    assert "is removed" in text_of(response)
+    event = Event.objects.get(act=Act.CREDENTIAL_REMOVED)
+    assert (event.member, event.subject) == (vera, f"spo1 {row.fingerprint}")
+
+
+def test_removing_twice_says_so_and_records_once(at_desk: Client, vera: Member) -> None:
+    keep(vera, OLD)
+    at_desk.post(REMOVE)
+    response = at_desk.post(REMOVE, follow=True)
+    assert "no credential for spo1 to remove" in text_of(response)
+    assert Event.objects.filter(act=Act.CREDENTIAL_REMOVED).count() == 1
+
+
+def test_a_get_never_removes(at_desk: Client, vera: Member) -> None:
+    keep(vera, OLD)
+    assert at_desk.get(REMOVE).status_code == 405
+    assert find_row(vera) is not None
+
+
+def test_a_credential_for_a_region_no_longer_served_can_still_be_removed(at_desk: Client, vera: Member) -> None:
+    keep(vera, OLD, region="old1")
+    assert "no longer serves this region" in text_of(at_desk.get(LIST))
+    assert at_desk.get("/credentials/old1/").status_code == 404
+    at_desk.post("/credentials/old1/remove/")
+    assert not Credential.objects.exists()
+
+
+def test_nobody_reaches_another_members_credential(at_desk: Client, ada: Member, vera: Member) -> None:
+    hers = keep(ada, OLD)
+    assert hers.fingerprint not in text_of(at_desk.get(LIST))
+    assert hers.fingerprint not in text_of(at_desk.get(EDIT))
+    at_desk.post(REMOVE)
+    at_desk.post(EDIT, TOKEN)
+    assert vault.find_credential(ada, Region("spo1", "")) == OLD
+
+
+def test_a_credential_under_a_lost_key_is_said_and_can_be_entered_again(
+    at_desk: Client, vera: Member, settings: Settings
+) -> None:
+    keep(vera, OLD)
+    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
+    assert "Cannot be opened; enter it again" in text_of(at_desk.get(LIST))
+    assert "cannot be opened" in text_of(at_desk.get(EDIT))
+    at_desk.post(EDIT, TOKEN)
+    assert vault.find_credential(vera, Region("spo1", "")) == BearerToken("sandbox-acme-token")
+
+
+def test_without_any_key_the_page_says_who_must_act(at_desk: Client, upstream: Upstream, settings: Settings) -> None:
+    settings.CREDENTIAL_KEYS = []
+    response = at_desk.post(EDIT, TOKEN)
+    assert response.status_code == 422
+    assert "CREDENTIAL_KEYS" in text_of(response)
+    assert upstream.requests() == []
+
+
+def test_pages_are_read_without_writing(
+    at_desk: Client, vera: Member, django_assert_num_queries: pytest.FixtureRequest
+) -> None:
+    keep(vera, OLD)
+    before = list(Credential.objects.values())
+    at_desk.get(LIST)
+    at_desk.get(EDIT)
+    assert list(Credential.objects.values()) == before
+
+
+def test_the_secret_fields_are_passwords_without_autocomplete(at_desk: Client) -> None:
+    text = text_of(at_desk.get(EDIT))
+    for name in ("token", "secret_access_key"):
+        field = next(part for part in text.split("<input ") if f'name="{name}"' in part)
+        assert 'type="password"' in field
+        assert 'autocomplete="off"' in field
+
+
+def test_an_unknown_region_is_not_found(at_desk: Client) -> None:
+    assert at_desk.get("/credentials/nowhere/").status_code == 404
