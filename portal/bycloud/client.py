@@ -1,17 +1,31 @@
 """The client: `Client(region, credential).list_instances(InstanceQuery(...))`."""
 
-from datetime import datetime
+import time
+from datetime import UTC, datetime
 
 import msgspec
 
+from portal import __version__
+from portal.bycloud import transport
 from portal.bycloud.credentials import Credential
+from portal.bycloud.errors import ByCloudError
 from portal.bycloud.queries import InstanceQuery
+from portal.bycloud.refusals import read_refusal, read_request_id, read_wait_seconds
 from portal.bycloud.regions import Region
 from portal.bycloud.resources import InstancePage, decode_instance_page
 
+PATH = "/v1/instances"
+USER_AGENT = f"bycloud-portal/{__version__}"
+PASSING_STATUSES = frozenset({502, 503, 504})
+FIRST_PAUSE_SECONDS = 0.2
+
 
 class Limits(msgspec.Struct, frozen=True):
-    """How far one exchange may go, and by which road."""
+    """How far one exchange may go, and by which road.
+
+    `deadline_seconds` is over everything: name lookup, connecting, all tries and the pauses between them.
+    `body_bytes` counts what is left after unpacking. `proxy` is a URL, `ca_bundle` a path.
+    """
 
     deadline_seconds: float = 10.0
     body_bytes: int = 16 * 1024 * 1024
@@ -22,25 +36,90 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One successful answer (200), undecoded: what the gateway keeps."""
+    """One successful answer (200), undecoded: what the gateway keeps. `target` is the path and query string as sent."""
 
     body: bytes
     received_at: datetime
     elapsed_seconds: float
     request_id: str | None = None
     tries: int = 1
+    target: str = PATH
+
+
+_STANDARD_LIMITS = Limits()
 
 
 class Client:
-    """`GET /v1/instances` of one region with one credential."""
+    """`GET /v1/instances` of one region with one credential.
 
-    def __init__(self, region: Region, credential: Credential, *, limits: Limits = Limits()) -> None:
+    Cheap to make and free of state: connections are kept by thread, not by client. Safe to share between threads.
+    """
+
+    def __init__(self, region: Region, credential: Credential, *, limits: Limits = _STANDARD_LIMITS) -> None:
         self.region = region
         self.credential = credential
         self.limits = limits
 
     def list_instances(self, query: InstanceQuery) -> InstancePage:
-        return decode_instance_page(self.fetch_instances(query).body)
+        """One page. Raises a `ByCloudError`. Source: api/compute/list-instances."""
+        answer = self.fetch_instances(query)
+        return decode_instance_page(answer.body, request_id=answer.request_id)
 
     def fetch_instances(self, query: InstanceQuery) -> Answer:
-        raise NotImplementedError
+        """The same page as bytes, with the facts of the exchange. Raises a `ByCloudError`; the body is not looked at.
+
+        A broken connection and a 502, 503 or 504 are tried again, `limits.extra_tries` times at most and only while
+        the deadline leaves room for the pause; nothing else is.
+        """
+        target = _target(query)
+        began_at = time.monotonic()
+        deadline = transport.Deadline(began_at + self.limits.deadline_seconds)
+        tries = 0
+        while True:
+            outcome = self._try_once(target, deadline)
+            tries += 1
+            now = datetime.now(UTC)
+            if isinstance(outcome, transport.Reply) and outcome.status == transport.OK:
+                return Answer(
+                    body=outcome.body,
+                    received_at=now,
+                    elapsed_seconds=time.monotonic() - began_at,
+                    request_id=read_request_id(outcome, secret=self.credential.secret),
+                    tries=tries,
+                    target=target,
+                )
+            error, pause = self._judge(outcome, tries, now)
+            if tries > self.limits.extra_tries or pause is None or pause >= deadline.left():
+                raise error
+            time.sleep(pause)
+
+    def _try_once(self, target: str, deadline: transport.Deadline) -> transport.Reply | transport.Failure:
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
+        if self.limits.sends_region_header:
+            headers["X-Region"] = self.region.code
+        return transport.send_get(
+            self.region.base_url + target,
+            headers=headers,
+            sign=self.credential.headers,
+            deadline=deadline,
+            body_bytes=self.limits.body_bytes,
+            proxy=self.limits.proxy,
+            ca_bundle=self.limits.ca_bundle,
+        )
+
+    def _judge(
+        self, outcome: transport.Reply | transport.Failure, tries: int, now: datetime
+    ) -> tuple[ByCloudError, float | None]:
+        """What to raise, and how long to wait before another try; None: another try would be of no use."""
+        pause = FIRST_PAUSE_SECONDS * 2 ** (tries - 1)
+        if isinstance(outcome, transport.Failure):
+            return outcome.error, pause if outcome.may_pass else None
+        error = read_refusal(outcome, secret=self.credential.secret, now=now)
+        if outcome.status not in PASSING_STATUSES:
+            return error, None
+        return error, max(pause, read_wait_seconds(outcome.headers, now=now) or 0.0)
+
+
+def _target(query: InstanceQuery) -> str:
+    query_string = query.to_query_string()
+    return f"{PATH}?{query_string}" if query_string else PATH

@@ -1,15 +1,17 @@
 """Everything that can go wrong between the portal and ByCloud, as one tree.
 
-    ByCloudError
-    ├── Unreachable      no connection: refused, DNS, reset, TLS, or an answer cut short
-    ├── TimedOut         the deadline passed before the whole answer was there
-    ├── InvalidRequest   400, 404, 409, 422 and any other 4xx: asked for something ByCloud does not take
-    ├── Rejected         401: the credential is missing, wrong or expired
-    ├── Forbidden        403: the credential is good, but may not do this
-    ├── RateLimited      429, with when to come back
-    ├── ServerFault      any 5xx
-    └── BadPayload       an answer that is not what the docs describe (also a redirect, or more bytes than allowed)
+ByCloudError
+├── Unreachable      no connection: refused, DNS, reset, TLS, or an answer cut short
+├── TimedOut         the deadline passed before the whole answer was there
+├── InvalidRequest   400, 404, 409, 422 and any other 4xx: asked for something ByCloud does not take
+├── Rejected         401: the credential is missing, wrong or expired
+├── Forbidden        403: the credential is good, but may not do this
+├── RateLimited      429, with when to come back
+├── ServerFault      any 5xx
+└── BadPayload       an answer that is not what the docs describe (also a redirect, or more bytes than allowed)
 """
+
+# ruff: noqa: N818 -- the names say what happened, and ByCloudError that it is an error
 
 from datetime import datetime
 

@@ -1,6 +1,6 @@
 """What can be asked of `GET /v1/instances`: the seven documented parameters, and nothing else."""
 
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -34,5 +34,8 @@ class InstanceQuery(msgspec.Struct, frozen=True):
         return [(name, value) for name, value in given if value]
 
     def to_query_string(self) -> str:
-        """The one canonical query string: documented order, percent-encoded, no empty parameter."""
-        return urlencode(self.to_parameters())
+        """The one canonical query string: this class's order, percent-encoded (a space is `%20`), no empty parameter.
+
+        `*` and `,` stay as they are, as in the docs' own examples; RFC 3986 allows both in a query.
+        """
+        return urlencode(self.to_parameters(), quote_via=quote, safe="*,")

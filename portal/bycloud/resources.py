@@ -117,9 +117,9 @@ def _set_utc(value: msgspec.Struct, *names: str) -> None:
             msgspec.structs.force_setattr(value, name, moment.replace(tzinfo=UTC))
 
 
-def decode_instance_page(body: bytes) -> InstancePage:
-    """Decode one list answer. Raises `BadPayload`, naming the JSON path."""
-    return _decode(_PAGE_DECODER, body)
+def decode_instance_page(body: bytes, *, request_id: str | None = None) -> InstancePage:
+    """Decode one list answer. Raises `BadPayload`, naming the JSON path and keeping the answer's request id."""
+    return _decode(_PAGE_DECODER, body, request_id)
 
 
 def decode_instance(body: bytes) -> Instance:
@@ -140,11 +140,14 @@ _RAW_DECODER = msgspec.json.Decoder(_RawInstances)
 _T = TypeVar("_T")
 
 
-def _decode(decoder: "msgspec.json.Decoder[_T]", body: bytes) -> _T:
+def _decode(decoder: "msgspec.json.Decoder[_T]", body: bytes, request_id: str | None = None) -> _T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `")
-        raise BadPayload(problem, path=path.rstrip("`") or "$") from error
+        raise BadPayload(problem, path=path.rstrip("`") or "$", status=200, request_id=request_id) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadPayload("The answer is not JSON") from error
+        raise BadPayload("The answer is not JSON", status=200, request_id=request_id) from error
+    except RecursionError:
+        # Not chained: its traceback is as deep as the nesting that caused it.
+        raise BadPayload("The answer is nested too deeply", status=200, request_id=request_id) from None

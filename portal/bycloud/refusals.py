@@ -1,0 +1,108 @@
+"""Reads what ByCloud says when it does not say 200: the envelope of api/errors and the headers of api/rate-limits.
+
+Read leniently: any part may be missing, of another type, or not JSON at all.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import msgspec
+
+from portal.bycloud.errors import (
+    BadPayload,
+    ByCloudError,
+    Forbidden,
+    InvalidRequest,
+    RateLimited,
+    Rejected,
+    ServerFault,
+)
+from portal.bycloud.transport import Reply
+
+MESSAGE_LENGTH = 300
+DETAILS_LENGTH = 2000
+REQUEST_ID_LENGTH = 100
+LONGEST_WAIT_SECONDS = 24 * 60 * 60
+
+_DIGITS = re.compile(r"[0-9]{1,18}")
+
+
+def read_refusal(reply: Reply, *, secret: str, now: datetime) -> ByCloudError:
+    """The error that a reply other than 200 stands for. Should ByCloud repeat the secret, it is cut out."""
+    envelope = _read_envelope(reply.body)
+    status = reply.status
+    message = clean(envelope.get("message"), MESSAGE_LENGTH, secret) or f"ByCloud answered with status {status}"
+    details = clean(envelope.get("details"), DETAILS_LENGTH, secret)
+    request_id = clean(envelope.get("request_id"), REQUEST_ID_LENGTH, secret) or read_request_id(reply, secret=secret)
+    if status < 400:  # noqa: PLR2004 -- the classes of statuses are as well known as their digits
+        message = f"ByCloud answered with status {status}, which its docs do not describe"
+        return BadPayload(message, status=status, request_id=request_id)
+    if status == 429:  # noqa: PLR2004
+        retry_at = read_retry_at(reply.headers, now=now)
+        return RateLimited(message, status=status, details=details, request_id=request_id, retry_at=retry_at)
+    kind: type[ByCloudError] = {401: Rejected, 403: Forbidden}.get(status, InvalidRequest)
+    if status >= 500:  # noqa: PLR2004
+        kind = ServerFault
+    return kind(message, status=status, details=details, request_id=request_id)
+
+
+def read_request_id(reply: Reply, *, secret: str) -> str | None:
+    """`X-Request-Id`, made safe to show."""
+    return clean(reply.headers.get("X-Request-Id"), REQUEST_ID_LENGTH, secret)
+
+
+def read_retry_at(headers: Mapping[str, str], *, now: datetime) -> datetime | None:
+    """When to come back, by `Retry-After`, else by `X-RateLimit-Reset` (Unix time).
+
+    What cannot be read, lies in the past or is more than a day away says nothing.
+    """
+    return _find_moment(read_wait_seconds(headers, now=now), now) or _find_moment(
+        _read_reset_seconds(headers, now), now
+    )
+
+
+def read_wait_seconds(headers: Mapping[str, str], *, now: datetime) -> float | None:
+    """How long `Retry-After` asks to wait: seconds or an HTTP date (RFC 9110, 10.2.3); less than 0 for one gone by."""
+    text = headers.get("Retry-After", "").strip()
+    if _DIGITS.fullmatch(text):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+
+
+def clean(value: object, most: int, secret: str) -> str | None:
+    """A foreign text made safe to show: one line, no control or direction marks, no secret, not longer than `most`."""
+    if not isinstance(value, str):
+        return None
+    text = "".join(character for character in " ".join(value.split()) if character.isprintable())
+    text = text.replace(secret, "…")
+    if len(text) > most:
+        text = f"{text[: most - 1]}…"
+    return text or None
+
+
+def _read_envelope(body: bytes) -> dict[str, object]:
+    try:
+        answer = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if isinstance(error, str):
+        return {"message": error}
+    return error if isinstance(error, dict) else {}
+
+
+def _read_reset_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    text = headers.get("X-RateLimit-Reset", "").strip()
+    return float(text) - now.timestamp() if _DIGITS.fullmatch(text) else None
+
+
+def _find_moment(seconds: float | None, now: datetime) -> datetime | None:
+    if seconds is None or not 0 <= seconds <= LONGEST_WAIT_SECONDS:
+        return None
+    return now + timedelta(seconds=seconds)
