@@ -3,6 +3,7 @@
 What can be set, and what each setting means: docs/settings.md.
 """
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from portal.bycloud.client import Limits
 from portal.environment import Environment, read_regions, refuse
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-environment = Environment(BASE_DIR / ".env")
+environment = Environment(Path(os.environ.get("ENV_FILE") or BASE_DIR / ".env"))
 env, read, read_secret = environment.env, environment.read, environment.read_secret
 
 # Where it runs

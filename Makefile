@@ -1,0 +1,87 @@
+# The commands of this project. README.md says which ones you need; `make help` lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/sh
+.SUFFIXES:
+.DEFAULT_GOAL := help
+.PHONY: help install develop run test check format lock chromium clean
+
+help: ## List these commands
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
+
+install: .venv/runtime ## Make .venv with what the portal runs on (PYTHON=python3.12 chooses the interpreter)
+
+develop: .venv/development ## The same, with what it is tested and checked with
+
+run: install ## Start the portal on its own sandbox (PORT=8123, SANDBOX_PORT=9801, SANDBOX="--instances 10000")
+	@exec $(BIN)/python -m portal.sandbox.demo $(SANDBOX)
+
+test: develop chromium ## Run every test, measure coverage and hold it to its bar
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 --dist loadgroup -q $(TESTS)
+	@$(BIN)/coverage combine -q
+	$(BIN)/coverage report --fail-under=95
+	$(BIN)/coverage report --fail-under=100 --include='$(FULLY_COVERED)'
+
+# What must not have a branch without a test: the way upstream, the vault, the access rules.
+FULLY_COVERED := portal/bycloud/*,portal/gateway/*,portal/credentials/vault.py,portal/accounts/capabilities.py,portal/accounts/middleware.py
+
+check: develop ## Lint, check types, templates, deployment settings and migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	git ls-files -z 'templates/*.html' | xargs -0 $(BIN)/djade --check --target-version 5.2
+	$(BIN)/djlint --lint --quiet templates
+	@$(PRODUCTION_LIKE) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	@$(PRODUCTION_LIKE) $(BIN)/python manage.py makemigrations --check --dry-run
+
+# Production's own settings, with keys that are made for the one command.
+PRODUCTION_LIKE = env ENV_FILE=/dev/null ALLOWED_HOSTS=portal.example.com DATABASE_URL=sqlite://:memory: \
+	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')" \
+	CREDENTIAL_KEYS="$$($(BIN)/python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')"
+
+format: develop ## Format Python and templates
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+	git ls-files -z 'templates/*.html' | xargs -0 $(BIN)/djade --target-version 5.2
+
+# The lock files name no package host; pip takes them from wherever it is told to, and checks each hash.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+
+lock: develop ## Write requirements/*.txt anew from requirements/*.in (UPGRADE=--upgrade takes newer versions)
+	$(LOCK) $(UPGRADE) requirements/runtime.in --output-file requirements/runtime.txt
+	$(LOCK) $(UPGRADE) requirements/development.in --constraint requirements/runtime.txt \
+		--output-file requirements/development.txt
+
+clean: ## Remove what was installed and measured (the sandbox's state in .local stays)
+	rm -rf .venv staticfiles .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
+
+# Each file stands for an installation that came to its end with the lock file as it was then.
+.venv/runtime: requirements/runtime.txt | .venv/bin/python
+	@echo "Installing what the portal runs on …"
+	@$(INSTALL) -r requirements/runtime.txt
+	@touch $@
+
+.venv/development: requirements/development.txt requirements/runtime.txt | .venv/bin/python
+	@echo "Installing what the portal is tested and checked with …"
+	@$(INSTALL) -r requirements/development.txt
+	@touch $@ .venv/runtime
+
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.venv/bin/python:
+	@command -v "$(PYTHON)" >/dev/null || { \
+		echo "$(PYTHON) was not found; install Python 3.11 or later, or choose one by PYTHON=..." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is $$("$(PYTHON)" -V 2>&1); ByCloud Portal needs Python 3.11 or later (PYTHON=... chooses one)." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) has no venv module; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@"$(PYTHON)" -m venv --clear .venv
+
+# The browser tests drive an installed Chromium; as root on Debian it can be installed here. Without one they say so.
+chromium:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium for the browser tests …"; \
+		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq chromium; } >/dev/null || true; fi

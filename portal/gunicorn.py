@@ -1,0 +1,36 @@
+"""How gunicorn serves the portal: `gunicorn -c python:portal.gunicorn portal.wsgi`. Names here are gunicorn's settings.
+
+Reading the portal's settings first makes a bad one stop the start in one sentence, before any worker is there.
+"""
+
+from math import ceil
+
+from portal import settings
+from portal.environment import refuse
+
+_HIGHEST_PORT = 65535
+_port = settings.read(settings.env.int, "PORT", default=8000)
+if not 0 < _port <= _HIGHEST_PORT:
+    refuse("PORT", f"must be between 1 and {_HIGHEST_PORT}")
+bind = f"127.0.0.1:{_port}"
+
+# Threads outnumber the calls that may hang upstream at once; processes are for cores.
+worker_class = "gthread"
+workers = settings.read(settings.env.int, "WEB_CONCURRENCY", default=1)
+if workers < 1:
+    refuse("WEB_CONCURRENCY", "must be at least 1")
+threads = 32
+keepalive = 5
+
+# A worker may be stopped for silence, and a stop may cut a request off, only after the longest exchange upstream.
+timeout = ceil(settings.BYCLOUD_LIMITS.deadline_seconds) + 20
+graceful_timeout = ceil(settings.BYCLOUD_LIMITS.deadline_seconds) + 5
+
+# Without a trusted proxy in front, nobody's word is taken for the scheme. With one, Django counts the hops.
+forwarded_allow_ips = "*" if settings.TRUSTED_PROXY_COUNT else ""
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+
+# The portal logs each request itself, as JSON; gunicorn would log them a second time.
+accesslog = None
+# It would stand in the home directory and take commands.
+control_socket_disable = True

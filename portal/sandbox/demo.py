@@ -1,0 +1,229 @@
+"""Starts the portal on a sandbox of its own, with three members ready to sign in: what `make run` runs.
+
+    python -m portal.sandbox.demo [--state FOLDER] [any option of python -m portal.sandbox]...
+
+It drives the product by its commands alone (`manage.py`, gunicorn) and knows nothing of its inside. All state lies in
+one folder; deleting it gives a fresh start.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from portal.sandbox.children import Children, StopRequestedError, children
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HOST = "127.0.0.1"
+HIGHEST_PORT = 65535
+SANDBOX_OPTIONS = ("--instances", "150", "--latency", "0.15")
+
+
+@dataclass(frozen=True)
+class Cast:
+    """A member who is there from the first start, with her credential for the sandbox."""
+
+    name: str
+    role: str
+    kind: str
+    credential: str
+
+
+CAST = (
+    Cast("ada", "admin", "bearer", "sandbox-acme-token"),
+    Cast("otto", "operator", "api-key", "AKIASANDBOXACME:sandbox-acme-secret"),
+    Cast("vera", "viewer", "bearer", "sandbox-acme-token"),
+)
+
+
+def main() -> int:
+    state, sandbox_options = read_arguments()
+    port = read_port("PORT", 8000)
+    if not is_free(port):
+        refuse(f"port {port} is taken; PORT=8123 make run uses another one")
+    sandbox_port = choose_sandbox_port(besides=port)
+    state.mkdir(parents=True, exist_ok=True)
+    state.chmod(0o700)
+    try:
+        with children() as run:
+            start(run, state, port=port, sandbox_port=sandbox_port, sandbox_options=sandbox_options)
+            run.watch()
+    except StopRequestedError:
+        return 0
+
+
+def start(run: Children, state: Path, *, port: int, sandbox_port: int, sandbox_options: list[str]) -> None:
+    """Bring up both, setting up what is not there yet, and say so when the portal really answers."""
+    address, sandbox_address = f"http://{HOST}:{port}", f"http://{HOST}:{sandbox_port}"
+    command = [sys.executable, "-m", "portal.sandbox", "--port", str(sandbox_port), *SANDBOX_OPTIONS, *sandbox_options]
+    run.start("sandbox", command, environment=os.environ, log=state / f"sandbox-{sandbox_port}.log")
+    with (state / "lock").open("w") as lock:
+        # Two runs may share the folder on two ports; only one of them sets it up.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        environment = make_environment(state, port=port, sandbox_address=sandbox_address)
+        passwords = set_up(run, state, environment, sandbox_address)
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn", "portal.wsgi"]
+    run.start("portal", command, environment=environment, log=state / f"portal-{port}.log")
+    run.wait_until_it_answers(f"{address}/health/ready/")
+    say(describe(address, sandbox_address, passwords, state))
+
+
+def set_up(run: Children, state: Path, environment: Mapping[str, str], sandbox_address: str) -> dict[str, str]:
+    """Database, static files and, once, the members. Gives their passwords.
+
+    The passwords are written last and so stand for a first start that came to its end; without them it begins anew.
+    """
+    members, database = state / "members.json", state / "portal.sqlite3"
+    is_first_start = not (members.exists() and database.exists())
+    if is_first_start:
+        say("First start: making the database, the members and their credentials …")
+        for path in state.glob(f"{database.name}*"):
+            path.unlink()
+    with ThreadPoolExecutor() as pool:
+        # list() raises what a command raised.
+        list(pool.map(lambda command: manage(environment, *command), (["migrate"], ["collectstatic", "--no-input"])))
+    run.wait_until_it_answers(f"{sandbox_address}/_sandbox/requests")
+    if is_first_start:
+        write_private(members, json.dumps(make_members(environment), indent=2))
+    run.check()
+    passwords: dict[str, str] = json.loads(members.read_text(encoding="utf-8"))
+    return passwords
+
+
+def make_members(environment: Mapping[str, str]) -> dict[str, str]:
+    passwords = {member.name: secrets.token_urlsafe(12) for member in CAST}
+
+    def make(member: Cast) -> None:
+        manage(environment, "add_member", member.name, "--role", member.role, secret=passwords[member.name])
+        options = ("--region", "spo1", "--kind", member.kind)
+        manage(environment, "set_credential", member.name, *options, secret=member.credential)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(make, CAST))
+    return passwords
+
+
+def manage(environment: Mapping[str, str], *command: str, secret: str = "") -> None:
+    """One `manage.py` command, silent unless it fails; a secret goes in on standard input."""
+    answer = subprocess.run(  # noqa: S603
+        [sys.executable, ROOT / "manage.py", *command],
+        env=environment,
+        input=secret,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    if answer.returncode:
+        refuse(f"manage.py {command[0]} failed: {(answer.stderr or answer.stdout).strip().rstrip('.')}")
+
+
+def make_environment(state: Path, *, port: int, sandbox_address: str) -> dict[str, str]:
+    """The portal's settings for this run. No `.env` file and nothing exported takes part, so that a run on the sandbox
+    can never touch another deployment's database.
+    """
+    keys = {
+        "secret_key": secrets.token_urlsafe(64),
+        "credential_keys": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    }
+    for name, key in keys.items():
+        if not (state / name).exists():
+            write_private(state / name, key)
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHON", "COVERAGE_")
+    return {name: value for name, value in os.environ.items() if name.startswith(kept)} | {
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY_FILE": str(state / "secret_key"),
+        "CREDENTIAL_KEYS_FILE": str(state / "credential_keys"),
+        "DATABASE_URL": f"sqlite:///{state / 'portal.sqlite3'}",
+        "STATIC_ROOT": str(state / "static"),
+        "PORT": str(port),
+        "PLAIN_HTTP": "1",
+        "BYCLOUD_REGIONS": f"spo1={sandbox_address}",
+    }
+
+
+def write_private(path: Path, text: str) -> None:
+    """Whole or not at all, and for nobody else."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.touch(mode=0o600)
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def read_arguments() -> tuple[Path, list[str]]:
+    """The state folder, and what the sandbox is to be told."""
+    parser = argparse.ArgumentParser(prog="python -m portal.sandbox.demo", description="The portal on its own sandbox.")
+    parser.add_argument("--state", type=Path, default=ROOT / ".local", help="the folder that holds all state")
+    ours, sandbox_options = parser.parse_known_args()
+    return ours.state.resolve(), sandbox_options
+
+
+def read_port(name: str, default: int) -> int:
+    text = os.environ.get(name, "").strip() or str(default)
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= HIGHEST_PORT):
+        refuse(f"{name} is {text!r}; it must be a number between 1 and {HIGHEST_PORT}")
+    return int(text)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As gunicorn does: what is left of a run that has just ended does not take the port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except PermissionError:
+            refuse(f"port {port} needs a privileged user; a port above 1023 does not")
+        except OSError:
+            return False
+    return True
+
+
+def choose_sandbox_port(*, besides: int) -> int:
+    """SANDBOX_PORT, which must be free when it is set; else 9800, or any free port."""
+    port = read_port("SANDBOX_PORT", 9800)
+    if port != besides and is_free(port):
+        return port
+    if os.environ.get("SANDBOX_PORT", "").strip():
+        refuse(f"the sandbox's port {port} is taken; SANDBOX_PORT chooses another one")
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        free_port: int = probe.getsockname()[1]
+        return free_port
+
+
+def refuse(problem: str) -> NoReturn:
+    sys.exit(f"ByCloud Portal cannot start: {problem}.")
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def describe(address: str, sandbox_address: str, passwords: Mapping[str, str], state: Path) -> str:
+    folder = state.relative_to(ROOT) if state.is_relative_to(ROOT) else state
+    sign_ins = [f"  {member.name:<6}{passwords[member.name]:<18}{member.role}" for member in CAST]
+    return "\n".join(
+        [
+            "",
+            f"ByCloud Portal is at {address}",
+            "",
+            *sign_ins,
+            "",
+            f"It shows the sandbox at {sandbox_address}. State and logs are in {folder}/. Ctrl-C stops both.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Where a setting's value comes from, and what is said when it cannot be used."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from portal.bycloud import Region
+from portal.environment import Environment, read_regions
+
+START = "ByCloud Portal cannot start: "
+
+
+def sentence_of(start: Callable[[], object]) -> str:
+    """The one sentence that a refused start ends with."""
+    with pytest.raises(SystemExit) as stop:
+        start()
+    sentence = str(stop.value.code)
+    assert sentence.startswith(START)
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    return sentence.removeprefix(START)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    """With a `.env` file that sets a few."""
+    (tmp_path / ".env").write_text("COUNT=1\nWORD='a # word'\nSWITCH=on\nEMPTY=\n", encoding="utf-8")
+    return Environment(tmp_path / ".env")
+
+
+def test_a_value_comes_from_the_env_file_when_the_environment_has_none(environment: Environment) -> None:
+    assert environment.read(environment.env.int, "COUNT", default=9) == 1
+    assert environment.read(environment.env.bool, "SWITCH", default=False) is True
+    assert environment.read_secret("WORD", purpose="a word") == "a # word"
+
+
+def test_the_environment_goes_before_the_env_file(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNT", "2")
+    assert environment.read(environment.env.int, "COUNT", default=9) == 2
+
+
+def test_a_file_that_is_named_goes_before_both(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "word").write_text("a secret from a file\n", encoding="utf-8")
+    monkeypatch.setenv("WORD", "another")
+    monkeypatch.setenv("WORD_FILE", str(tmp_path / "word"))
+    assert environment.read_secret("WORD", purpose="a word") == "a secret from a file"
+
+
+def test_without_an_env_file_the_defaults_hold(tmp_path: Path) -> None:
+    environment = Environment(tmp_path / "missing")
+    assert environment.read(environment.env.float, "COUNT", default=1.5) == 1.5
+    assert environment.read(environment.env.list, "WORDS", default=["a"]) == ["a"]
+
+
+@pytest.mark.parametrize("exported", [None, ""])
+def test_an_empty_value_counts_as_not_set(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, exported: str | None
+) -> None:
+    if exported is not None:
+        monkeypatch.setenv("EMPTY", exported)
+    assert environment.read(environment.env.int, "EMPTY", default=9) == 9
+
+
+@pytest.mark.parametrize(
+    ("parser", "value", "sentence"),
+    [
+        ("int", "many", "SETTING is not a valid integer."),
+        ("bool", "perhaps", "SETTING is not a valid boolean."),
+        ("float", "nan", "SETTING cannot be used (special numeric values (nan or infinity) are not permitted)."),
+        ("dj_db_url", "secret", "SETTING is not a valid database url."),
+        ("dj_cache_url", "memory://x", 'SETTING cannot be used (unknown backend: "memory").'),
+    ],
+)
+def test_a_wrong_value_stops_the_start_in_a_sentence_that_names_the_setting(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, parser: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv("SETTING", value)
+    assert sentence_of(lambda: environment.read(getattr(environment.env, parser), "SETTING", default=None)) == sentence
+
+
+def test_a_missing_secret_stops_the_start_and_says_what_it_is_for(environment: Environment) -> None:
+    start = sentence_of(lambda: environment.read_secret("SECRET_KEY_OF_OURS", purpose="the key that signs"))
+    assert start == "SECRET_KEY_OF_OURS is not set; it is the key that signs."
+
+
+@pytest.mark.parametrize("path", ["missing", ".", ".env/below-a-file", "not-utf-8"])
+def test_a_secret_file_that_cannot_be_read_is_named(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    (tmp_path / "not-utf-8").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("WORD_FILE", str(tmp_path / path))
+    start = sentence_of(lambda: environment.read_secret("WORD", purpose="a word"))
+    assert start == "WORD_FILE does not name a file that can be read."
+
+
+def test_regions_are_read_in_order_and_without_a_closing_slash() -> None:
+    text = " spo1 = https://api.spo1.mycloud.com/ ,sao-2=https://gate.example.com:8443/bycloud, "
+    assert read_regions(text, allow_plain_http=False) == {
+        "spo1": Region("spo1", "https://api.spo1.mycloud.com"),
+        "sao-2": Region("sao-2", "https://gate.example.com:8443/bycloud"),
+    }
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9800", "http://localhost:1", "http://[::1]:1", "https://localhost"])
+def test_a_loopback_region_is_for_plain_http_alone(url: str) -> None:
+    assert read_regions(f"spo1={url}", allow_plain_http=True)["spo1"].base_url == url
+    sentence = sentence_of(lambda: read_regions(f"spo1={url}", allow_plain_http=False))
+    assert sentence == f"BYCLOUD_REGIONS has {url!r}, a loopback address, which only PLAIN_HTTP=1 allows."
+
+
+@pytest.mark.parametrize("allow_plain_http", [True, False])
+def test_a_region_elsewhere_is_reached_by_tls_alone(*, allow_plain_http: bool) -> None:
+    start = sentence_of(lambda: read_regions("spo1=http://api.example.com", allow_plain_http=allow_plain_http))
+    assert start == "BYCLOUD_REGIONS has 'http://api.example.com', which must begin with https://."
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        "spo1",
+        "spo1=",
+        "=https://api.example.com",
+        "SPO1=https://api.example.com",
+        "spo/1=https://api.example.com",
+        "-=https://api.example.com",
+        "spo1=api.example.com",
+        "spo1=ftp://api.example.com",
+        "spo1=https://",
+        "spo1=https://[::1",
+        "spo1=https://api.example.com:port",
+        "spo1=https://user:word@api.example.com",
+        "spo1=https://api.example.com?v=1",
+        "spo1=https://api.example.com#v1",
+    ],
+)
+def test_what_does_not_read_like_a_region_is_refused(pair: str) -> None:
+    sentence = sentence_of(lambda: read_regions(pair, allow_plain_http=True))
+    assert sentence.startswith("BYCLOUD_REGIONS has ")
+    assert "does not read like spo1=https://" in sentence
+
+
+def test_a_region_is_named_once() -> None:
+    text = "spo1=https://a.example.com,spo1=https://b.example.com"
+    assert sentence_of(lambda: read_regions(text, allow_plain_http=False)) == (
+        "BYCLOUD_REGIONS names the region 'spo1' twice."
+    )
+
+
+def test_there_is_at_least_one_region() -> None:
+    assert "names no region" in sentence_of(lambda: read_regions(" , ", allow_plain_http=False))

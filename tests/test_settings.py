@@ -1,0 +1,127 @@
+"""The settings module as a deployment meets it: safe by default, and stopped by what cannot work."""
+
+import os
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from tests.test_environment import sentence_of
+
+ROOT = Path(__file__).parent.parent
+PRODUCTION = {
+    "ENV_FILE": os.devnull,
+    "SECRET_KEY": "only-for-tests-" + "x" * 50,
+    "CREDENTIAL_KEYS": Fernet.generate_key().decode(),
+    "ALLOWED_HOSTS": "portal.example.com",
+}
+
+
+@pytest.fixture
+def environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A process environment that holds the least a production start needs."""
+    for name in list(os.environ):
+        if not name.startswith(("COVERAGE", "COV_")):
+            monkeypatch.delenv(name)
+    for name, value in PRODUCTION.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def read_settings() -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "portal/settings.py"), run_name="portal.settings")
+
+
+def test_the_defaults_are_productions(environ: pytest.MonkeyPatch) -> None:
+    settings = read_settings()
+    assert settings["DEBUG"] is False
+    assert settings["SESSION_COOKIE_NAME"] == "__Host-sessionid"
+    assert settings["CSRF_COOKIE_NAME"] == "__Host-csrftoken"
+    assert settings["SESSION_COOKIE_SECURE"] is settings["CSRF_COOKIE_SECURE"] is True
+    assert settings["SECURE_SSL_REDIRECT"] is True
+    assert settings["SECURE_HSTS_SECONDS"] == 365 * 24 * 60 * 60
+    assert [region.base_url for region in settings["BYCLOUD_REGIONS"].values()] == ["https://api.spo1.mycloud.com"]
+    assert settings["BYCLOUD_LIMITS"].deadline_seconds == 10
+    assert settings["PAGE_FRESH_SECONDS"] == 15
+    assert "SECURE_PROXY_SSL_HEADER" not in settings
+
+
+def test_plain_http_is_for_loopback(environ: pytest.MonkeyPatch) -> None:
+    environ.delenv("ALLOWED_HOSTS")
+    environ.setenv("PLAIN_HTTP", "1")
+    settings = read_settings()
+    assert settings["ALLOWED_HOSTS"] == ["localhost", "127.0.0.1", "[::1]"]
+    assert settings["SESSION_COOKIE_NAME"] == "sessionid"
+    assert settings["SESSION_COOKIE_SECURE"] is settings["SECURE_SSL_REDIRECT"] is False
+    assert settings["SECURE_HSTS_SECONDS"] == 0
+
+
+def test_a_trusted_proxy_is_believed_about_the_scheme(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("TRUSTED_PROXY_COUNT", "1")
+    assert read_settings()["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
+
+
+def test_sqlite_is_asked_to_let_readers_go_on(environ: pytest.MonkeyPatch) -> None:
+    assert "journal_mode=WAL" in read_settings()["DATABASES"]["default"]["OPTIONS"]["init_command"]
+
+
+def test_another_database_is_taken_as_it_is_given(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("DATABASE_URL", "postgres://portal:word@db.example.com/portal")
+    database = read_settings()["DATABASES"]["default"]
+    assert (database["ENGINE"], database["HOST"]) == ("django.db.backends.postgresql", "db.example.com")
+    assert "OPTIONS" not in database
+
+
+def test_the_settings_may_all_stand_in_one_file(environ: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in PRODUCTION:
+        environ.delenv(name)
+    (tmp_path / "env").write_text("".join(f"{name}={value}\n" for name, value in PRODUCTION.items()), encoding="utf-8")
+    environ.setenv("ENV_FILE", str(tmp_path / "env"))
+    settings = read_settings()
+    assert settings["SECRET_KEY"] == PRODUCTION["SECRET_KEY"]
+    assert settings["CREDENTIAL_KEYS"] == [PRODUCTION["CREDENTIAL_KEYS"]]
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "CREDENTIAL_KEYS", "ALLOWED_HOSTS"])
+def test_a_production_start_needs_it(environ: pytest.MonkeyPatch, name: str) -> None:
+    environ.delenv(name)
+    assert sentence_of(read_settings).startswith(f"{name} is not set; ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SECRET_KEY", "short", "has 5 characters; it needs at least 50"),
+        ("CREDENTIAL_KEYS", "not-a-key", "has a key that is not a Fernet key"),
+        ("CREDENTIAL_KEYS", PRODUCTION["CREDENTIAL_KEYS"] + ",", "has a key that is not a Fernet key"),
+        ("CSRF_TRUSTED_ORIGINS", "portal.example.com", "has 'portal.example.com'; an origin reads like https://"),
+        ("TRUSTED_PROXY_COUNT", "-1", "must not be negative"),
+        ("DEBUG", "maybe", "is not a valid boolean"),
+        ("PLAIN_HTTP", "2", "is not a valid boolean"),
+        ("DATABASE_URL", "nowhere", "is not a valid database url"),
+        ("CACHE_URL", "nowhere", "cannot be used"),
+        ("BYCLOUD_REGIONS", "http://127.0.0.1:9800", "does not read like spo1=https://"),
+        ("BYCLOUD_REGION_HEADER", "X-Region", "is not a valid boolean"),
+        ("BYCLOUD_DEADLINE_SECONDS", "0", "must be more than 0 and at most 60"),
+        ("BYCLOUD_DEADLINE_SECONDS", "61", "must be more than 0 and at most 60"),
+        ("BYCLOUD_DEADLINE_SECONDS", "soon", "is not a valid number"),
+        ("BYCLOUD_PROXY", "proxy.example.com:3128", "must begin with http:// or https://"),
+        ("BYCLOUD_CA_BUNDLE", "/nowhere/ca.pem", "names /nowhere/ca.pem, which is not a file"),
+        ("PAGE_FRESH_SECONDS", "-1", "must not be negative"),
+    ],
+)
+def test_a_value_that_cannot_work_stops_the_start(
+    environ: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    environ.setenv(name, value)
+    sentence = sentence_of(read_settings)
+    assert sentence.startswith(f"{name} ")
+    assert words in sentence
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "CREDENTIAL_KEYS", "DATABASE_URL"])
+def test_a_refused_secret_is_not_repeated(environ: pytest.MonkeyPatch, name: str) -> None:
+    environ.setenv(name, "hunter2://hunter2")
+    assert "hunter2" not in sentence_of(read_settings)
