@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import requests
+from requests import Response, request
 
 
 class Upstream:
@@ -28,7 +28,7 @@ class Upstream:
         log = self._call("GET", "requests").json()
         return list(log["requests"] if isinstance(log, dict) else log)
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:
-        answer = requests.request(method, f"{self.url}/{path}", json=body, timeout=5)
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Response:
+        answer = request(method, f"{self.url}/{path}", json=body, timeout=5)
         answer.raise_for_status()
         return answer
