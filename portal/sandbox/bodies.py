@@ -1,0 +1,60 @@
+"""Bodies that are no page at all: not JSON, the wrong JSON, far too much of it."""
+
+import gzip
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+_HUGE = 32 * 1024 * 1024
+_JSON = {"Content-Type": "application/json"}
+Body = tuple[bytes, Mapping[str, str]]
+
+
+def _not_json(_: int | None) -> Body:
+    return b'{"instances": [{"id": ', _JSON
+
+
+def _html(_: int | None) -> Body:
+    return b"<!doctype html><title>Welcome</title><h1>It works!</h1>", {"Content-Type": "text/html; charset=utf-8"}
+
+
+def _array(_: int | None) -> Body:
+    return b"[]", _JSON
+
+
+def _empty_object(_: int | None) -> Body:
+    return b"{}", _JSON
+
+
+def _nothing(_: int | None) -> Body:
+    return b"", _JSON
+
+
+def _huge(size: int | None) -> Body:
+    """A page that could be read, were it not `size` bytes long."""
+    return _padded(size or _HUGE), _JSON
+
+
+def _gzip_bomb(size: int | None) -> Body:
+    """A few kilobytes that become `size`."""
+    return _bomb(size or 2 * _HUGE), {**_JSON, "Content-Encoding": "gzip"}
+
+
+def _padded(size: int) -> bytes:
+    head, tail = b'{"instances":[]', b"}"
+    return head + b" " * max(0, size - len(head) - len(tail)) + tail
+
+
+@lru_cache(maxsize=4)
+def _bomb(size: int) -> bytes:
+    return gzip.compress(_padded(size), compresslevel=6, mtime=0)
+
+
+BODIES: Mapping[str, Callable[[int | None], Body]] = {
+    "not-json": _not_json,
+    "html": _html,
+    "array": _array,
+    "empty-object": _empty_object,
+    "empty": _nothing,
+    "huge": _huge,
+    "gzip-bomb": _gzip_bomb,
+}

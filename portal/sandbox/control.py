@@ -1,0 +1,131 @@
+"""The sandbox's own switches under `/_sandbox/`, for tests and demos: faults, changes, the log, the limits.
+
+Needs no credential: it listens on the loopback address unless told otherwise, and guards nothing.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from portal.sandbox.changes import ChangeError, change_instance, create_instance
+from portal.sandbox.exchange import Answer, Request, error_answer, json_answer
+from portal.sandbox.faults import FaultError, read_fault
+from portal.sandbox.filters import Json
+from portal.sandbox.fleet import Fleet
+from portal.sandbox.limits import Limits
+from portal.sandbox.service import Service
+
+PREFIX = "/_sandbox/"
+_INSTANCE = re.compile(r"instances/([0-9a-f-]{36})")
+_NO_CONTENT = Answer(204)
+
+
+class ControlError(ValueError):
+    """A control request that cannot be read."""
+
+
+def answer(service: Service, request: Request) -> Answer:
+    """Answer one control request."""
+    path = request.path.removeprefix(PREFIX).rstrip("/")
+    match = _INSTANCE.fullmatch(path)
+    name, identifier = ("instances/<id>", match[1]) if match else (path, "")
+    actions = {method: act for (method, known), act in _ACTIONS.items() if known == name}
+    if not actions:
+        return error_answer(404, details=f"Known: {', '.join(sorted({known for _, known in _ACTIONS}))}")
+    act = actions.get(request.method)
+    if act is None:
+        return error_answer(405, headers={"Allow": ", ".join(sorted(actions))})
+    try:
+        with service.lock:
+            return act(service, _read_body(request), identifier)
+    except (ControlError, FaultError, ChangeError) as error:
+        return error_answer(400, details=str(error))
+
+
+def _read_body(request: Request) -> Json:
+    if not request.body:
+        return {}
+    try:
+        value = json.loads(request.body)
+    except ValueError as error:
+        raise ControlError("The body is not JSON") from error
+    if not isinstance(value, dict):
+        raise ControlError("The body is not a JSON object")
+    return value
+
+
+def _reset(service: Service, _: Json, __: str) -> Answer:
+    service.reset()
+    return _NO_CONTENT
+
+
+def _script_fault(service: Service, body: Json, _: str) -> Answer:
+    service.faults.append(read_fault(body))
+    return json_answer({"faults": len(service.faults)}, status=201)
+
+
+def _clear_faults(service: Service, _: Json, __: str) -> Answer:
+    service.faults.clear()
+    return _NO_CONTENT
+
+
+def _list_requests(service: Service, _: Json, __: str) -> Answer:
+    return json_answer(list(service.log))
+
+
+def _clear_requests(service: Service, _: Json, __: str) -> Answer:
+    service.log.clear()
+    return _NO_CONTENT
+
+
+def _set_limits(service: Service, body: Json, _: str) -> Answer:
+    per_minute, per_hour = body.get("per_minute", service.rate_per_minute), body.get("per_hour", service.rate_per_hour)
+    if not all(type(value) is int and value >= 0 for value in (per_minute, per_hour)):
+        raise ControlError("per_minute and per_hour are whole numbers")
+    service.limits = Limits(per_minute, per_hour)
+    return _NO_CONTENT
+
+
+def _create_instance(service: Service, body: Json, _: str) -> Answer:
+    fleet = service.fleets.get(body.get("organization", "acme"))
+    if fleet is None:
+        raise ControlError(f"organization is none of {', '.join(service.fleets)}")
+    return json_answer(create_instance(fleet, body, settle_seconds=service.settle_seconds), status=201)
+
+
+def _read_instance(service: Service, _: Json, identifier: str) -> Answer:
+    found = _find(service, identifier)
+    instance = found and found[0].find_instance(found[1], service.now())
+    return json_answer(instance) if instance else error_answer(404, details="No such instance")
+
+
+def _change_instance(service: Service, body: Json, identifier: str) -> Answer:
+    found = _find(service, identifier)
+    if found is None:
+        return error_answer(404, details="No such instance")
+    fleet, number = found
+    changed = change_instance(fleet, number, body, settle_seconds=service.settle_seconds)
+    return json_answer(changed) if changed else error_answer(404, details="The instance is gone")
+
+
+def _find(service: Service, identifier: str) -> tuple[Fleet, int] | None:
+    """The fleet that an id belongs to, and its number there."""
+    for fleet in service.fleets.values():
+        number = fleet.find_number(identifier)
+        if number is not None:
+            return fleet, number
+    return None
+
+
+_ACTIONS: dict[tuple[str, str], Callable[[Service, Any, str], Answer]] = {
+    ("POST", "reset"): _reset,
+    ("POST", "faults"): _script_fault,
+    ("DELETE", "faults"): _clear_faults,
+    ("GET", "requests"): _list_requests,
+    ("DELETE", "requests"): _clear_requests,
+    ("POST", "limits"): _set_limits,
+    ("POST", "instances"): _create_instance,
+    ("GET", "instances/<id>"): _read_instance,
+    ("POST", "instances/<id>"): _change_instance,
+}

@@ -1,0 +1,81 @@
+"""One request and one answer as plain values. What an answer looks like on the wire is decided in `server.py`."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Literal
+
+Delivery = Literal["whole", "close", "reset", "cut", "drip", "drip-head"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """The names of `headers` are in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`delivery` says how it is sent: whole and at once, or in one of the broken ways a test can script."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    wait_seconds: float = 0.0
+    delivery: Delivery = "whole"
+    drip_seconds: float = 0.05
+
+
+def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(status, encode(value), {"Content-Type": "application/json", **(headers or {})})
+
+
+def encode(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def new_request_id() -> str:
+    return f"req-{uuid.uuid4()}"
+
+
+def error_answer(
+    status: int,
+    *,
+    details: str | None = None,
+    message: str | None = None,
+    request_id: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """The error envelope of api/errors. Its body has no request id on a 429, as in api/rate-limits."""
+    error: dict[str, Any] = {"code": status, "message": message or _MESSAGES.get(status) or _phrase(status)}
+    if details is not None:
+        error["details"] = details
+    if request_id is not None and status != HTTPStatus.TOO_MANY_REQUESTS:
+        error["request_id"] = request_id
+    return json_answer({"error": error}, status=status, headers=headers)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+_MESSAGES = {
+    400: "Invalid request parameters",
+    401: "Authentication required or token invalid",
+    403: "You are not allowed to list instances",
+    404: "Not found",
+    405: "Method not allowed",
+    429: "Rate limit exceeded",
+    500: "Internal server error",
+    503: "Service unavailable",
+}

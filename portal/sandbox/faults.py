@@ -1,0 +1,124 @@
+"""Scripted faults: what goes wrong with the next answers, as data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, cast, get_args
+
+from portal.sandbox import bodies, distortions
+from portal.sandbox.exchange import Answer, Delivery, encode, error_answer
+from portal.sandbox.filters import Json
+
+DELIVERIES: tuple[str, ...] = get_args(Delivery)
+MODES = (*DELIVERIES, *bodies.BODIES, *distortions.DISTORTIONS, "redirect")
+LARGEST_BODY = 256 * 1024 * 1024
+_OK = 200
+_FIRST_ERROR = 400
+
+
+class FaultError(ValueError):
+    """A fault that cannot be understood; the text says what is wrong with it."""
+
+
+@dataclass
+class Fault:
+    """`times` None means always. `body` is text sent as it is, or any JSON value. A header set to None is left out."""
+
+    times: int | None = 1
+    status: int | None = None
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    body: Any = None
+    delay: float = 0.0
+    mode: str = "whole"
+    interval: float = 0.05
+    bytes: int | None = None
+    location: str | None = None
+    organization: str | None = None
+    match: str = ""
+    has_body: bool = False
+
+    def fits(self, *, organization: str | None, query: str) -> bool:
+        return (self.organization is None or self.organization == organization) and self.match in query
+
+
+def read_fault(given: Json) -> Fault:
+    """A fault from its JSON form. Raises `FaultError`."""
+    unknown = set(given) - _FIELDS
+    if unknown:
+        raise FaultError(f"Unknown: {', '.join(sorted(unknown))}. Known: {', '.join(sorted(_FIELDS))}")
+    for name, kinds in _KINDS.items():
+        value = given.get(name)
+        if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
+            raise FaultError(f"{name} has the wrong type")
+    fault = Fault(**{name: value for name, value in given.items() if value is not None or name == "times"})
+    fault.has_body = "body" in given
+    if fault.mode not in MODES:
+        raise FaultError(f"mode is none of {', '.join(MODES)}")
+    if fault.status is not None and not 200 <= fault.status <= 599:  # noqa: PLR2004
+        raise FaultError("status is not between 200 and 599")
+    if (fault.times is not None and fault.times < 1) or fault.delay < 0 or fault.interval < 0:
+        raise FaultError("times is at least 1 (or null: always); delay and interval are not negative")
+    if fault.bytes is not None and not 0 < fault.bytes <= LARGEST_BODY:
+        raise FaultError(f"bytes is between 1 and {LARGEST_BODY}")
+    return fault
+
+
+def take_fault(faults: list[Fault], *, organization: str | None, query: str) -> Fault | None:
+    """The first fault that fits, counted down and dropped from the list when it is used up."""
+    for fault in faults:
+        if fault.fits(organization=organization, query=query):
+            if fault.times is not None:
+                fault.times -= 1
+                if not fault.times:
+                    faults.remove(fault)
+            return fault
+    return None
+
+
+def spoil(fault: Fault, *, regular: Callable[[], Answer], page: Callable[[], Json | None], request_id: str) -> Answer:
+    """The answer with the fault in it. `regular` makes the answer as it would have been, `page` the page inside it."""
+    answer = _content(fault, regular=regular, page=page, request_id=request_id)
+    headers = {**answer.headers, **fault.headers}
+    return Answer(
+        status=answer.status,
+        body=answer.body,
+        headers={name: value for name, value in headers.items() if value is not None},
+        wait_seconds=fault.delay,
+        delivery=cast("Delivery", fault.mode) if fault.mode in DELIVERIES else "whole",
+        drip_seconds=fault.interval,
+    )
+
+
+def _content(
+    fault: Fault, *, regular: Callable[[], Answer], page: Callable[[], Json | None], request_id: str
+) -> Answer:
+    status, mode = fault.status, fault.mode
+    if fault.has_body:
+        body = fault.body.encode("utf-8", "surrogatepass") if isinstance(fault.body, str) else encode(fault.body)
+        return Answer(status or _OK, body, {"Content-Type": "application/json"})
+    if mode in bodies.BODIES:
+        body, headers = bodies.BODIES[mode](fault.bytes)
+        return Answer(status or _OK, body, headers)
+    if mode == "redirect":
+        return Answer(status or 302, b"", {"Location": fault.location or "/v1/instances?redirected=yes"})
+    if mode in distortions.DISTORTIONS and (found := page()) is not None:
+        return Answer(status or _OK, encode(distortions.DISTORTIONS[mode](found)), {"Content-Type": "application/json"})
+    if status is not None and status >= _FIRST_ERROR:
+        return error_answer(status, request_id=request_id, details="A scripted fault")
+    answer = regular()
+    return replace(answer, status=status or answer.status)
+
+
+_NUMBER = (int, float)
+_KINDS: dict[str, tuple[type, ...]] = {
+    "times": (int,),
+    "status": (int,),
+    "headers": (dict,),
+    "delay": _NUMBER,
+    "mode": (str,),
+    "interval": _NUMBER,
+    "bytes": (int,),
+    "location": (str,),
+    "organization": (str,),
+    "match": (str,),
+}
+_FIELDS = {*_KINDS, "body"}

@@ -1,0 +1,114 @@
+"""What a list request asks for: reads the seven parameters and says which instances fit."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+Json = dict[str, Any]
+
+DEFAULT_LIMIT = 20
+LARGEST_LIMIT = 100
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+PARAMETERS = ("limit", "marker", "name", "status", "tags", "flavor_id", "image_id")
+
+
+class ParameterError(ValueError):
+    """A parameter that cannot be read; the text is the `details` of the 400."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """All of them must fit (AND). `status` is compared without case, `name` with; every tag must be there."""
+
+    name: str | None = None
+    status: str | None = None
+    tags: frozenset[str] = frozenset()
+    flavor_id: str | None = None
+    image_id: str | None = None
+
+    def take_all(self) -> bool:
+        return self == Filters()
+
+    def take(self, instance: Json) -> bool:
+        """Whether this instance object, as it is answered, fits."""
+        return self.take_name(instance["name"]) and self.take_traits(
+            status=instance["status"],
+            tags=instance["tags"],
+            flavor=instance["flavor"],
+            image=instance["image"],
+        )
+
+    def take_name(self, name: str | None) -> bool:
+        if self.name is None:
+            return True
+        if name is None:
+            return False
+        return name.startswith(self.name[:-1]) if self.name.endswith("*") else name == self.name
+
+    def take_traits(
+        self,
+        *,
+        status: str | None,
+        tags: Sequence[str] | None,
+        flavor: Mapping[str, Any] | None,
+        image: Mapping[str, Any] | None,
+    ) -> bool:
+        """Everything but the name."""
+        return (
+            (self.status is None or (status or "").casefold() == self.status.casefold())
+            and self.tags <= frozenset(tags or ())
+            and (self.flavor_id is None or (flavor or {}).get("id") == self.flavor_id)
+            and (self.image_id is None or (image or {}).get("id") == self.image_id)
+        )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One list request, read. `given` holds the parameters as they came, for the links."""
+
+    filters: Filters
+    limit: int
+    marker: str | None
+    given: Mapping[str, str]
+
+
+def read_asked(query: str) -> Asked:
+    """Read a query string. Of a parameter given twice the first counts; unknown ones are ignored.
+
+    Raises `ParameterError`.
+    """
+    given: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=1000):
+        if name in PARAMETERS:
+            given.setdefault(name, value)
+    tags = frozenset(filter(None, (tag.strip() for tag in given.get("tags", "").split(","))))
+    filters = Filters(
+        name=given.get("name") or None,
+        status=given.get("status") or None,
+        tags=tags,
+        flavor_id=_read_uuid(given, "flavor_id"),
+        image_id=_read_uuid(given, "image_id"),
+    )
+    return Asked(
+        filters=filters, limit=_read_limit(given.get("limit")), marker=_read_uuid(given, "marker"), given=given
+    )
+
+
+def _read_limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_LIMIT
+    digits = text.lstrip("0")
+    if not text.isascii() or not text.isdigit() or not digits:
+        raise ParameterError("Field 'limit' must be a whole number from 1 up")
+    return LARGEST_LIMIT if len(digits) > len(str(LARGEST_LIMIT)) else min(int(digits), LARGEST_LIMIT)
+
+
+def _read_uuid(given: Mapping[str, str], name: str) -> str | None:
+    text = given.get(name)
+    if text is None:
+        return None
+    if not _UUID.fullmatch(text.lower()):
+        raise ParameterError(f"Field '{name}' must be a UUID")
+    return text.lower()

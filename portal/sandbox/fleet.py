@@ -1,0 +1,145 @@
+"""One organization's instances: made by arithmetic as they are asked for, with the few changed ones kept aside."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from portal.sandbox.addresses import addresses
+from portal.sandbox.filters import Filters, Json
+from portal.sandbox.identities import Identities
+from portal.sandbox.pattern import Slot
+from portal.sandbox.selection import Selection
+from portal.sandbox.wares import BUILDING
+
+REGION = "spo1"
+_OLDEST = timedelta(days=4 * 365)
+_NEWEST = timedelta(minutes=3)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """An instance that somebody changed: what it is until `settles_at`, and from then on (None: gone)."""
+
+    during: Json
+    after: Json | None
+    settles_at: datetime
+
+    def at(self, now: datetime) -> Json | None:
+        return self.during if now < self.settles_at else self.after
+
+
+@dataclass
+class Fleet:
+    """Instances are numbered by age, the oldest 0; number `n` stands at place `n % len(pattern)` of the pattern.
+
+    The same name, seed and size give the same instances; their times are counted back from `started_at`.
+    """
+
+    organization: str
+    pattern: tuple[Slot, ...]
+    size: int
+    started_at: datetime
+    seed: int
+    created: int = 0
+    changed: dict[int, Changed] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.identities = Identities(f"{self.seed}/{self.organization}")
+
+    @property
+    def end(self) -> int:
+        """The number that the next instance will have."""
+        return self.size + self.created
+
+    def find_number(self, identifier: str) -> int | None:
+        """The number of an instance that is there or once was; None for an id that was never here."""
+        number = self.identities.find_number(identifier)
+        return number if number is not None and number < self.end else None
+
+    def find_instance(self, number: int, now: datetime) -> Json | None:
+        """The instance object as the API answers it at this moment; None when it is gone."""
+        if number in self.changed:
+            return self.changed[number].at(now)
+        return self._original(number)
+
+    def select(self, filters: Filters, now: datetime) -> Selection:
+        """The numbers of all that fit, without looking at each."""
+        ranges = tuple(self._ranges(filters))
+        current = {number: changed.at(now) for number, changed in self.changed.items()}
+        return Selection(
+            ranges=ranges,
+            without=frozenset(number for number in current if any(number in each for each in ranges)),
+            extra=tuple(sorted(number for number, now_is in current.items() if now_is and filters.take(now_is))),
+        )
+
+    def _ranges(self, filters: Filters) -> Iterator[range]:
+        if filters.take_all():
+            yield range(self.size)
+            return
+        period = len(self.pattern)
+        for place, slot in enumerate(self.pattern):
+            if not filters.take_traits(status=slot.state.status, tags=slot.tags, flavor=slot.flavor, image=slot.image):
+                continue
+            count = len(range(place, self.size, period))
+            for blocks in slot.series.blocks(filters.name, count):
+                yield range(place + blocks.start * period, place + (blocks.stop - 1) * period + 1, period)
+
+    def _original(self, number: int) -> Json:
+        block, place = divmod(number, len(self.pattern))
+        slot = self.pattern[place]
+        identifier = self.identities.id_of(number)
+        created_at = self.started_at - self._age(number)
+        launched_at = created_at + timedelta(seconds=20 + number % 40)
+        never_ran = slot.state.status == BUILDING.status or (slot.fault is not None and not slot.networks)
+        updated_at = (
+            None if slot.state == BUILDING else launched_at + (self.started_at - launched_at) * self._chance(number)
+        )
+        return {
+            "id": identifier,
+            "crn": f"crn:{REGION}:compute:instance:{identifier}",
+            "name": slot.series.name(block),
+            "description": slot.description,
+            **slot.state.fields(),
+            "flavor": slot.flavor,
+            "image": slot.image,
+            "addresses": {} if never_ran else addresses(slot.networks, number),
+            "security_groups": [{"name": name} for name in slot.security_groups],
+            "volumes_attached": [self._volume(number, position) for position in range(slot.volumes)],
+            "key_names": list(slot.key_names),
+            "metadata": dict(slot.metadata),
+            "tags": list(slot.tags),
+            "fault": slot.fault
+            and {
+                "code": slot.fault.code,
+                "message": slot.fault.message,
+                "details": slot.fault.details,
+                "created": written(launched_at),
+            },
+            "created_at": written(created_at),
+            "updated_at": updated_at and written(updated_at),
+            "launched_at": None if never_ran else written(launched_at),
+            "terminated_at": written(updated_at) if slot.is_terminated and updated_at else None,
+        }
+
+    def _volume(self, number: int, position: int) -> Json:
+        return {
+            "id": Identities(f"{self.seed}/{self.organization}/volume/{position}").id_of(number),
+            "device": f"/dev/vd{'bcdefghij'[position]}" if (number + position) % 7 else None,
+            "delete_on_termination": position == 0,
+        }
+
+    def _age(self, number: int) -> timedelta:
+        """Minutes for the newest, years for the oldest, and never out of order."""
+        share = (self.size - 1 - number + self._chance(number) * 0.8) / self.size
+        return _NEWEST + _OLDEST * share**3
+
+    def _chance(self, number: int) -> float:
+        """From 0 up to 1, the same for the same instance each time."""
+        drawn = hashlib.blake2b(f"{self.seed}/{self.organization}/{number}".encode(), digest_size=4).digest()
+        return int.from_bytes(drawn, "big") / 2**32
+
+
+def written(moment: datetime) -> str:
+    """A time as the API writes it: ISO 8601, UTC, whole seconds, `Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,265 @@
+"""The pattern that a fleet repeats: a believable team's servers, with every oddity an operator's table must bear.
+
+All of it is data and a seeded shuffle; no time and no sequence number come in here.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from portal.sandbox import wares
+from portal.sandbox.names import NameSeries
+from portal.sandbox.wares import FLAVORS, IMAGES, State
+
+LONG_NAME = "a-very-long-name-" + "0123456789" * 23 + "-the-end"
+LONG_TEXT = "A description that goes on and on. " * 120
+RIGHT_TO_LEFT_OVERRIDE = "\u202e"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A fault without its date."""
+
+    code: int
+    message: str
+    details: str
+
+
+NO_HOST = Trouble(
+    500,
+    "No valid host was found. There are not enough hosts available.",
+    "Traceback (most recent call last):\n"
+    '  File "conductor/manager.py", line 692, in build_instances\n'
+    "    hosts = self._schedule_instances(context, request_spec)\n"
+    "NoValidHost: No valid host was found. There are not enough hosts available.",
+)
+NO_VOLUME = Trouble(
+    413, "Volume resource quota exceeded", "Maximum number of volumes allowed (10) exceeded for quota 'volumes'."
+)
+MARKED_UP = Trouble(500, "Build of <b>instance</b> aborted: \"disk\" & 'network'", "<script>alert('fault')</script>")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place in the pattern. Networks are kinds that `addresses.py` knows."""
+
+    series: NameSeries
+    description: str | None
+    state: State
+    flavor: dict[str, Any] | None
+    image: dict[str, Any] | None
+    networks: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    volumes: int
+    key_names: tuple[str, ...]
+    metadata: tuple[tuple[str, str], ...]
+    tags: tuple[str, ...]
+    fault: Trouble | None = None
+    is_terminated: bool = False
+
+
+@dataclass(frozen=True)
+class Role:
+    """A kind of server: `count` of them in each round of the pattern."""
+
+    stem: str
+    count: int
+    description: str
+    flavors: tuple[str, ...]
+    images: tuple[str, ...]
+    networks: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    tags: tuple[str, ...]
+    team: str
+    environment: str = "production"
+    volumes: int = 0
+
+
+_UBUNTU = ("Ubuntu 22.04 LTS", "Ubuntu 24.04 LTS")
+_DEBIAN = ("Debian 12", "Debian 13")
+
+ACME_ROLES = (
+    Role("web-", 22, "Public web server", ("m1.medium", "m1.large"), _UBUNTU, ("private", "public"),
+         ("default", "web"), ("web", "frontend"), "storefront"),
+    Role("web-staging-", 6, "Web server of the staging site", ("m1.small",), _UBUNTU, ("private",),
+         ("default", "web"), ("web", "frontend"), "storefront", "staging"),
+    Role("api-", 14, "Public API", ("m1.large", "c1.large"), _UBUNTU, ("private",),
+         ("default", "api"), ("api", "backend"), "platform"),
+    Role("api-staging-", 4, "API of the staging site", ("m1.medium",), _UBUNTU, ("private",),
+         ("default", "api"), ("api", "backend"), "platform", "staging"),
+    Role("worker-", 24, "Background jobs", ("c1.large", "m1.large"), _DEBIAN, ("private",),
+         ("default",), ("worker", "backend"), "platform"),
+    Role("db-", 10, "PostgreSQL", ("r1.large", "r1.2xlarge"), _DEBIAN, ("private", "storage"),
+         ("default", "database"), ("db", "postgresql"), "data", volumes=2),
+    Role("cache-", 8, "Redis", ("r1.large",), _DEBIAN, ("private",), ("default", "cache"), ("cache", "redis"), "data"),
+    Role("queue-", 5, "RabbitMQ", ("m1.large",), _DEBIAN, ("private",),
+         ("default", "queue"), ("queue", "backend"), "platform", volumes=1),
+    Role("search-", 6, "OpenSearch", ("r1.large",), ("Rocky Linux 9",), ("private", "storage"),
+         ("default", "search"), ("search", "db"), "data", volumes=1),
+    Role("ci-runner-", 9, "Builds and tests", ("c1.large",), _UBUNTU, ("private",),
+         ("default",), ("ci",), "tools", "tools"),
+    Role("lb-", 4, "Load balancer", ("m1.small",), _DEBIAN, ("private", "public"),
+         ("default", "web"), ("lb", "frontend"), "network"),
+    Role("monitor-", 3, "Prometheus and Grafana", ("m1.xlarge",), ("Rocky Linux 9",), ("private", "management"),
+         ("default",), ("monitoring",), "tools", volumes=1),
+    Role("dev-", 6, "A developer's machine", ("m1.medium", "m1.large"), _UBUNTU, ("private",),
+         ("default", "ssh"), ("dev",), "platform", "development"),
+)  # fmt: skip
+GLOBEX_ROLES = (
+    Role("shop-", 5, "Online shop", ("m1.medium",), _UBUNTU, ("private", "public"),
+         ("default", "web"), ("web", "shop"), "shop"),
+    Role("ledger-", 3, "Ledger database", ("r1.large",), ("Rocky Linux 9",), ("private", "storage"),
+         ("default", "database"), ("db",), "finance", volumes=1),
+    Role("mail-", 2, "Mail relay", ("m1.small",), _DEBIAN, ("private", "public"),
+         ("default", "mail"), ("mail",), "office"),
+    Role("vpn-", 1, "Way in for the staff", ("m1.small",), _DEBIAN, ("public",), ("default",), ("vpn",), "office"),
+    Role("gate-", 1, "Jump host", ("m1.tiny",), _DEBIAN, ("private", "public"), ("ssh",), ("ssh",), "office"),
+)  # fmt: skip
+
+
+def _odd(
+    name: str,
+    state: State = wares.ACTIVE,
+    *,
+    description: str | None = None,
+    flavor: str | None = "m1.medium",
+    image: str | None = "Ubuntu 22.04 LTS",
+    networks: tuple[str, ...] = ("private",),
+    volumes: int = 0,
+    keys: tuple[str, ...] = ("deploy",),
+    metadata: tuple[tuple[str, str], ...] = (("environment", "production"),),
+    tags: tuple[str, ...] = (),
+    fault: Trouble | None = None,
+    groups: tuple[str, ...] = ("default",),
+    is_terminated: bool = False,
+) -> Slot:
+    return Slot(
+        series=NameSeries(name, lone=True),
+        description=description,
+        state=state,
+        flavor=FLAVORS[flavor] if flavor else None,
+        image=IMAGES[image] if image else None,
+        networks=networks,
+        security_groups=groups,
+        volumes=volumes,
+        key_names=keys,
+        metadata=metadata,
+        tags=tags,
+        fault=fault,
+        is_terminated=is_terminated,
+    )
+
+
+_ODD = (
+    _odd("report*final", description="A star inside the name", tags=("legacy",)),
+    _odd("legacy*", wares.STOPPED, description="A star at the end of the name", tags=("legacy",)),
+    _odd("intranet, old (floor 2)", wares.STOPPED, description="A comma", image="Windows Server 2022"),
+    _odd("<b>x</b> \"'&", description="<script>alert(1)</script> & \"more\" 'quotes'",
+         metadata=(("<i>key</i>", "<img src=x onerror=alert(1)>"), ("quote\"'", "&amp;")), tags=("<b>tag</b>",),
+         fault=MARKED_UP),
+    _odd('=HYPERLINK("http://example.invalid","x")', description="+1-1", metadata=(("@formula", "=1+1"),)),
+    _odd("база-данных", description="Имя кириллицей", tags=("данные",), metadata=(("команда", "Данные"),)),
+    _odd("数据库-主", description="主数据库", tags=("数据库",), networks=("private", "storage")),
+    _odd("שרת-דואר", description="שרת הדואר של המשרד", tags=("דואר",)),
+    _odd("خادم-الويب 7", description="خادم", tags=("web",)),
+    _odd(f"invoice{RIGHT_TO_LEFT_OVERRIDE}fdp.exe", wares.STOPPED, description="A mark that turns the text round"),
+    _odd("🚀-launch-é", tags=("🚀",)),
+    _odd(LONG_NAME, description=LONG_TEXT, metadata=(("note", "long " * 200),), tags=("t" * 60, "u" * 60)),
+    _odd("0", flavor="m1.tiny", description=""),
+    _odd("canary", wares.UNKNOWN, tags=("canary",)),
+    _odd("canary", tags=("canary", "production"), description="The second of two with one name"),
+    _odd("image-builder", wares.SNAPSHOTTING, flavor="c1.large", tags=("ci",)),
+    _odd("no-flavor", flavor=None, description="Its flavor is gone"),
+    _odd("volume-booted", image=None, volumes=1, description="Boots from a volume, has no image"),
+    _odd("isolated", networks=(), groups=(), description="No address"),
+    _odd("bare", wares.STOPPED, flavor=None, image=None, networks=(), keys=(), metadata=(), groups=(),
+         description=None),
+    _odd("router-lab", networks=("private", "public", "storage", "management", "lab-a", "lab-b", "lab-c"),
+         tags=("network", "lab", "ipv6", "router", "test", "keep"), volumes=5,
+         keys=("deploy", "ada-laptop", "otto-yubikey", "break-glass"), flavor="r1.2xlarge"),
+    _odd("hibernation-trial", wares.HIBERNATING, tags=("lab",)),
+    _odd("erp-test", wares.ACTIVE_BUT_OFF, image="Windows Server 2022", tags=("erp",)),
+    _odd("erp", wares.ACTIVE, image="Windows Server 2022", tags=("erp", "production"), fault=NO_VOLUME,
+         is_terminated=True, description="Runs, though an old fault is still noted"),
+    _odd("archive", wares.SHELVED, flavor="m1.large", tags=("archive",), volumes=3),
+    _odd("retired", wares.SOFT_DELETED, tags=("archive",), is_terminated=True),
+)  # fmt: skip
+
+# The newest of each round of the pattern, oldest first: what stands at the top of the list.
+_NEWEST = (
+    _odd("analytics", wares.RESIZED, flavor="r1.2xlarge", tags=("db", "analytics"), volumes=2,
+         description="ClickHouse"),
+    _odd("build-farm", wares.SUSPENDED, flavor="c1.large", image="Debian 13", tags=("ci",), description="On weekdays"),
+    _odd("gpu-batch", wares.FAILED, flavor="r1.2xlarge", image="Ubuntu 24.04 LTS", networks=(), fault=NO_HOST,
+         tags=("worker", "batch"), description="Nightly forecasts"),
+)  # fmt: skip
+_STATES = {
+    ("worker-", 3): wares.STOPPED,
+    ("worker-", 8): wares.MIGRATING,
+    ("worker-", 21): wares.STOPPED,
+    ("web-staging-", 2): wares.STOPPED,
+    ("api-", 12): wares.REBOOTING,
+    ("api-staging-", 1): wares.PAUSED,
+    ("dev-", 1): wares.SUSPENDED,
+    ("dev-", 3): wares.STOPPED,
+    ("dev-", 5): wares.RESCUED,
+    ("search-", 5): wares.RESIZING,
+    ("web-", 21): wares.BUILDING,
+    ("web-", 20): State("BUILD", "NOSTATE", "BUILDING", "networking"),
+}
+_FAULTS = {("ci-runner-", 6): NO_VOLUME}
+_STATES |= dict.fromkeys(_FAULTS, wares.FAILED)
+
+
+def acme_pattern(seed: int) -> tuple[Slot, ...]:
+    """150 slots, oldest first."""
+    chance = random.Random(f"{seed}/acme")  # noqa: S311 (a made-up fleet, not a secret)
+    roles = [role for role in ACME_ROLES for _ in range(role.count)]
+    chance.shuffle(roles)
+    # The two that are still building are among the newest.
+    young = [role for role in roles if role.stem == "web-"][:2]
+    slots = list(_place([*_less(roles, young), *young], chance))
+    for slot in _ODD:
+        slots.insert(chance.randrange(5, len(slots) - 15), slot)
+    return (*slots, *_NEWEST)
+
+
+def _less(roles: list[Role], taken: list[Role]) -> list[Role]:
+    left = list(roles)
+    for role in taken:
+        left.remove(role)
+    return left
+
+
+def globex_pattern(seed: int) -> tuple[Slot, ...]:
+    """12 slots, oldest first."""
+    chance = random.Random(f"{seed}/globex")  # noqa: S311 (as above)
+    roles = [role for role in GLOBEX_ROLES for _ in range(role.count)]
+    chance.shuffle(roles)
+    return tuple(_place(roles, chance))
+
+
+def _place(roles: list[Role], chance: random.Random) -> Iterator[Slot]:
+    """A slot for each role in turn; the servers of one role are numbered as they come."""
+    seen: Counter[str] = Counter()
+    for role in roles:
+        position = seen[role.stem]
+        seen[role.stem] += 1
+        managed = (("managed-by", "terraform"),) if chance.randrange(10) else ()
+        key = (role.stem, position)
+        yield Slot(
+            series=NameSeries(role.stem, first=position + 1, step=role.count),
+            description=role.description if chance.randrange(5) else None,
+            state=_STATES.get(key, wares.ACTIVE),
+            flavor=FLAVORS[chance.choice(role.flavors)],
+            image=IMAGES[chance.choice(role.images)],
+            networks=role.networks if key not in _FAULTS else (),
+            security_groups=role.security_groups,
+            volumes=role.volumes,
+            key_names=("deploy",) if chance.randrange(3) else ("deploy", "ada-laptop"),
+            metadata=(("environment", role.environment), ("team", role.team), *managed),
+            tags=(*role.tags, role.environment),
+            fault=_FAULTS.get(key),
+        )

@@ -1,0 +1,35 @@
+"""A set of instances as ranges of sequence numbers: counted and walked both ways without visiting every member."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Disjoint ascending ranges, less some members (`without`), plus some others (`extra`, ascending)."""
+
+    ranges: tuple[range, ...]
+    without: frozenset[int] = frozenset()
+    extra: tuple[int, ...] = ()
+
+    @property
+    def total(self) -> int:
+        return sum(map(len, self.ranges)) - len(self.without) + len(self.extra)
+
+    def below(self, bound: int | None = None) -> Iterator[int]:
+        """Members smaller than `bound` (all, when None), greatest first."""
+        cut = [each if bound is None else each[: _count_below(each, bound)] for each in self.ranges]
+        extra = [each for each in self.extra if bound is None or each < bound]
+        merged = heapq.merge(*map(reversed, cut), reversed(extra), reverse=True)
+        return (each for each in merged if each not in self.without)
+
+    def above(self, bound: int) -> Iterator[int]:
+        """Members greater than `bound`, smallest first."""
+        cut = [each[_count_below(each, bound + 1) :] for each in self.ranges]
+        merged = heapq.merge(*cut, [each for each in self.extra if each > bound])
+        return (each for each in merged if each not in self.without)
+
+
+def _count_below(members: range, bound: int) -> int:
+    return max(0, -(-(bound - members.start) // members.step))

@@ -1,0 +1,118 @@
+"""The sandbox behind its socket: fleets, limits, faults and the log, and how one API request is answered."""
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
+from threading import RLock
+
+from portal.sandbox import listing
+from portal.sandbox.exchange import Answer, Request, error_answer, json_answer, new_request_id
+from portal.sandbox.faults import Fault, spoil, take_fault
+from portal.sandbox.filters import ParameterError, Json, read_asked
+from portal.sandbox.fleet import Fleet
+from portal.sandbox.limits import Limits
+from portal.sandbox.organizations import Caller, identify
+from portal.sandbox.pattern import acme_pattern, globex_pattern
+
+LOG_LENGTH = 10_000
+
+
+@dataclass
+class Service:
+    """Everything the sandbox knows. `lock` is held by whoever reads or changes fleets, faults, limits or the log."""
+
+    instances: int
+    seed: int
+    latency: float
+    rate_per_minute: int
+    rate_per_hour: int
+    settle_seconds: float
+    base_url: str = ""
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    lock: RLock = field(default_factory=RLock)
+    faults: list[Fault] = field(default_factory=list)
+    log: deque[Json] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+
+    def __post_init__(self) -> None:
+        acme, globex = acme_pattern(self.seed), globex_pattern(self.seed)
+        self._plans = (("acme", acme, self.instances), ("globex", globex, len(globex)), ("initech", acme, 0))
+        self.reset()
+
+    def reset(self) -> None:
+        """Everything as at the start: no changes, no faults, an empty log, unused limits."""
+        with self.lock:
+            self.limits = Limits(self.rate_per_minute, self.rate_per_hour)
+            self.faults.clear()
+            self.log.clear()
+            self.fleets = {
+                name: Fleet(name, pattern, size, self.started_at, self.seed) for name, pattern, size in self._plans
+            }
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one API request, and write it to the log before anything is sent."""
+        caller = identify(request.headers)
+        with self.lock:
+            standing = self.limits.count(f"{caller.kind}/{caller.organization}/{caller.may_list}")
+            request_id = new_request_id()
+            fault = None
+            if standing.retry_after is not None:
+                details = f"Please wait {standing.retry_after} seconds before retrying"
+                answer = error_answer(429, details=details)
+            else:
+                fault = take_fault(self.faults, organization=caller.organization, query=request.query)
+                regular = partial(self._regular_answer, request, caller, request_id)
+                answer = regular() if fault is None else spoil(
+                    fault, regular=regular, page=partial(self._regular_page, request, caller), request_id=request_id
+                )  # fmt: skip
+            self._record(request, caller, answer, fault)
+        headers = {**standing.headers(), "X-Request-Id": request_id, **answer.headers}
+        if fault is not None:
+            headers = {name: value for name, value in headers.items() if fault.headers.get(name, "") is not None}
+        return replace(answer, headers=headers, wait_seconds=answer.wait_seconds + self.latency)
+
+    def _regular_page(self, request: Request, caller: Caller) -> Json | None:
+        """The page that would be answered, or None when there would be none."""
+        if request.path != listing.PATH or request.method != "GET" or not caller.may_list:
+            return None
+        try:
+            return self._page(request, caller)
+        except ParameterError:
+            return None
+
+    def _page(self, request: Request, caller: Caller) -> Json:
+        fleet = self.fleets[caller.organization or ""]
+        return listing.list_page(fleet, read_asked(request.query), now=self.now(), base_url=self.base_url)
+
+    def _regular_answer(self, request: Request, caller: Caller, request_id: str) -> Answer:
+        if request.path != listing.PATH:
+            return error_answer(404, details="The sandbox has GET /v1/instances only", request_id=request_id)
+        if request.method != "GET":
+            return error_answer(405, details="Use GET", request_id=request_id, headers={"Allow": "GET"})
+        if caller.organization is None:
+            challenge = {"WWW-Authenticate": 'Bearer realm="sandbox"'}
+            return error_answer(HTTPStatus.UNAUTHORIZED, request_id=request_id, headers=challenge)
+        if not caller.may_list:
+            return error_answer(403, details="compute:instance:list is needed", request_id=request_id)
+        try:
+            return json_answer(self._page(request, caller))
+        except ParameterError as error:
+            return error_answer(400, details=str(error), request_id=request_id)
+
+    def _record(self, request: Request, caller: Caller, answer: Answer, fault: Fault | None) -> None:
+        self.log.append({
+            "method": request.method,
+            "path": request.path,
+            "query": request.query,
+            "organization": caller.organization,
+            "credential": caller.kind,
+            "status": answer.status,
+            "fault": fault and fault.mode,
+            "user_agent": request.headers.get("user-agent"),
+            "region": request.headers.get("x-region"),
+            "at": self.now().isoformat(),
+        })  # fmt: skip
