@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 from django.core.cache import caches
-from portal.sandbox.server import Sandbox
 from pytest_django import Settings
 
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.bycloud import Region
+from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
 
 PASSWORD = "a-long-enough-password"
@@ -65,7 +65,7 @@ def upstream(sandbox: Sandbox) -> Upstream:
 
 
 @pytest.fixture
-def clock() -> Iterator[time_machine.Coordinates]:
+def clock() -> Iterator[time_machine.Traveller]:
     """Time that passes only when a test says so."""
     with time_machine.travel(datetime.now(UTC), tick=False) as coordinates:
         yield coordinates

@@ -1,10 +1,10 @@
 """Accesses to the sandbox."""
 
 import pytest
-from portal.sandbox.server import Sandbox
 
 from portal.bycloud import BearerToken, Region
 from portal.gateway import Access
+from portal.sandbox.server import Sandbox
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def test_a_page_says_which_request_is_behind_it(acme: Access) -> None:
 
 
 def test_a_stale_page_is_shown_at_once_and_is_due(
-    acme: Access, upstream: Upstream, clock: time_machine.Coordinates
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     loaded = read_page(acme, FIRST)
     clock.shift(timedelta(seconds=15))
@@ -53,7 +53,7 @@ def test_a_stale_page_is_shown_at_once_and_is_due(
 
 
 def test_revalidating_loads_a_stale_page_and_leaves_a_fresh_one(
-    acme: Access, upstream: Upstream, clock: time_machine.Coordinates
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     loaded = read_page(acme, FIRST)
     read_page(acme, FIRST, asking=Asking.REVALIDATED)
@@ -91,7 +91,7 @@ def test_two_credentials_never_see_each_others_rows_under_load(acme: Access, glo
 
 
 def test_an_outage_shows_the_page_that_was_seen_with_the_reason(
-    acme: Access, upstream: Upstream, clock: time_machine.Coordinates, settings: Settings
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller, settings: Settings
 ) -> None:
     loaded = read_page(acme, FIRST)
     clock.shift(timedelta(hours=2))
@@ -105,7 +105,7 @@ def test_an_outage_shows_the_page_that_was_seen_with_the_reason(
 
 
 def test_the_reason_stays_until_upstream_answers_again(
-    acme: Access, upstream: Upstream, clock: time_machine.Coordinates
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     read_page(acme, FIRST)
     clock.shift(timedelta(minutes=1))
@@ -135,7 +135,7 @@ def test_an_answer_that_cannot_be_read_is_not_kept(acme: Access, upstream: Upstr
     assert len(ids(acme)) == 20
 
 
-def test_a_page_is_kept_for_a_day(acme: Access, clock: time_machine.Coordinates, upstream: Upstream) -> None:
+def test_a_page_is_kept_for_a_day(acme: Access, clock: time_machine.Traveller, upstream: Upstream) -> None:
     read_page(acme, FIRST)
     clock.shift(timedelta(hours=23, minutes=59))
     upstream.script(times=3, status=503)

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.cache import caches
-from portal.sandbox.server import Sandbox
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, InvalidRequest, Region, ServerFault
 from portal.gateway import Access, Asking
 from portal.instances.catalog import Found, Listing, Missing, Named, find_instance, list_instances, read_seen
+from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
 
 FIRST = InstanceQuery()
@@ -216,7 +216,7 @@ def test_a_walk_ends_with_half_the_deadline(acme: Access, upstream: Upstream, se
 
 
 def test_a_stale_instance_is_loaded_again_by_its_name(
-    acme: Access, upstream: Upstream, clock: time_machine.Coordinates
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     instance = list_instances(acme, FIRST).instances[0]
     assert instance.id is not None
@@ -235,7 +235,7 @@ def test_a_stale_instance_is_loaded_again_by_its_name(
 
 
 def test_a_seen_instance_stays_readable_in_an_outage(
-    acme: Access, upstream: Upstream, clock: time_machine.Coordinates
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     instance = list_instances(acme, FIRST).instances[0]
     assert instance.id is not None
