@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from threading import Lock
-from time import monotonic
+from time import time
 from typing import Any
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
@@ -44,7 +44,7 @@ class MemoryCache(BaseCache):
             value, expires_at = shelf.entries.get(full_key, (None, 0.0))
             if value is None:
                 return default
-            if expires_at <= monotonic():
+            if expires_at <= time():
                 shelf.drop(full_key)
                 return default
             shelf.entries.move_to_end(full_key)
@@ -53,7 +53,7 @@ class MemoryCache(BaseCache):
     def set(self, key: str, value: bytes, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         full_key = self.make_and_validate_key(key, version=version)
         seconds = self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
-        expires_at = float("inf") if seconds is None else monotonic() + seconds
+        expires_at = float("inf") if seconds is None else time() + seconds
         shelf = self._shelf
         with shelf.lock:
             shelf.drop(full_key)
