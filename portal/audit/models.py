@@ -64,7 +64,10 @@ class Event(models.Model):
     class Meta:
         base_manager_name = "objects"
         ordering = ["-id"]
-        indexes = [models.Index("act", "-id", name="event_act"), models.Index("name", "-id", name="event_name")]
+        indexes = [
+            models.Index(fields=["act", "-id"], name="event_act"),
+            models.Index(fields=["name", "-id"], name="event_name"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.act} {self.name}"

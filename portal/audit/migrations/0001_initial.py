@@ -60,8 +60,8 @@ class Migration(migrations.Migration):
                 "ordering": ["-id"],
                 "base_manager_name": "objects",
                 "indexes": [
-                    models.Index(models.F("act"), models.F("-id"), name="event_act"),
-                    models.Index(models.F("name"), models.F("-id"), name="event_name"),
+                    models.Index(fields=["act", "-id"], name="event_act"),
+                    models.Index(fields=["name", "-id"], name="event_name"),
                 ],
             },
         ),
