@@ -34,10 +34,11 @@ check: develop ## Lint, check types, templates, deployment settings and migratio
 	git ls-files -z 'templates/*.html' | xargs -0 $(BIN)/djade --check --target-version 5.2
 	$(BIN)/djlint --lint --quiet templates
 	@$(PRODUCTION_LIKE) $(BIN)/python manage.py check --deploy --fail-level WARNING
-	@$(PRODUCTION_LIKE) $(BIN)/python manage.py makemigrations --check --dry-run
+	@$(PRODUCTION_LIKE) DATABASE_URL=sqlite://:memory: $(BIN)/python manage.py makemigrations --check --dry-run --skip-checks
 
-# Production's own settings, with keys that are made for the one command.
-PRODUCTION_LIKE = env ENV_FILE=/dev/null ALLOWED_HOSTS=portal.example.com DATABASE_URL=sqlite://:memory: \
+# Production's own settings, with keys that are made for the one command. Nothing here is connected to.
+PRODUCTION_LIKE = env ENV_FILE=/dev/null ALLOWED_HOSTS=portal.example.com \
+	DATABASE_URL=postgres://portal@database.example.com/portal CACHE_URL=rediss://cache.example.com/0 \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')" \
 	CREDENTIAL_KEYS="$$($(BIN)/python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')"
 

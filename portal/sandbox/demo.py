@@ -139,9 +139,7 @@ def make_environment(state: Path, *, port: int, sandbox_address: str) -> dict[st
     for name, key in keys.items():
         if not (state / name).exists():
             write_private(state / name, key)
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHON", "COVERAGE_")
-    return {name: value for name, value in os.environ.items() if name.startswith(kept)} | {
-        "ENV_FILE": os.devnull,
+    settings = {
         "SECRET_KEY_FILE": str(state / "secret_key"),
         "CREDENTIAL_KEYS_FILE": str(state / "credential_keys"),
         "DATABASE_URL": f"sqlite:///{state / 'portal.sqlite3'}",
@@ -150,6 +148,11 @@ def make_environment(state: Path, *, port: int, sandbox_address: str) -> dict[st
         "PLAIN_HTTP": "1",
         "BYCLOUD_REGIONS": f"spo1={sandbox_address}",
     }
+    # For a hand at the console: ENV_FILE=.local/env .venv/bin/python manage.py ...
+    write_private(state / "env", "".join(f"{name}='{value}'\n" for name, value in settings.items()))
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHON", "COVERAGE_")
+    inherited = {name: value for name, value in os.environ.items() if name.startswith(kept)}
+    return inherited | {"ENV_FILE": os.devnull} | settings
 
 
 def write_private(path: Path, text: str) -> None:
