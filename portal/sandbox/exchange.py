@@ -33,6 +33,14 @@ class Answer:
     drip_seconds: float = 0.05
 
 
+def merge_headers(*layers: Mapping[str, str | None]) -> dict[str, str]:
+    """Later headers replace earlier ones, whatever their case; None takes a header away."""
+    merged: dict[str, tuple[str, str | None]] = {}
+    for layer in layers:
+        merged |= {name.lower(): (name, value) for name, value in layer.items()}
+    return {name: value for name, value in merged.values() if value is not None}
+
+
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     return Answer(status, encode(value), {"Content-Type": "application/json", **(headers or {})})
 

@@ -77,11 +77,8 @@ def take_fault(faults: list[Fault], *, organization: str | None, query: str) -> 
 def spoil(fault: Fault, *, regular: Callable[[], Answer], page: Callable[[], Json | None], request_id: str) -> Answer:
     """The answer with the fault in it. `regular` makes the answer as it would have been, `page` the page inside it."""
     answer = _content(fault, regular=regular, page=page, request_id=request_id)
-    headers = {**answer.headers, **fault.headers}
-    return Answer(
-        status=answer.status,
-        body=answer.body,
-        headers={name: value for name, value in headers.items() if value is not None},
+    return replace(
+        answer,
         wait_seconds=fault.delay,
         delivery=cast("Delivery", fault.mode) if fault.mode in DELIVERIES else "whole",
         drip_seconds=fault.interval,

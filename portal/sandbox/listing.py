@@ -4,7 +4,7 @@ from datetime import datetime
 from itertools import islice
 from urllib.parse import urlencode
 
-from portal.sandbox.filters import PARAMETERS, Asked, ParameterError, Json
+from portal.sandbox.filters import PARAMETERS, Asked, Json, ParameterError
 from portal.sandbox.fleet import Fleet
 
 PATH = "/v1/instances"

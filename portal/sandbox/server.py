@@ -1,6 +1,7 @@
 """The sandbox on a socket: HTTP/1.1 with keep-alive, one thread a connection, every regular answer in one send."""
 
 import contextlib
+import re
 import socket
 import socketserver
 import struct
@@ -14,7 +15,6 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from portal.sandbox import control
 from portal.sandbox.exchange import Answer, Request, error_answer, new_request_id
@@ -23,6 +23,7 @@ from portal.sandbox.service import Service
 LARGEST_REQUEST_BODY = 1024 * 1024
 IDLE_SECONDS = 60.0
 _MANY = 1_000_000
+_LENGTH = re.compile(r"[0-9]{1,9}")
 
 
 class Sandbox:
@@ -124,6 +125,11 @@ class _Handler(BaseHTTPRequestHandler):
             return self._handle
         raise AttributeError(name)
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """What cannot even be parsed is answered with the envelope, too."""
+        self.close_connection = True
+        self._send(error_answer(code, details=message, request_id=new_request_id()))
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the parent's name)
         """Say nothing: the log is at /_sandbox/requests."""
 
@@ -133,11 +139,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(error_answer(413, details="Too long, or of no stated length", request_id=new_request_id()))
             return
-        target = urlsplit(self.path)
+        path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, target.path, target.query, headers, body)
+        request = Request(self.command, path, query, headers, body)
         try:
-            is_control = target.path.startswith(control.PREFIX)
+            is_control = path.startswith(control.PREFIX)
             answer = control.answer(self.server.service, request) if is_control else self.server.service.answer(request)
         except Exception:  # noqa: BLE001 (the documented 500, whatever the fault)
             traceback.print_exc()
@@ -149,9 +155,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_body(self) -> bytes | None:
         """The request's body; None when it cannot or must not be read."""
         length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not length.isdecimal() or int(length) > LARGEST_REQUEST_BODY:
+        if "Transfer-Encoding" in self.headers or not _LENGTH.fullmatch(length):
             return None
-        return self.rfile.read(int(length))
+        return self.rfile.read(int(length)) if int(length) <= LARGEST_REQUEST_BODY else None
 
     def _send(self, answer: Answer) -> None:
         whole = self._head(answer)

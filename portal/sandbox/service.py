@@ -8,9 +8,9 @@ from http import HTTPStatus
 from threading import RLock
 
 from portal.sandbox import listing
-from portal.sandbox.exchange import Answer, Request, error_answer, json_answer, new_request_id
+from portal.sandbox.exchange import Answer, Request, error_answer, json_answer, merge_headers, new_request_id
 from portal.sandbox.faults import Fault, spoil, take_fault
-from portal.sandbox.filters import ParameterError, Json, read_asked
+from portal.sandbox.filters import Json, ParameterError, read_asked
 from portal.sandbox.fleet import Fleet
 from portal.sandbox.limits import Limits
 from portal.sandbox.organizations import Caller, identify
@@ -70,9 +70,8 @@ class Service:
                     fault, regular=regular, page=partial(self._regular_page, request, caller), request_id=request_id
                 )  # fmt: skip
             self._record(request, caller, answer, fault)
-        headers = {**standing.headers(), "X-Request-Id": request_id, **answer.headers}
-        if fault is not None:
-            headers = {name: value for name, value in headers.items() if fault.headers.get(name, "") is not None}
+        scripted = fault.headers if fault else {}
+        headers = merge_headers(standing.headers(), {"X-Request-Id": request_id}, answer.headers, scripted)
         return replace(answer, headers=headers, wait_seconds=answer.wait_seconds + self.latency)
 
     def _regular_page(self, request: Request, caller: Caller) -> Json | None:
