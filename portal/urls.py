@@ -17,4 +17,5 @@ urlpatterns = [
 handler400 = "portal.web.errors.bad_request"
 handler403 = "portal.web.errors.permission_denied"
 handler404 = "portal.web.errors.page_not_found"
+handler429 = "portal.web.errors.too_many_requests"
 handler500 = "portal.web.errors.server_error"

@@ -13,6 +13,7 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from portal.accounts.capabilities import Capability
 from portal.audit.events import record_event
@@ -80,14 +81,15 @@ def send_to_sign_in(request: HttpRequest) -> HttpResponse:
     """To the sign-in page, and from there back to the page the person was on."""
     back = _find_way_back(request)
     url = resolve_url(settings.LOGIN_URL) + (f"?{urlencode({'next': back}, safe='/')}" if back else "")
-    response = HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
+    response = HttpResponseClientRedirect(url) if HtmxDetails(request) else HttpResponseRedirect(url)
     patch_vary_headers(response, ["HX-Request", "Cookie"])
     return response
 
 
 def _find_way_back(request: HttpRequest) -> str | None:
-    if request.htmx:
-        return find_own_path(request, request.htmx.current_url)
+    htmx = HtmxDetails(request)
+    if htmx:
+        return find_own_path(request, htmx.current_url)
     if request.method in {"GET", "HEAD"}:
         return request.get_full_path()
     # The target of a form is no page to come back to; the page that held the form is.

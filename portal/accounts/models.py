@@ -2,11 +2,10 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
@@ -20,6 +19,19 @@ class Theme(models.TextChoices):
     SYSTEM = "system", _("As the system")
     LIGHT = "light", _("Light")
     DARK = "dark", _("Dark")
+
+
+def list_inviting_roles() -> list[str]:
+    """The roles that keep the team."""
+    return [role for role, capabilities in ROLE_CAPABILITIES.items() if Capability.KEEP_TEAM in capabilities]
+
+
+class MemberManager(UserManager["Member"]):
+    use_in_migrations = False
+
+    def keeping_team(self) -> models.QuerySet["Member"]:
+        """Those who may invite, change roles and deactivate: the ones to ask for more rights."""
+        return self.filter(is_active=True, role__in=list_inviting_roles()).order_by("username")
 
 
 class Member(AbstractUser):
@@ -37,6 +49,8 @@ class Member(AbstractUser):
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.VIEWER)
     theme = models.CharField(_("theme"), max_length=8, choices=Theme, default=Theme.SYSTEM)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+
+    objects: ClassVar[MemberManager] = MemberManager()
 
     class Meta:
         verbose_name = _("member")
@@ -70,12 +84,11 @@ def hash_token(token: str) -> str:
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def pending(self) -> "InvitationQuerySet":
         """Those that can still be accepted: not used, not expired, and made by somebody who may still invite."""
-        inviting = [role for role, capabilities in ROLE_CAPABILITIES.items() if Capability.KEEP_TEAM in capabilities]
         return self.filter(
             used_at=None,
             expires_at__gt=timezone.now(),
             created_by__is_active=True,
-            created_by__role__in=inviting,
+            created_by__role__in=list_inviting_roles(),
         )
 
     def with_token(self, token: str) -> "InvitationQuerySet":
@@ -109,9 +122,3 @@ class Invitation(models.Model):
         self.token_hash = hash_token(token)
         self.expires_at = timezone.now() + settings.INVITATION_LIFETIME
         return token
-
-
-def list_admin_names(members: Iterable[Member] | None = None) -> list[str]:
-    """The user names of those who keep the team, for "ask one of them"."""
-    found = Member.objects.filter(role=Role.ADMIN, is_active=True) if members is None else members
-    return sorted(member.username for member in found)

@@ -1,70 +1,170 @@
 """Sign-out, the team page, invitations and preferences."""
 
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from portal.accounts import invitations, team
 from portal.accounts.capabilities import Capability, requires
+from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm
+from portal.accounts.models import Invitation, Member
 from portal.accounts.requests import MemberRequest
+
+require_form = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @requires(Capability.PUBLIC)
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_form
 def sign_out(request: HttpRequest) -> HttpResponse:
     """POST ends the session and empties the browser; GET asks first."""
-    if request.method != "POST" and request.user.is_authenticated:
-        return render(request, "account/logout.html")
+    if request.method != "POST":
+        return render(request, "account/logout.html") if request.user.is_authenticated else redirect("account_login")
+    logout(request)
     response = redirect("account_login")
-    if request.method == "POST":
-        logout(request)
-        response["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    response["Clear-Site-Data"] = '"cache", "cookies", "storage"'
     return response
+
+
+@dataclass(frozen=True)
+class TeamRow:
+    """A member, and for each region in the settings whether she keeps a credential there: yes or no, nothing else."""
+
+    member: Member
+    regions: tuple[tuple[str, bool], ...]
+    is_last_admin: bool
 
 
 @requires(Capability.KEEP_TEAM)
 @require_safe
 def show_team(request: MemberRequest) -> HttpResponse:
-    return render(request, "accounts/team.html")
+    # By name, as the credentials app is built on this one.
+    credential = apps.get_model("credentials", "Credential")
+    kept = set(credential.objects.values_list("member_id", "region"))
+    admins = set(Member.objects.keeping_team().values_list("pk", flat=True))
+    rows = [
+        TeamRow(
+            member=member,
+            regions=tuple((region, (member.pk, region) in kept) for region in settings.BYCLOUD_REGIONS),
+            is_last_admin=admins == {member.pk},
+        )
+        for member in Member.objects.order_by("-is_active", "username")
+    ]
+    pending = Invitation.objects.pending().select_related("created_by").order_by("expires_at")
+    context = {"rows": rows, "pending": pending, "regions": list(settings.BYCLOUD_REGIONS)}
+    return render(request, "accounts/team.html", context)
 
 
 @requires(Capability.KEEP_TEAM)
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_form
 def invite(request: MemberRequest) -> HttpResponse:
-    return render(request, "accounts/invite.html")
+    """The answer to POST is the only place where the link ever stands, so it is no redirect."""
+    form = InvitationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        invitation = form.save(commit=False)
+        token = invitations.make_invitation(invitation, by=request.user, request=request)
+        link = request.build_absolute_uri(reverse("accounts:accept_invitation", args=[token]))
+        return render(request, "accounts/invitation_made.html", {"invitation": invitation, "link": link})
+    return render(request, "accounts/invite.html", {"form": form}, status=422 if form.errors else 200)
 
 
 @requires(Capability.KEEP_TEAM)
 @require_POST
 def revoke_invitation(request: MemberRequest, pk: int) -> HttpResponse:
+    invitation = invitations.revoke_invitation(pk, by=request.user, request=request)
+    if invitation is None:
+        messages.info(request, _("That invitation is not pending any more."))
+    else:
+        messages.success(request, _("The invitation for %(name)s is revoked.") % {"name": invitation.name})
     return redirect("accounts:team")
 
 
 @requires(Capability.KEEP_TEAM)
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_form
 def change_role(request: MemberRequest, pk: int) -> HttpResponse:
-    return render(request, "accounts/change_role.html")
+    member = get_object_or_404(Member, pk=pk)
+    form = RoleForm(request.POST or None, instance=Member(pk=member.pk, role=member.role))
+    if request.method == "POST" and form.is_valid():
+        try:
+            changed = team.change_role(pk, form.cleaned_data["role"], by=request.user, request=request)
+        except team.LastAdminError:
+            form.add_error("role", _("%(name)s is the last admin. Make somebody else one first.") % {"name": member})
+        else:
+            what = {"name": changed.username, "role": changed.get_role_display()}
+            messages.success(request, _("%(name)s is %(role)s now.") % what)
+            has_lost_team = changed.pk == request.user.pk and not changed.can(Capability.KEEP_TEAM)
+            return redirect("home" if has_lost_team else "accounts:team")
+    context = {"form": form, "member": member}
+    return render(request, "accounts/change_role.html", context, status=422 if form.errors else 200)
 
 
 @requires(Capability.KEEP_TEAM)
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_form
 def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
-    return render(request, "accounts/deactivate.html")
+    """GET asks whether that is meant; POST does it."""
+    member = get_object_or_404(Member, pk=pk)
+    error = ""
+    if request.method == "POST":
+        try:
+            team.deactivate(pk, by=request.user, request=request)
+        except team.LastAdminError:
+            error = _("%(name)s is the last admin. Make somebody else one first.") % {"name": member}
+        else:
+            messages.success(request, _("%(name)s is deactivated and signed out everywhere.") % {"name": member})
+            return redirect("account_login" if pk == request.user.pk else "accounts:team")
+    context = {"member": member, "error": error}
+    return render(request, "accounts/deactivate.html", context, status=422 if error else 200)
 
 
 @requires(Capability.KEEP_TEAM)
 @require_POST
 def activate_again(request: MemberRequest, pk: int) -> HttpResponse:
+    member = team.activate_again(pk, by=request.user, request=request)
+    messages.success(request, _("%(name)s is active again.") % {"name": member})
     return redirect("accounts:team")
 
 
 @requires(Capability.PUBLIC)
-@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
+@require_form
 def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
-    return render(request, "accounts/accept_invitation.html")
+    """The page behind an invitation's link: choose a user name and a password, then sign in with them."""
+    invitation = invitations.find_invitation(token)
+    if invitation is None:
+        return render(request, "accounts/invitation_gone.html", status=404)
+    if request.user.is_authenticated:
+        return render(request, "accounts/invitation_signed_in.html", {"invitation": invitation})
+    form = AcceptForm(request.POST or None, instance=Member(email=invitation.email, role=invitation.role))
+    if request.method == "POST" and form.is_valid():
+        try:
+            member = invitations.accept_invitation(token, form.save(commit=False), request=request)
+        except invitations.InvitationGoneError:
+            return render(request, "accounts/invitation_gone.html", status=404)
+        except invitations.NameTakenError:
+            form.add_error("username", _("This user name or your e-mail address is taken by another member."))
+        else:
+            messages.success(request, _("Welcome, %(name)s. Sign in with your new password.") % {"name": member})
+            return redirect("account_login")
+    context = {"form": form, "invitation": invitation}
+    return render(request, "accounts/accept_invitation.html", context, status=422 if form.errors else 200)
 
 
 @requires(Capability.KEEP_OWN_PREFERENCES)
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_form
 def show_preferences(request: MemberRequest) -> HttpResponse:
-    return render(request, "accounts/preferences.html")
+    # A copy: what a form does to its instance before it is found invalid must not show in the page's frame.
+    form = PreferencesForm(request.POST or None, instance=Member.objects.get(pk=request.user.pk))
+    if request.method == "POST" and form.is_valid():
+        member = form.save(commit=False)
+        member.save(update_fields=["theme", "time_zone"])
+        messages.success(request, _("Your preferences are saved."))
+        return redirect("accounts:preferences")
+    return render(request, "accounts/preferences.html", {"form": form}, status=422 if form.errors else 200)

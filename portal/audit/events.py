@@ -6,7 +6,7 @@ import structlog
 from django.http import HttpRequest
 
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import NAME_LENGTH, SUBJECT_LENGTH, USER_AGENT_LENGTH, Act, Event
 from portal.web.addresses import read_address
 
 
@@ -27,15 +27,15 @@ def record_event(
     Event(
         act=act,
         member=member,
-        name=_tidy("name", member.get_username() if member else name),
-        subject=_tidy("subject", subject),
+        name=_tidy(member.get_username() if member else name, NAME_LENGTH),
+        subject=_tidy(subject, SUBJECT_LENGTH),
         address=read_address(request) if request else "",
-        user_agent=_tidy("user_agent", request.headers.get("User-Agent", "")) if request else "",
+        user_agent=_tidy(request.headers.get("User-Agent", ""), USER_AGENT_LENGTH) if request else "",
         request_id=structlog.contextvars.get_contextvars().get("request_id", "") if request else "",
     ).save()
 
 
-def _tidy(column: str, text: str) -> str:
+def _tidy(text: str, length: int) -> str:
     """Without control, format and other invisible characters, which could fake lines or turn the reading direction."""
     visible = "".join(" " if unicodedata.category(sign).startswith("C") else sign for sign in text)
-    return " ".join(visible.split())[: Event._meta.get_field(column).max_length]
+    return " ".join(visible.split())[:length]

@@ -7,6 +7,10 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+NAME_LENGTH = 150
+SUBJECT_LENGTH = 255
+USER_AGENT_LENGTH = 200
+
 
 class Act(models.TextChoices):
     SIGNED_IN = "signed-in", _("Signed in")
@@ -53,10 +57,10 @@ class Event(models.Model):
     member = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
     )
-    name = models.CharField(max_length=150, blank=True)
-    subject = models.CharField(max_length=255, blank=True)
+    name = models.CharField(max_length=NAME_LENGTH, blank=True)
+    subject = models.CharField(max_length=SUBJECT_LENGTH, blank=True)
     address = models.CharField(max_length=45, blank=True)
-    user_agent = models.CharField(max_length=200, blank=True)
+    user_agent = models.CharField(max_length=USER_AGENT_LENGTH, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
 
     objects = EventQuerySet.as_manager()

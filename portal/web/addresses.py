@@ -11,9 +11,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 def read_address(request: HttpRequest) -> str:
     """The client's IP address, or "" when there is none to believe.
 
-    With TRUSTED_PROXY_COUNT = n, the n-th entry of `X-Forwarded-For` from the right is the one our outermost proxy wrote;
-    what stands left of it came from the client and counts for nothing. A list that is shorter than n did not pass
-    through all of them, so it is not believed either.
+    With TRUSTED_PROXY_COUNT = n, the n-th entry of `X-Forwarded-For` from the right is the one our outermost proxy
+    wrote; what stands left of it came from the client and counts for nothing. A list that is shorter than n did not
+    pass through all of them, so it is not believed either.
     """
     count = settings.TRUSTED_PROXY_COUNT
     entries = request.headers.get("X-Forwarded-For", "").split(",")

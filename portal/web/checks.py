@@ -1,1 +1,83 @@
-"""System checks of a deployment."""
+"""System checks of a deployment: settings that are each right and together wrong. Every `manage.py check` runs them."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+
+IN_PROCESS_CACHES = frozenset(
+    {"django.core.cache.backends.locmem.LocMemCache", "django.core.cache.backends.dummy.DummyCache"}
+)
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1", ".localhost"})
+
+
+@register(Tags.security)
+def check_debug(**_rest: Any) -> Sequence[CheckMessage]:
+    if not settings.DEBUG or settings.PLAIN_HTTP:
+        return []
+    return [Error("DEBUG is on in production: errors would show settings and code to everybody.", id="portal.E001")]
+
+
+@register(Tags.caches)
+def check_shared_cache(**_rest: Any) -> Sequence[CheckMessage]:
+    workers = os.environ.get("WEB_CONCURRENCY", "1")
+    if settings.CACHES["default"]["BACKEND"] not in IN_PROCESS_CACHES or not workers.isdecimal() or int(workers) <= 1:
+        return []
+    return [
+        Error(
+            f"WEB_CONCURRENCY asks for {workers} processes, but CACHE_URL names a cache inside each process: they would"
+            " share no pages, and a throttle of 5 would let through 5 in each.",
+            hint="Set CACHE_URL to a Redis or Valkey server, or WEB_CONCURRENCY=1 with more threads.",
+            id="portal.E002",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_database_is_kept(**_rest: Any) -> Sequence[CheckMessage]:
+    database = settings.DATABASES["default"]
+    if settings.PLAIN_HTTP or not database["ENGINE"].endswith("sqlite3") or ":memory:" not in str(database["NAME"]):
+        return []
+    return [Error("DATABASE_URL names a database in memory: it is gone when the process ends.", id="portal.E003")]
+
+
+@register(Tags.security)
+def check_plain_http_is_local(**_rest: Any) -> Sequence[CheckMessage]:
+    hosts = sorted(set(settings.ALLOWED_HOSTS) - LOOPBACK)
+    if not settings.PLAIN_HTTP or not hosts:
+        return []
+    return [
+        Warning(
+            f"PLAIN_HTTP is on, but ALLOWED_HOSTS names {', '.join(hosts)}: sessions would travel unencrypted.",
+            hint="PLAIN_HTTP=1 is for this machine alone. Put a proxy that speaks TLS in front and leave it out.",
+            id="portal.W004",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_trusted_origins(**_rest: Any) -> Sequence[CheckMessage]:
+    plain = [origin for origin in settings.CSRF_TRUSTED_ORIGINS if not origin.startswith("https://")]
+    if settings.PLAIN_HTTP or not plain:
+        return []
+    return [Error(f"CSRF_TRUSTED_ORIGINS names {', '.join(plain)}, which is not https://.", id="portal.E005")]
+
+
+@register(Tags.security)
+def check_any_host(**_rest: Any) -> Sequence[CheckMessage]:
+    if settings.PLAIN_HTTP or "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [
+        Error("ALLOWED_HOSTS is *: links in invitations could be made to point at any host.", id="portal.E006"),
+    ]
+
+
+@register(Tags.security)
+def check_proxies(**_rest: Any) -> Sequence[CheckMessage]:
+    if settings.TRUSTED_PROXY_COUNT >= 0:
+        return []
+    return [
+        Error("TRUSTED_PROXY_COUNT is negative; it is the number of proxies in front of the portal.", id="portal.E007")
+    ]

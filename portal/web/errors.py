@@ -1,19 +1,124 @@
-"""What people see when something is wrong."""
+"""What people see when something is wrong. For htmx it is a fragment, so that no whole page lands inside a table."""
 
+from http import HTTPStatus
+from typing import Any
+
+import structlog
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
+
+from portal.accounts.models import Member
+
+log = structlog.get_logger(__name__)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return HttpResponse("400", status=400)
+    """Also for a host name that is not ours, which nothing on the page may ask for again."""
+    del exception
+    return _answer_alone(
+        request,
+        HTTPStatus.BAD_REQUEST,
+        title=_("Bad request"),
+        text=_("The portal could not make sense of what your browser sent. Go back and try again."),
+    )
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return HttpResponse("403", status=403)
+    """Who am I, and whom do I ask? Names are for members only."""
+    del exception
+    member = _find_member(request)
+    names = list(Member.objects.keeping_team().values_list("username", flat=True)) if member else []
+    return _answer(
+        request,
+        HTTPStatus.FORBIDDEN,
+        title=_("You may not do this"),
+        text=_("Your role does not allow it."),
+        template="errors/403.html",
+        context={"member": member, "admins": [name for name in names if member and name != member.username]},
+    )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without its check value: mostly a page open since before the last sign-in. Django logs the reason."""
+    del reason
+    return _answer(
+        request,
+        HTTPStatus.FORBIDDEN,
+        title=_("This form is no longer good"),
+        text=_("It was opened before you signed in or out, or your browser keeps no cookies. Load the page again."),
+    )
 
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return HttpResponse("404", status=404)
+    del exception
+    return _answer(
+        request,
+        HTTPStatus.NOT_FOUND,
+        title=_("Page not found"),
+        text=_("There is nothing at this address. Check it for a typing error, or start from the instances."),
+    )
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """For allauth, which asks for it by name when one address sends too many sign-in forms."""
+    return _answer(
+        request,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        title=_("Too many tries"),
+        text=_("Too many sign-in forms came from your address. Wait a minute, then try again."),
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("500", status=500)
+    """Needs no database, no session and no context processor: any of them may be what broke."""
+    return _answer_alone(
+        request,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        title=_("Something went wrong"),
+        text=_("The portal failed to answer. The failure is on record; try again in a moment."),
+    )
+
+
+def _answer(
+    request: HttpRequest,
+    status: HTTPStatus,
+    *,
+    title: str,
+    text: str,
+    template: str = "errors/error.html",
+    context: dict[str, Any] | None = None,
+) -> HttpResponse:
+    facts = {"status": int(status), "title": title, "text": text, "request_id": _read_request_id(), **(context or {})}
+    is_fragment = _wants_fragment(request)
+    response = render(request, "errors/_error.html" if is_fragment else template, facts, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _answer_alone(request: HttpRequest, status: HTTPStatus, *, title: str, text: str) -> HttpResponse:
+    facts = {"status": int(status), "title": title, "text": text, "request_id": _read_request_id()}
+    template = "errors/_error.html" if _wants_fragment(request) else "errors/alone.html"
+    try:
+        return HttpResponse(render_to_string(template, facts), status=status)
+    except Exception:
+        # Whatever broke may have broken the template engine or the list of static files as well.
+        log.exception("error_page_failed")
+        return HttpResponse(f"{title}\n{text}\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+def _wants_fragment(request: HttpRequest) -> bool:
+    # Read from the headers: the middleware that reads them may not have been reached.
+    headers = request.headers
+    return headers.get("HX-Request") == "true" and headers.get("HX-History-Restore-Request") != "true"
+
+
+def _find_member(request: HttpRequest) -> Member | None:
+    user = getattr(request, "user", None)
+    return user if isinstance(user, Member) else None
+
+
+def _read_request_id() -> str:
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))

@@ -1,0 +1,63 @@
+"""`manage.py add_member NAME --role ROLE [--email E]`: adds a member, with the password on standard input."""
+
+import getpass
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from portal.accounts.capabilities import Role
+from portal.accounts.models import Member
+from portal.audit.events import record_event
+from portal.audit.models import Act
+
+
+class Command(BaseCommand):
+    help = "Adds a member. The password is read from standard input, or asked for in a terminal; it is never shown."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="the user name")
+        parser.add_argument("--role", required=True, choices=Role.values)
+        parser.add_argument("--email", default="", help="an e-mail address, which can be used to sign in, too")
+
+    def handle(self, *_args: Any, name: str, role: str, email: str, **_options: Any) -> None:
+        member = Member(username=name, email=email.lower(), role=role)
+        if Member.objects.filter(username__iexact=name).exists():
+            raise CommandError(f"There is a member {name} already.")
+        try:
+            # The password has no value yet; it has checks of its own below.
+            member.full_clean(exclude=["password"])
+        except ValidationError as error:
+            raise CommandError(_join(error)) from None
+        password = _read_password()
+        try:
+            validate_password(password, member)
+        except ValidationError as error:
+            raise CommandError(_join(error)) from None
+        member.set_password(password)
+        with transaction.atomic():
+            member.save(force_insert=True)
+            record_event(Act.MEMBER_ADDED, name="manage.py", subject=f"{member.username} ({member.role})")
+        self.stdout.write(f"{member.username} is a member now, as {member.role}.")
+
+
+def _read_password() -> str:
+    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise CommandError("There is no password on standard input.")
+    return password
+
+
+def _join(error: ValidationError) -> str:
+    """All that is wrong, in one line. A field is named where its message does not say which it is."""
+    if not hasattr(error, "error_dict"):
+        return " ".join(error.messages)
+    return " ".join(
+        message if field in {"__all__", "username"} else f"{field}: {message}"
+        for field, messages in error.message_dict.items()
+        for message in messages
+    )

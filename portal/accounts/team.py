@@ -1,0 +1,65 @@
+"""What admins do to members. The team never loses its last active admin, however many act at once."""
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+
+from portal.accounts.capabilities import Role
+from portal.accounts.models import Member
+from portal.accounts.sessions import end_sessions
+from portal.audit.events import record_event
+from portal.audit.models import Act
+
+
+class LastAdminError(Exception):
+    """After that nobody could keep the team any more."""
+
+
+def change_role(pk: int, role: str, *, by: Member, request: HttpRequest) -> Member:
+    """Give a member another role. Raises `LastAdminError`; 404 when there is no such member."""
+    with transaction.atomic():
+        member = _lock_member(pk, by=by, spares_last_admin=role != Role.ADMIN)
+        if role == member.role:
+            return member
+        before = member.role
+        member.role = role
+        member.save(update_fields=["role"])
+        record_event(Act.ROLE_CHANGED, request=request, member=by, subject=f"{member.username}: {before} → {role}")
+        return member
+
+
+def deactivate(pk: int, *, by: Member, request: HttpRequest) -> Member:
+    """Shut a member out, and end her sessions at once. Raises `LastAdminError`; 404 when there is no such member."""
+    with transaction.atomic():
+        member = _lock_member(pk, by=by, spares_last_admin=True)
+        if member.is_active:
+            member.is_active = False
+            member.save(update_fields=["is_active"])
+            record_event(Act.MEMBER_DEACTIVATED, request=request, member=by, subject=member.username)
+        end_sessions(member)
+        return member
+
+
+def activate_again(pk: int, *, by: Member, request: HttpRequest) -> Member:
+    """Let a member in again. 404 when there is no such member."""
+    with transaction.atomic():
+        member = _lock_member(pk, by=by, spares_last_admin=False)
+        if not member.is_active:
+            member.is_active = True
+            member.save(update_fields=["is_active"])
+            record_event(Act.MEMBER_ACTIVATED_AGAIN, request=request, member=by, subject=member.username)
+        return member
+
+
+def _lock_member(pk: int, *, by: Member, spares_last_admin: bool) -> Member:
+    """The member, locked until the transaction ends, and all active admins with her, so that two admins who act at
+    once go one after the other. Whoever lost her rights while waiting is refused.
+    """
+    admins = {admin.pk for admin in Member.objects.keeping_team().select_for_update().order_by("pk")}
+    if by.pk not in admins:
+        raise PermissionDenied
+    member = get_object_or_404(Member.objects.select_for_update(), pk=pk)
+    if spares_last_admin and admins == {member.pk}:
+        raise LastAdminError
+    return member

@@ -1,0 +1,62 @@
+"""What the audit page is asked for, read from its query string. It knows nothing of HTML."""
+
+from datetime import date, datetime, time
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from portal.audit.models import Act, Event
+
+PAGE_SIZE = 50
+LARGEST_ID = 2**63 - 1
+
+
+# The bounds keep a day's first and last moment within what datetime can hold in every time zone.
+_DayField = partial(
+    forms.DateField,
+    required=False,
+    widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    input_formats=["%Y-%m-%d"],
+    validators=[MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))],
+)
+
+
+class EventFilter(forms.Form):
+    """Member, act and days, the days as they are in the member's time zone. `before` and `after` are event ids."""
+
+    member = forms.CharField(label=_("Who"), required=False, max_length=150)
+    act = forms.ChoiceField(label=_("What"), required=False, choices=[("", _("Everything")), *Act.choices])
+    since = _DayField(label=_("From"))
+    until = _DayField(label=_("Up to and including"))
+    before = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_ID, widget=forms.HiddenInput)
+    after = forms.IntegerField(required=False, min_value=0, max_value=LARGEST_ID, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and until < since:
+            self.add_error("until", _("This day is before the first one."))
+        return cleaned
+
+    def list_unknown(self) -> list[str]:
+        """Parameters that mean nothing here."""
+        return sorted(set(self.data) - set(self.fields))
+
+    def select(self) -> QuerySet[Event]:
+        """The events asked for, newest first, on whatever page. Only for a valid form."""
+        asked = self.cleaned_data
+        events = Event.objects.all()
+        if asked["member"]:
+            events = events.filter(name__iexact=asked["member"])
+        if asked["act"]:
+            events = events.filter(act=asked["act"])
+        if asked["since"]:
+            events = events.filter(at__gte=timezone.make_aware(datetime.combine(asked["since"], time.min)))
+        if asked["until"]:
+            events = events.filter(at__lte=timezone.make_aware(datetime.combine(asked["until"], time.max)))
+        return events
