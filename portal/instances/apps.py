@@ -1,0 +1,7 @@
+"""The instances app: list, detail, raw JSON. It has no models; what it shows comes from the gateway."""
+
+from django.apps import AppConfig
+
+
+class InstancesConfig(AppConfig):
+    name = "portal.instances"

@@ -1,0 +1,60 @@
+"""One instance as its own page shows it: every field, flat and ready to print. Knows no requests."""
+
+import shlex
+
+import msgspec
+from django.urls import reverse
+
+from portal.bycloud import Address, ApiKey, InstanceQuery, Region
+from portal.gateway import Access, Exchange, StoredInstance
+from portal.instances.rows import Link, describe_sizes, link_image, tag_url
+from portal.instances.statuses import State, derive_state
+
+
+class NetworkAddress(msgspec.Struct, frozen=True):
+    """A line of the network table: one address, or a network that has none (`address` None)."""
+
+    network: str
+    address: Address | None
+
+
+class Details(msgspec.Struct, frozen=True):
+    """What the template needs beside the instance itself."""
+
+    state: State
+    shows_fault: bool
+    sizes: str
+    image: Link | None
+    addresses: tuple[NetworkAddress, ...]
+    tags: tuple[Link, ...]
+    json_text: str
+
+
+def build_details(stored: StoredInstance, *, region: Region) -> Details:
+    instance = stored.instance
+    path = reverse("instances:list", args=[region])
+    whole_list = InstanceQuery()
+    state = derive_state(instance)
+    return Details(
+        state=state,
+        shows_fault=instance.fault is not None and state.is_fault,
+        sizes=describe_sizes(instance.flavor),
+        image=link_image(path, whole_list, instance),
+        addresses=tuple(
+            NetworkAddress(network, address)
+            for network, addresses in (instance.addresses or {}).items()
+            for address in addresses or (None,)
+        ),
+        tags=tuple(Link(tag, tag_url(path, whole_list, tag)) for tag in instance.tags or ()),
+        json_text=msgspec.json.format(stored.source, indent=2).decode(),
+    )
+
+
+def describe_curl(access: Access, exchange: Exchange) -> str:
+    """The request behind a page as a command for the shell. A variable stands where the credential goes."""
+    header = (
+        '"X-Api-Key: $BYCLOUD_API_KEY"'
+        if isinstance(access.credential, ApiKey)
+        else '"Authorization: Bearer $BYCLOUD_TOKEN"'
+    )
+    return f"curl --get {shlex.quote(access.region.base_url + exchange.target)} --header {header}"

@@ -1,0 +1,211 @@
+"""The list's view state: a query string into a frozen `InstanceQuery`, and back into the one canonical query string.
+
+Pure: knows nothing of requests, members or the API's answers, but for the names seen so far that it is handed.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import msgspec
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.bycloud import InstanceQuery
+from portal.instances.statuses import KNOWN_STATUSES
+
+if TYPE_CHECKING:
+    from portal.instances.catalog import Named, Seen
+
+PARAMETERS = ("name", "status", "tags", "flavor_id", "image_id", "limit", "marker")
+DEFAULT_LIMIT = 20
+LARGEST_LIMIT = 100
+PAGE_SIZES = (20, 50, 100)
+LONGEST = {"name": 255, "status": 64, "tags": 1000, "flavor_id": 255, "image_id": 255, "limit": 10, "marker": 64}
+MOST_TAGS = 50
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What a query string says. `query` is None when anything in it cannot be accepted; `problems` then says what,
+    by parameter, `unknown` names the parameters that do not exist, and `typed` holds every text as it was given.
+    `known` is the query without the unknown ones, when nothing else is wrong.
+    """
+
+    known: InstanceQuery | None
+    typed: Mapping[str, str] = {}
+    problems: Mapping[str, str] = {}
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def query(self) -> InstanceQuery | None:
+        return None if self.unknown else self.known
+
+
+def read_query(given: QueryDict, *, seen: "Seen") -> Reading:
+    """Read a query string. A flavor or image may be given by a name in `seen`; it becomes its id.
+
+    The query always has a limit: `DEFAULT_LIMIT` when none was given.
+    """
+    readers: dict[str, Callable[[str], object]] = {
+        "name": str,
+        "status": _read_status,
+        "tags": _read_tags,
+        "flavor_id": lambda text: _read_id_or_name(text, seen.flavors),
+        "image_id": lambda text: _read_id_or_name(text, seen.images),
+        "limit": _read_limit,
+        "marker": _read_id,
+    }
+    values: dict[str, object] = {"limit": DEFAULT_LIMIT}
+    typed: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for parameter, read in readers.items():
+        texts = given.getlist(parameter)
+        typed[parameter] = ",".join(texts)
+        try:
+            text = _read_single(texts, longest=LONGEST[parameter])
+            if text:
+                values[parameter] = read(text)
+        except ValueError as problem:
+            problems[parameter] = str(problem)
+    unknown = tuple(parameter for parameter in given if parameter not in PARAMETERS)
+    known = None if problems else msgspec.convert(values, InstanceQuery)
+    return Reading(known, typed, problems, unknown)
+
+
+def to_query_string(query: InstanceQuery) -> str:
+    """The canonical query string: documented order, defaults and empty values left out, `*` and `,` readable."""
+    return urlencode(
+        [pair for pair in query.to_parameters() if pair != ("limit", str(DEFAULT_LIMIT))],
+        safe="*,",
+    )
+
+
+def has_filters(query: InstanceQuery) -> bool:
+    return bool(query.name or query.status or query.tags or query.flavor_id or query.image_id)
+
+
+def at_marker(query: InstanceQuery, marker: str | None) -> InstanceQuery:
+    """The same list, on the page after `marker`; on its first page when `marker` is None."""
+    return msgspec.structs.replace(query, marker=marker)
+
+
+def with_limit(query: InstanceQuery, limit: int) -> InstanceQuery:
+    """The same filters with another page size, from the first page: a marker belongs to the size it was made with."""
+    return msgspec.structs.replace(query, limit=limit, marker=None)
+
+
+def with_tag(query: InstanceQuery, tag: str) -> InstanceQuery:
+    """The same filters and this tag, from the first page."""
+    tags = query.tags if tag in query.tags else (*query.tags, tag)
+    return msgspec.structs.replace(query, tags=tags, marker=None)
+
+
+def without_tag(query: InstanceQuery, tag: str) -> InstanceQuery:
+    return msgspec.structs.replace(query, tags=tuple(kept for kept in query.tags if kept != tag), marker=None)
+
+
+def with_image(query: InstanceQuery, image_id: str) -> InstanceQuery:
+    return msgspec.structs.replace(query, image_id=image_id, marker=None)
+
+
+def without_filter(query: InstanceQuery, parameter: str) -> InstanceQuery:
+    """The same list without one filter (all tags for `tags`), from the first page."""
+    return msgspec.structs.replace(query, **{parameter: () if parameter == "tags" else None}, marker=None)
+
+
+def without_filters(query: InstanceQuery) -> InstanceQuery:
+    """The whole list in the same page size."""
+    return InstanceQuery(limit=query.limit)
+
+
+def can_add_tag(query: InstanceQuery, tag: str) -> bool:
+    """Whether `with_tag` gives a list that can be asked for. A comma in a tag cannot be sent: commas separate."""
+    tags = with_tag(query, tag).tags
+    try:
+        return _read_tags(_read_single([",".join(tags)], longest=LONGEST["tags"])) == tags
+    except ValueError:
+        return False
+
+
+def can_be_hint(name: str) -> bool:
+    """Whether a name may stand in an instance's URL as the hint to find it by."""
+    return bool(name) and len(name) <= LONGEST["name"] and not _find_forbidden_character(name)
+
+
+def is_uuid(text: str | None) -> bool:
+    """A UUID in lower case, as ids from ByCloud are; only such an id has a page or can be filtered by."""
+    return bool(text and _UUID.match(text))
+
+
+def find_name(named: "Iterable[Named]", wanted_id: str) -> str | None:
+    """The name that stands for an id, or None when it is not known or stands for several."""
+    names = {item.id: item.name for item in named}
+    name = names.get(wanted_id)
+    return name if name and list(names.values()).count(name) == 1 and not is_uuid(name.lower()) else None
+
+
+def _read_single(texts: Sequence[str], *, longest: int) -> str:
+    if len(texts) > 1:
+        raise ValueError(
+            _("Given %(count)d times; once is allowed.") % {"count": len(texts)},
+        )
+    text = texts[0].strip() if texts else ""
+    if len(text) > longest:
+        raise ValueError(
+            ngettext(
+                "Longer than %(longest)d character.",
+                "Longer than %(longest)d characters.",
+                longest,
+            )
+            % {"longest": longest}
+        )
+    if _find_forbidden_character(text):
+        raise ValueError(_("Has a control character, or one that cannot be read."))
+    return text
+
+
+def _find_forbidden_character(text: str) -> str | None:
+    return next((sign for sign in text if sign == _UNREADABLE or unicodedata.category(sign) in {"Cc", "Cs"}), None)
+
+
+def _read_status(text: str) -> str:
+    """The docs write statuses in capitals. A word that is not known stays as it was typed."""
+    return text.upper() if text.upper() in KNOWN_STATUSES else text
+
+
+def _read_tags(text: str) -> tuple[str, ...]:
+    tags = tuple(dict.fromkeys(filter(None, (tag.strip() for tag in text.split(",")))))
+    if len(tags) > MOST_TAGS:
+        raise ValueError(_("More than %(most)d tags.") % {"most": MOST_TAGS})
+    return tags
+
+
+def _read_id(text: str) -> str:
+    if not is_uuid(text.lower()):
+        raise ValueError(_("Not an id: it reads like 550e8400-e29b-41d4-a716-446655440000."))
+    return text.lower()
+
+
+def _read_id_or_name(text: str, named: "Sequence[Named]") -> str:
+    if is_uuid(text.lower()):
+        return text.lower()
+    exact = {item.id for item in named if item.name == text}
+    found = exact or {item.id for item in named if item.name.lower() == text.lower()}
+    if len(found) > 1:
+        raise ValueError(_("Several go by this name. Paste the id instead."))
+    if not found:
+        raise ValueError(_("No such name has been seen in this list so far. Paste the id instead."))
+    return found.pop().lower()
+
+
+def _read_limit(text: str) -> int:
+    limit = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= limit <= LARGEST_LIMIT:
+        raise ValueError(_("Not a whole number from 1 to %(largest)d.") % {"largest": LARGEST_LIMIT})
+    return limit

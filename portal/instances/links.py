@@ -1,0 +1,35 @@
+"""The addresses of the instance pages, each in its one canonical form."""
+
+from urllib.parse import quote, urlencode
+
+from django.urls import reverse
+
+from portal.bycloud import InstanceQuery, Region
+from portal.instances.filters import to_query_string
+from portal.instances.hints import Hints
+
+
+def list_url(region: Region, query: InstanceQuery) -> str:
+    return _join(reverse("instances:list", args=[region]), to_query_string(query))
+
+
+def instance_url(region: Region, instance_id: str, hints: Hints) -> str:
+    """An instance's page. It depends on nothing but the id; the hints make it quicker to find, and lead back."""
+    return _join(reverse("instances:detail", args=[region, instance_id]), hints.to_query_string())
+
+
+def raw_url(region: Region, instance_id: str, *, name: str | None, download: bool = False) -> str:
+    """An instance's untouched JSON; with `download`, as a file."""
+    pairs = [("name", name or ""), ("download", "1" if download else "")]
+    return _join(
+        reverse("instances:raw", args=[region, instance_id]), urlencode([pair for pair in pairs if pair[1]], safe="*,")
+    )
+
+
+def credential_url(region: Region, *, next_url: str) -> str:
+    """Where the member enters or replaces her credential, and comes back from."""
+    return f"{reverse('credentials:edit', args=[region])}?next={quote(next_url, safe='/')}"
+
+
+def _join(path: str, query_string: str) -> str:
+    return f"{path}?{query_string}" if query_string else path

@@ -1,0 +1,109 @@
+"""What surrounds the rows of a list: the applied filters as tokens, the counter, the range, and the ways to go on."""
+
+from datetime import datetime
+
+import msgspec
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.bycloud import InstanceQuery, Region
+from portal.instances import filters
+from portal.instances.catalog import Listing, Seen
+from portal.instances.links import list_url
+from portal.web.times import clock_text
+
+
+class Token(msgspec.Struct, frozen=True):
+    """An applied filter, and the address of the list without it."""
+
+    label: str
+    value: str
+    url: str
+
+
+class PageSize(msgspec.Struct, frozen=True):
+    limit: int
+    url: str
+    is_current: bool
+
+
+class Pager(msgspec.Struct, frozen=True):
+    """Where this page lies and where one can go. An address is empty where there is nowhere to go."""
+
+    range: str
+    first_url: str
+    previous_url: str
+    next_url: str
+    sizes: tuple[PageSize, ...]
+
+
+def build_tokens(query: InstanceQuery, *, region: Region, seen: Seen) -> tuple[Token, ...]:
+    def without(parameter: str) -> str:
+        return list_url(region, filters.without_filter(query, parameter))
+
+    tokens = []
+    if query.name:
+        tokens.append(Token(_("name"), query.name, without("name")))
+    if query.status:
+        tokens.append(Token(_("status"), query.status, without("status")))
+    tokens += [Token(_("tag"), tag, list_url(region, filters.without_tag(query, tag))) for tag in query.tags]
+    if query.flavor_id:
+        flavor = filters.find_name(seen.flavors, query.flavor_id) or query.flavor_id
+        tokens.append(Token(_("flavor"), flavor, without("flavor_id")))
+    if query.image_id:
+        image = filters.find_name(seen.images, query.image_id) or query.image_id
+        tokens.append(Token(_("image"), image, without("image_id")))
+    return tuple(tokens)
+
+
+def build_pager(listing: Listing, query: InstanceQuery, *, region: Region) -> Pager:
+    def at(marker: str | None) -> str:
+        return list_url(region, filters.at_marker(query, marker))
+
+    return Pager(
+        range=describe_range(listing),
+        first_url=at(None) if listing.has_previous else "",
+        previous_url=at(listing.previous_marker) if listing.has_previous else "",
+        next_url=at(listing.next_marker) if listing.next_marker else "",
+        sizes=tuple(
+            PageSize(limit, list_url(region, filters.with_limit(query, limit)), is_current=limit == query.limit)
+            for limit in filters.PAGE_SIZES
+        ),
+    )
+
+
+def describe_count(listing: Listing) -> str:
+    """How many instances the whole list holds: `150`, or `at least 40` where nobody has said."""
+    if listing.total is not None:
+        return str(listing.total)
+    more = 1 if listing.next_marker else 0
+    least = (listing.first_position or 1) - 1 + len(listing.instances) + more
+    return _("at least %(least)d") % {"least": least}
+
+
+def describe_range(listing: Listing) -> str:
+    """`21–40 of 150` where the place is known, otherwise how many rows are shown."""
+    shown = len(listing.instances)
+    if listing.first_position is None:
+        text = ngettext("%(shown)d shown", "%(shown)d shown", shown) % {"shown": shown}
+        return _("%(shown)s of %(total)d") % {"shown": text, "total": listing.total} if listing.total else text
+    numbers = {
+        "first": listing.first_position,
+        "last": listing.first_position + max(shown - 1, 0),
+        "total": listing.total,
+    }
+    return (
+        _("%(first)d–%(last)d of %(total)d") % numbers
+        if listing.total is not None
+        else _("%(first)d–%(last)d") % numbers
+    )
+
+
+def describe_page(listing: Listing) -> str:
+    """What a screen reader is told of a page that was swapped in."""
+    numbers = {"range": describe_range(listing), "moment": describe_moment(listing.page.fetched_at)}
+    return _("Instances %(range)s, %(moment)s") % numbers if listing.instances else str(numbers["moment"])
+
+
+def describe_moment(fetched_at: datetime) -> str:
+    return _("as of %(time)s") % {"time": clock_text(fetched_at)}

@@ -1,0 +1,155 @@
+"""The instance pages: one request in, one answer out. docs/pages.md describes the addresses and every state."""
+
+from http import HTTPStatus
+from uuid import UUID
+
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import push_url
+
+from portal.accounts.capabilities import Capability, requires
+from portal.accounts.requests import MemberRequest
+from portal.bycloud import ByCloudError, InstanceQuery, Region
+from portal.credentials.vault import VaultError, find_credential
+from portal.gateway import Access, Asking, Trouble
+from portal.instances import answers, raws
+from portal.instances.catalog import Found, Listing, Missing, find_instance, list_instances, read_seen
+from portal.instances.filters import DEFAULT_LIMIT, is_uuid, read_query, to_query_string
+from portal.instances.hints import Hints, read_hints
+from portal.instances.links import instance_url, list_url
+from portal.instances.troubles import Notice, describe
+
+
+@requires(Capability.LIST_INSTANCES)
+@require_safe
+def list_page(request: MemberRequest, region: Region) -> HttpResponse:
+    access = _find_access(request, region)
+    if not isinstance(access, Access):
+        return answers.ask_for_credential(request, region, access, url=request.get_full_path())
+    reading = read_query(request.GET, seen=read_seen(access))
+    if reading.query is None:
+        return answers.refuse_list(request, region, reading)
+    is_canonical = to_query_string(reading.query) == request.META.get("QUERY_STRING", "")
+    url = list_url(region, reading.query)
+    if not is_canonical and not answers.wants_fragment(request):
+        return HttpResponseRedirect(url)
+    asking = _read_asking(request)
+    listing = _list(access, reading.query, asking)
+    response = answers.answer_list(request, access, reading.query, listing, asking=asking)
+    return response if is_canonical else push_url(response, url)
+
+
+@requires(Capability.OPEN_INSTANCE)
+@require_safe
+def detail_page(request: MemberRequest, region: Region, instance_id: UUID) -> HttpResponse:
+    access = _find_access(request, region)
+    if not isinstance(access, Access):
+        return answers.ask_for_credential(request, region, access, url=request.get_full_path())
+    hints = read_hints(request.GET)
+    if not isinstance(hints, Hints):
+        return answers.refuse_instance(request, region, str(instance_id), hints)
+    is_canonical = hints.to_query_string() == request.META.get("QUERY_STRING", "")
+    if not is_canonical and not answers.wants_fragment(request):
+        return HttpResponseRedirect(instance_url(region, str(instance_id), hints))
+    asking = _read_asking(request)
+    outcome = _find(access, str(instance_id), hints, asking)
+    return answers.answer_instance(request, access, str(instance_id), hints, outcome, asking=asking)
+
+
+@requires(Capability.READ_RAW_INSTANCE)
+@require_safe
+def raw(request: MemberRequest, region: Region, instance_id: UUID) -> HttpResponse:
+    """The untouched JSON of one instance; errors are JSON too."""
+    access = _find_access(request, region)
+    if not isinstance(access, Access):
+        return raws.refuse(HTTPStatus.CONFLICT, access or _("You have no ByCloud credential for this region yet."))
+    hints = read_hints(request.GET, also=("download",))
+    if not isinstance(hints, Hints):
+        return raws.refuse_parameters(hints)
+    outcome = _find(access, str(instance_id), hints, Asking.STORED_FIRST)
+    if isinstance(outcome, Notice):
+        return raws.refuse_for(outcome)
+    if isinstance(outcome, Missing):
+        return raws.miss(outcome)
+    return raws.answer(outcome.instance.value, str(instance_id), is_download="download" in request.GET)
+
+
+@requires(Capability.LIST_INSTANCES)
+@require_POST
+def revalidate(request: MemberRequest, region: Region) -> HttpResponse:
+    """Load a page anew unless it is fresh."""
+    return _renew(request, region, Asking.REVALIDATED)
+
+
+@requires(Capability.FORCE_REFRESH)
+@require_POST
+def refresh(request: MemberRequest, region: Region) -> HttpResponse:
+    """Load a page anew, however fresh it is."""
+    return _renew(request, region, Asking.FORCED)
+
+
+def _renew(request: MemberRequest, region: Region, asking: Asking) -> HttpResponse:
+    """Load what the form names: the list of `query`, or the `instance` with `query` as its hints. Then 303 to its page.
+
+    What went wrong is answered at once, since a page loaded later may not tell of it.
+    """
+    access = _find_access(request, region)
+    if not isinstance(access, Access):
+        url = list_url(region, InstanceQuery(limit=DEFAULT_LIMIT))
+        return answers.ask_for_credential(request, region, access, url=url)
+    given = QueryDict(request.POST.get("query", ""))
+    instance_id = request.POST.get("instance", "")
+    if is_uuid(instance_id):
+        return _renew_instance(request, access, instance_id, given, asking)
+    return _renew_list(request, access, given, asking)
+
+
+def _renew_list(request: MemberRequest, access: Access, given: QueryDict, asking: Asking) -> HttpResponse:
+    reading = read_query(given, seen=read_seen(access))
+    if reading.query is None:
+        return answers.refuse_list(request, access.region, reading)
+    listing = _list(access, reading.query, asking)
+    if isinstance(listing, Notice) or (listing.page.trouble and answers.wants_fragment(request)):
+        return answers.answer_list(request, access, reading.query, listing, asking=asking)
+    return HttpResponseRedirect(list_url(access.region, reading.query), status=HTTPStatus.SEE_OTHER)
+
+
+def _renew_instance(
+    request: MemberRequest, access: Access, instance_id: str, given: QueryDict, asking: Asking
+) -> HttpResponse:
+    hints = read_hints(given)
+    if not isinstance(hints, Hints):
+        return answers.refuse_instance(request, access.region, instance_id, hints)
+    outcome = _find(access, instance_id, hints, asking)
+    if not isinstance(outcome, Found) or outcome.instance.trouble:
+        return answers.answer_instance(request, access, instance_id, hints, outcome, asking=asking)
+    return HttpResponseRedirect(instance_url(access.region, instance_id, hints), status=HTTPStatus.SEE_OTHER)
+
+
+def _find_access(request: MemberRequest, region: Region) -> Access | str:
+    """What to ask upstream with, or why there is nothing: a sentence, empty when no credential was ever given."""
+    try:
+        credential = find_credential(request.user, region)
+    except VaultError as error:
+        return str(error)
+    return Access(region, credential) if credential else ""
+
+
+def _read_asking(request: MemberRequest) -> Asking:
+    """A page that was shown stale asks for the fresh one with this header on the same URL."""
+    return Asking.REVALIDATED if request.headers.get("Portal-Refresh") == "1" else Asking.STORED_FIRST
+
+
+def _list(access: Access, query: InstanceQuery, asking: Asking) -> Listing | Notice:
+    try:
+        return list_instances(access, query, asking=asking)
+    except ByCloudError as error:
+        return describe(Trouble.from_error(error))
+
+
+def _find(access: Access, instance_id: str, hints: Hints, asking: Asking) -> Found | Missing | Notice:
+    try:
+        return find_instance(access, instance_id, name=hints.name, marker=hints.marker, asking=asking)
+    except ByCloudError as error:
+        return describe(Trouble.from_error(error))
