@@ -104,13 +104,15 @@ def test_without_a_key_it_is_refused_in_a_sentence(
 
 
 def test_at_a_terminal_the_secret_is_asked_for_without_echo(
-    set_credential: SetCredential, vera: Member, monkeypatch: pytest.MonkeyPatch
+    vera: Member, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("io.StringIO.isatty", lambda _self: True, raising=False)
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stdin", terminal)
     monkeypatch.setattr(
         "portal.credentials.management.commands.set_credential.getpass", lambda _prompt: "sandbox-acme-token"
     )
-    set_credential("")
+    call_command("set_credential", "vera", "--region", "spo1", "--kind", "bearer", stdout=io.StringIO())
     assert vault.find_credential(vera, SPO1) == BearerToken("sandbox-acme-token")
 
 
