@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest
 
+from portal import __version__
 from portal.accounts.capabilities import Capability
 from portal.accounts.models import Member, Theme
 from portal.bycloud import Region
@@ -25,6 +26,7 @@ class Frame:
     theme: str
     can: dict[str, bool]
     is_sandbox: bool
+    version: str = __version__
 
 
 def frame(request: HttpRequest) -> dict[str, Frame]:

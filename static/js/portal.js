@@ -119,6 +119,13 @@
     if (target.matches("select, [type=checkbox], [type=radio]")) target.closest("form[data-submit-on-change]")?.requestSubmit();
   });
 
+  // Forms that come back: <input type="hidden" name="next" data-here>, for htmx may have changed the address since
+
+  document.addEventListener("submit", (event) => {
+    const here = event.target.querySelector("[data-here]");
+    if (here) here.value = location.pathname + location.search;
+  });
+
   // The way back: <a data-back> leads to the page the reader came from, when that is the same list
 
   const pointBack = () => {
