@@ -5,6 +5,7 @@ import os
 from cryptography.fernet import Fernet
 
 os.environ |= {
+    "ENV_FILE": os.devnull,
     "SECRET_KEY": "only-for-tests-" + "x" * 50,
     "CREDENTIAL_KEYS": Fernet.generate_key().decode(),
     "PLAIN_HTTP": "1",
@@ -22,3 +23,5 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# Files are looked up as they are asked for: tests have no collected ones.
+WHITENOISE_AUTOREFRESH = True

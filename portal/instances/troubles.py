@@ -56,9 +56,7 @@ def _words(trouble: Trouble) -> tuple[str, str]:
         ),
         "forbidden": (
             _("Your ByCloud token may not list instances"),
-            _(
-                "The token is good, but has no permission for this. Ask whoever keeps your organization's ByCloud roles."
-            ),
+            _("The token is good, but lacks the permission. Ask whoever keeps your organization's ByCloud roles."),
         ),
         "server-fault": (
             _("ByCloud answers %(status)s") % {"status": trouble.status},
