@@ -1,0 +1,138 @@
+"""A whole portal in processes of its own, started as `make run` starts it, and a browser's visit to it."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+
+ROOT = Path(__file__).parent.parent.parent
+SANDBOX_OPTIONS = ["--latency", "0", "--rate-per-minute", "1000000", "--rate-per-hour", "1000000"]
+SECONDS_TO_START = 120
+
+
+@dataclass(frozen=True)
+class Portal:
+    url: str
+    sandbox_url: str
+    passwords: dict[str, str]
+    state: Path
+
+    def add_member(self, name: str, role: str) -> None:
+        """Somebody new, without a credential."""
+        self.passwords[name] = "a-long-enough-password"
+        subprocess.run(
+            [sys.executable, "manage.py", "add_member", name, "--role", role],
+            cwd=ROOT,
+            env={key: os.environ[key] for key in os.environ if key.startswith(("PATH", "COVERAGE"))}
+            | {"ENV_FILE": str(self.state / "env")},
+            input=self.passwords[name],
+            text=True,
+            check=True,
+            capture_output=True,
+        )
+
+
+def find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def run_portal(state: Path, *, port: int | None = None) -> Iterator[Portal]:
+    """`python -m portal.sandbox.demo` on free ports, from the first start on; stopped by Ctrl-C at the end."""
+    port, sandbox_port = port or find_free_port(), find_free_port()
+    with subprocess.Popen(
+        [sys.executable, "-m", "portal.sandbox.demo", "--state", str(state), *SANDBOX_OPTIONS],
+        cwd=ROOT,
+        env=os.environ | {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if line.startswith("It shows the sandbox"):
+                    break
+            said = "".join(lines)
+            passwords = dict(re.findall(r"^  (ada|otto|vera) +(\S+) ", said, re.MULTILINE))
+            assert len(passwords) == 3, said
+            yield Portal(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}", passwords, state)
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+@dataclass
+class Visits:
+    """Opens pages, and notes everything in them that should not be: errors, refusals of the content policy, requests
+    to other hosts. `expected` holds pieces of the errors that a test provokes.
+    """
+
+    portal: Portal
+    browser: Browser
+    trouble: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def open(self, *, scripts: bool = True, width: int = 1280, scheme: str = "light") -> Page:
+        """A page of a new person: no cookies, an empty cache."""
+        context = self.browser.new_context(
+            base_url=self.portal.url,
+            java_script_enabled=scripts,
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if scheme == "dark" else "light",
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(10_000)
+        self.contexts.append(context)
+        context.on("console", self._note_message)
+        context.on("weberror", lambda error: self.trouble.append(f"error in a script: {error.error}"))
+        context.on("request", self._note_request)
+        return context.new_page()
+
+    def sign_in(self, name: str, *, scripts: bool = True, width: int = 1280, scheme: str = "light") -> Page:
+        """A page of `name`, signed in, on the list of instances."""
+        page = self.open(scripts=scripts, width=width, scheme=scheme)
+        page.goto("/")
+        fill_sign_in(page, name, self.portal.passwords[name])
+        return page
+
+    def close(self) -> None:
+        for context in self.contexts:
+            context.close()
+
+    def list_unexpected(self) -> list[str]:
+        return [text for text in self.trouble if not any(piece in text for piece in self.expected)]
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.trouble.append(f"{message.type} in the console: {message.text}")
+
+    def _note_request(self, request: Request) -> None:
+        if not request.url.startswith((f"{self.portal.url}/", "data:", "blob:")):
+            self.trouble.append(f"request to another host: {request.url}")
+
+
+def fill_sign_in(page: Page, name: str, password: str) -> None:
+    page.locator("input[name=login]").fill(name)
+    page.locator("input[name=password]").fill(password)
+    page.locator("main form button[type=submit]").click()
+    page.locator("form.sign-out").first.wait_for(state="attached")
+
+
+def list_ids(page: Page) -> list[str]:
+    """The instances in the table, in order."""
+    ids: list[str] = page.locator("[data-instance-id]").evaluate_all("rows => rows.map(row => row.dataset.instanceId)")
+    return ids
