@@ -40,9 +40,9 @@ ACTIONS = (*_STEPS, "rename", "set", "create")
 
 
 def change_instance(fleet: Fleet, number: int, asked: Json, *, settle_seconds: float) -> Json | None:
-    """Do what `asked["action"]` says, and give the instance as it is now (None: it was gone before).
+    """Do what `asked["action"]` says, and give the instance as it is now (as it was last, when that ended it at once).
 
-    Raises `ChangeError`.
+    None when it was gone before. Raises `ChangeError`.
     """
     now = datetime.now(UTC)
     current = fleet.find_instance(number, now)
@@ -64,7 +64,7 @@ def change_instance(fleet: Fleet, number: int, asked: Json, *, settle_seconds: f
     else:
         raise ChangeError(f"action is none of {', '.join(ACTIONS)}")
     fleet.changed[number] = Changed(during=during, after=after, settles_at=settles_at)
-    return fleet.find_instance(number, now)
+    return fleet.find_instance(number, now) or during
 
 
 def create_instance(fleet: Fleet, asked: Json, *, settle_seconds: float) -> Json:

@@ -11,13 +11,13 @@ from typing import Any
 from portal.sandbox.changes import ChangeError, change_instance, create_instance
 from portal.sandbox.exchange import Answer, Request, error_answer, json_answer
 from portal.sandbox.faults import FaultError, read_fault
-from portal.sandbox.filters import Json
+from portal.sandbox.filters import UUID, Json
 from portal.sandbox.fleet import Fleet
 from portal.sandbox.limits import Limits
 from portal.sandbox.service import Service
 
 PREFIX = "/_sandbox/"
-_INSTANCE = re.compile(r"instances/([0-9a-f-]{36})")
+_INSTANCE = re.compile(rf"instances/({UUID.pattern})")
 _NO_CONTENT = Answer(204)
 
 

@@ -1,5 +1,6 @@
 """Scripted faults: what goes wrong with the next answers, as data."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast, get_args
@@ -51,6 +52,10 @@ def read_fault(given: Json) -> Fault:
             raise FaultError(f"{name} has the wrong type")
     fault = Fault(**{name: value for name, value in given.items() if value is not None or name == "times"})
     fault.has_body = "body" in given
+    if not all(
+        isinstance(value, str | None) and _HEADER.fullmatch(f"{key}:{value}") for key, value in fault.headers.items()
+    ):
+        raise FaultError("headers is an object of texts without line breaks, or null")
     if fault.mode not in MODES:
         raise FaultError(f"mode is none of {', '.join(MODES)}")
     if fault.status is not None and not 200 <= fault.status <= 599:  # noqa: PLR2004
@@ -106,6 +111,7 @@ def _content(
 
 
 _NUMBER = (int, float)
+_HEADER = re.compile(r"[A-Za-z0-9-]+:[^\r\n]*")
 _KINDS: dict[str, tuple[type, ...]] = {
     "times": (int,),
     "status": (int,),

@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 100
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 PARAMETERS = ("limit", "marker", "name", "status", "tags", "flavor_id", "image_id")
 
 
@@ -117,6 +117,6 @@ def _read_uuid(given: Mapping[str, str], name: str) -> str | None:
     text = given.get(name)
     if text is None:
         return None
-    if not _UUID.fullmatch(text.lower()):
+    if not UUID.fullmatch(text.lower()):
         raise ParameterError(f"Field '{name}' must be a UUID")
     return text.lower()

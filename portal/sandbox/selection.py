@@ -1,7 +1,7 @@
 """A set of instances as ranges of sequence numbers: counted and walked both ways without visiting every member."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -20,15 +20,16 @@ class Selection:
     def below(self, bound: int | None = None) -> Iterator[int]:
         """Members smaller than `bound` (all, when None), greatest first."""
         cut = [each if bound is None else each[: _count_below(each, bound)] for each in self.ranges]
-        extra = [each for each in self.extra if bound is None or each < bound]
-        merged = heapq.merge(*map(reversed, cut), reversed(extra), reverse=True)
-        return (each for each in merged if each not in self.without)
+        extra = [each for each in reversed(self.extra) if bound is None or each < bound]
+        return heapq.merge(self._less(heapq.merge(*map(reversed, cut), reverse=True)), extra, reverse=True)
 
     def above(self, bound: int) -> Iterator[int]:
         """Members greater than `bound`, smallest first."""
         cut = [each[_count_below(each, bound + 1) :] for each in self.ranges]
-        merged = heapq.merge(*cut, [each for each in self.extra if each > bound])
-        return (each for each in merged if each not in self.without)
+        return heapq.merge(self._less(heapq.merge(*cut)), [each for each in self.extra if each > bound])
+
+    def _less(self, members: Iterable[int]) -> Iterator[int]:
+        return (each for each in members if each not in self.without)
 
 
 def _count_below(members: range, bound: int) -> int:

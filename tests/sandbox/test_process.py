@@ -1,0 +1,82 @@
+"""`python -m portal.sandbox` as a process of its own, and its command line."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from portal.sandbox.__main__ import main
+from tests.sandbox.conftest import Api
+
+ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-m", "portal.sandbox")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_starts_answers_and_stops_quickly_with_code_0(number: signal.Signals) -> None:
+    command = (*COMMAND, "--port", "0", "--instances", "1000000", "--rate-per-minute", "5")
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        try:
+            address, *organizations = [process.stdout.readline() for _ in range(4)]
+            match = re.search(r"http://127\.0\.0\.1:\d+", address)
+            assert match
+            assert organizations[0] == ("acme: token sandbox-acme-token, API key AKIASANDBOXACME:sandbox-acme-secret\n")
+            answer = Api(match[0]).get("limit=1")
+            assert answer.json()["meta"]["total"] == 1_000_000
+            assert answer.headers["X-RateLimit-Limit"] == "5"
+            started = time.monotonic()
+            process.send_signal(number)
+            assert process.wait(5) == 0
+            assert time.monotonic() - started < 2
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()
+
+
+def test_it_starts_without_any_package_but_the_standard_library() -> None:
+    code = (
+        "import sys; import portal.sandbox.__main__; "
+        "print(sorted({name.split('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"],
+        capture_output=True, text=True, check=True, timeout=20,
+    )  # fmt: skip
+    assert found.stdout.strip() == "['__main__', 'portal']"
+
+
+def test_a_taken_port_gives_one_sentence_and_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit) as stopped:
+            main(["--port", str(port)])
+    assert stopped.value.code == (
+        f"The sandbox cannot start: port {port} on 127.0.0.1 cannot be used (address already in use)."
+    )
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "65536"],
+        ["--port", "-1"],
+        ["--instances", "1000001"],
+        ["--instances", "many"],
+        ["--latency", "-1"],
+        ["--latency", "nan"],
+        ["--settle", "soon"],
+    ],
+)
+def test_a_wrong_argument_is_named(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
