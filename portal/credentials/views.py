@@ -25,10 +25,7 @@ from portal.web.addresses import is_own_url
 
 @dataclass(frozen=True)
 class _Row:
-    """A line of the list. `is_offered`: the settings still name the region."""
-
     region: str
-    is_offered: bool
     credential: Credential | None
     can_open: bool
 
@@ -37,17 +34,12 @@ class _Row:
 @require_safe
 def list_credentials(request: MemberRequest) -> HttpResponse:
     kept = {row.region: row for row in Credential.objects.filter(member=request.user).order_by("region")}
-    regions = [*settings.BYCLOUD_REGIONS, *(region for region in kept if region not in settings.BYCLOUD_REGIONS)]
     rows = [
-        _Row(
-            region=region,
-            is_offered=region in settings.BYCLOUD_REGIONS,
-            credential=(row := kept.get(region)),
-            can_open=row is not None and vault.can_open(row),
-        )
-        for region in regions
+        _Row(region, credential=row, can_open=row is not None and vault.can_open(row))
+        for region in settings.BYCLOUD_REGIONS
+        for row in [kept.pop(region, None)]
     ]
-    return render(request, "credentials/list.html", {"rows": rows})
+    return render(request, "credentials/list.html", {"rows": rows, "left_over": list(kept.values())})
 
 
 @requires(Capability.KEEP_OWN_CREDENTIAL)

@@ -223,6 +223,13 @@ def test_the_way_back_never_leads_elsewhere(at_desk: Client, elsewhere: str) -> 
     assert at_desk.post(EDIT, {**TOKEN, "next": elsewhere})["Location"] == LIST
 
 
+def test_removing_is_asked_about_before_it_is_done(at_desk: Client, vera: Member) -> None:
+    assert REMOVE not in text_of(at_desk.get(EDIT))
+    keep(vera, OLD)
+    assert f'href="{EDIT}#removal"' in text_of(at_desk.get(LIST))
+    assert f'method="post" action="{REMOVE}"' in text_of(at_desk.get(EDIT)).split('id="removal"')[1]
+
+
 def test_a_removed_credential_is_gone_and_on_record(at_desk: Client, vera: Member) -> None:
     row = keep(vera, OLD)
     response = at_desk.post(REMOVE, follow=True)
@@ -248,7 +255,7 @@ def test_a_get_never_removes(at_desk: Client, vera: Member) -> None:
 
 def test_a_credential_for_a_region_no_longer_served_can_still_be_removed(at_desk: Client, vera: Member) -> None:
     keep(vera, OLD, region="old1")
-    assert "no longer serves this region" in text_of(at_desk.get(LIST))
+    assert "no longer serves old1" in text_of(at_desk.get(LIST))
     assert at_desk.get("/credentials/old1/").status_code == 404
     at_desk.post("/credentials/old1/remove/")
     assert not Credential.objects.exists()
