@@ -6,7 +6,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -20,6 +20,11 @@ from portal.accounts.models import Invitation, Member
 from portal.accounts.requests import MemberRequest
 
 require_form = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def _read_post(request: HttpRequest) -> QueryDict | None:
+    """What a form is bound to: also an empty POST is one."""
+    return request.POST if request.method == "POST" else None
 
 
 @requires(Capability.PUBLIC)
@@ -67,8 +72,8 @@ def show_team(request: MemberRequest) -> HttpResponse:
 @require_form
 def invite(request: MemberRequest) -> HttpResponse:
     """The answer to POST is the only place where the link ever stands, so it is no redirect."""
-    form = InvitationForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = InvitationForm(_read_post(request))
+    if form.is_valid():
         invitation = form.save(commit=False)
         token = invitations.make_invitation(invitation, by=request.user, request=request)
         link = request.build_absolute_uri(reverse("accounts:accept_invitation", args=[token]))
@@ -91,8 +96,8 @@ def revoke_invitation(request: MemberRequest, pk: int) -> HttpResponse:
 @require_form
 def change_role(request: MemberRequest, pk: int) -> HttpResponse:
     member = get_object_or_404(Member, pk=pk)
-    form = RoleForm(request.POST or None, instance=Member(pk=member.pk, role=member.role))
-    if request.method == "POST" and form.is_valid():
+    form = RoleForm(_read_post(request), instance=Member(pk=member.pk, role=member.role))
+    if form.is_valid():
         try:
             changed = team.change_role(pk, form.cleaned_data["role"], by=request.user, request=request)
         except team.LastAdminError:
@@ -142,8 +147,8 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "accounts/invitation_gone.html", status=404)
     if request.user.is_authenticated:
         return render(request, "accounts/invitation_signed_in.html", {"invitation": invitation})
-    form = AcceptForm(request.POST or None, instance=Member(email=invitation.email, role=invitation.role))
-    if request.method == "POST" and form.is_valid():
+    form = AcceptForm(_read_post(request), instance=Member(email=invitation.email, role=invitation.role))
+    if form.is_valid():
         try:
             member = invitations.accept_invitation(token, form.save(commit=False), request=request)
         except invitations.InvitationGoneError:
@@ -161,8 +166,8 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
 @require_form
 def show_preferences(request: MemberRequest) -> HttpResponse:
     # A copy: what a form does to its instance before it is found invalid must not show in the page's frame.
-    form = PreferencesForm(request.POST or None, instance=Member.objects.get(pk=request.user.pk))
-    if request.method == "POST" and form.is_valid():
+    form = PreferencesForm(_read_post(request), instance=Member.objects.get(pk=request.user.pk))
+    if form.is_valid():
         member = form.save(commit=False)
         member.save(update_fields=["theme", "time_zone"])
         messages.success(request, _("Your preferences are saved."))

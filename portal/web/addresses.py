@@ -31,7 +31,9 @@ def find_own_path(request: HttpRequest, url: str | None) -> str | None:
     if not url or not is_own_url(request, url):
         return None
     split = urlsplit(url)
-    return f"{split.path or '/'}?{split.query}" if split.query else split.path or "/"
+    # Two slashes in front would make a host of what was a path.
+    path = "/" + split.path.lstrip("/")
+    return f"{path}?{split.query}" if split.query else path
 
 
 def _read_ip(text: str) -> str:

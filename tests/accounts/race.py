@@ -1,0 +1,115 @@
+"""Run in a process of its own, on a database file, by test_races.py: threads that act at the same moment.
+
+Prints what came of it as JSON. The in-memory database of the other tests is one connection's, so it shows no race.
+"""
+
+import json
+import sys
+import threading
+from collections.abc import Callable
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.http import HttpRequest  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from portal.accounts.capabilities import Role  # noqa: E402
+from portal.accounts.invitations import make_invitation  # noqa: E402
+from portal.accounts.models import Invitation, Member  # noqa: E402
+from portal.audit.models import Event  # noqa: E402
+
+PASSWORD = "a-long-enough-password"
+ROUNDS = 5
+
+
+def run_at_once(acts: list[Callable[[], int]]) -> list[int]:
+    """Each act in a thread of its own, all let go at once; their answers, in order."""
+    start = threading.Barrier(len(acts))
+    answers = [0] * len(acts)
+
+    def run(number: int) -> None:
+        start.wait()
+        try:
+            answers[number] = acts[number]()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def race_last_admin(action: str) -> object:
+    """Two admins take the rights from each other, and each from herself; how many are left, round by round."""
+    ada, bea = (Member.objects.create_user(name, password=PASSWORD, role=Role.ADMIN) for name in ("ada", "bea"))
+    left, answers = [], []
+    for _ in range(ROUNDS):
+        Member.objects.filter(pk__in=[ada.pk, bea.pk]).update(role=Role.ADMIN, is_active=True)
+        acts: list[Callable[[], int]] = []
+        for by in (ada, bea):
+            for target in (ada, bea):
+                client = Client()
+                client.force_login(by)
+                acts.append(lambda client=client, pk=target.pk: post(client, f"/team/{pk}/{action}/", role="viewer"))
+        answers.append(run_at_once(acts))
+        left.append(Member.objects.filter(role=Role.ADMIN, is_active=True).count())
+    return {"left": left, "answers": answers}
+
+
+def race_invitation() -> object:
+    """Four people open one link at once; how many joined, round by round."""
+    ada = Member.objects.create_user("ada", password=PASSWORD, role=Role.ADMIN)
+    joined, answers = [], []
+    for number in range(ROUNDS):
+        before = Member.objects.count()
+        token = make_invitation(Invitation(name="Eve"), by=ada, request=HttpRequest())
+        answers.append(
+            run_at_once(
+                [
+                    lambda who=f"eve-{number}-{place}": post(
+                        Client(), f"/invitations/{token}/", username=who, password1=PASSWORD, password2=PASSWORD
+                    )
+                    for place in range(4)
+                ]
+            )
+        )
+        joined.append(Member.objects.count() - before)
+    return {"joined": joined, "answers": answers, "activated": Event.objects.filter(act="member-activated").count()}
+
+
+def race_user_name() -> object:
+    """Two invitations, one user name, at once."""
+    ada = Member.objects.create_user("ada", password=PASSWORD, role=Role.ADMIN)
+    tokens = [make_invitation(Invitation(name="Eve"), by=ada, request=HttpRequest()) for _ in range(2)]
+    answers = run_at_once(
+        [
+            lambda token=token: post(
+                Client(), f"/invitations/{token}/", username="eve", password1=PASSWORD, password2=PASSWORD
+            )
+            for token in tokens
+        ]
+    )
+    return {"joined": Member.objects.count() - 1, "answers": [answers], "pending": Invitation.objects.pending().count()}
+
+
+def post(client: Client, path: str, **fields: str) -> int:
+    return client.post(path, fields).status_code
+
+
+RACES: dict[str, Callable[[], object]] = {
+    "demote": lambda: race_last_admin("role"),
+    "deactivate": lambda: race_last_admin("deactivate"),
+    "invitation": race_invitation,
+    "user-name": race_user_name,
+}
+
+if __name__ == "__main__":
+    call_command("migrate", verbosity=0)
+    json.dump(RACES[sys.argv[1]](), sys.stdout)

@@ -1,0 +1,101 @@
+"""Closed by default, sign-in and back, refusals on record, times in one's own zone."""
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from portal.accounts.models import Member
+from portal.audit.models import Act, Event
+
+pytestmark = pytest.mark.urls("tests.accounts.open_urls")
+HTMX = {"HX-Request": "true"}
+
+
+def test_a_view_that_declares_nothing_is_closed_even_to_admins(client: Client, ada: Member) -> None:
+    client.force_login(ada)
+    response = client.get("/undeclared/")
+    assert response.status_code == 403
+    assert b"wide open" not in response.content
+    assert Event.objects.filter(act=Act.ACCESS_REFUSED, member=ada, subject="GET /undeclared/").exists()
+
+
+def test_a_view_that_declares_nothing_is_closed_to_the_unsigned(client: Client, db: None) -> None:
+    response = client.get("/undeclared/")
+    assert response["Location"] == "/sign-in/?next=/undeclared/"
+
+
+def test_the_unsigned_go_to_sign_in_and_come_back_to_the_same_url(client: Client, db: None) -> None:
+    response = client.get("/team/?name=web-*&tags=a,b")
+    assert response.status_code == 302
+    assert response["Location"] == "/sign-in/?next=/team/%3Fname%3Dweb-%2A%26tags%3Da%2Cb"
+    assert {"Cookie", "HX-Request"} <= {name.strip() for name in response["Vary"].split(",")}
+
+
+@pytest.mark.parametrize(
+    ("referer", "location"),
+    [
+        ("http://testserver/preferences/?a=1", "/sign-in/?next=/preferences/%3Fa%3D1"),
+        ("http://evil.example/preferences/", "/sign-in/"),
+        (None, "/sign-in/"),
+    ],
+)
+def test_after_a_form_one_comes_back_to_the_page_that_held_it(
+    client: Client, db: None, referer: str | None, location: str
+) -> None:
+    response = client.post("/team/1/role/", headers={"referer": referer} if referer else {})
+    assert (response.status_code, response["Location"]) == (302, location)
+
+
+@pytest.mark.parametrize(
+    ("current", "target"),
+    [
+        ("http://testserver/spo1/instances/?marker=x", "/sign-in/?next=/spo1/instances/%3Fmarker%3Dx"),
+        ("http://evil.example/spo1/", "/sign-in/"),
+        (None, "/sign-in/"),
+    ],
+)
+def test_htmx_is_told_to_leave_the_page_instead_of_putting_sign_in_into_it(
+    client: Client, db: None, current: str | None, target: str
+) -> None:
+    response = client.get("/team/", headers=HTMX | ({"HX-Current-URL": current} if current else {}))
+    assert response["HX-Redirect"] == target
+    assert "Location" not in response
+    assert response.content == b""
+
+
+def test_a_refused_member_gets_a_readable_page_and_it_is_on_record(client: Client, vera: Member, ada: Member) -> None:
+    client.force_login(vera)
+    response = client.post("/team/1/deactivate/?secret=1", headers={"user-agent": "Lynx"})
+    assert response.status_code == 403
+    event = Event.objects.get(act=Act.ACCESS_REFUSED)
+    assert (event.member_id, event.name, event.subject) == (vera.pk, "vera", "POST /team/1/deactivate/")
+    assert (event.address, event.user_agent) == ("127.0.0.1", "Lynx")
+    assert event.request_id == response["X-Request-Id"]
+
+
+def test_a_deactivated_member_with_a_live_session_is_nobody(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    Member.objects.filter(pk=vera.pk).update(is_active=False)
+    assert client.get("/preferences/")["Location"] == "/sign-in/?next=/preferences/"
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [("America/Sao_Paulo", "America/Sao_Paulo"), ("Nowhere/Land", "UTC"), ("../etc/passwd", "UTC"), ("", "UTC")],
+)
+def test_times_are_shown_in_the_members_own_zone(client: Client, ada: Member, zone: str, shown: str) -> None:
+    Member.objects.filter(pk=ada.pk).update(time_zone=zone)
+    client.force_login(ada)
+    assert client.get("/zone/").content.decode() == shown
+
+
+def test_the_next_person_on_the_same_thread_does_not_inherit_the_zone(client: Client, ada: Member) -> None:
+    Member.objects.filter(pk=ada.pk).update(time_zone="America/Sao_Paulo")
+    client.force_login(ada)
+    client.get("/zone/")
+    assert timezone.get_current_timezone_name() == "UTC"
+    assert Client().get("/public-zone/").content == b"UTC"
+
+
+def test_a_page_that_nobody_may_see_asks_for_no_zone(client: Client, db: None) -> None:
+    assert client.get("/public-zone/").content == b"UTC"
