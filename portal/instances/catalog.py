@@ -246,7 +246,10 @@ def _find_on(access: Access, instance_id: str, page: Dated[InstancePage]) -> Fou
     if not any(instance.id == instance_id for instance in page.value.instances or ()):
         return None
     found = gateway.read_instance(access, instance_id)
-    return Found(replace(found, trouble=page.trouble)) if found else None
+    if found is None:
+        return None
+    exchange = found.exchange if page.exchange.from_store else page.exchange
+    return Found(replace(found, trouble=page.trouble, exchange=exchange))
 
 
 def _walk(access: Access, instance_id: str, marker: str | None, asking: Asking) -> Missing | Found:

@@ -144,10 +144,11 @@ def is_uuid(text: str | None) -> bool:
 
 
 def find_name(named: "Iterable[Named]", wanted_id: str) -> str | None:
-    """The name that stands for an id, or None when it is not known or stands for several."""
+    """The name that reads as this id when it is typed, or None where there is none or it stands for several."""
     names = {item.id: item.name for item in named}
-    name = names.get(wanted_id)
-    return name if name and list(names.values()).count(name) == 1 and not is_uuid(name.lower()) else None
+    name = names.get(wanted_id, "")
+    is_clear = can_be_hint(name) and name == name.strip() and not is_uuid(name.lower())
+    return name if is_clear and list(names.values()).count(name) == 1 else None
 
 
 def _read_single(texts: Sequence[str], *, longest: int) -> str:

@@ -19,7 +19,7 @@ def _text(label: Any, parameter: str, *, suggestions: str = "", hint: Any = "") 
 class FilterForm(forms.Form):
     """The five filters. `limit` and `marker` have fields only while something is wrong with them."""
 
-    name = _text(_("Name"), "name", hint=_("web-* finds all that begin with web-; web finds only web."))
+    name = _text(_("Name"), "name", hint=_("web-* finds names that begin with web-; web alone is exact."))
     status = _text(_("Status"), "status", suggestions="known-statuses")
     tags = _text(_("Tags"), "tags", suggestions="known-tags", hint=_("Commas between several."))
     flavor_id = _text(_("Flavor"), "flavor_id", suggestions="known-flavors", hint=_("A name seen so far, or an id."))

@@ -14,14 +14,6 @@ from django.utils.translation import gettext_lazy
 from portal.bycloud import Fault, Instance
 
 Tone = Literal["ok", "pending", "off", "error", "warn", "neutral"]
-ICONS: dict[Tone, str] = {
-    "ok": "circle-check",
-    "pending": "loader-circle",
-    "off": "circle-pause",
-    "error": "circle-x",
-    "warn": "triangle-alert",
-    "neutral": "circle-question-mark",
-}
 FIRST_WORDS = 60
 
 
@@ -37,10 +29,6 @@ class State(msgspec.Struct, frozen=True):
     fault: str = ""
     is_fault: bool = False
     is_pending: bool = False
-
-    @property
-    def icon(self) -> str:
-        return ICONS[self.tone]
 
 
 class _Look(msgspec.Struct, frozen=True):

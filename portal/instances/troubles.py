@@ -1,6 +1,7 @@
 """What went wrong between the portal and ByCloud, in plain words, and the HTTP status that says the same."""
 
 from http import HTTPStatus
+from math import ceil
 
 import msgspec
 from django.utils import timezone
@@ -89,8 +90,8 @@ def _rate_limit_words(trouble: Trouble) -> tuple[str, str]:
 def _seconds_left(trouble: Trouble) -> int | None:
     if trouble.retry_at is None:
         return None
-    seconds = (trouble.retry_at - timezone.now()).total_seconds()
-    return int(seconds) + 1 if seconds > 0 else None
+    seconds = ceil((trouble.retry_at - timezone.now()).total_seconds())
+    return seconds if seconds > 0 else None
 
 
 def _status(trouble: Trouble) -> int:

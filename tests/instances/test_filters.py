@@ -1,0 +1,218 @@
+"""Query strings and the one canonical form of each."""
+
+from urllib.parse import urlencode
+
+import pytest
+from django.http import QueryDict
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.bycloud import InstanceQuery
+from portal.instances import filters
+from portal.instances.catalog import Named, Seen
+from portal.instances.filters import Reading, read_query, to_query_string
+
+ID = "550e8400-e29b-41d4-a716-446655440000"
+OTHER_ID = "440e8400-e29b-41d4-a716-446655440000"
+THIRD_ID = "330e8400-e29b-41d4-a716-446655440000"
+SEEN = Seen(
+    flavors=(Named(ID, "m1.medium"), Named(OTHER_ID, "M1.Large"), Named(THIRD_ID, "m1.large")),
+    images=(Named(ID, "Ubuntu"), Named(OTHER_ID, "Twin"), Named(THIRD_ID, "Twin")),
+)
+
+plain_text = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\N{REPLACEMENT CHARACTER}"))
+word = plain_text.map(str.strip).filter(bool)
+uuids = st.uuids().map(str)
+queries = st.builds(
+    InstanceQuery,
+    name=st.none() | word.filter(lambda text: len(text) < 255),
+    status=st.none() | word.filter(lambda text: len(text) < 64 and text.upper() not in filters.KNOWN_STATUSES),
+    tags=st.lists(word.filter(lambda text: "," not in text and len(text) < 50), max_size=8, unique=True).map(tuple),
+    flavor_id=st.none() | uuids,
+    image_id=st.none() | uuids,
+    limit=st.integers(1, 100),
+    marker=st.none() | uuids,
+)
+
+
+def read(query_string: str) -> Reading:
+    return read_query(QueryDict(query_string), seen=SEEN)
+
+
+def problem(query_string: str, parameter: str) -> str:
+    reading = read(query_string)
+    assert reading.query is None
+    return reading.problems[parameter]
+
+
+@given(queries)
+def test_every_query_comes_back_from_its_query_string(query: InstanceQuery) -> None:
+    assert read(to_query_string(query)).query == query
+
+
+@given(queries)
+def test_the_canonical_form_of_a_canonical_form_is_itself(query: InstanceQuery) -> None:
+    canonical = to_query_string(query)
+    reading = read(canonical)
+    assert reading.query is not None
+    assert to_query_string(reading.query) == canonical
+
+
+@given(st.lists(st.tuples(st.sampled_from([*filters.PARAMETERS, "x"]), st.text(max_size=30)), max_size=9))
+def test_whatever_is_sent_is_either_canonical_in_one_step_or_refused_by_name(pairs: list[tuple[str, str]]) -> None:
+    reading = read(urlencode(pairs))
+    if reading.query is None:
+        assert reading.problems or reading.unknown
+    else:
+        canonical = to_query_string(reading.query)
+        assert read(canonical).query == reading.query
+
+
+def test_an_empty_query_string_is_the_whole_list_in_twenties() -> None:
+    assert read("").query == InstanceQuery(limit=20)
+    assert to_query_string(InstanceQuery(limit=20)) == ""
+
+
+def test_parameters_stand_in_the_documented_order() -> None:
+    query = read(f"marker={ID}&limit=50&image_id={ID}&flavor_id={ID}&tags=a,b&status=ACTIVE&name=web-*").query
+    assert query is not None
+    assert to_query_string(query) == (
+        f"name=web-*&status=ACTIVE&tags=a,b&flavor_id={ID}&image_id={ID}&limit=50&marker={ID}"
+    )
+
+
+def test_texts_are_trimmed_and_empty_parameters_left_out() -> None:
+    assert read("name=+web+&status=&tags=&limit=&marker=").query == InstanceQuery(name="web", limit=20)
+
+
+def test_tags_are_trimmed_and_each_kept_once_in_the_order_given() -> None:
+    assert read("tags=web,+production+,,web").query == InstanceQuery(tags=("web", "production"), limit=20)
+
+
+def test_ids_are_in_lower_case() -> None:
+    assert read(f"flavor_id={ID.upper()}&marker={ID.upper()}").query == InstanceQuery(
+        flavor_id=ID, limit=20, marker=ID
+    )
+
+
+def test_a_known_status_is_in_capitals_and_an_unknown_one_as_it_was_typed() -> None:
+    assert read("status=active").query == InstanceQuery(status="ACTIVE", limit=20)
+    assert read("status=Quiescing").query == InstanceQuery(status="Quiescing", limit=20)
+
+
+def test_a_flavor_and_an_image_can_be_given_by_a_name_seen_so_far() -> None:
+    assert read("flavor_id=m1.medium&image_id=ubuntu").query == InstanceQuery(flavor_id=ID, image_id=ID, limit=20)
+
+
+def test_a_name_that_is_exact_wins_over_one_that_differs_in_case() -> None:
+    assert read("flavor_id=m1.large").query == InstanceQuery(flavor_id=THIRD_ID, limit=20)
+
+
+def test_a_name_that_was_never_seen_asks_for_the_id() -> None:
+    assert "Paste the id" in problem("flavor_id=m9.huge", "flavor_id")
+
+
+@pytest.mark.parametrize("text", ["image_id=Twin", "flavor_id=M1.LARGE"])
+def test_a_name_that_stands_for_several_asks_for_the_id(text: str) -> None:
+    assert "Several" in problem(text, text.partition("=")[0])
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "-5", "2.5", "many", "٢٠", "9999999999"])
+def test_a_limit_that_is_no_number_from_1_to_100_is_refused(limit: str) -> None:
+    assert "from 1 to 100" in problem(urlencode({"limit": limit}), "limit")
+
+
+@pytest.mark.parametrize("marker", ["x", ID[:-1], f"{{{ID}}}", f"urn:uuid:{ID}", ID.replace("-", "")])
+def test_a_marker_that_is_no_uuid_is_refused(marker: str) -> None:
+    assert "Not an id" in problem(urlencode({"marker": marker}), "marker")
+
+
+@pytest.mark.parametrize("name", ["a\x00b", "a\nb", "a\x7fb", "a\u0085b"])
+def test_a_control_character_is_refused(name: str) -> None:
+    assert "control character" in problem(urlencode({"name": name}), "name")
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    assert "cannot be read" in problem("name=%FF", "name")
+
+
+@pytest.mark.parametrize("parameter", filters.PARAMETERS)
+def test_a_text_that_is_too_long_is_refused(parameter: str) -> None:
+    longest = filters.LONGEST[parameter]
+    assert f"{longest} characters" in problem(f"{parameter}={'x' * (longest + 1)}", parameter)
+
+
+def test_too_many_tags_are_refused() -> None:
+    assert "50" in problem(f"tags={','.join(str(number) for number in range(51))}", "tags")
+
+
+def test_a_parameter_given_twice_is_refused_and_both_texts_kept() -> None:
+    reading = read("name=web&name=db")
+    assert "2 times" in reading.problems["name"]
+    assert reading.typed["name"] == "web,db"
+
+
+def test_an_unknown_parameter_is_named_and_the_rest_still_read() -> None:
+    reading = read("name=web&sort=name&order=up")
+    assert reading.query is None
+    assert reading.unknown == ("sort", "order")
+    assert reading.known == InstanceQuery(name="web", limit=20)
+
+
+def test_a_changed_filter_or_size_goes_back_to_the_first_page() -> None:
+    query = InstanceQuery(
+        name="web", status="ACTIVE", tags=("a", "b"), flavor_id=ID, image_id=ID, limit=50, marker=OTHER_ID
+    )
+    changed = [
+        filters.with_limit(query, 100),
+        filters.with_tag(query, "c"),
+        filters.with_image(query, OTHER_ID),
+        filters.without_tag(query, "a"),
+        filters.without_filters(query),
+        *(filters.without_filter(query, name) for name in ("name", "status", "tags", "flavor_id", "image_id")),
+    ]
+    assert all(one.marker is None and one != query for one in changed)
+
+
+def test_a_filter_taken_away_leaves_the_others() -> None:
+    query = InstanceQuery(name="web", tags=("a", "b"), limit=50)
+    assert filters.without_filter(query, "name") == InstanceQuery(tags=("a", "b"), limit=50)
+    assert filters.without_filter(query, "tags") == InstanceQuery(name="web", limit=50)
+    assert filters.without_tag(query, "a") == InstanceQuery(name="web", tags=("b",), limit=50)
+    assert filters.without_filters(query) == InstanceQuery(limit=50)
+
+
+def test_a_tag_is_added_once() -> None:
+    query = InstanceQuery(tags=("a",))
+    assert filters.with_tag(query, "b").tags == ("a", "b")
+    assert filters.with_tag(query, "a").tags == ("a",)
+
+
+def test_paging_keeps_everything_else() -> None:
+    query = InstanceQuery(name="web", limit=50)
+    assert filters.at_marker(query, ID) == InstanceQuery(name="web", limit=50, marker=ID)
+    assert filters.at_marker(filters.at_marker(query, ID), None) == query
+
+
+@pytest.mark.parametrize("tag", ["", "a,b", " a", "a\nb", "x" * 1001])
+def test_a_tag_that_the_parameter_cannot_hold_is_no_filter(tag: str) -> None:
+    assert not filters.can_add_tag(InstanceQuery(), tag)
+
+
+def test_a_tag_beyond_the_most_is_no_filter() -> None:
+    full = InstanceQuery(tags=tuple(str(number) for number in range(50)))
+    assert not filters.can_add_tag(full, "one more")
+    assert filters.can_add_tag(full, "7")
+
+
+def test_the_name_of_an_id_is_given_only_when_it_leads_back_to_it() -> None:
+    assert filters.find_name(SEEN.flavors, ID) == "m1.medium"
+    assert filters.find_name(SEEN.images, THIRD_ID) is None
+    assert filters.find_name((Named(ID, OTHER_ID),), ID) is None
+    assert filters.find_name((), ID) is None
+    assert filters.find_name((Named(ID, " m1"),), ID) is None
+
+
+def test_has_filters_counts_neither_size_nor_place() -> None:
+    assert not filters.has_filters(InstanceQuery(limit=50, marker=ID))
+    assert filters.has_filters(InstanceQuery(tags=("a",)))

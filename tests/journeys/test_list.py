@@ -1,0 +1,304 @@
+"""The list of instances with a browser that runs no scripts, and what htmx gets instead."""
+
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from portal.accounts.models import Member
+from portal.bycloud import BearerToken
+from tests.credentials.rows import keep
+from tests.journeys.pages import LIST, ask_htmx, ids, link, links, text, words
+from tests.upstream import Upstream
+
+OLD = timedelta(minutes=1)
+GONE = "00000000-0000-4000-8000-000000000000"
+FLAVOR = re.compile(r"flavor_id=([0-9a-f-]{36})")
+
+
+def test_the_list_shows_twenty_rows_their_total_and_their_age(at_desk: Client) -> None:
+    response = at_desk.get(LIST)
+    assert response.status_code == 200
+    assert len(ids(response)) == 20
+    assert "Instances (150)" in words(response)
+    assert "As of" in words(response)
+    assert "just now" in words(response)
+    assert "1–20 of 150" in words(response)
+
+
+def test_nothing_is_shown_as_none(at_desk: Client) -> None:
+    seen = "".join(words(at_desk.get(f"{LIST}?limit=100")))
+    assert "None" not in seen
+    assert "–" in seen
+
+
+def test_next_next_previous_previous_shows_the_same_ids(at_desk: Client) -> None:
+    first = at_desk.get(LIST)
+    second = at_desk.get(link(first, "Next"))
+    third = at_desk.get(link(second, "Next"))
+    assert "41–60 of 150" in words(third)
+    assert not set(ids(first)) & set(ids(second)) | set(ids(second)) & set(ids(third))
+    back = at_desk.get(link(third, "Previous"))
+    again = at_desk.get(link(back, "Previous"))
+    assert (ids(back), ids(again)) == (ids(second), ids(first))
+    assert link(third, "First") == LIST
+
+
+def test_the_last_page_has_no_next_and_the_first_no_previous(at_desk: Client) -> None:
+    page = at_desk.get(f"{LIST}?limit=100")
+    last = at_desk.get(link(page, "Next"))
+    assert "101–150 of 150" in words(last)
+    with pytest.raises(AssertionError, match="no link"):
+        link(last, "Next")
+    with pytest.raises(AssertionError, match="no link"):
+        link(page, "Previous")
+
+
+def test_another_page_size_begins_at_the_first_page(at_desk: Client) -> None:
+    second = at_desk.get(link(at_desk.get(LIST), "Next"))
+    assert link(second, "50") == f"{LIST}?limit=50"
+    assert len(ids(at_desk.get(f"{LIST}?limit=50"))) == 50
+
+
+def test_the_form_as_a_browser_sends_it_leads_to_the_canonical_address(at_desk: Client) -> None:
+    sent = f"{LIST}?name=web-*&status=active&tags=web%2C+production%2Cweb&flavor_id=&image_id=&limit=50"
+    response = at_desk.get(sent)
+    assert response.status_code == 302
+    assert response.headers["Location"] == f"{LIST}?name=web-*&status=ACTIVE&tags=web,production&limit=50"
+    assert at_desk.get(response.headers["Location"]).status_code == 200
+
+
+def test_a_canonical_address_is_answered_at_once(at_desk: Client) -> None:
+    assert at_desk.get(f"{LIST}?name=web-*&tags=web,production").status_code == 200
+
+
+def test_filters_stand_as_tokens_that_take_themselves_away(at_desk: Client) -> None:
+    response = at_desk.get(f"{LIST}?name=web-*&tags=web,production&limit=50")
+    assert ids(response)
+    assert link(response, "name: web-*") == f"{LIST}?tags=web,production&limit=50"
+    assert link(response, "tag: web") == f"{LIST}?name=web-*&tags=production&limit=50"
+    assert link(response, "Clear filters") == f"{LIST}?limit=50"
+
+
+def test_every_filter_of_the_api_reaches_it(at_desk: Client, upstream: Upstream) -> None:
+    query = f"name=web-*&status=ACTIVE&tags=web,production&flavor_id={GONE}&image_id={GONE}&limit=50"
+    upstream.clear()
+    at_desk.get(f"{LIST}?{query}&marker={GONE}")
+    sent = upstream.requests()[0]["query"]
+    for parameter in ("name", "status", "tags", "flavor_id", "image_id", "limit", "marker"):
+        assert parameter in sent
+
+
+def test_a_flavor_is_picked_by_the_name_seen_and_stays_a_name_in_the_form(at_desk: Client) -> None:
+    assert '<option value="m1.large">' in text(at_desk.get(LIST))
+    response = at_desk.get(f"{LIST}?flavor_id=m1.large")
+    assert FLAVOR.search(response.headers["Location"])
+    page = at_desk.get(response.headers["Location"])
+    assert ids(page)
+    assert 'value="m1.large"' in text(page)
+    assert link(page, "flavor: m1.large") == LIST
+
+
+def test_an_image_and_a_tag_in_a_row_filter_the_list(at_desk: Client) -> None:
+    response = at_desk.get(LIST)
+    image = next(href for href in links(response) if "image_id=" in href)
+    assert ids(at_desk.get(image))
+    assert f"{LIST}?tags=web" in links(response)
+
+
+def test_the_star_rule_is_tied_to_the_name_field(at_desk: Client) -> None:
+    body = text(at_desk.get(LIST))
+    name_field = re.search(r'<input[^>]*name="name"[^>]*id="id_name"[^>]*>', body)
+    assert name_field
+    assert 'aria-describedby="id_name_helptext"' in name_field[0]
+    assert "web-* finds names that begin with web-" in body
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("limit=1000", "Not a whole number from 1 to 100"),
+        ("marker=here", "Not an id"),
+        ("flavor_id=m9.none", "Paste the id instead"),
+        ("name=a&name=b", "Given 2 times"),
+        ("sort=name", "sort"),
+        ("name=%00", "control character"),
+    ],
+)
+def test_bad_parameters_are_named_and_bycloud_is_not_asked(
+    at_desk: Client, upstream: Upstream, query: str, named: str
+) -> None:
+    upstream.clear()
+    response = at_desk.get(f"{LIST}?{query}")
+    assert response.status_code == 400
+    assert named in words(response)
+    assert not ids(response)
+    assert "No instances" not in words(response)
+    assert upstream.requests() == []
+
+
+def test_what_was_typed_is_kept_beside_its_error(at_desk: Client) -> None:
+    response = at_desk.get(f"{LIST}?name=web-*&flavor_id=m9.none&limit=7000")
+    for typed in ('value="web-*"', 'value="m9.none"', 'value="7000"'):
+        assert typed in text(response)
+    assert 'aria-invalid="true"' in text(response)
+
+
+def test_an_unknown_parameter_can_be_left_out_by_a_link(at_desk: Client) -> None:
+    assert link(at_desk.get(f"{LIST}?sort=name&status=ACTIVE"), "Leave them out") == f"{LIST}?status=ACTIVE"
+
+
+def test_nothing_matches_is_not_nothing_exists(at_desk: Client) -> None:
+    response = at_desk.get(f"{LIST}?name=no-such-name")
+    assert "No matches" in words(response)
+    assert "Instances (0)" in words(response)
+    assert link(response, "name: no-such-name") == LIST
+    assert "No instances yet" not in words(response)
+
+
+def test_an_empty_organization_says_so(client: Client, vera: Member, upstream: Upstream) -> None:
+    keep(vera, BearerToken("sandbox-initech-token"))
+    client.force_login(vera)
+    response = client.get(LIST)
+    assert "No instances yet" in words(response)
+    assert "<table" not in text(response)
+
+
+def test_a_marker_that_leads_nowhere_is_survived_in_plain_words(at_desk: Client) -> None:
+    response = at_desk.get(f"{LIST}?marker={GONE}")
+    assert response.status_code == 200
+    assert "The place this page began at is gone" in words(response)
+    assert ids(response) == ids(at_desk.get(LIST))
+
+
+def test_a_fresh_page_asks_nothing_upstream(at_desk: Client, upstream: Upstream) -> None:
+    at_desk.get(LIST)
+    upstream.clear()
+    response = at_desk.get(LIST)
+    assert len(ids(response)) == 20
+    assert "Portal-Refresh" not in text(response)
+    assert upstream.requests() == []
+
+
+def test_a_stale_page_is_shown_at_once_and_then_asks_once(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    rows = ids(at_desk.get(LIST))
+    upstream.clear()
+    clock.shift(OLD)
+    stale = at_desk.get(LIST)
+    assert ids(stale) == rows
+    assert "1 minute ago" in words(stale)
+    assert '"Portal-Refresh": "1"' in text(stale)
+    assert upstream.requests() == []
+    fresh = ask_htmx(at_desk, LIST, "results", **{"Portal-Refresh": "1"})
+    assert len(upstream.requests()) == 1
+    assert "just now" in words(fresh)
+    assert "Portal-Refresh" not in text(fresh)
+
+
+def test_a_page_that_is_never_fresh_does_not_ask_forever(
+    at_desk: Client, settings: Settings, clock: time_machine.Traveller
+) -> None:
+    settings.PAGE_FRESH_SECONDS = 0
+    at_desk.get(LIST)
+    assert "Portal-Refresh" not in text(ask_htmx(at_desk, LIST, "results", **{"Portal-Refresh": "1"}))
+
+
+def test_an_operator_refreshes_a_page_that_is_fresh(at_desk: Client, upstream: Upstream) -> None:
+    page = at_desk.get(f"{LIST}?status=ACTIVE")
+    assert f'action="{LIST}refresh/"' in text(page)
+    upstream.clear()
+    response = at_desk.post(f"{LIST}refresh/", {"query": "status=ACTIVE"})
+    assert (response.status_code, response.headers["Location"]) == (303, f"{LIST}?status=ACTIVE")
+    assert len(upstream.requests()) == 1
+
+
+def test_a_viewer_revalidates_and_may_not_force(viewing: Client, upstream: Upstream) -> None:
+    page = viewing.get(LIST)
+    assert f'action="{LIST}revalidate/"' in text(page)
+    assert f'action="{LIST}refresh/"' not in text(page)
+    upstream.clear()
+    response = viewing.post(f"{LIST}revalidate/", {"query": ""})
+    assert (response.status_code, response.headers["Location"]) == (303, LIST)
+    assert upstream.requests() == []
+    assert viewing.post(f"{LIST}refresh/", {"query": ""}).status_code == 403
+
+
+def test_a_refresh_of_a_bad_query_is_refused(at_desk: Client, upstream: Upstream) -> None:
+    upstream.clear()
+    response = at_desk.post(f"{LIST}refresh/", {"query": "limit=0&next=https://elsewhere.example"})
+    assert response.status_code == 400
+    assert upstream.requests() == []
+
+
+def test_two_members_at_one_address_never_see_each_others_rows(at_desk: Client, viewing: Client) -> None:
+    own = [set(ids(client.get(f"{LIST}?limit=100"))) for client in (at_desk, viewing)]
+    again = [set(ids(client.get(f"{LIST}?limit=100"))) for client in (at_desk, viewing)]
+    assert own == again
+    assert (len(own[0]), len(own[1])) == (100, 12)
+    assert not own[0] & own[1]
+
+
+def test_suggestions_are_those_of_ones_own_instances(at_desk: Client, viewing: Client) -> None:
+    at_desk.get(f"{LIST}?limit=100")
+    viewing.get(LIST)
+    both = [set(re.findall(r'<option value="([^"]+)">', text(client.get(LIST)))) for client in (at_desk, viewing)]
+    assert both[0] - both[1]
+
+
+def test_htmx_gets_the_region_it_asks_for(at_desk: Client) -> None:
+    instances = ask_htmx(at_desk, LIST, "instances")
+    assert text(instances).lstrip().startswith('<section id="instances"')
+    results = ask_htmx(at_desk, LIST, "results")
+    assert text(results).lstrip().startswith('<div id="results"')
+    assert 'id="counter" class="muted num" hx-swap-oob="true"' in text(results)
+    for response in (instances, results):
+        assert "<html" not in text(response)
+        assert len(ids(response)) == 20
+        assert {"HX-Request", "HX-Target", "Cookie"} <= set(response.headers["Vary"].split(", "))
+    assert "hx-swap-oob" not in text(instances)
+
+
+@pytest.mark.parametrize("headers", [{"HX-History-Restore-Request": "true"}, {"HX-Target": "somewhere"}])
+def test_a_history_restore_or_an_unknown_target_gets_the_whole_page(at_desk: Client, headers: dict[str, str]) -> None:
+    response = ask_htmx(at_desk, LIST, "instances", **headers)
+    assert "<html" in text(response)
+    assert len(ids(response)) == 20
+
+
+def test_htmx_is_told_the_canonical_address_instead_of_sent_to_it(at_desk: Client) -> None:
+    response = ask_htmx(at_desk, f"{LIST}?name=web-%2A&status=", "instances")
+    assert response.status_code == 200
+    assert response.headers["HX-Push-Url"] == f"{LIST}?name=web-*"
+    assert "HX-Push-Url" not in ask_htmx(at_desk, f"{LIST}?name=web-*", "instances").headers
+
+
+def test_bad_parameters_replace_the_form_too_whatever_region_asked(at_desk: Client) -> None:
+    response = ask_htmx(at_desk, f"{LIST}?limit=0", "results")
+    assert (response.status_code, response.headers["HX-Retarget"]) == (400, "#instances")
+    assert text(response).lstrip().startswith('<section id="instances"')
+
+
+def test_an_unknown_region_is_not_found(at_desk: Client) -> None:
+    assert at_desk.get("/atlantis/instances/").status_code == 404
+
+
+def test_somebody_who_is_not_signed_in_is_sent_to_sign_in_and_back(client: Client, upstream: Upstream) -> None:
+    upstream.clear()
+    response = client.get(f"{LIST}?name=web-*")
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith("/sign-in/?next=/spo1/instances/")
+    assert upstream.requests() == []
+
+
+def test_a_get_writes_nothing(at_desk: Client) -> None:
+    at_desk.get(LIST)
+    with CaptureQueriesContext(connection) as queries:
+        at_desk.get(LIST)
+    assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
