@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from django.test import Client
+from django.template.loader import render_to_string
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from pytest_django import Settings
 
@@ -12,6 +13,7 @@ from portal.accounts.models import Member
 from portal.audit.models import Act, Event
 from portal.bycloud import ApiKey, BearerToken, Region
 from portal.credentials import vault
+from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential, Kind
 from portal.sandbox.server import Sandbox
 from tests.credentials.rows import keep
@@ -307,3 +309,28 @@ def test_the_secret_fields_are_passwords_without_autocomplete(at_desk: Client) -
 
 def test_an_unknown_region_is_not_found(at_desk: Client) -> None:
     assert at_desk.get("/credentials/nowhere/").status_code == 404
+
+
+def render_missing(rf: RequestFactory, **context: object) -> str:
+    """The part that other pages show in place of what a credential would have brought."""
+    request = rf.get("/spo1/instances/?name=web-*&status=ACTIVE")
+    region = Region("spo1", "http://127.0.0.1:1")
+    return render_to_string(
+        "credentials/_missing.html", {"region": region, "form": CredentialForm(), **context}, request=request
+    )
+
+
+def test_where_a_credential_is_missing_the_form_stands_and_leads_back(rf: RequestFactory) -> None:
+    text = render_missing(rf)
+    assert "No credential for spo1 yet" in text
+    assert "Service Accounts" in text
+    assert f'method="post" action="{EDIT}"' in text
+    assert 'name="next" value="/spo1/instances/?name=web-*&amp;status=ACTIVE"' in text
+    assert 'value="/elsewhere/"' in render_missing(rf, next="/elsewhere/")
+
+
+def test_where_a_credential_does_not_open_the_form_stands_below_the_reason(rf: RequestFactory) -> None:
+    text = render_missing(rf, problem="It cannot be opened.")
+    assert "No credential" not in text
+    assert "It cannot be opened." in text
+    assert f'action="{EDIT}"' in text
