@@ -100,9 +100,10 @@ class Children:
 def children() -> Iterator[Children]:
     """A run's processes; all of them have ended when the block is left, however it is left."""
     run = Children()
-    for number in STOPS:
-        signal.signal(number, run.request_stop)
+    before = {number: signal.signal(number, run.request_stop) for number in STOPS}
     try:
         yield run
     finally:
         run.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -26,6 +26,10 @@ from portal.sandbox.children import Children, StopRequestedError, children
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOST = "127.0.0.1"
 HIGHEST_PORT = 65535
+INHERITED = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHON", "COVERAGE_"),
+    *("PAGE_FRESH_SECONDS", "BYCLOUD_DEADLINE_SECONDS"),
+)
 SANDBOX_OPTIONS = ("--instances", "150", "--latency", "0.15")
 
 
@@ -129,8 +133,8 @@ def manage(environment: Mapping[str, str], *command: str, secret: str = "") -> N
 
 
 def make_environment(state: Path, *, port: int, sandbox_address: str) -> dict[str, str]:
-    """The portal's settings for this run. No `.env` file and nothing exported takes part, so that a run on the sandbox
-    can never touch another deployment's database.
+    """The portal's settings for this run. No `.env` file takes part, and of what is exported only how long pages stay
+    fresh and how long ByCloud may take: a run on the sandbox can never touch another deployment's database.
     """
     keys = {
         "secret_key": secrets.token_urlsafe(64),
@@ -150,8 +154,7 @@ def make_environment(state: Path, *, port: int, sandbox_address: str) -> dict[st
     }
     # For a hand at the console: ENV_FILE=.local/env .venv/bin/python manage.py ...
     write_private(state / "env", "".join(f"{name}='{value}'\n" for name, value in settings.items()))
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHON", "COVERAGE_")
-    inherited = {name: value for name, value in os.environ.items() if name.startswith(kept)}
+    inherited = {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
     return inherited | {"ENV_FILE": os.devnull} | settings
 
 

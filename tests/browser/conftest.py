@@ -55,6 +55,7 @@ def visits(portal: Portal, browser: Browser) -> Iterator[Visits]:
     visits = Visits(portal, browser)
     yield visits
     visits.close()
+    portal.clear_faults()
     assert visits.list_unexpected() == []
 
 

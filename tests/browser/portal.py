@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import requests
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 ROOT = Path(__file__).parent.parent.parent
 SANDBOX_OPTIONS = ["--latency", "0", "--rate-per-minute", "1000000", "--rate-per-hour", "1000000"]
-SECONDS_TO_START = 120
+# Pages grow old between two steps of a test, so that the page's own refresh is part of every journey.
+FRESH_SECONDS = "1"
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,13 @@ class Portal:
     sandbox_url: str
     passwords: dict[str, str]
     state: Path
+
+    def script_fault(self, **fault: object) -> None:
+        """Spoil answers of the sandbox to come; its control API says how."""
+        requests.post(f"{self.sandbox_url}/_sandbox/faults", json=fault, timeout=10).raise_for_status()
+
+    def clear_faults(self) -> None:
+        requests.delete(f"{self.sandbox_url}/_sandbox/faults", timeout=10).raise_for_status()
 
     def add_member(self, name: str, role: str) -> None:
         """Somebody new, without a credential."""
@@ -54,7 +63,7 @@ def run_portal(state: Path, *, port: int | None = None) -> Iterator[Portal]:
     with subprocess.Popen(
         [sys.executable, "-m", "portal.sandbox.demo", "--state", str(state), *SANDBOX_OPTIONS],
         cwd=ROOT,
-        env=os.environ | {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port)},
+        env=os.environ | {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port), "PAGE_FRESH_SECONDS": FRESH_SECONDS},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

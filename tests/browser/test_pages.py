@@ -1,0 +1,90 @@
+"""What every page keeps to: nothing for axe to find, nothing that scrolls sideways, few bytes, no other host."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.portal import Visits, list_ids
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+SIGNED_IN = [
+    "/spo1/instances/",
+    "/spo1/instances/?name=web-*&status=ACTIVE&tags=production&limit=100",
+    "/spo1/instances/?name=nothing-is-called-so",
+    "/spo1/instances/?limit=none&colour=red",
+    "/spo1/instances/00000000-0000-0000-0000-000000000000/",
+    "/credentials/",
+    "/credentials/spo1/",
+    "/preferences/",
+    "/team/",
+    "/team/invitations/",
+    "/audit/",
+    "/nowhere/",
+]
+PROVOKED = ["status of 400", "status of 404", "status of 403"]
+
+
+def find_violations(page: Page) -> str:
+    """What axe finds, in words; nothing when it finds nothing."""
+    results = Axe().run(page)
+    report: str = results.generate_report() if results.violations_count else ""
+    return report
+
+
+def scrolls_sideways(page: Page) -> bool:
+    return bool(page.evaluate("() => document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def open_first_instance(page: Page) -> None:
+    page.goto("/spo1/instances/")
+    page.locator("[data-instance-id] th a").first.click()
+    expect(page.locator("#instance h1")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(visits: Visits, scheme: str) -> None:
+    visits.expected += PROVOKED
+    page = visits.open(scheme=scheme)
+    page.goto("/sign-in/")
+    found = {"/sign-in/": find_violations(page)}
+    page = visits.sign_in("ada", scheme=scheme)
+    for path in SIGNED_IN:
+        page.goto(path)
+        found[path] = find_violations(page)
+    open_first_instance(page)
+    found["an instance"] = find_violations(page)
+    page = visits.sign_in("vera", scheme=scheme)
+    page.goto("/team/")
+    found["refused"] = find_violations(page)
+    assert {path: report for path, report in found.items() if report} == {}
+
+
+def test_nothing_but_the_table_scrolls_sideways_on_a_small_screen(visits: Visits) -> None:
+    visits.expected += PROVOKED
+    page = visits.open(width=360)
+    page.goto("/sign-in/")
+    wide = ["/sign-in/"] if scrolls_sideways(page) else []
+    page = visits.sign_in("ada", width=360)
+    for path in SIGNED_IN:
+        page.goto(path)
+        if scrolls_sideways(page):
+            wide.append(path)
+    open_first_instance(page)
+    if scrolls_sideways(page):
+        wide.append("an instance")
+    assert wide == []
+
+
+def test_the_first_visit_is_small(visits: Visits) -> None:
+    signed_in = visits.sign_in("ada")
+    page = visits.open()
+    page.context.add_cookies(signed_in.context.cookies())  # type: ignore[arg-type]
+    bytes_of: dict[str, float] = {}
+    line = page.context.new_cdp_session(page)
+    line.send("Network.enable")
+    line.on("Network.loadingFinished", lambda event: bytes_of.update({event["requestId"]: event["encodedDataLength"]}))
+    page.goto("/spo1/instances/", wait_until="load")
+    assert len(list_ids(page)) == 20
+    assert len(bytes_of) <= 7
+    assert sum(bytes_of.values()) <= 50 * 1024
