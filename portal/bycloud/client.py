@@ -45,6 +45,10 @@ class Answer(msgspec.Struct, frozen=True):
     tries: int = 1
     target: str = PATH
 
+    def __repr__(self) -> str:
+        """Without the body: it is long, and it is people's."""
+        return f"Answer({self.target!r}, {len(self.body)} bytes, {self.tries} tries)"
+
 
 _STANDARD_LIMITS = Limits()
 

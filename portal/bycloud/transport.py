@@ -38,10 +38,6 @@ class Deadline(msgspec.Struct, frozen=True):
 
     ends_at: float
 
-    @classmethod
-    def after(cls, seconds: float) -> "Deadline":
-        return cls(time.monotonic() + seconds)
-
     def left(self) -> float:
         """Seconds left, as a time-out that a socket takes: never quite zero."""
         return max(self.ends_at - time.monotonic(), SHORTEST_WAIT_SECONDS)
@@ -56,6 +52,10 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
     headers: Headers
     body: bytes
+
+    def __repr__(self) -> str:
+        """Without what ByCloud said: it may repeat what it was told."""
+        return f"Reply({self.status}, {len(self.body)} bytes)"
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -278,7 +278,7 @@ class _Reading(msgspec.Struct, frozen=True):
 
 # The first that fits counts: an SSLEOFError is an SSLError, and RemoteDisconnected an HTTPException, as well.
 _READINGS = (
-    _Reading((requests.Timeout, urllib3.exceptions.TimeoutError), TimedOut, "ByCloud did not answer in time"),
+    _Reading((requests.Timeout, urllib3.exceptions.ReadTimeoutError), TimedOut, "ByCloud did not answer in time"),
     _Reading((_Oversized,), BadPayload, "The answer is larger than the portal takes", status=OK),
     _Reading((urllib3.exceptions.DecodeError,), BadPayload, "The answer cannot be unpacked", status=OK),
     _Reading((NameResolutionError,), Unreachable, "The name of ByCloud's host could not be looked up"),
