@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import hypothesis
 import pytest
 import time_machine
 from django.core.cache import caches
@@ -15,6 +16,12 @@ from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
 
 PASSWORD = "a-long-enough-password"
+
+# An example that takes long on a busy machine is no failure.
+hypothesis.settings.register_profile(
+    "portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("portal")
 
 
 @pytest.fixture(autouse=True)
