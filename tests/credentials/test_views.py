@@ -323,6 +323,7 @@ def render_missing(rf: RequestFactory, **context: object) -> str:
 def test_where_a_credential_is_missing_the_form_stands_and_leads_back(rf: RequestFactory) -> None:
     text = render_missing(rf)
     assert "No credential for spo1 yet" in text
+    assert "Cancel" not in text, "it would lead to this very page"
     assert "Service Accounts" in text
     assert f'method="post" action="{EDIT}"' in text
     assert 'name="next" value="/spo1/instances/?name=web-*&amp;status=ACTIVE"' in text
