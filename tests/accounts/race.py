@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import django
 
@@ -57,7 +58,7 @@ def race_last_admin(action: str) -> object:
             for target in (ada, bea):
                 client = Client()
                 client.force_login(by)
-                acts.append(lambda client=client, pk=target.pk: post(client, f"/team/{pk}/{action}/", role="viewer"))
+                acts.append(partial(post, client, f"/team/{target.pk}/{action}/", role="viewer"))
         answers.append(run_at_once(acts))
         left.append(Member.objects.filter(role=Role.ADMIN, is_active=True).count())
     return {"left": left, "answers": answers}
@@ -70,16 +71,8 @@ def race_invitation() -> object:
     for number in range(ROUNDS):
         before = Member.objects.count()
         token = make_invitation(Invitation(name="Eve"), by=ada, request=HttpRequest())
-        answers.append(
-            run_at_once(
-                [
-                    lambda who=f"eve-{number}-{place}": post(
-                        Client(), f"/invitations/{token}/", username=who, password1=PASSWORD, password2=PASSWORD
-                    )
-                    for place in range(4)
-                ]
-            )
-        )
+        names = [f"eve-{number}-{place}" for place in range(4)]
+        answers.append(run_at_once([partial(accept, token, name) for name in names]))
         joined.append(Member.objects.count() - before)
     return {"joined": joined, "answers": answers, "activated": Event.objects.filter(act="member-activated").count()}
 
@@ -88,14 +81,7 @@ def race_user_name() -> object:
     """Two invitations, one user name, at once."""
     ada = Member.objects.create_user("ada", password=PASSWORD, role=Role.ADMIN)
     tokens = [make_invitation(Invitation(name="Eve"), by=ada, request=HttpRequest()) for _ in range(2)]
-    answers = run_at_once(
-        [
-            lambda token=token: post(
-                Client(), f"/invitations/{token}/", username="eve", password1=PASSWORD, password2=PASSWORD
-            )
-            for token in tokens
-        ]
-    )
+    answers = run_at_once([partial(accept, token, "eve") for token in tokens])
     return {"joined": Member.objects.count() - 1, "answers": [answers], "pending": Invitation.objects.pending().count()}
 
 
@@ -103,9 +89,13 @@ def post(client: Client, path: str, **fields: str) -> int:
     return client.post(path, fields).status_code
 
 
+def accept(token: str, name: str) -> int:
+    return post(Client(), f"/invitations/{token}/", username=name, password1=PASSWORD, password2=PASSWORD)
+
+
 RACES: dict[str, Callable[[], object]] = {
-    "demote": lambda: race_last_admin("role"),
-    "deactivate": lambda: race_last_admin("deactivate"),
+    "demote": partial(race_last_admin, "role"),
+    "deactivate": partial(race_last_admin, "deactivate"),
     "invitation": race_invitation,
     "user-name": race_user_name,
 }

@@ -1,6 +1,7 @@
 """Sign-in by name or e-mail address and password: what it takes, what it refuses, what it tells."""
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -15,7 +16,7 @@ SIGN_IN = "/sign-in/"
 REFUSED = "The user name, e-mail address or password is not right."
 
 
-def sign_in(client: Client, login: str, password: str = PASSWORD, **rest: str):  # type: ignore[no-untyped-def]
+def sign_in(client: Client, login: str, password: str = PASSWORD, **rest: str) -> Any:
     return client.post(SIGN_IN, {"login": login, "password": password, **rest})
 
 

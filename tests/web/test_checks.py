@@ -1,0 +1,115 @@
+"""Settings that are each right and together wrong are found by name."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.checks import run_checks
+
+from portal.web import checks
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCTION = {
+    "SECRET_KEY": "".join(f"{number:02}aB" for number in range(20)),
+    "CREDENTIAL_KEYS": Fernet.generate_key().decode(),
+    "ALLOWED_HOSTS": "portal.example.com",
+    "BYCLOUD_REGIONS": "spo1=https://api.spo1.mycloud.com",
+    "DJANGO_SETTINGS_MODULE": "portal.settings",
+}
+
+
+@pytest.fixture
+def production(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Settings as production has them, as far as the checks look."""
+    monkeypatch.delenv("WEB_CONCURRENCY", raising=False)
+    facts = SimpleNamespace(
+        PLAIN_HTTP=False,
+        DEBUG=False,
+        ALLOWED_HOSTS=["portal.example.com"],
+        CSRF_TRUSTED_ORIGINS=["https://portal.example.com"],
+        TRUSTED_PROXY_COUNT=1,
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/portal.sqlite3"}},
+        CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
+    )
+    monkeypatch.setattr(checks, "settings", facts)
+    return facts
+
+
+def found() -> set[str]:
+    return {str(message.id) for message in run_checks() if str(message.id).startswith("portal.")}
+
+
+def test_production_settings_pass(production: SimpleNamespace) -> None:
+    assert found() == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"DEBUG": True}, "portal.E001"),
+        ({"DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}}, "portal.E003"),
+        ({"PLAIN_HTTP": True}, "portal.W004"),
+        ({"CSRF_TRUSTED_ORIGINS": ["http://portal.example.com"]}, "portal.E005"),
+        ({"ALLOWED_HOSTS": ["*"]}, "portal.E006"),
+        ({"TRUSTED_PROXY_COUNT": -1}, "portal.E007"),
+    ],
+)
+def test_each_mistake_has_its_name(production: SimpleNamespace, change: dict[str, Any], code: str) -> None:
+    for name, value in change.items():
+        setattr(production, name, value)
+    assert found() == {code}
+
+
+@pytest.mark.parametrize(
+    ("workers", "backend", "codes"),
+    [
+        ("4", "django.core.cache.backends.locmem.LocMemCache", {"portal.E002"}),
+        ("2", "django.core.cache.backends.dummy.DummyCache", {"portal.E002"}),
+        ("1", "django.core.cache.backends.locmem.LocMemCache", set()),
+        ("many", "django.core.cache.backends.locmem.LocMemCache", set()),
+        ("4", "django.core.cache.backends.redis.RedisCache", set()),
+    ],
+)
+def test_a_cache_inside_each_of_several_processes_is_refused(
+    production: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, workers: str, backend: str, codes: set[str]
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", workers)
+    production.CACHES = {"default": {"BACKEND": backend}}
+    assert found() == codes
+
+
+def test_at_home_plain_http_and_debug_are_fine(production: SimpleNamespace) -> None:
+    production.PLAIN_HTTP = production.DEBUG = True
+    production.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+    production.CSRF_TRUSTED_ORIGINS = ["http://localhost:8000"]
+    assert found() == set()
+
+
+def run_check(**extra: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
+    return subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env=kept | PRODUCTION | {"ENV_FILE": os.devnull} | extra,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_djangos_own_deployment_check_has_no_warning_with_production_settings() -> None:
+    done = run_check()
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout
+
+
+def test_it_fails_by_name_when_debug_is_on() -> None:
+    done = run_check(DEBUG="1")
+    assert done.returncode != 0
+    assert "portal.E001" in done.stderr

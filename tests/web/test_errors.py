@@ -1,0 +1,144 @@
+"""What people see when something is wrong, with and without htmx."""
+
+import re
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client, RequestFactory
+
+from portal.accounts.models import Member
+from portal.web import errors
+
+pytestmark = pytest.mark.urls("tests.accounts.open_urls")
+HTMX = {"HX-Request": "true", "HX-Target": "results"}
+
+
+@pytest.fixture
+def calm(client: Client) -> Client:
+    """A client that shows a 500 instead of raising."""
+    client.raise_request_exception = False
+    return client
+
+
+def text_of(response: Any) -> str:
+    return str(response.content.decode())
+
+
+def test_403_says_who_i_am_and_whom_to_ask(client: Client, vera: Member, ada: Member, otto: Member) -> None:
+    Member.objects.create_user("retired", role="admin", is_active=False)
+    client.force_login(vera)
+    text = text_of(client.get("/team/"))
+    assert re.search(r"signed in as <strong>vera</strong>, whose role is <strong>Viewer</strong>", text)
+    assert "An admin can change that: ada." in text
+    assert "retired" not in text
+    assert "otto" not in text
+
+
+def test_403_names_several_admins(client: Client, vera: Member, ada: Member) -> None:
+    Member.objects.create_user("bea", role="admin")
+    client.force_login(vera)
+    assert "One of the admins can change that: ada, bea." in text_of(client.get("/team/"))
+
+
+def test_404_is_a_page_of_ours_and_names_nobody(client: Client, ada: Member) -> None:
+    response = client.get("/nothing-here/")
+    assert response.status_code == 404
+    assert "Page not found" in text_of(response)
+    assert "Go to the sign-in page" in text_of(response)
+    assert "ada" not in text_of(response)
+
+
+def test_an_unknown_region_is_not_found(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    response = client.get("/mars1/instances/")
+    assert response.status_code == 404
+    assert "Go to the instances" in text_of(response)
+
+
+def test_500_tells_the_request_id_and_nothing_of_the_cause(calm: Client, db: None) -> None:
+    response = calm.get("/crash/")
+    assert response.status_code == 500
+    assert response["X-Request-Id"] in text_of(response)
+    assert "hunter2" not in text_of(response)
+    assert "RuntimeError" not in text_of(response)
+    assert "base.css" in text_of(response)
+
+
+def test_500_needs_no_database(calm: Client, vera: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise OperationalError("the database is gone")
+
+    calm.force_login(vera)
+    with monkeypatch.context() as broken:
+        broken.setattr("django.db.backends.utils.CursorWrapper.execute", fail)
+        response = calm.get("/preferences/")
+    assert response.status_code == 500
+    assert "Something went wrong" in text_of(response)
+    assert "gone" not in text_of(response)
+
+
+def test_500_is_plain_text_when_even_templates_fail(rf: RequestFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object, **_kwargs: object) -> str:
+        raise ValueError("no manifest")
+
+    monkeypatch.setattr(errors, "render_to_string", fail)
+    response = errors.server_error(rf.get("/"))
+    assert (response.status_code, response["Content-Type"]) == (500, "text/plain; charset=utf-8")
+    assert text_of(response).startswith("Something went wrong\n")
+
+
+def test_400_for_a_host_that_is_not_ours_is_designed_and_does_not_repeat_it(client: Client, db: None) -> None:
+    response = client.get("/sign-in/", headers={"host": "evil.example"})
+    assert response.status_code == 400
+    assert "Bad request" in text_of(response)
+    assert "evil.example" not in text_of(response)
+
+
+def test_a_form_without_its_check_value_says_what_to_do(vera: Member) -> None:
+    client = Client(enforce_csrf_checks=True)
+    response = client.post("/sign-in/", {"login": "vera", "password": "x"})
+    assert response.status_code == 403
+    assert "Load the page again" in text_of(response)
+    client.force_login(vera)
+    assert "This form is no longer good" in text_of(client.post("/preferences/"))
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "title"),
+    [
+        ("/team/", 403, "You may not do this"),
+        ("/nothing-here/", 404, "Page not found"),
+        ("/crash/", 500, "Something went wrong"),
+    ],
+)
+def test_htmx_gets_a_fragment_and_never_a_page(calm: Client, vera: Member, path: str, status: int, title: str) -> None:
+    calm.force_login(vera)
+    response = calm.get(path, headers=HTMX)
+    text = text_of(response)
+    assert response.status_code == status
+    assert text.startswith('<div id="error">')
+    assert title in text
+    assert response["X-Request-Id"] in text
+    assert "<html" not in text
+    assert "<html" in text_of(calm.get(path))
+
+
+def test_a_history_restore_gets_the_page(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    response = client.get("/team/", headers=HTMX | {"HX-History-Restore-Request": "true"})
+    assert "<html" in text_of(response)
+    assert "HX-Request" in response["Vary"]
+
+
+def test_too_many_requests_is_designed(rf: RequestFactory) -> None:
+    response = errors.too_many_requests(rf.post("/sign-in/"))
+    assert response.status_code == 429
+    assert "Wait a minute" in text_of(response)
+
+
+@pytest.mark.parametrize("path", ["/crash/", "/nothing-here/", "/team/"])
+def test_no_error_page_has_anything_inline(calm: Client, vera: Member, path: str) -> None:
+    calm.force_login(vera)
+    text = text_of(calm.get(path))
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\bsrc=)", text)
