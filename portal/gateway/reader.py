@@ -1,7 +1,6 @@
 """Reads pages and instances: from the store while that will do, else by one joined request upstream."""
 
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 import structlog
 from django.conf import settings
@@ -112,7 +111,7 @@ def _fetch(access: Access, query: InstanceQuery) -> tuple[StoredAnswer, Instance
     started_at = datetime.now(UTC)
     try:
         answer = client.fetch_instances(query)
-        page = decode_instance_page(answer.body)
+        page = decode_instance_page(answer.body, request_id=answer.request_id)
     except ByCloudError as error:
         seconds = (datetime.now(UTC) - started_at).total_seconds()
         log.warning(
@@ -133,7 +132,7 @@ def _fetch(access: Access, query: InstanceQuery) -> tuple[StoredAnswer, Instance
     stored = StoredAnswer(
         body=answer.body,
         fetched_at=answer.received_at,
-        target=f"/v1/instances?{urlencode(query.to_parameters())}".rstrip("?"),
+        target=answer.target,
         elapsed_seconds=answer.elapsed_seconds,
         request_id=answer.request_id,
     )
