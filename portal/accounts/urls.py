@@ -18,7 +18,7 @@ own_patterns = [
 ]
 
 urlpatterns = [
-    path("sign-in/", requires(Capability.PUBLIC)(login), name="account_login"),
+    path("sign-in/", requires(Capability.PUBLIC)(views.require_form(login)), name="account_login"),
     path("sign-out/", views.sign_out, name="account_logout"),
     path("", include((own_patterns, "accounts"))),
 ]

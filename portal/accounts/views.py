@@ -18,6 +18,7 @@ from portal.accounts.capabilities import Capability, requires
 from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm
 from portal.accounts.models import Invitation, Member
 from portal.accounts.requests import MemberRequest
+from portal.web.addresses import find_own_path
 
 require_form = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -170,6 +171,9 @@ def show_preferences(request: MemberRequest) -> HttpResponse:
     if form.is_valid():
         member = form.save(commit=False)
         member.save(update_fields=["theme", "time_zone"])
+        # The theme menu of every page leads back to its page, which shows that it worked.
+        if back := find_own_path(request, request.POST.get("next")):
+            return redirect(back)
         messages.success(request, _("Your preferences are saved."))
         return redirect("accounts:preferences")
     return render(request, "accounts/preferences.html", {"form": form}, status=422 if form.errors else 200)
