@@ -1,0 +1,67 @@
+"""Moments in words and figures."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from portal.web.times import clock_text, exact_text, iso_text, offset_text, relative_text
+
+NOW = datetime(2026, 11, 23, 17, 32, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("passed", "text"),
+    [
+        (timedelta(), "just now"),
+        (timedelta(seconds=4.9), "just now"),
+        (timedelta(seconds=5), "5 seconds ago"),
+        (timedelta(seconds=59.9), "59 seconds ago"),
+        (timedelta(seconds=60), "1 minute ago"),
+        (timedelta(minutes=59), "59 minutes ago"),
+        (timedelta(hours=1), "1 hour ago"),
+        (timedelta(hours=47), "1 day ago"),
+        (timedelta(days=29), "29 days ago"),
+        (timedelta(days=30), "1 month ago"),
+        (timedelta(days=364), "12 months ago"),
+        (timedelta(days=730), "2 years ago"),
+        (-timedelta(seconds=4), "just now"),
+        (-timedelta(days=3), "in 3 days"),
+    ],
+)
+@time_machine.travel(NOW, tick=False)
+def test_a_moment_is_told_in_whole_units(passed: timedelta, text: str) -> None:
+    assert relative_text(NOW - passed) == text
+
+
+@pytest.mark.parametrize(
+    ("zone", "text"),
+    [
+        ("UTC", "23 Nov 2026, 17:32:07 (UTC)"),
+        ("America/Sao_Paulo", "23 Nov 2026, 14:32:07 (UTC−03:00)"),
+        ("Asia/Kolkata", "23 Nov 2026, 23:02:07 (UTC+05:30)"),
+        ("Asia/Tokyo", "24 Nov 2026, 02:32:07 (UTC+09:00)"),
+    ],
+)
+def test_the_exact_time_is_the_active_zones_with_its_offset(zone: str, text: str) -> None:
+    with timezone.override(ZoneInfo(zone)):
+        assert exact_text(NOW) == text
+
+
+def test_the_offset_is_that_of_the_moment_and_not_of_today() -> None:
+    with timezone.override(ZoneInfo("Europe/Lisbon")):
+        assert offset_text(datetime(2026, 7, 1, tzinfo=UTC)) == "UTC+01:00"
+        assert offset_text(datetime(2026, 12, 1, tzinfo=UTC)) == "UTC"
+
+
+@time_machine.travel(NOW, tick=False)
+def test_the_clock_leaves_out_the_date_of_today_only() -> None:
+    with timezone.override(ZoneInfo("Asia/Tokyo")):
+        assert clock_text(NOW) == "02:32:07 (UTC+09:00)"
+        assert clock_text(NOW - timedelta(hours=3)) == "23 Nov 2026, 23:32:07 (UTC+09:00)"
+
+
+def test_machines_get_utc() -> None:
+    assert iso_text(NOW.astimezone(ZoneInfo("America/Sao_Paulo"))) == "2026-11-23T17:32:07Z"
