@@ -1,5 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from itertools import count
+from threading import Event, Semaphore
+from time import sleep
 
 import pytest
 
@@ -7,47 +9,45 @@ from portal.bycloud import TimedOut, Unreachable
 from portal.gateway.flight import Flights
 
 
-def test_calls_for_one_key_that_arrive_together_are_made_once() -> None:
-    flights: Flights[int] = Flights()
-    may_land = Event()
-    made: list[int] = []
+def join_together(flights: Flights[int], followers: int, *, error: Exception | None = None) -> list[int | Exception]:
+    """What a leader and its followers get, all of whom joined before the leader's call ended; each call counts one up."""
+    begun, may_land = Event(), Event()
+    calls = count(1)
 
     def fetch() -> int:
-        made.append(1)
+        begun.set()
         may_land.wait(5)
-        return 7
+        if error:
+            raise error
+        return next(calls)
 
-    with ThreadPoolExecutor(10) as pool:
-        results = [pool.submit(flights.join, "a", fetch, timeout_seconds=5) for _ in range(10)]
-        while flights_waiting(results) < 10:
-            pass
+    def join(arrived: Semaphore) -> int | Exception:
+        arrived.release()
+        try:
+            return flights.join("a", fetch, timeout_seconds=5)
+        except Unreachable as problem:
+            return problem
+
+    arrived = Semaphore(0)
+    with ThreadPoolExecutor(followers + 1) as pool:
+        results = [pool.submit(join, arrived)]
+        begun.wait(5)
+        results += [pool.submit(join, arrived) for _ in range(followers)]
+        for _ in range(followers + 1):
+            arrived.acquire(timeout=5)
+        sleep(0.1)  # From the semaphore to the flight's lock is one line; this is ample.
         may_land.set()
-        assert [result.result(5) for result in results] == [7] * 10
-    assert len(made) == 1
+        return [result.result(5) for result in results]
 
 
-def flights_waiting(results: list[object]) -> int:
-    return sum(1 for result in results if result.running())  # type: ignore[attr-defined]
+def test_calls_for_one_key_that_arrive_together_are_made_once() -> None:
+    assert join_together(Flights(), followers=9) == [1] * 10
 
 
 def test_an_error_reaches_everybody_who_joined_and_the_next_call_tries_again() -> None:
     flights: Flights[int] = Flights()
-    begun, may_land = Event(), Event()
-
-    def fail() -> int:
-        begun.set()
-        may_land.wait(5)
-        raise Unreachable("No connection")
-
-    with ThreadPoolExecutor(2) as pool:
-        leader = pool.submit(flights.join, "a", fail, timeout_seconds=5)
-        begun.wait(5)
-        follower = pool.submit(flights.join, "a", lambda: 7, timeout_seconds=5)
-        while not follower.running():
-            pass
-        may_land.set()
-        errors = [leader.exception(5), follower.exception(5)]
-    assert isinstance(errors[0], Unreachable)
+    error = Unreachable("No connection")
+    assert join_together(flights, followers=3, error=error) == [error] * 4
     assert flights.join("a", lambda: 8, timeout_seconds=5) == 8
 
 
