@@ -15,6 +15,7 @@ from portal.web.templatetags.portal import gigabytes, mebibytes
 
 FIRST_ADDRESSES = 2
 FIRST_TAGS = 3
+LONGEST_TEXT = 120
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -55,7 +56,7 @@ def build_rows(instances: tuple[Instance, ...], *, region: Region, query: Instan
     def link_tag(tag: str) -> Link:
         if tag not in filter_urls:
             filter_urls[tag] = tag_url(path, query, tag)
-        return Link(tag, filter_urls[tag])
+        return Link(shorten(tag), filter_urls[tag])
 
     rows = []
     for number, instance in enumerate(instances):
@@ -65,13 +66,13 @@ def build_rows(instances: tuple[Instance, ...], *, region: Region, query: Instan
             Row(
                 id=instance.id or "",
                 key=instance.id if instance.id and is_uuid(instance.id) else str(number),
-                name=instance.name or "",
-                label=_("the id of %(name)s") % {"name": instance.name or instance.id},
+                name=shorten(instance.name or ""),
+                label=_("the id of %(name)s") % {"name": shorten(instance.name or "") or instance.id},
                 url=_instance_url(path, instance, back),
                 state=derive_state(instance),
-                addresses=addresses[:FIRST_ADDRESSES],
-                more_addresses=addresses[FIRST_ADDRESSES:],
-                flavor=(instance.flavor.name or instance.flavor.id or "") if instance.flavor else "",
+                addresses=tuple(map(shorten, addresses[:FIRST_ADDRESSES])),
+                more_addresses=tuple(map(shorten, addresses[FIRST_ADDRESSES:])),
+                flavor=shorten(instance.flavor.name or instance.flavor.id or "") if instance.flavor else "",
                 sizes=describe_sizes(instance.flavor),
                 image=link_image(path, query, instance),
                 tags=tags[:FIRST_TAGS],
@@ -106,7 +107,12 @@ def link_image(path: str, query: InstanceQuery, instance: Instance) -> Link | No
     if image is None or not (image.name or image.id):
         return None
     url = f"{path}?{to_query_string(with_image(query, image.id))}" if image.id and is_uuid(image.id) else ""
-    return Link(image.name or image.id or "", url)
+    return Link(shorten(image.name or image.id or ""), url)
+
+
+def shorten(text: str) -> str:
+    """A text that a table can hold. The instance's own page has the whole of it."""
+    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT].rstrip() + "…"
 
 
 def tag_url(path: str, query: InstanceQuery, tag: str) -> str:

@@ -96,15 +96,15 @@ def derive_state(instance: Instance) -> State:
     status = _normal(instance.status) or _status_of(_normal(instance.vm_state))
     raw_status = instance.status or instance.vm_state or ""
     look = _STATUSES.get(status)
-    status_word = str(look.word) if look else raw_status.strip()
+    status_word = str(look.word) if look else _shorten(raw_status)
     is_fault = status == "ERROR"
     fault = _first_words(instance.fault) if is_fault else ""
     task = _normal(instance.task_state)
     if task:
-        word = str(_TASKS[task]) if task in _TASKS else (instance.task_state or "").strip()
+        word = str(_TASKS[task]) if task in _TASKS else _shorten(instance.task_state or "")
         return State(word, "pending", detail=status_word, fault=fault, is_fault=is_fault, is_pending=True)
     power = _normal(instance.power_state)
-    power_word = str(_POWERS[power]) if power in _POWERS else (instance.power_state or "").strip()
+    power_word = str(_POWERS[power]) if power in _POWERS else _shorten(instance.power_state or "")
     if look is None:
         detail = "" if power in _SILENT_POWERS else _power_text(power_word)
         return State(status_word or _("No state given"), "neutral", detail=detail)
@@ -126,8 +126,10 @@ def _power_text(word: str) -> str:
 
 
 def _first_words(fault: Fault | None) -> str:
-    """The beginning of the fault's message, cut between words."""
-    message = " ".join((fault.message or "").split()) if fault else ""
-    if len(message) <= FIRST_WORDS:
-        return message
-    return message[:FIRST_WORDS].rsplit(" ", 1)[0] + "…"
+    return _shorten(fault.message or "") if fault else ""
+
+
+def _shorten(text: str) -> str:
+    """The beginning of a text on one line, cut between words where there are any."""
+    line = " ".join(text.split())
+    return line if len(line) <= FIRST_WORDS else line[:FIRST_WORDS].rsplit(" ", 1)[0] + "…"

@@ -1,0 +1,344 @@
+"""One instance's page, found from a warm cache, a cold one, or by a search; and its raw JSON."""
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+
+from portal.accounts.models import Member
+from portal.bycloud import ApiKey, BearerToken
+from portal.credentials.models import Credential
+from portal.sandbox.server import Sandbox
+from tests.credentials.rows import keep
+from tests.journeys.pages import LIST, ask_htmx, detail_url, ids, link, links, text, words
+from tests.upstream import Upstream
+
+OLD = timedelta(minutes=1)
+GONE = "00000000-0000-4000-8000-000000000000"
+
+
+def open_first(client: Client, query: str = "") -> str:
+    return detail_url(client.get(f"{LIST}{query}"))
+
+
+def find(client: Client, name: str) -> str:
+    """The address of the instance with this name, without hints."""
+    return f"{LIST}{ids(client.get(f'{LIST}?name={name}'))[0]}/"
+
+
+def test_a_row_opens_its_instance_without_asking_upstream(at_desk: Client, upstream: Upstream) -> None:
+    url = open_first(at_desk)
+    assert re.fullmatch(rf"{LIST}[0-9a-f-]{{36}}/\?name=[\w-]+", url)
+    upstream.clear()
+    response = at_desk.get(url)
+    assert response.status_code == 200
+    assert upstream.requests() == []
+    assert "Yes: no request was made for this page view" in words(response)
+
+
+def test_every_field_of_the_instance_is_on_its_page(at_desk: Client, upstream: Upstream) -> None:
+    instance = json.loads(at_desk.get(find(at_desk, "web-20").rstrip("/") + ".json").content)
+    page = words(at_desk.get(f"{LIST}{instance['id']}/"))
+    flat = [
+        instance[name]
+        for name in ("id", "crn", "name", "description", "status", "power_state", "vm_state")
+        if instance[name]
+    ]
+    flat += [instance["flavor"]["name"], instance["flavor"]["id"], instance["image"]["name"], instance["image"]["id"]]
+    flat += [group["name"] for group in instance["security_groups"]] + instance["key_names"] + instance["tags"]
+    flat += [text for pair in instance["metadata"].items() for text in pair]
+    flat += [volume["id"] for volume in instance["volumes_attached"]]
+    for network, addresses in instance["addresses"].items():
+        flat += [network, *(address[part] for address in addresses for part in ("addr", "type", "mac_addr"))]
+    assert len(flat) > 20
+    assert [one for one in flat if one not in page] == []
+    assert "2 vCPU · 4 GiB · 40 GB" in page
+
+
+def test_the_parts_stand_in_order_and_each_has_an_anchor(at_desk: Client) -> None:
+    response = at_desk.get(find(at_desk, "gpu-batch"))
+    sections = re.findall(r'<section id="([\w-]+)"', text(response))
+    assert sections == [
+        "fault",
+        "summary",
+        "network",
+        "security-groups",
+        "volumes",
+        "keys",
+        "tags",
+        "json",
+        "working",
+    ]
+    assert [href[1:] for href in links(response) if href.startswith("#") and href != "#main"] == sections[1:]
+
+
+def test_a_fault_is_shown_with_its_code_message_details_and_time(at_desk: Client) -> None:
+    page = words(at_desk.get(find(at_desk, "gpu-batch")))
+    assert "Fault 500 No valid host was found" in page
+    assert "Details" in page
+
+
+def test_absent_values_are_dashes_and_absent_parts_are_told(at_desk: Client, upstream: Upstream) -> None:
+    url = open_first(at_desk)
+    upstream.script(mode="only-ids")
+    at_desk.post(f"{LIST}refresh/", {"query": ""})
+    page = words(at_desk.get(url.partition("?")[0]))
+    assert "None" not in page
+    assert "Description –" in page
+    for told in ("No network address is given", "No volume is attached", "No key is given", "No tag", "No metadata"):
+        assert told in page
+    assert "No state given" in page
+
+
+def test_a_link_works_for_a_colleague_whose_cache_is_cold_by_its_name(
+    at_desk: Client, vera: Member, upstream: Upstream
+) -> None:
+    url = open_first(at_desk, "?name=web-07")
+    keep(vera, ApiKey("AKIASANDBOXACME", "sandbox-acme-secret"))
+    colleague = Client()
+    colleague.force_login(vera)
+    upstream.clear()
+    response = colleague.get(url)
+    assert response.status_code == 200
+    assert [request["query"] for request in upstream.requests()] == ["name=web-07&limit=100"]
+    assert "No: asked for this page view" in words(response)
+    assert '"X-Api-Key: $BYCLOUD_API_KEY"' in text(response)
+    assert "sandbox-acme-secret" not in text(response)
+
+
+def test_a_link_without_a_hint_works_too(at_desk: Client, vera: Member, upstream: Upstream) -> None:
+    url = find(at_desk, "web-01")
+    keep(vera, ApiKey("AKIASANDBOXACME", "sandbox-acme-secret"))
+    colleague = Client()
+    colleague.force_login(vera)
+    assert "web-01" in words(colleague.get(url))
+
+
+def test_an_instance_of_another_organization_is_not_found(at_desk: Client, viewing: Client) -> None:
+    url = open_first(at_desk)
+    response = viewing.get(url)
+    assert response.status_code == 404
+    assert "No such instance" in words(response)
+    assert "12 instances of spo1 were searched" in words(response)
+
+
+def test_back_leads_to_the_list_as_it_was_left(at_desk: Client) -> None:
+    query = "?name=web-*&limit=50"
+    url = open_first(at_desk, query)
+    assert link(at_desk.get(url), "Instances") in {LIST, f"{LIST}{query}"}
+    assert f"{LIST}{query}" in links(at_desk.get(url))
+
+
+def test_back_from_a_later_page_keeps_its_marker(at_desk: Client) -> None:
+    second = link(at_desk.get(LIST), "Next")
+    assert second in links(at_desk.get(detail_url(at_desk.get(second))))
+
+
+def test_back_is_never_an_address_of_somebody_else(at_desk: Client, upstream: Upstream) -> None:
+    url = open_first(at_desk).partition("?")[0]
+    upstream.clear()
+    response = at_desk.get(f"{url}?back=https://elsewhere.example/")
+    assert response.status_code == 400
+    assert not [href for href in links(response) if "elsewhere" in href]
+    assert upstream.requests() == []
+
+
+@pytest.mark.parametrize(
+    "query", ["sort=up", "marker=x", "step=many", "name=a&name=b", "name=%00", f"name={'x' * 300}", "back=limit%3D0"]
+)
+def test_bad_parameters_are_named_and_bycloud_is_not_asked(at_desk: Client, upstream: Upstream, query: str) -> None:
+    upstream.clear()
+    response = at_desk.get(f"{LIST}{GONE}/?{query}")
+    assert response.status_code == 400
+    assert f"{query.partition('=')[0]} :" in words(response)
+    assert link(response, "Leave them out") == f"{LIST}{GONE}/"
+    assert upstream.requests() == []
+
+
+def test_the_address_of_an_instance_has_one_canonical_form(at_desk: Client) -> None:
+    url = open_first(at_desk, "?tags=web").partition("?")[0]
+    response = at_desk.get(f"{url}?back=tags%3Dweb%252Cweb&name=web-01&marker=")
+    assert response.status_code == 302
+    assert response.headers["Location"] == f"{url}?name=web-01&back=tags%3Dweb"
+
+
+def test_a_stale_instance_is_shown_at_once_and_then_asks_once(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    url = open_first(at_desk)
+    clock.shift(OLD)
+    upstream.clear()
+    stale = at_desk.get(url)
+    assert '"Portal-Refresh": "1"' in text(stale)
+    assert upstream.requests() == []
+    fresh = ask_htmx(at_desk, url, "instance", **{"Portal-Refresh": "1"})
+    assert text(fresh).lstrip().startswith('<article id="instance"')
+    assert "Portal-Refresh" not in text(fresh)
+    assert len(upstream.requests()) == 1
+
+
+def test_a_refresh_shows_what_has_changed(at_desk: Client, upstream: Upstream) -> None:
+    url = find(at_desk, "web-20")
+    identifier = url.split("/")[-2]
+    assert "Active" in words(at_desk.get(url))
+    upstream.change(identifier, action="stop")
+    response = at_desk.post(f"{LIST}refresh/", {"instance": identifier, "query": "back=tags%3Dweb"})
+    assert (response.status_code, response.headers["Location"]) == (303, f"{url}?back=tags%3Dweb")
+    assert "Stopping" in words(at_desk.get(url))
+
+
+def test_a_failed_refresh_keeps_the_facts_and_says_why(at_desk: Client, upstream: Upstream) -> None:
+    url = find(at_desk, "web-20")
+    upstream.script(times=None, status=500)
+    response = at_desk.post(f"{LIST}refresh/", {"instance": url.split("/")[-2], "query": ""})
+    assert response.status_code == 200
+    assert "ByCloud answers 500" in words(response)
+    assert "web-20" in words(response)
+    assert "Summary" in words(response)
+
+
+def test_a_refresh_of_an_instance_with_a_bad_query_is_refused(at_desk: Client, upstream: Upstream) -> None:
+    upstream.clear()
+    response = at_desk.post(f"{LIST}refresh/", {"instance": GONE, "query": "sort=up"})
+    assert response.status_code == 400
+    assert upstream.requests() == []
+
+
+def test_a_refresh_tells_that_an_instance_is_gone(at_desk: Client, upstream: Upstream) -> None:
+    url = find(at_desk, "web-20")
+    identifier = url.split("/")[-2]
+    upstream.script(times=None, status=200, body=json.dumps({"instances": [], "meta": {"total": 0, "has_more": False}}))
+    response = at_desk.post(f"{LIST}refresh/", {"instance": identifier, "query": ""})
+    assert response.status_code == 404
+    assert "No such instance" in words(response)
+
+
+def test_an_outage_with_nothing_known_is_not_not_found(at_desk: Client, upstream: Upstream) -> None:
+    upstream.script(times=None, status=503)
+    response = at_desk.get(f"{LIST}{GONE}/?name=web-01")
+    assert response.status_code == 503
+    assert "ByCloud answers 503" in words(response)
+    assert link(response, "Retry") == f"{LIST}{GONE}/?name=web-01"
+    assert "No such instance" not in words(response)
+
+
+def test_without_a_credential_the_page_takes_one(client: Client, vera: Member, sandbox: Sandbox) -> None:
+    client.force_login(vera)
+    response = client.get(f"{LIST}{GONE}/?name=a")
+    assert f'name="next" value="{LIST}{GONE}/?name=a"' in text(response)
+
+
+def test_the_working_is_shown_and_can_be_copied_without_the_token(at_desk: Client, sandbox: Sandbox) -> None:
+    page = at_desk.get(open_first(at_desk, "?name=web-*"))
+    assert "GET /v1/instances?name=web-*&limit=20" in words(page)
+    command = f"curl --get '{sandbox.url}/v1/instances?name=web-*&limit=20'"
+    assert f'{command} --header "Authorization: Bearer $BYCLOUD_TOKEN"' in text(page)
+    assert "sandbox-acme-token" not in text(page)
+
+
+# A long search
+
+
+def large_fleet(upstream: Upstream, *, pages: int) -> None:
+    """A list that goes on: each page of 100 is followed by another, `pages` of them."""
+    for page in range(pages):
+        rows = [{"id": f"1{page:03}{row:04}-0000-4000-8000-000000000000"} for row in range(100)]
+        meta = {"total": 10_000, "has_more": True, "marker": rows[-1]["id"]}
+        upstream.script(status=200, body=json.dumps({"instances": rows, "meta": meta}))
+
+
+def test_a_long_search_shows_how_far_it_has_come_and_goes_on_by_itself(at_desk: Client, upstream: Upstream) -> None:
+    large_fleet(upstream, pages=5)
+    response = at_desk.get(f"{LIST}{GONE}/?name=&back=tags%3Dweb", follow=True)
+    assert response.status_code == 200
+    assert "Searched 500 of 10000 instances" in words(response)
+    onward = link(response, "Go on searching")
+    assert onward.startswith(f"{LIST}{GONE}/?back=tags%3Dweb&marker=10040099-")
+    assert onward.endswith("&step=1")
+    assert 'hx-trigger="load delay' in text(response)
+    large_fleet(upstream, pages=5)
+    further = ask_htmx(at_desk, onward, "instance")
+    assert text(further).lstrip().startswith('<article id="instance"')
+    assert link(further, "Go on searching").endswith("&step=2")
+
+
+def test_after_ten_steps_the_search_waits_for_the_person(at_desk: Client, upstream: Upstream) -> None:
+    large_fleet(upstream, pages=5)
+    response = at_desk.get(f"{LIST}{GONE}/?step=10")
+    assert "Go on searching" in words(response)
+    assert "load delay" not in text(response)
+
+
+def test_a_search_to_the_end_says_how_much_was_searched(at_desk: Client, upstream: Upstream) -> None:
+    response = at_desk.get(f"{LIST}{GONE}/")
+    assert response.status_code == 404
+    assert "150 instances of spo1 were searched" in words(response)
+    assert len(upstream.requests()) == 2
+
+
+# Raw JSON
+
+
+def raw(url: str) -> str:
+    path, _, query = url.partition("?")
+    return f"{path.rstrip('/')}.json?{query}".rstrip("?")
+
+
+def test_the_raw_json_is_what_bycloud_sent_to_the_byte(at_desk: Client, upstream: Upstream) -> None:
+    one = '{ "id": "550e8400-e29b-41d4-a716-446655440000",\n "name":"web",  "x": 1.50, "ç": "\\u00e7" }'
+    upstream.script(status=200, body=f'{{"instances": [{one}]}}')
+    url = open_first(at_desk)
+    response = at_desk.get(raw(url))
+    assert response.content.decode() == one
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Content-Disposition" not in response.headers
+
+
+def test_the_raw_json_can_be_downloaded(at_desk: Client) -> None:
+    page = at_desk.get(open_first(at_desk))
+    response = at_desk.get(link(page, "Download"))
+    identifier = link(page, "Open").split("/")[-1].partition(".json")[0]
+    assert response.headers["Content-Disposition"] == f'attachment; filename="instance-{identifier}.json"'
+    assert json.loads(response.content)["id"] == identifier
+
+
+def test_raw_json_of_nothing_is_a_404_in_json(at_desk: Client) -> None:
+    response = at_desk.get(f"{LIST}{GONE}.json")
+    assert response.status_code == 404
+    assert response.json()["error"] == {
+        "code": 404,
+        "message": "No such instance was found.",
+        "searched": 150,
+        "total": 150,
+        "next_marker": None,
+    }
+
+
+def test_trouble_is_json_with_its_status(at_desk: Client, upstream: Upstream) -> None:
+    upstream.script(times=None, status=500)
+    response = at_desk.get(f"{LIST}{GONE}.json")
+    assert response.status_code == 502
+    assert response.json()["error"]["message"] == "ByCloud answers 500"
+    assert response.json()["error"]["request_id"].startswith("req-")
+
+
+def test_bad_parameters_are_a_400_in_json(at_desk: Client, upstream: Upstream) -> None:
+    upstream.clear()
+    response = at_desk.get(f"{LIST}{GONE}.json?sort=up")
+    assert response.status_code == 400
+    assert response.json()["error"]["parameters"] == {"sort": "Not known here."}
+    assert upstream.requests() == []
+
+
+def test_no_credential_is_a_409_in_json(client: Client, vera: Member, sandbox: Sandbox) -> None:
+    client.force_login(vera)
+    response = client.get(f"{LIST}{GONE}.json")
+    assert response.status_code == 409
+    assert "no ByCloud credential" in response.json()["error"]["message"]
+    keep(vera, BearerToken("any"))
+    Credential.objects.update(sealed=b"nothing")
+    assert "cannot be opened" in client.get(f"{LIST}{GONE}.json").json()["error"]["message"]
