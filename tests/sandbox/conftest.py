@@ -63,7 +63,7 @@ class Api:
 
 @pytest.fixture
 def served() -> Iterator[Sandbox]:
-    with Sandbox(settle_seconds=0.2) as sandbox:
+    with Sandbox(settle_seconds=60) as sandbox:
         yield sandbox
 
 

@@ -44,9 +44,15 @@ def test_an_action_shows_its_task_and_then_settles(
     changed = api.change(web["id"], action=action)
     assert (changed["status"], changed["task_state"]) == during
     assert api.page("name=web-01")["instances"] == [changed]
-    then = settled(api, web["id"])
-    assert (then["status"], then["power_state"]) == after
+    then = api.change(web["id"], action=action, seconds=0)
+    assert (then["status"], then["power_state"], then["task_state"]) == (*after, None)
     assert then["updated_at"] > web["updated_at"]
+
+
+def test_a_changed_instance_settles_by_itself_after_its_seconds(api: Api, web: dict[str, Any]) -> None:
+    assert api.change(web["id"], action="stop", seconds=0.5)["task_state"] == "powering-off"
+    assert settled(api, web["id"])["status"] == "SHUTOFF"
+    assert api.page("name=web-01&status=shutoff")["meta"]["total"] == 1
 
 
 def test_a_change_moves_an_instance_from_one_filter_to_another(api: Api, web: dict[str, Any]) -> None:
@@ -88,7 +94,7 @@ def test_a_created_instance_stands_first_builds_and_then_runs(api: Api) -> None:
     assert (made["status"], made["task_state"], made["addresses"]) == ("BUILD", "spawning", {})
     page = api.page("limit=1")
     assert (page["instances"], page["meta"]["total"]) == ([made], 151)
-    then = settled(api, made["id"])
+    then = settled(api, api.control("POST", "instances", seconds=0.5).json()["id"])
     assert (then["status"], bool(then["addresses"]), bool(then["launched_at"])) == ("ACTIVE", True, True)
     assert list(then) == list(made)
 

@@ -160,6 +160,8 @@ def test_a_cursor_can_be_without_end(api: Api) -> None:
     regular, page = distorted(api, "endless", "limit=100&name=web-*")
     assert (regular["meta"]["has_more"], page["meta"]["has_more"]) == (False, True)
     assert page["links"]["next"] == page["links"]["self"]
+    api.script(mode="endless")
+    assert api.page(f"limit=100&name=web-*&marker={page['meta']['marker']}")["instances"] == page["instances"]
 
 
 def test_instances_can_come_twice(api: Api) -> None:
@@ -202,6 +204,7 @@ def test_every_text_can_be_hostile(api: Api) -> None:
     assert [each["id"] for each in page["instances"]] == [each["id"] for each in regular["instances"]]
     names = {each["name"] for each in page["instances"]}
     assert any("\x00" in name for name in names)
+    assert list(first["metadata"]) == list(first["addresses"]) == [first["name"]]
     assert any(len(name) == 10_000 for name in names)
 
 
