@@ -10,7 +10,7 @@ from portal.gateway.flight import Flights
 
 
 def join_together(flights: Flights[int], followers: int, *, error: Exception | None = None) -> list[int | Exception]:
-    """What a leader and its followers get, all of whom joined before the leader's call ended; each call counts one up."""
+    """What a leader and its followers get, who all joined before the leader's call ended; each call counts one up."""
     begun, may_land = Event(), Event()
     calls = count(1)
 
