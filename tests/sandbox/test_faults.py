@@ -3,11 +3,14 @@
 import gzip
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from portal.sandbox.changes import ACTIONS
+from portal.sandbox.faults import MODES
 from tests.sandbox.conftest import Api
 
 
@@ -244,3 +247,8 @@ def test_reset_drops_faults_and_log(api: Api) -> None:
     api.control("POST", "reset")
     assert api.log() == []
     assert api.get().status_code == 200
+
+
+def test_the_docs_page_names_every_mode_and_every_action() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    assert [name for name in (*MODES, *ACTIONS) if f"`{name}`" not in page] == []
