@@ -56,6 +56,12 @@ class AcceptForm(BaseUserCreationForm):  # type: ignore[type-arg]
         self.fields["username"].widget.attrs.update(
             {"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
         )
+        self.fields["password2"].label = _("Password, once more")
+        self.fields["password2"].help_text = ""
+
+    def validate_password_for_user(self, user: Member, **_options: Any) -> None:
+        """What is wrong is said beside the password itself; Django would say it beside the second one."""
+        super().validate_password_for_user(user, password_field_name="password1")  # type: ignore[misc]  # noqa: S106
 
 
 class RoleForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -22,6 +22,7 @@ _DayField = partial(
     required=False,
     widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     input_formats=["%Y-%m-%d"],
+    error_messages={"invalid": _("Write a day as 2026-11-23.")},
     validators=[MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))],
 )
 

@@ -76,8 +76,8 @@ class RequestLogMiddleware(RequestMiddleware):
     def process_view(
         self, request: HttpRequest, _view: Callable[..., Any], _args: tuple[Any, ...], _kwargs: dict[str, Any]
     ) -> None:
-        if request.resolver_match is not None:
-            structlog.contextvars.bind_contextvars(route=request.resolver_match.view_name)
+        match = request.resolver_match
+        structlog.contextvars.bind_contextvars(route=match.view_name if match else None)
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         elapsed_seconds = time.monotonic() - request.started_at  # type: ignore[attr-defined]

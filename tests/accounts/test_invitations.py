@@ -128,10 +128,10 @@ def test_a_link_nobody_made_is_the_same_page(client: Client, db: None, token: st
         ({"username": "ADA"}, "__all__", "This user name is taken."),
         ({"username": "eve@example.com"}, "username", "Use letters, digits and . + - _ only."),
         ({"username": ""}, "username", "This field is required."),
-        ({"password1": "short", "password2": "short"}, "password2", "at least 12 characters"),
-        ({"password1": "password1234", "password2": "password1234"}, "password2", "too common"),
+        ({"password1": "short", "password2": "short"}, "password1", "at least 12 characters"),
+        ({"password1": "password1234", "password2": "password1234"}, "password1", "too common"),
         ({"password2": PASSWORD + "x"}, "password2", "match"),
-        ({"username": PASSWORD}, "password2", "too similar"),
+        ({"username": PASSWORD}, "password1", "too similar"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field(link: str, change: dict[str, str], field: str, sentence: str) -> None:

@@ -47,3 +47,18 @@ def test_utc_is_offered_first_and_no_oddities() -> None:
     assert zones[0] == "UTC"
     assert "America/Sao_Paulo" in zones
     assert not [zone for zone in zones if zone.startswith(("Etc/", "posix", "right"))]
+
+
+@pytest.mark.parametrize(
+    ("target", "location"),
+    [
+        ("/spo1/instances/?name=a", "/spo1/instances/?name=a"),
+        ("https://evil.example/", "/preferences/"),
+        ("//evil.example/", "/preferences/"),
+        ("", "/preferences/"),
+    ],
+)
+def test_saving_from_another_page_leads_back_to_it(client: Client, vera: Member, target: str, location: str) -> None:
+    client.force_login(vera)
+    response = client.post("/preferences/", {"theme": "dark", "time_zone": "UTC", "next": target})
+    assert (response.status_code, response["Location"]) == (302, location)

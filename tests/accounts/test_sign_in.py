@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
-from django.test import Client
+from django.test import Client, RequestFactory
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from portal.accounts.adapter import AccountAdapter
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
 from tests.conftest import PASSWORD
@@ -231,5 +231,5 @@ class TestSignOut:
         assert Event.objects.filter(act=Act.SIGNED_OUT, member=vera).count() == 1
 
 
-def test_an_anonymous_visitor_can_do_nothing() -> None:
-    assert not hasattr(AnonymousUser(), "can")
+def test_allauth_is_told_that_nobody_signs_up_by_herself(rf: RequestFactory) -> None:
+    assert not AccountAdapter(rf.get("/")).is_open_for_signup(rf.get("/"))
