@@ -30,7 +30,7 @@ def _links_elsewhere(page: Json) -> Json:
 
 
 def _endless(page: Json) -> Json:
-    """Always one more page, and always the same next one."""
+    """Always one more page. The page given here is always the first one, so the marker leads nowhere new."""
     return {
         **page,
         "meta": {**page["meta"], "has_more": True},
@@ -75,7 +75,7 @@ def _unknown_fields(page: Json) -> Json:
 
 
 def _hostile(page: Json) -> Json:
-    """Hostile text in every string but the id, another one in each row."""
+    """Hostile text in every string but ids and times, in the keys of metadata and addresses, another in each row."""
     page = copy.deepcopy(page)
     for position, instance in enumerate(page["instances"]):
         text = HOSTILE[position % len(HOSTILE)]
@@ -83,6 +83,8 @@ def _hostile(page: Json) -> Json:
             if name != "id" and not name.endswith("_at"):
                 instance[name] = _filled(value, text)
         instance["description"] = text
+        instance["metadata"] = {text: text}
+        instance["addresses"] = {text: [row for rows in instance["addresses"].values() for row in rows]}
     return page
 
 
@@ -92,7 +94,6 @@ def _filled(value: Any, text: str) -> Any:
     if isinstance(value, list):
         return [_filled(each, text) for each in value]
     if isinstance(value, dict):
-        # A key says which network or which piece of metadata it is: text from outside, too.
         return {key: each if key in {"id", "created"} else _filled(each, text) for key, each in value.items()}
     return value
 

@@ -79,8 +79,13 @@ def take_fault(faults: list[Fault], *, organization: str | None, query: str) -> 
     return None
 
 
-def spoil(fault: Fault, *, regular: Callable[[], Answer], page: Callable[[], Json | None], request_id: str) -> Answer:
-    """The answer with the fault in it. `regular` makes the answer as it would have been, `page` the page inside it."""
+def spoil(
+    fault: Fault, *, regular: Callable[[], Answer], page: Callable[[bool], Json | None], request_id: str
+) -> Answer:
+    """The answer with the fault in it. `regular` makes the answer as it would have been.
+
+    `page` makes the page inside it (True: the first page, whatever the marker), or gives None when there is none.
+    """
     answer = _content(fault, regular=regular, page=page, request_id=request_id)
     return replace(
         answer,
@@ -91,7 +96,7 @@ def spoil(fault: Fault, *, regular: Callable[[], Answer], page: Callable[[], Jso
 
 
 def _content(
-    fault: Fault, *, regular: Callable[[], Answer], page: Callable[[], Json | None], request_id: str
+    fault: Fault, *, regular: Callable[[], Answer], page: Callable[[bool], Json | None], request_id: str
 ) -> Answer:
     status, mode = fault.status, fault.mode
     if fault.has_body:
@@ -102,7 +107,7 @@ def _content(
         return Answer(status or _OK, body, headers)
     if mode == "redirect":
         return Answer(status or 302, b"", {"Location": fault.location or "/v1/instances?redirected=yes"})
-    if mode in distortions.DISTORTIONS and (found := page()) is not None:
+    if mode in distortions.DISTORTIONS and (found := page(mode == "endless")) is not None:
         return Answer(status or _OK, encode(distortions.DISTORTIONS[mode](found)), {"Content-Type": "application/json"})
     if status is not None and status >= _FIRST_ERROR:
         return error_answer(status, request_id=request_id, details="A scripted fault")

@@ -10,7 +10,7 @@ from threading import RLock
 from portal.sandbox import listing
 from portal.sandbox.exchange import Answer, Request, error_answer, json_answer, merge_headers, new_request_id
 from portal.sandbox.faults import Fault, spoil, take_fault
-from portal.sandbox.filters import Json, ParameterError, read_asked
+from portal.sandbox.filters import Asked, Json, ParameterError, read_asked
 from portal.sandbox.fleet import Fleet
 from portal.sandbox.limits import Limits
 from portal.sandbox.organizations import Caller, identify
@@ -74,18 +74,19 @@ class Service:
         headers = merge_headers(standing.headers(), {"X-Request-Id": request_id}, answer.headers, scripted)
         return replace(answer, headers=headers, wait_seconds=answer.wait_seconds + self.latency)
 
-    def _regular_page(self, request: Request, caller: Caller) -> Json | None:
-        """The page that would be answered, or None when there would be none."""
+    def _regular_page(self, request: Request, caller: Caller, is_first: bool) -> Json | None:  # noqa: FBT001
+        """The page that would be answered (or the first one like it), or None when there would be none."""
         if request.path != listing.PATH or request.method != "GET" or not caller.may_list:
             return None
         try:
-            return self._page(request, caller)
+            return self._page(read_asked(request.query), caller, is_first=is_first)
         except ParameterError:
             return None
 
-    def _page(self, request: Request, caller: Caller) -> Json:
+    def _page(self, asked: Asked, caller: Caller, *, is_first: bool = False) -> Json:
         fleet = self.fleets[caller.organization or ""]
-        return listing.list_page(fleet, read_asked(request.query), now=self.now(), base_url=self.base_url)
+        asked = replace(asked, marker=None) if is_first else asked
+        return listing.list_page(fleet, asked, now=self.now(), base_url=self.base_url)
 
     def _regular_answer(self, request: Request, caller: Caller, request_id: str) -> Answer:
         if request.path != listing.PATH:
@@ -98,7 +99,7 @@ class Service:
         if not caller.may_list:
             return error_answer(403, details="compute:instance:list is needed", request_id=request_id)
         try:
-            return json_answer(self._page(request, caller))
+            return json_answer(self._page(read_asked(request.query), caller))
         except ParameterError as error:
             return error_answer(400, details=str(error), request_id=request_id)
 

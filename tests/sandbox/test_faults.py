@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from portal.sandbox.bodies import BODIES
 from portal.sandbox.changes import ACTIONS
 from portal.sandbox.faults import MODES
 from tests.sandbox.conftest import Api
@@ -137,6 +138,13 @@ def test_a_body_can_be_huge_as_it_stands_or_once_it_is_unpacked(api: Api) -> Non
     assert len(packed) < 10_000
     assert len(gzip.decompress(packed)) == 3_000_000
     assert bomb.headers["Content-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("size", [1, 17, 5_000, 2 * 1024 * 1024, 64 * 1024 * 1024])
+def test_a_bomb_of_any_size_unpacks_to_the_page_it_stands_for(size: int) -> None:
+    packed, _ = BODIES["gzip-bomb"](size)
+    assert gzip.decompress(packed) == BODIES["huge"](size)[0]
+    assert len(packed) < 100_000
 
 
 def test_a_redirect_leads_where_it_is_told(api: Api) -> None:
