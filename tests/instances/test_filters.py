@@ -11,6 +11,7 @@ from portal.bycloud import InstanceQuery
 from portal.instances import filters
 from portal.instances.catalog import Named, Seen
 from portal.instances.filters import Reading, read_query, to_query_string
+from portal.instances.statuses import KNOWN_STATUSES
 
 ID = "550e8400-e29b-41d4-a716-446655440000"
 OTHER_ID = "440e8400-e29b-41d4-a716-446655440000"
@@ -21,12 +22,12 @@ SEEN = Seen(
 )
 
 plain_text = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\N{REPLACEMENT CHARACTER}"))
-word = plain_text.map(str.strip).filter(bool)
+word = plain_text.map(str.strip).filter(lambda text: text != "")
 uuids = st.uuids().map(str)
 queries = st.builds(
     InstanceQuery,
     name=st.none() | word.filter(lambda text: len(text) < 255),
-    status=st.none() | word.filter(lambda text: len(text) < 64 and text.upper() not in filters.KNOWN_STATUSES),
+    status=st.none() | word.filter(lambda text: len(text) < 64 and text.upper() not in KNOWN_STATUSES),
     tags=st.lists(word.filter(lambda text: "," not in text and len(text) < 50), max_size=8, unique=True).map(tuple),
     flavor_id=st.none() | uuids,
     image_id=st.none() | uuids,
@@ -90,9 +91,7 @@ def test_tags_are_trimmed_and_each_kept_once_in_the_order_given() -> None:
 
 
 def test_ids_are_in_lower_case() -> None:
-    assert read(f"flavor_id={ID.upper()}&marker={ID.upper()}").query == InstanceQuery(
-        flavor_id=ID, limit=20, marker=ID
-    )
+    assert read(f"flavor_id={ID.upper()}&marker={ID.upper()}").query == InstanceQuery(flavor_id=ID, limit=20, marker=ID)
 
 
 def test_a_known_status_is_in_capitals_and_an_unknown_one_as_it_was_typed() -> None:

@@ -4,26 +4,26 @@ import html
 import re
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 
+Response = Any
 LIST = "/spo1/instances/"
 
 
-def text(response: HttpResponse) -> str:
+def text(response: Response) -> str:
     return html.unescape(response.content.decode())
 
 
-def words(response: HttpResponse) -> str:
+def words(response: Response) -> str:
     """What is read, without the markup."""
     return " ".join(re.sub(r"<[^>]+>", " ", text(response)).split())
 
 
-def ids(response: HttpResponse) -> list[str]:
+def ids(response: Response) -> list[str]:
     return re.findall(r'<tr data-instance-id="([^"]*)"', response.content.decode())
 
 
-def link(response: HttpResponse, label: str) -> str:
+def link(response: Response, label: str) -> str:
     """Where the link with this text leads; fails when there is none."""
     for found in re.finditer(r"<a\b([^>]*)>(.*?)</a>", response.content.decode(), re.DOTALL):
         inner = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", found[2])).split())
@@ -34,14 +34,14 @@ def link(response: HttpResponse, label: str) -> str:
     raise AssertionError(f"no link {label!r} in {words(response)}")
 
 
-def links(response: HttpResponse) -> list[str]:
+def links(response: Response) -> list[str]:
     return [html.unescape(href) for href in re.findall(r'<a\b[^>]*href="([^"]*)"', response.content.decode())]
 
 
-def ask_htmx(client: Client, url: str, target: str, **headers: str) -> Any:
+def ask_htmx(client: Client, url: str, target: str, **headers: str) -> Response:
     return client.get(url, headers={"HX-Request": "true", "HX-Target": target, **headers})
 
 
-def detail_url(response: HttpResponse, number: int = 0) -> str:
+def detail_url(response: Response, number: int = 0) -> str:
     """Where the name in a row leads."""
     return [href for href in links(response) if re.match(rf"{LIST}[0-9a-f-]{{36}}/", href)][number]

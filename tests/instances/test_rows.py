@@ -1,0 +1,170 @@
+"""Rows, tokens, pager and the flat facts of the instance's page, as values."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from portal.bycloud import Address, ApiKey, BearerToken, Flavor, Image, Instance, InstancePage, InstanceQuery, Region
+from portal.gateway import Access, Dated, Exchange, StoredInstance
+from portal.instances import results
+from portal.instances.catalog import Listing, Named, Seen
+from portal.instances.details import NetworkAddress, build_details, describe_curl
+from portal.instances.rows import LONGEST_TEXT, Row, build_rows, describe_sizes
+
+SPO1 = Region("spo1", "https://api.spo1.example")
+ID = "550e8400-e29b-41d4-a716-446655440000"
+OTHER_ID = "440e8400-e29b-41d4-a716-446655440000"
+LIST = "/spo1/instances/"
+FIRST = InstanceQuery(limit=20)
+EXCHANGE = Exchange("/v1/instances?name=a%27b", 0.1, "req-1", from_store=False)
+
+
+def row(instance: Instance, query: InstanceQuery = FIRST) -> Row:
+    return build_rows((instance,), region=SPO1, query=query)[0]
+
+
+def listing(count: int, *, total: int | None, first: int | None, more: bool = False) -> Listing:
+    return Listing(
+        page=Dated(InstancePage(), datetime.now(UTC) - timedelta(seconds=1), EXCHANGE),
+        instances=tuple(Instance(id=ID) for _ in range(count)),
+        total=total,
+        next_marker=ID if more else None,
+        has_previous=bool(first and first > 1),
+        previous_marker=None,
+        first_position=first,
+    )
+
+
+def test_a_row_leads_to_its_instance_with_its_name_and_the_way_back() -> None:
+    query = InstanceQuery(name="web-*", tags=("a", "b"), limit=50)
+    assert row(Instance(id=ID, name="web 1&2"), query).url == (
+        f"{LIST}{ID}/?name=web+1%262&back=name%3Dweb-*%26tags%3Da,b%26limit%3D50"
+    )
+
+
+@pytest.mark.parametrize("name", [None, "", "x" * 256, "a\x00b"])
+def test_a_name_that_cannot_be_a_hint_is_left_out_of_the_link(name: str | None) -> None:
+    assert row(Instance(id=ID, name=name)).url == f"{LIST}{ID}/"
+
+
+@pytest.mark.parametrize("identifier", [None, "", "7", "../../x", ID.upper()])
+def test_an_instance_without_a_proper_id_has_no_link(identifier: str | None) -> None:
+    assert row(Instance(id=identifier, name="web")).url == ""
+    assert row(Instance(id=identifier)).key == "0"
+
+
+def test_an_image_filters_the_same_list_by_its_id() -> None:
+    image = row(Instance(image=Image(id=ID, name="Debian")), InstanceQuery(status="ACTIVE", limit=20, marker=ID)).image
+    assert image
+    assert (image.text, image.url) == ("Debian", f"{LIST}?status=ACTIVE&image_id={ID}")
+
+
+@pytest.mark.parametrize(("image", "text"), [(Image(name="Debian"), "Debian"), (Image(id="7"), "7")])
+def test_an_image_without_a_proper_id_has_no_link(image: Image, text: str) -> None:
+    shown = row(Instance(image=image)).image
+    assert shown
+    assert (shown.text, shown.url) == (text, "")
+
+
+@pytest.mark.parametrize("image", [None, Image()])
+def test_no_image_is_no_image(image: Image | None) -> None:
+    assert row(Instance(image=image)).image is None
+
+
+def test_three_tags_are_shown_and_the_rest_kept_apart() -> None:
+    shown = row(Instance(tags=("a", "b", "c", "d,e")), InstanceQuery(tags=("z",), limit=20))
+    assert [tag.text for tag in shown.tags] == ["a", "b", "c"]
+    assert shown.tags[0].url == f"{LIST}?tags=z,a"
+    assert [(tag.text, tag.url) for tag in shown.more_tags] == [("d,e", "")]
+
+
+def test_addresses_are_those_of_all_networks_without_the_absent_ones() -> None:
+    addresses = {"one": (Address(addr="10.0.0.1"), Address()), "none": None, "two": (Address(addr="10.0.0.2"),) * 2}
+    shown = row(Instance(addresses=addresses))
+    assert (shown.addresses, shown.more_addresses) == (("10.0.0.1", "10.0.0.2"), ("10.0.0.2",))
+
+
+@pytest.mark.parametrize(
+    ("flavor", "sizes"),
+    [
+        (None, ""),
+        (Flavor(), ""),
+        (Flavor(vcpus=2, ram=4096, disk=40), "2 vCPU · 4 GiB · 40 GB"),
+        (Flavor(vcpus=0, ram=512), "0 vCPU · 512 MiB"),
+        (Flavor(disk=0), "0 GB"),
+    ],
+)
+def test_sizes_are_told_as_far_as_they_are_known(flavor: Flavor | None, sizes: str) -> None:
+    assert describe_sizes(flavor) == sizes
+
+
+def test_a_text_that_is_too_long_for_a_table_is_cut() -> None:
+    shown = row(Instance(id=ID, name="x" * 10_000, tags=("y" * 10_000,)))
+    assert shown.name == "x" * LONGEST_TEXT + "…"
+    assert shown.tags[0].text == "y" * LONGEST_TEXT + "…"
+    assert shown.tags[0].url == ""
+
+
+def test_tokens_name_what_is_known_by_name() -> None:
+    query = InstanceQuery(name="a", status="B", tags=("c", "d"), flavor_id=ID, image_id=OTHER_ID, limit=20)
+    tokens = results.build_tokens(query, region=SPO1, seen=Seen(flavors=(Named(ID, "m1"),)))
+    assert [(token.label, token.value) for token in tokens] == [
+        ("name", "a"),
+        ("status", "B"),
+        ("tag", "c"),
+        ("tag", "d"),
+        ("flavor", "m1"),
+        ("image", OTHER_ID),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "first", "range_text", "count_text"),
+    [
+        (20, 150, 21, "21–40 of 150", "150"),
+        (20, None, 21, "21–40", "at least 40"),
+        (20, 150, None, "20 shown of 150", "150"),
+        (20, None, None, "20 shown", "at least 20"),
+    ],
+)
+def test_range_and_count_say_no_more_than_is_known(
+    count: int, total: int | None, first: int | None, range_text: str, count_text: str
+) -> None:
+    page = listing(count, total=total, first=first)
+    assert (results.describe_range(page), results.describe_count(page)) == (range_text, count_text)
+
+
+def test_more_to_come_counts_as_one_more_at_least() -> None:
+    assert results.describe_count(listing(20, total=None, first=1, more=True)) == "at least 21"
+
+
+def test_a_swapped_page_is_announced_with_its_range_and_time() -> None:
+    assert results.describe_page(listing(20, total=150, first=1)).startswith("Instances 1–20 of 150, as of ")
+    assert results.describe_page(listing(0, total=0, first=1)).startswith("as of ")
+
+
+def test_a_network_without_addresses_keeps_its_line() -> None:
+    stored = StoredInstance(Instance(addresses={"empty": (), "null": None, "one": (Address(addr="10.0.0.1"),)}), b"{}")
+    assert build_details(stored, region=SPO1).addresses == (
+        NetworkAddress("empty", None),
+        NetworkAddress("null", None),
+        NetworkAddress("one", Address(addr="10.0.0.1")),
+    )
+
+
+def test_the_json_is_broken_into_lines_and_nothing_else() -> None:
+    stored = StoredInstance(Instance(id=ID), b'{"b":1.50,"a":"\\u00e7","b":12345678901234567890123}')
+    assert build_details(stored, region=SPO1).json_text == (
+        '{\n  "b": 1.50,\n  "a": "\\u00e7",\n  "b": 12345678901234567890123\n}'
+    )
+
+
+def test_the_curl_command_quotes_what_was_asked_and_holds_no_secret() -> None:
+    bearer = describe_curl(Access(SPO1, BearerToken("secret")), EXCHANGE)
+    key = describe_curl(Access(SPO1, ApiKey("AKIA1", "secret")), EXCHANGE)
+    assert bearer == (
+        "curl --get 'https://api.spo1.example/v1/instances?name=a%27b'"
+        ' --header "Authorization: Bearer $BYCLOUD_TOKEN"'
+    )
+    assert key.endswith('--header "X-Api-Key: $BYCLOUD_API_KEY"')
+    assert "secret" not in bearer + key
