@@ -168,20 +168,25 @@
 
   function retry() {
     if (!failed) return;
-    const { elt, target, requestConfig } = failed;
+    const { elt, target, requestConfig, pathInfo } = failed;
     failed = null;
     troubles.replaceChildren();
-    if (!elt.isConnected || !target.isConnected) location.reload();
-    else if (elt.matches("form")) elt.requestSubmit();
+    if (!elt.isConnected || !target.isConnected) {
+      // A refresh has replaced the link meanwhile; its page is still there to be opened.
+      if (requestConfig.verb === "get") location.assign(pathInfo.finalRequestPath);
+      else location.reload();
+    } else if (elt.matches("form")) elt.requestSubmit();
     else htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt, target, headers: { ...requestConfig.headers } });
   }
 
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(name, ({ detail }) => showTrouble("trouble-unreachable", detail));
   }
-  document.addEventListener("htmx:afterOnLoad", () => {
-    if (failed && !troubles.dataset.keep) troubles.replaceChildren();
-    delete troubles.dataset.keep;
+  // What succeeds takes the notice away, but no refresh takes away the notice of what a person did.
+  document.addEventListener("htmx:afterOnLoad", ({ detail }) => {
+    if (!failed || failed.xhr === detail.xhr || (isRefresh(detail.requestConfig) && !isRefresh(failed.requestConfig))) return;
+    failed = null;
+    troubles.replaceChildren();
   });
 
   const isPage = (text) => /<html[\s>]/i.test(text.slice(0, 600));
@@ -204,7 +209,8 @@
 
   const describe = (element) =>
     [element.tagName, element.getAttribute("aria-label") || element.textContent.trim(), element.dataset.copy].join("|");
-  let before = null;
+  let lost = null;
+  let unfolded = [];
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { detail } = event;
@@ -217,44 +223,30 @@
       location.assign(xhr.responseURL);
     } else if (xhr.status >= 400 && (isPage(text) || !isFragment(text, target))) {
       detail.shouldSwap = false;
-      troubles.dataset.keep = "";
       showTrouble("trouble-failed", detail);
     } else if (isRefresh(detail.requestConfig) && isSelecting(target)) {
       detail.shouldSwap = false;
       postponed = detail;
     } else {
+      // Two swaps may overlap: what the first one took away is still to be given back.
       const active = document.activeElement;
-      before = {
-        focus: target.contains(active) && active !== target ? { id: active.id, like: describe(active) } : null,
-        open: [...target.querySelectorAll("details[open][id]")].map((details) => details.id),
-        isRefresh: isRefresh(detail.requestConfig),
-        id: target.id,
-      };
+      if (target.contains(active) && active !== target) lost = { id: active.id, like: describe(active) };
+      for (const details of target.querySelectorAll("details[open][id]")) unfolded.push(details.id);
     }
   });
 
-  document.addEventListener("htmx:afterSettle", () => {
-    if (!before) return;
-    const { focus, open, id, isRefresh: wasRefresh } = before;
-    before = null;
-    const target = document.getElementById(id);
-    if (!target) return;
-    if (wasRefresh) {
-      for (const each of open) {
-        const details = document.getElementById(each);
-        if (details) details.open = true;
-      }
-    }
-    if (!focus || (document.activeElement && document.activeElement !== document.body)) return;
-    const again =
-      (focus.id && document.getElementById(focus.id)) ||
-      [...target.querySelectorAll("a, button, input, select, summary, [tabindex]")].find((each) => describe(each) === focus.like);
-    if (again) {
-      again.focus({ preventScroll: true });
-    } else {
-      target.tabIndex = -1;
-      target.focus({ preventScroll: true });
-    }
+  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+    unfolded = [];
+    const target = document.getElementById(detail.target.id);
+    if (!lost || !target) return;
+    const { id, like } = lost;
+    lost = null;
+    if (document.activeElement && document.activeElement !== document.body) return;
+    const all = [...target.querySelectorAll("a, button, input, select, summary, [tabindex]")];
+    const again = (id && document.getElementById(id)) || all.find((each) => describe(each) === like);
+    if (!again) target.tabIndex = -1;
+    (again || target).focus({ preventScroll: true });
   });
 
   // htmx: what was swapped in is announced: data-announce="150 instances, as of 14:32:07"

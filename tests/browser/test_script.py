@@ -1,0 +1,226 @@
+"""What portal.js adds to pages that work without it, and what it keeps htmx from doing to them."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.portal import Visits, list_ids
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+LIST = re.compile(r"/spo1/instances/\?")
+SELECT_FIRST_NAME = "() => getSelection().selectAllChildren(document.querySelector('[data-instance-id] th a'))"
+MARK_FIRST_ROW = "() => { document.querySelector('[data-instance-id]').wasMarked = true; }"
+IS_FIRST_ROW_MARKED = "() => document.querySelector('[data-instance-id]').wasMarked === true"
+
+
+def focused_text(page: Page) -> str:
+    return str(page.evaluate("() => document.activeElement.textContent.trim()"))
+
+
+def press_refresh(page: Page) -> None:
+    with page.expect_response(lambda response: response.request.method == "POST"):
+        page.get_by_role("button", name="Refresh").click()
+
+
+def test_a_copy_button_copies_and_says_so(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button = page.locator("[data-instance-id] th .copy").first
+    button.click()
+    expect(button).to_have_class("copy is-copied")
+    expect(page.locator("#announcer")).to_contain_text("Copied")
+    assert page.evaluate("() => navigator.clipboard.readText()") == list_ids(page)[0]
+    expect(button).to_have_class("copy", timeout=5000)
+
+
+def test_copying_works_without_the_clipboard_of_secure_pages(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate(
+        "() => { window.kept = navigator.clipboard; Object.defineProperty(navigator, 'clipboard', {value: null}); }"
+    )
+    page.locator("[data-instance-id] th .copy").nth(1).click()
+    expect(page.locator("#announcer")).to_contain_text("Copied")
+    assert page.evaluate("() => window.kept.readText()") == list_ids(page)[1]
+
+
+def test_slash_leads_to_the_search_but_not_out_of_a_field(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    page.keyboard.press("/")
+    expect(page.locator("#search")).to_be_focused()
+    expect(page.locator("#search")).to_have_value("")
+    name = page.get_by_label("Name", exact=True)
+    name.focus()
+    page.keyboard.press("/")
+    expect(name).to_have_value("/")
+
+
+def test_the_search_finds_by_name(visits: Visits, *, scripts: bool) -> None:
+    page = visits.sign_in("ada", scripts=scripts)
+    page.locator("#search").fill("db-*")
+    page.locator("#search").press("Enter")
+    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=db-*")
+    assert list_ids(page)
+
+
+def test_one_menu_is_open_at_a_time_and_escape_closes_it(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    person, theme = page.locator("#person"), page.locator("#theme")
+    person.locator("summary").click()
+    expect(person).to_have_attribute("open", "")
+    theme.locator("summary").click()
+    expect(theme).to_have_attribute("open", "")
+    expect(person).not_to_have_attribute("open", "")
+    theme.get_by_role("button", name="Dark").focus()
+    page.keyboard.press("Escape")
+    expect(theme).not_to_have_attribute("open", "")
+    expect(theme.locator("summary")).to_be_focused()
+    person.locator("summary").click()
+    page.locator("h1").click()
+    expect(person).not_to_have_attribute("open", "")
+
+
+def test_the_theme_is_changed_where_one_is(visits: Visits, *, scripts: bool) -> None:
+    page = visits.sign_in("vera", scripts=scripts)
+    page.goto("/spo1/instances/?name=web-*")
+    for word, theme in (("Dark", "dark"), ("As the system", "system")):
+        page.locator("#theme summary").click()
+        page.locator("#theme").get_by_role("button", name=word).click()
+        expect(page.locator("html")).to_have_attribute("data-theme", theme)
+        expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-*")
+
+
+def test_the_theme_menu_comes_back_to_the_address_that_a_swap_made(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    page.get_by_label("Name", exact=True).fill("web-*")
+    page.get_by_label("Name", exact=True).press("Enter")
+    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-*")
+    page.locator("#theme summary").click()
+    page.locator("#theme").get_by_role("button", name="As the system").click()
+    expect(page.locator("#theme")).not_to_have_attribute("open", "")
+    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-*")
+
+
+def test_a_broken_line_keeps_the_rows_and_offers_to_try_again(visits: Visits) -> None:
+    visits.expected.append("ERR_INTERNET_DISCONNECTED")
+    visits.expected.append("htmx:")
+    page = visits.sign_in("ada")
+    ids = list_ids(page)
+    page.context.set_offline(True)
+    page.locator("#pager").get_by_role("link", name="Next").click()
+    trouble = page.locator("#troubles")
+    expect(trouble).to_contain_text("cannot be reached")
+    assert list_ids(page) == ids
+    page.context.set_offline(False)
+    trouble.get_by_role("button", name="Retry").click()
+    expect(page.locator("#pager")).to_contain_text("21–40")
+    expect(trouble).to_be_empty()
+    assert "marker=" in page.url
+
+
+@pytest.mark.parametrize("body", ["<html><body>Bad gateway</body></html>", "Bad gateway"])
+def test_an_answer_that_is_not_the_portals_is_never_swapped_in(visits: Visits, body: str) -> None:
+    visits.expected.append("502")
+    page = visits.sign_in("ada")
+    ids = list_ids(page)
+
+    def answer(route: Route) -> None:
+        route.fulfill(status=502, content_type="text/html", body=body)
+
+    page.route(LIST, answer)
+    page.locator("#pager").get_by_role("link", name="Next").click()
+    expect(page.locator("#troubles")).to_contain_text("HTTP 502")
+    assert list_ids(page) == ids
+    expect(page.locator("#results")).not_to_contain_text("Bad gateway")
+    page.unroute(LIST, answer)
+    page.locator("#troubles").get_by_role("button", name="Retry").click()
+    expect(page.locator("#pager")).to_contain_text("21–40")
+
+
+def test_an_ended_session_leads_to_the_sign_in_page_and_back(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    page.context.clear_cookies()
+    page.locator("#pager").get_by_role("link", name="Next").click()
+    expect(page.locator("input[name=password]")).to_be_visible()
+    expect(page.locator("#results")).to_have_count(0)
+
+
+def test_the_focus_stays_where_it_was_over_a_swap(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    for shows in ("21–40", "41–60"):
+        page.locator("#pager").get_by_role("link", name="Next").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#pager")).to_contain_text(shows)
+        page.wait_for_function("() => document.activeElement !== document.body")
+        assert focused_text(page) == "Next"
+
+
+def test_the_focus_is_not_lost_when_what_had_it_is_gone(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    page.goto("/spo1/instances/?name=web-*")
+    page.locator("#results .token").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#results .token")).to_have_count(0)
+    page.wait_for_function("() => document.activeElement.id === 'instances'")
+
+
+def test_a_new_page_of_results_is_announced(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    expect(page.locator("#announcer")).to_be_empty()
+    page.get_by_label("Name", exact=True).fill("web-*")
+    page.get_by_label("Name", exact=True).press("Enter")
+    expect(page.locator("#announcer")).to_contain_text(re.compile(r"\d"))
+
+
+def test_a_refresh_keeps_what_was_unfolded(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    more = page.locator("[data-instance-id] details").first
+    more.locator("summary").click()
+    expect(more).to_have_attribute("open", "")
+    page.evaluate(MARK_FIRST_ROW)
+    press_refresh(page)
+    page.wait_for_function(f"() => !({IS_FIRST_ROW_MARKED})()")
+    expect(more).to_have_attribute("open", "")
+
+
+def test_a_refresh_by_itself_waits_for_a_text_selection_to_end(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    page.wait_for_timeout(1200)
+    visits.portal.script_fault(times=1, delay=1)
+    with page.expect_response(lambda response: response.request.headers.get("portal-refresh") == "1"):
+        page.reload()
+        page.evaluate(MARK_FIRST_ROW)
+        page.evaluate(SELECT_FIRST_NAME)
+    page.wait_for_timeout(300)
+    assert page.evaluate(IS_FIRST_ROW_MARKED)
+    page.evaluate("() => getSelection().removeAllRanges()")
+    page.wait_for_function(f"() => !({IS_FIRST_ROW_MARKED})()")
+
+
+def test_times_go_on_without_a_request(visits: Visits) -> None:
+    page = visits.open()
+    page.clock.install()
+    page.goto("/")
+    page.locator("input[name=login]").fill("ada")
+    page.locator("input[name=password]").fill(visits.portal.passwords["ada"])
+    page.locator("main form button[type=submit]").click()
+    age = page.locator(".freshness time[data-ago]")
+    expect(age).to_have_text("just now")
+    page.clock.fast_forward(30_000)
+    expect(age).to_have_text(re.compile(r"3\d seconds ago"))
+    page.clock.fast_forward(60_000)
+    expect(age).to_have_text("1 minute ago")
+    expect(age).to_have_attribute("title", re.compile(r"\d{4}, \d\d:\d\d:\d\d \(UTC\)"))
+
+
+def test_a_long_request_shows_that_it_is_under_way(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    visits.portal.script_fault(times=1, delay=1.5)
+    page.locator("#pager").get_by_role("link", name="Next").click()
+    expect(page.locator("html")).to_have_class(re.compile("is-loading"))
+    expect(page.locator("#instances")).to_have_attribute("aria-busy", "true")
+    expect(page.locator("#pager")).to_contain_text("21–40")
+    expect(page.locator("html")).not_to_have_class(re.compile("is-loading"))
+    expect(page.locator("#instances")).not_to_have_attribute("aria-busy", "true")
