@@ -137,6 +137,9 @@ def answer_instance(
         **_renewing(request, region, hints.to_query_string(), url, target="#instance"),
     }
     if isinstance(outcome, Notice):
+        if outcome.kind == "invalid-request":
+            # The instance at which the search was to go on may be gone: Retry begins anew.
+            context["url"] = instance_url(region, instance_id, msgspec.structs.replace(hints, marker=None, step=0))
         return _answer(request, "instances/detail.html", context | {"notice": outcome}, notice=outcome)
     if isinstance(outcome, Missing):
         following = msgspec.structs.replace(hints, marker=outcome.next_marker, step=hints.step + 1)

@@ -279,6 +279,12 @@ def test_a_search_to_the_end_says_how_much_was_searched(at_desk: Client, upstrea
     assert len(upstream.requests()) == 2
 
 
+def test_a_search_whose_place_is_gone_can_begin_anew(at_desk: Client) -> None:
+    response = at_desk.get(f"{LIST}{GONE}/?name=web&marker={GONE}&step=3")
+    assert response.status_code == 502
+    assert link(response, "Retry") == f"{LIST}{GONE}/?name=web"
+
+
 # Raw JSON
 
 
