@@ -76,6 +76,8 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         # The request line of RequestLogMiddleware says the same, and more.
         "django.request": {"level": "ERROR"},
+        # Scanners ask for all sorts of hosts; each would leave a traceback.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }

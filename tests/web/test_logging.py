@@ -74,6 +74,12 @@ def test_a_crash_is_logged_with_its_cause_and_without_values(client: Client, db:
     assert "hunter2" not in lines.getvalue()
 
 
+def test_a_host_that_is_not_ours_leaves_one_line_and_no_traceback(client: Client, db: None, lines: io.StringIO) -> None:
+    client.get("/sign-in/", headers={"host": "evil.example"})
+    (line,) = read(lines)
+    assert line["code"] == 400
+
+
 def test_lines_of_other_libraries_are_json_without_secrets_too(lines: io.StringIO) -> None:
     logging.getLogger("urllib3").warning("retrying with %s", {"Authorization": "Bearer sandbox-acme-token"})
     (line,) = read(lines)
