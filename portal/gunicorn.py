@@ -16,10 +16,8 @@ bind = f"127.0.0.1:{_port}"
 
 # Threads outnumber the calls that may hang upstream at once; processes are for cores.
 worker_class = "gthread"
-workers = settings.read(settings.env.int, "WEB_CONCURRENCY", default=1)
-if workers < 1:
-    refuse("WEB_CONCURRENCY", "must be at least 1")
-threads = 32
+workers = settings.WEB_CONCURRENCY
+threads = settings.WEB_THREADS
 keepalive = 5
 
 # A worker may be stopped for silence, and a stop may cut a request off, only after the longest exchange upstream.

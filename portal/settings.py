@@ -57,6 +57,30 @@ PAGE_FRESH_SECONDS = read(env.float, "PAGE_FRESH_SECONDS", default=15.0)
 if PAGE_FRESH_SECONDS < 0:
     refuse("PAGE_FRESH_SECONDS", "must not be negative")
 
+BYCLOUD_RATE_PER_MINUTE = read(env.int, "BYCLOUD_RATE_PER_MINUTE", default=60)
+BYCLOUD_RATE_PER_HOUR = read(env.int, "BYCLOUD_RATE_PER_HOUR", default=1000)
+for name, figure in (
+    ("BYCLOUD_RATE_PER_MINUTE", BYCLOUD_RATE_PER_MINUTE),
+    ("BYCLOUD_RATE_PER_HOUR", BYCLOUD_RATE_PER_HOUR),
+):
+    if figure < 1:
+        refuse(name, "must be at least 1")
+BYCLOUD_RATE_SCOPE = read(env.str, "BYCLOUD_RATE_SCOPE", default="credential")
+if BYCLOUD_RATE_SCOPE not in {"credential", "region"}:
+    refuse("BYCLOUD_RATE_SCOPE", "must be credential or region")
+BYCLOUD_RATE_RESERVE = read(env.float, "BYCLOUD_RATE_RESERVE", default=0.2)
+if not 0 <= BYCLOUD_RATE_RESERVE < 0.5:
+    refuse("BYCLOUD_RATE_RESERVE", "must be at least 0 and less than 0.5")
+WEB_CONCURRENCY = read(env.int, "WEB_CONCURRENCY", default=1)
+if WEB_CONCURRENCY < 1:
+    refuse("WEB_CONCURRENCY", "must be at least 1")
+WEB_THREADS = read(env.int, "WEB_THREADS", default=32)
+if WEB_THREADS <= 4:
+    refuse("WEB_THREADS", "must be more than 4, which are kept free of waiting for ByCloud")
+PORTAL_PROCESSES = read(env.int, "PORTAL_PROCESSES", default=WEB_CONCURRENCY)
+if PORTAL_PROCESSES < WEB_CONCURRENCY:
+    refuse("PORTAL_PROCESSES", "must be at least WEB_CONCURRENCY: it counts the processes of all hosts")
+
 CREDENTIAL_KEYS = read_secret(
     "CREDENTIAL_KEYS", purpose="the Fernet keys that seal credentials, newest first, commas between"
 ).split(",")
@@ -146,14 +170,30 @@ CACHES = {"default": read(env.dj_cache_url, "CACHE_URL", default="locmem://")}
 if "locmem" in CACHES["default"]["BACKEND"]:
     CACHES["pages"] = {"BACKEND": "portal.gateway.memory.MemoryCache", "OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}}
 elif "redis" in CACHES["default"]["BACKEND"]:
-    shared_cache = CACHES["default"] | {"BACKEND": "django.core.cache.backends.redis.RedisCache"}
+    _redis = CACHES["default"] | {"BACKEND": "portal.gateway.failover.FailoverCache"}
+    # A server that does not answer at once is as good as away: pages are fetched without it.
+    _redis_options = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
     CACHES = {
-        "default": shared_cache | {"OPTIONS": {"serializer": "portal.gateway.serializers.JSONSerializer"}},
-        "pages": shared_cache
-        | {"KEY_PREFIX": "pages", "OPTIONS": {"serializer": "portal.gateway.serializers.BytesSerializer"}},
+        "default": _redis
+        | {
+            "OPTIONS": _redis_options
+            | {
+                "serializer": "portal.gateway.serializers.JSONSerializer",
+                "alone": "django.core.cache.backends.locmem.LocMemCache",
+            }
+        },
+        "pages": _redis
+        | {
+            "KEY_PREFIX": "pages",
+            "OPTIONS": _redis_options
+            | {
+                "serializer": "portal.gateway.serializers.BytesSerializer",
+                "alone": "portal.gateway.memory.MemoryCache",
+            },
+        },
     }
 else:
-    CACHES["pages"] = CACHES["default"] | {"KEY_PREFIX": "pages"}
+    CACHES["pages"] = CACHES["default"] | {"KEY_PREFIX": "pages", "OPTIONS": {"MAX_ENTRIES": 100_000}}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 MESSAGE_STORAGE = "portal.web.messages.HostCookieStorage"
 

@@ -18,6 +18,7 @@ from portal.bycloud.errors import (
     Unreachable,
 )
 from portal.bycloud.queries import InstanceQuery
+from portal.bycloud.refusals import RateLimit
 from portal.bycloud.regions import Region
 from portal.bycloud.resources import (
     Address,
@@ -55,6 +56,7 @@ __all__ = [
     "Limits",
     "PageLinks",
     "PageMeta",
+    "RateLimit",
     "RateLimited",
     "Region",
     "Rejected",

@@ -1,6 +1,7 @@
 """The client: `Client(region, credential).list_instances(InstanceQuery(...))`."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,7 +11,7 @@ from portal.bycloud import transport
 from portal.bycloud.credentials import Credential
 from portal.bycloud.errors import ByCloudError
 from portal.bycloud.queries import InstanceQuery
-from portal.bycloud.refusals import read_refusal, read_request_id, read_wait_seconds
+from portal.bycloud.refusals import RateLimit, read_rate_limit, read_refusal, read_request_id, read_wait_seconds
 from portal.bycloud.regions import Region
 from portal.bycloud.resources import InstancePage, decode_instance_page
 
@@ -44,6 +45,7 @@ class Answer(msgspec.Struct, frozen=True):
     request_id: str | None = None
     tries: int = 1
     target: str = PATH
+    rate_limit: RateLimit | None = None
 
     def __repr__(self) -> str:
         """Without the body: it is long, and it is people's."""
@@ -51,6 +53,10 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 _STANDARD_LIMITS = Limits()
+
+
+def _always() -> bool:
+    return True
 
 
 class Client:
@@ -69,11 +75,11 @@ class Client:
         answer = self.fetch_instances(query)
         return decode_instance_page(answer.body, request_id=answer.request_id)
 
-    def fetch_instances(self, query: InstanceQuery) -> Answer:
+    def fetch_instances(self, query: InstanceQuery, *, may_try_again: Callable[[], bool] = _always) -> Answer:
         """The same page as bytes, with the facts of the exchange. Raises a `ByCloudError`; the body is not looked at.
 
         A broken connection and a 502, 503 or 504 are tried again, `limits.extra_tries` times at most and only while
-        the deadline leaves room for the pause; nothing else is.
+        the deadline leaves room for the pause and `may_try_again` says yes to each; nothing else is.
         """
         target = _target(query)
         began_at = time.monotonic()
@@ -91,9 +97,10 @@ class Client:
                     request_id=read_request_id(outcome, secret=self.credential.secret),
                     tries=tries,
                     target=target,
+                    rate_limit=read_rate_limit(outcome.headers, now=now),
                 )
             error, pause = self._judge(outcome, tries, now)
-            if tries > self.limits.extra_tries or pause is None or pause >= deadline.left():
+            if tries > self.limits.extra_tries or pause is None or pause >= deadline.left() or not may_try_again():
                 raise error
             time.sleep(pause)
 

@@ -26,6 +26,15 @@ DETAILS_LENGTH = 2000
 REQUEST_ID_LENGTH = 100
 LONGEST_WAIT_SECONDS = 24 * 60 * 60
 
+
+class RateLimit(msgspec.Struct, frozen=True):
+    """ByCloud's own count: requests allowed in its window, those that are left, and when the window ends."""
+
+    limit: int
+    remaining: int
+    reset_at: datetime | None
+
+
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
@@ -73,6 +82,14 @@ def read_wait_seconds(headers: Mapping[str, str], *, now: datetime) -> float | N
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+
+
+def read_rate_limit(headers: Mapping[str, str], *, now: datetime) -> RateLimit | None:
+    """The minute's limit as ByCloud counts it (api/rate-limits), or None when the headers do not say it."""
+    limit, remaining = (headers.get(f"X-RateLimit-{name}", "").strip() for name in ("Limit", "Remaining"))
+    if not (_DIGITS.fullmatch(limit) and _DIGITS.fullmatch(remaining)) or int(limit) == 0:
+        return None
+    return RateLimit(int(limit), int(remaining), _find_moment(_read_reset_seconds(headers, now), now))
 
 
 def clean(value: object, most: int, secret: str) -> str | None:

@@ -1,8 +1,9 @@
 """The one way upstream: dated pages and joined requests. Views ask here and never hold a client."""
 
 from portal.gateway.access import Access
-from portal.gateway.freshness import Asking, Dated, Exchange, StoredInstance, Trouble
-from portal.gateway.reader import check_credential, read_instance, read_page
+from portal.gateway.budget import Meter, Window, read_meter
+from portal.gateway.freshness import Asking, Dated, Exchange, StoredInstance, Trouble, Troubled
+from portal.gateway.reader import check_credential, forget_instance, read_instance, read_page
 from portal.gateway.store import recall, remember
 
 __all__ = [
@@ -10,10 +11,15 @@ __all__ = [
     "Asking",
     "Dated",
     "Exchange",
+    "Meter",
     "StoredInstance",
     "Trouble",
+    "Troubled",
+    "Window",
     "check_credential",
+    "forget_instance",
     "read_instance",
+    "read_meter",
     "read_page",
     "recall",
     "remember",

@@ -20,19 +20,44 @@ from portal.bycloud import (
     TimedOut,
     Unreachable,
 )
+from portal.gateway.errors import BudgetSpent, Busy
 
 T = TypeVar("T")
+
+
+class Errand(StrEnum):
+    """On whose behalf a request goes upstream: the budget serves them in this order."""
+
+    PERSON = "person"
+    REFRESH = "refresh"
+    SWEEP = "sweep"
 
 
 class Asking(StrEnum):
     """How much a caller wants a fresh answer."""
 
     STORED_FIRST = "stored-first"
-    """What is stored, whatever its age; upstream only when nothing is."""
+    """A person opens a page: what is stored, whatever its age; upstream only when nothing is."""
     REVALIDATED = "revalidated"
-    """What is stored while it is fresh; else upstream."""
+    """An open page asks by itself: what is stored while it is fresh; else upstream."""
+    SWEPT = "swept"
+    """A search walks the list: as `REVALIDATED`, but after everybody else."""
+    PRESSED = "pressed"
+    """A person presses Refresh or Retry: as `REVALIDATED`, but without waiting for a pause to end."""
     FORCED = "forced"
-    """Upstream, always."""
+    """A person insists: upstream, always."""
+
+    @property
+    def errand(self) -> Errand:
+        return {Asking.REVALIDATED: Errand.REFRESH, Asking.SWEPT: Errand.SWEEP}.get(self, Errand.PERSON)
+
+    @property
+    def is_pressed(self) -> bool:
+        return self in {Asking.PRESSED, Asking.FORCED}
+
+    def is_content_with(self, *, is_fresh: bool) -> bool:
+        """Whether a stored answer will do."""
+        return self is Asking.STORED_FIRST or (self is not Asking.FORCED and is_fresh)
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -60,6 +85,8 @@ _KINDS: dict[type[ByCloudError], str] = {
     RateLimited: "rate-limited",
     ServerFault: "server-fault",
     BadPayload: "bad-payload",
+    BudgetSpent: "budget-spent",
+    Busy: "busy",
 }
 
 
@@ -90,6 +117,14 @@ class Trouble(msgspec.Struct, frozen=True):
         )
 
 
+class Troubled(Exception):  # noqa: N818 -- it carries a trouble
+    """There is nothing to show but this trouble."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.kind)
+        self.trouble = trouble
+
+
 @dataclass(frozen=True, slots=True)
 class Dated(Generic[T]):
     """A value, when it was fetched, the exchange behind it, and the trouble met since, if any."""
@@ -105,8 +140,12 @@ class Dated(Generic[T]):
 
     @property
     def is_due(self) -> bool:
-        """Whether the page should ask for a fresh answer by itself: this one is stale, and nobody just tried."""
-        return not self.is_fresh and (self.trouble is None or not _is_recent(self.trouble.at))
+        """Whether the page should ask for a fresh answer by itself: this one is stale, nobody just tried, no pause."""
+        trouble = self.trouble
+        if self.is_fresh or trouble is None:
+            return not self.is_fresh
+        is_paused = trouble.retry_at is not None and trouble.retry_at > datetime.now(UTC)
+        return not is_paused and not _is_recent(trouble.at)
 
 
 def _is_recent(moment: datetime) -> bool:

@@ -50,17 +50,39 @@ class MemoryCache(BaseCache):
             shelf.entries.move_to_end(full_key)
             return value
 
+    def add(self, key: str, value: bytes, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        full_key = self.make_and_validate_key(key, version=version)
+        with self._shelf.lock:
+            _, expires_at = self._shelf.entries.get(full_key, (None, 0.0))
+            if expires_at > time():
+                return False
+            self._put(full_key, value, timeout)
+            return True
+
     def set(self, key: str, value: bytes, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         full_key = self.make_and_validate_key(key, version=version)
+        with self._shelf.lock:
+            self._put(full_key, value, timeout)
+
+    def touch(self, key: str, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        full_key = self.make_and_validate_key(key, version=version)
+        with self._shelf.lock:
+            value, expires_at = self._shelf.entries.get(full_key, (None, 0.0))
+            if value is None or expires_at <= time():
+                return False
+            self._put(full_key, value, timeout)
+            return True
+
+    def _put(self, full_key: str, value: bytes, timeout: Any) -> None:
+        """Set an entry, and drop what was not used for longest until all fit. The caller holds the lock."""
         seconds = self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
         expires_at = float("inf") if seconds is None else time() + seconds
         shelf = self._shelf
-        with shelf.lock:
-            shelf.drop(full_key)
-            shelf.entries[full_key] = (value, expires_at)
-            shelf.total_bytes += len(value)
-            while shelf.total_bytes > self._max_bytes:
-                shelf.drop(next(iter(shelf.entries)))
+        shelf.drop(full_key)
+        shelf.entries[full_key] = (value, expires_at)
+        shelf.total_bytes += len(value)
+        while shelf.total_bytes > self._max_bytes:
+            shelf.drop(next(iter(shelf.entries)))
 
     def delete(self, key: str, version: int | None = None) -> bool:
         full_key = self.make_and_validate_key(key, version=version)

@@ -1,24 +1,34 @@
 """Reads pages and instances: from the store while that will do, else by one joined request upstream."""
 
 from datetime import UTC, datetime
+from functools import partial
+from time import monotonic, sleep
 
 import structlog
 from django.conf import settings
 
 from portal.bycloud import (
+    Answer,
     ByCloudError,
     Client,
     InstancePage,
     InstanceQuery,
+    TimedOut,
     decode_instance,
     decode_instance_page,
     split_instances,
 )
 from portal.gateway.access import Access
+from portal.gateway.budget import correct, spend
+from portal.gateway.bulkhead import take_place
+from portal.gateway.errors import BudgetSpent
 from portal.gateway.flight import Flights
-from portal.gateway.freshness import Asking, Dated, Exchange, StoredInstance, Trouble
+from portal.gateway.freshness import Asking, Dated, Errand, Exchange, StoredInstance, Trouble, Troubled
+from portal.gateway.leases import take_lease
+from portal.gateway.pauses import end_pause, find_pause, record_failure
 from portal.gateway.store import (
     StoredAnswer,
+    flight_key,
     forget,
     instance_name,
     keep_answers,
@@ -28,6 +38,9 @@ from portal.gateway.store import (
     trouble_name,
 )
 
+POLL_SECONDS = 0.03
+OWN_KINDS = frozenset({"budget-spent", "busy"})
+
 log = structlog.get_logger(__name__)
 _flights: Flights[Dated[InstancePage]] = Flights()
 
@@ -35,27 +48,26 @@ _flights: Flights[Dated[InstancePage]] = Flights()
 def read_page(access: Access, query: InstanceQuery, *, asking: Asking = Asking.STORED_FIRST) -> Dated[InstancePage]:
     """One page of instances, dated.
 
-    When upstream fails and the page was seen within a day, that page comes back with the trouble in it; when it was
-    not, the `ByCloudError` is raised.
+    When it cannot be fetched and was seen within a day, that page comes back with the trouble in it; when it was not
+    seen, `Troubled` is raised. Upstream is not asked while a pause holds this asking back, when the budget is out for
+    its errand, or when too many requests of this process wait for upstream already.
     """
     stored = _find_page(access, query)
-    if stored and _will_do(stored, asking):
+    if stored and asking.is_content_with(is_fresh=stored.is_fresh):
         return stored
-
-    def load() -> Dated[InstancePage]:
-        # Whoever led the flight before may have landed between our look and ours: look again.
-        landed = _find_page(access, query)
-        return landed if landed and _will_do(landed, asking) else _load_page(access, query)
-
+    pause = find_pause(access)
+    if pause and pause.holds_back(asking):
+        return _show_instead(stored, pause.trouble)
+    flight = f"{access.scope}:{asking}:{page_name(query)}"
     try:
-        flight = f"{access.scope}:{asking}:{page_name(query)}"
-        return _flights.join(flight, load, timeout_seconds=settings.BYCLOUD_LIMITS.deadline_seconds)
+        with take_place():
+            return _flights.join(
+                flight, partial(_fly, access, query, asking), timeout_seconds=settings.BYCLOUD_LIMITS.deadline_seconds
+            )
+    except Troubled as error:
+        return _show_instead(stored, error.trouble)
     except ByCloudError as error:
-        trouble = Trouble.from_error(error)
-        remember(access, trouble_name(query), trouble)
-        if stored is None:
-            raise
-        return Dated(stored.value, stored.fetched_at, stored.exchange, trouble)
+        return _show_instead(stored, Trouble.from_error(error))
 
 
 def read_instance(access: Access, instance_id: str) -> Dated[StoredInstance] | None:
@@ -67,13 +79,48 @@ def read_instance(access: Access, instance_id: str) -> Dated[StoredInstance] | N
     return Dated(value, answer.fetched_at, _exchange_behind(answer, from_store=True))
 
 
+def forget_instance(access: Access, instance_id: str) -> None:
+    """Drop an instance that a search of the whole list has not found."""
+    forget(access, instance_name(instance_id))
+
+
 def check_credential(access: Access) -> None:
-    """Ask upstream for one instance, so that a credential that is not taken raises its `ByCloudError` now."""
-    _fetch(access, InstanceQuery(limit=1))
+    """Ask upstream for one instance, so that a credential that is not taken raises its `ByCloudError` now.
+
+    A credential that is taken ends the pause that its refusal began.
+    """
+    _fetch(access, InstanceQuery(limit=1), Errand.PERSON)
+    end_pause(access)
 
 
-def _will_do(page: Dated[InstancePage], asking: Asking) -> bool:
-    return asking is Asking.STORED_FIRST or (asking is Asking.REVALIDATED and page.is_fresh)
+def _show_instead(stored: Dated[InstancePage] | None, trouble: Trouble) -> Dated[InstancePage]:
+    if stored is None:
+        raise Troubled(trouble)
+    return Dated(stored.value, stored.fetched_at, stored.exchange, trouble)
+
+
+def _fly(access: Access, query: InstanceQuery, asking: Asking) -> Dated[InstancePage]:
+    """Fetch a page, or wait for the process that is fetching it already. Raises `Troubled` or a `ByCloudError`."""
+    began_at = datetime.now(UTC)
+    ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
+    key = flight_key(access, query)
+    while monotonic() < ends_at:
+        lease = take_lease(key)
+        try:
+            # Whoever led before may have landed since we last looked.
+            landed = _find_page(access, query)
+            if landed and (landed.fetched_at > began_at or asking.is_content_with(is_fresh=landed.is_fresh)):
+                return landed
+            trouble = landed.trouble if landed else recall(access, trouble_name(query), Trouble)
+            if trouble and trouble.at > began_at:
+                raise Troubled(trouble)
+            if lease:
+                return _load_page(access, query, asking.errand)
+        finally:
+            if lease:
+                lease.release()
+        sleep(POLL_SECONDS)
+    raise TimedOut("The process that fetches this page did not end in time")
 
 
 def _find_page(access: Access, query: InstanceQuery) -> Dated[InstancePage] | None:
@@ -88,8 +135,15 @@ def _find_page(access: Access, query: InstanceQuery) -> Dated[InstancePage] | No
     )
 
 
-def _load_page(access: Access, query: InstanceQuery) -> Dated[InstancePage]:
-    answer, page = _fetch(access, query)
+def _load_page(access: Access, query: InstanceQuery, errand: Errand) -> Dated[InstancePage]:
+    try:
+        answer, page = _fetch(access, query, errand)
+    except ByCloudError as error:
+        trouble = Trouble.from_error(error)
+        if trouble.kind not in OWN_KINDS:
+            trouble = record_failure(access, trouble)
+            remember(access, trouble_name(query), trouble)
+        raise Troubled(trouble) from None
     answers = {page_name(query): answer}
     for instance, source in zip(page.instances or (), split_instances(answer.body), strict=True):
         if instance.id:
@@ -102,15 +156,19 @@ def _load_page(access: Access, query: InstanceQuery) -> Dated[InstancePage]:
             )
     keep_answers(access, answers)
     forget(access, trouble_name(query))
+    end_pause(access)
     return Dated(page, answer.fetched_at, _exchange_behind(answer, from_store=False))
 
 
-def _fetch(access: Access, query: InstanceQuery) -> tuple[StoredAnswer, InstancePage]:
-    """One exchange upstream, decoded and written to the log."""
+def _fetch(access: Access, query: InstanceQuery, errand: Errand) -> tuple[StoredAnswer, InstancePage]:
+    """One exchange upstream, paid for from the budget, decoded and written to the log."""
     client = Client(access.region, access.credential, limits=settings.BYCLOUD_LIMITS)
     started_at = datetime.now(UTC)
     try:
-        answer = client.fetch_instances(query)
+        spend(access, errand)
+        answer = client.fetch_instances(query, may_try_again=partial(_may_spend, access, errand))
+        if answer.rate_limit:
+            correct(access, answer.rate_limit)
         page = decode_instance_page(answer.body, request_id=answer.request_id)
     except ByCloudError as error:
         seconds = (datetime.now(UTC) - started_at).total_seconds()
@@ -126,17 +184,29 @@ def _fetch(access: Access, query: InstanceQuery) -> tuple[StoredAnswer, Instance
     log.info(
         "bycloud_exchange",
         region=access.region.code,
+        errand=errand,
         upstream_request_id=answer.request_id,
         upstream_milliseconds=round(answer.elapsed_seconds * 1000),
     )
-    stored = StoredAnswer(
+    return _keep(answer), page
+
+
+def _may_spend(access: Access, errand: Errand) -> bool:
+    try:
+        spend(access, errand)
+    except BudgetSpent:
+        return False
+    return True
+
+
+def _keep(answer: Answer) -> StoredAnswer:
+    return StoredAnswer(
         body=answer.body,
         fetched_at=answer.received_at,
         target=answer.target,
         elapsed_seconds=answer.elapsed_seconds,
         request_id=answer.request_id,
     )
-    return stored, page
 
 
 def _exchange_behind(answer: StoredAnswer, *, from_store: bool) -> Exchange:

@@ -40,6 +40,11 @@ def trouble_name(query: InstanceQuery) -> str:
     return f"trouble:{query.to_query_string()}"
 
 
+def flight_key(access: Access, query: InstanceQuery) -> str:
+    """The key under which one process at a time fetches a page."""
+    return _key(access, f"flight:{query.to_query_string()}")
+
+
 def remember(access: Access, name: str, value: msgspec.Struct) -> None:
     """Keep `value` for a day under `name`, within the scope of `access`."""
     caches["pages"].set(_key(access, name), msgspec.msgpack.encode(value), KEPT_SECONDS)

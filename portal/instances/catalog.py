@@ -12,8 +12,8 @@ import msgspec
 from django.conf import settings
 
 from portal import gateway
-from portal.bycloud import ByCloudError, Instance, InstancePage, InstanceQuery, InvalidRequest
-from portal.gateway import Access, Asking, Dated, StoredInstance, Trouble
+from portal.bycloud import Instance, InstancePage, InstanceQuery
+from portal.gateway import Access, Asking, Dated, StoredInstance, Troubled
 
 LARGEST_PAGE = 100
 SWEEP_CALLS = 5
@@ -77,7 +77,7 @@ class Missing:
 
 
 def list_instances(access: Access, query: InstanceQuery, *, asking: Asking = Asking.STORED_FIRST) -> Listing:
-    """One page of the list. Raises `ByCloudError` when upstream fails and the page was never seen.
+    """One page of the list. Raises `Troubled` when upstream fails and the page was never seen.
 
     A marker that upstream does not take any more, or that nothing follows, is answered with the first page.
     """
@@ -85,8 +85,10 @@ def list_instances(access: Access, query: InstanceQuery, *, asking: Asking = Ask
         return _list_page(access, query, asking)
     try:
         listing = _list_page(access, query, asking)
-    except InvalidRequest:
-        is_gone = True
+    except Troubled as error:
+        is_gone = error.trouble.kind == "invalid-request"
+        if not is_gone:
+            raise
     else:
         trouble = listing.page.trouble
         is_gone = not listing.instances or (trouble is not None and trouble.kind == "invalid-request")
@@ -107,13 +109,14 @@ def find_instance(
     """One instance, by what ByCloud documents: the store, then its exact name, then a bounded walk over the list.
 
     `name` is a hint, `marker` where an earlier walk stopped. A walk takes at most `SWEEP_CALLS` pages of
-    `LARGEST_PAGE` and half the deadline. Raises `ByCloudError` when upstream fails and the instance was never seen;
+    `LARGEST_PAGE` and half the deadline. Raises `Troubled` when upstream fails and the instance was never seen;
     when it was seen, it comes back with the trouble in it.
     """
     stored = gateway.read_instance(access, instance_id)
-    if stored and (asking is Asking.STORED_FIRST or (asking is Asking.REVALIDATED and stored.is_fresh)):
+    if stored and asking.is_content_with(is_fresh=stored.is_fresh):
         return Found(stored)
-    asking = Asking.FORCED if asking is Asking.FORCED else Asking.REVALIDATED
+    # Whoever opens a page that is not stored wants what upstream says now, and is a person.
+    asking = Asking.PRESSED if asking is Asking.STORED_FIRST else asking
     name = stored.value.instance.name if stored else name
     try:
         if name and marker is None:
@@ -121,11 +124,11 @@ def find_instance(
             found = _find_on(access, instance_id, _read_page(access, query, asking))
             if found:
                 return found
-        return _walk(access, instance_id, marker, asking)
-    except ByCloudError as error:
+        return _walk(access, instance_id, marker)
+    except Troubled as error:
         if stored is None:
             raise
-        return Found(replace(stored, trouble=Trouble.from_error(error)))
+        return Found(replace(stored, trouble=error.trouble))
 
 
 def read_seen(access: Access) -> Seen:
@@ -252,16 +255,18 @@ def _find_on(access: Access, instance_id: str, page: Dated[InstancePage]) -> Fou
     return Found(replace(found, trouble=page.trouble, exchange=exchange))
 
 
-def _walk(access: Access, instance_id: str, marker: str | None, asking: Asking) -> Missing | Found:
+def _walk(access: Access, instance_id: str, marker: str | None) -> Missing | Found:
     ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds / 2
     for _ in range(SWEEP_CALLS):
         query = InstanceQuery(limit=LARGEST_PAGE, marker=marker)
-        listing = _list_page(access, query, asking)
+        listing = _list_page(access, query, Asking.SWEPT)
         found = _find_on(access, instance_id, listing.page)
         if found:
             return found
         marker = listing.next_marker
         if marker is None or monotonic() > ends_at:
             break
+    if marker is None:
+        gateway.forget_instance(access, instance_id)
     searched = (listing.first_position or 1) - 1 + len(listing.instances)
     return Missing(searched=searched, total=listing.total, next_marker=marker)

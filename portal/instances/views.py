@@ -10,9 +10,9 @@ from django_htmx.http import push_url
 
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.requests import MemberRequest
-from portal.bycloud import ByCloudError, InstanceQuery, Region
+from portal.bycloud import InstanceQuery, Region
 from portal.credentials.vault import VaultError, find_credential
-from portal.gateway import Access, Asking, Trouble
+from portal.gateway import Access, Asking, Troubled
 from portal.instances import answers, raws
 from portal.instances.catalog import Found, Listing, Missing, find_instance, list_instances, read_seen
 from portal.instances.filters import DEFAULT_LIMIT, is_uuid, read_query, to_query_string
@@ -79,7 +79,7 @@ def raw(request: MemberRequest, region: Region, instance_id: UUID) -> HttpRespon
 @require_POST
 def revalidate(request: MemberRequest, region: Region) -> HttpResponse:
     """Load a page anew unless it is fresh."""
-    return _renew(request, region, Asking.REVALIDATED)
+    return _renew(request, region, Asking.PRESSED)
 
 
 @requires(Capability.FORCE_REFRESH)
@@ -144,12 +144,12 @@ def _read_asking(request: MemberRequest) -> Asking:
 def _list(access: Access, query: InstanceQuery, asking: Asking) -> Listing | Notice:
     try:
         return list_instances(access, query, asking=asking)
-    except ByCloudError as error:
-        return describe(Trouble.from_error(error))
+    except Troubled as error:
+        return describe(error.trouble)
 
 
 def _find(access: Access, instance_id: str, hints: Hints, asking: Asking) -> Found | Missing | Notice:
     try:
         return find_instance(access, instance_id, name=hints.name, marker=hints.marker, asking=asking)
-    except ByCloudError as error:
-        return describe(Trouble.from_error(error))
+    except Troubled as error:
+        return describe(error.trouble)

@@ -80,3 +80,26 @@ def test_versions_are_kept_apart(make_cache: MakeCache) -> None:
     cache = make_cache(100)
     cache.set("a", b"1", version=1)
     assert cache.get("a", version=2) is None
+
+
+def test_adding_takes_a_name_only_while_it_is_free(make_cache: MakeCache) -> None:
+    cache = make_cache(100)
+    with time_machine.travel(0, tick=False) as clock:
+        assert cache.add("a", b"1", 10)
+        assert not cache.add("a", b"2", 10)
+        assert cache.get("a") == b"1"
+        clock.shift(10)
+        assert cache.add("a", b"2", 10)
+
+
+def test_touching_lengthens_an_entry_that_is_there(make_cache: MakeCache) -> None:
+    cache = make_cache(100)
+    with time_machine.travel(0, tick=False) as clock:
+        assert not cache.touch("a", 10)
+        cache.set("a", b"1", 10)
+        clock.shift(9)
+        assert cache.touch("a", 10)
+        clock.shift(9)
+        assert cache.get("a") == b"1"
+        clock.shift(1)
+        assert not cache.touch("a", 10)

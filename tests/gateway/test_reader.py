@@ -8,8 +8,8 @@ import time_machine
 from django.core.cache import caches
 from pytest_django import Settings
 
-from portal.bycloud import BadPayload, BearerToken, InstanceQuery, Region, Rejected, ServerFault, Unreachable
-from portal.gateway import Access, Asking, check_credential, read_instance, read_page, recall, remember
+from portal.bycloud import BearerToken, InstanceQuery, Region, Rejected, Unreachable
+from portal.gateway import Access, Asking, Troubled, check_credential, read_instance, read_page, recall, remember
 from portal.gateway.store import StoredAnswer
 from portal.instances.catalog import Seen
 from tests.upstream import Upstream
@@ -121,17 +121,17 @@ def test_the_reason_stays_until_upstream_answers_again(
 
 def test_a_failure_with_nothing_stored_is_raised(acme: Access, upstream: Upstream) -> None:
     upstream.script(status=500)
-    with pytest.raises(ServerFault) as failure:
+    with pytest.raises(Troubled) as failure:
         read_page(acme, FIRST)
-    assert failure.value.status == 500
-    assert ids(acme)
+    assert (failure.value.trouble.kind, failure.value.trouble.status) == ("server-fault", 500)
+    assert read_page(acme, FIRST, asking=Asking.PRESSED).value.instances
 
 
 def test_an_answer_that_cannot_be_read_is_not_kept(acme: Access, upstream: Upstream) -> None:
     upstream.script(status=200, body='{"instances": [{"id": "a", "tags": 5}]}')
-    with pytest.raises(BadPayload) as failure:
+    with pytest.raises(Troubled) as failure:
         read_page(acme, FIRST)
-    assert failure.value.path == "$.instances[0].tags"
+    assert failure.value.trouble.path == "$.instances[0].tags"
     assert len(ids(acme)) == 20
 
 
@@ -142,7 +142,7 @@ def test_a_page_is_kept_for_a_day(acme: Access, clock: time_machine.Traveller, u
     assert read_page(acme, FIRST, asking=Asking.REVALIDATED).value.instances
     clock.shift(timedelta(minutes=1))
     upstream.script(times=3, status=503)
-    with pytest.raises(ServerFault):
+    with pytest.raises(Troubled):
         read_page(acme, FIRST)
 
 

@@ -9,8 +9,8 @@ import time_machine
 from django.core.cache import caches
 from pytest_django import Settings
 
-from portal.bycloud import BearerToken, InstanceQuery, InvalidRequest, Region, ServerFault
-from portal.gateway import Access, Asking
+from portal.bycloud import BearerToken, InstanceQuery, Region
+from portal.gateway import Access, Asking, Troubled
 from portal.instances.catalog import Found, Listing, Missing, Named, find_instance, list_instances, read_seen
 from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
@@ -114,14 +114,13 @@ def test_an_outage_is_not_taken_for_a_marker_that_is_gone(acme: Access, upstream
     listing = list_instances(acme, second, asking=Asking.FORCED)
     assert not listing.marker_is_gone
     assert listing.page.trouble is not None
-    upstream.script(status=500)
-    with pytest.raises(ServerFault):
+    with pytest.raises(Troubled):
         list_instances(acme, InstanceQuery(marker=GONE))
 
 
 def test_a_refusal_that_is_not_about_the_marker_is_raised(acme: Access, upstream: Upstream) -> None:
     upstream.script(times=2, status=422)
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(Troubled):
         list_instances(acme, InstanceQuery(marker=GONE))
 
 
@@ -255,7 +254,7 @@ def test_a_seen_instance_stays_readable_in_an_outage(
 
 def test_an_outage_is_raised_for_an_instance_that_was_never_seen(acme: Access, upstream: Upstream) -> None:
     upstream.script(times=3, status=503)
-    with pytest.raises(ServerFault):
+    with pytest.raises(Troubled):
         find_instance(acme, GONE, name="web-01")
 
 
@@ -274,3 +273,15 @@ def test_what_was_seen_is_gathered_over_pages_and_kept_by_credential(acme: Acces
     assert list(seen.tags) == sorted(seen.tags)
     globex = Access(acme.region, BearerToken("sandbox-globex-token"))
     assert not read_seen(globex).tags
+
+
+def test_an_instance_that_the_whole_list_does_not_hold_is_forgotten(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    instance = list_instances(acme, FIRST).instances[0]
+    assert instance.id is not None
+    upstream.change(instance.id, action="delete", seconds=0)
+    clock.shift(timedelta(minutes=1))
+    assert isinstance(find_instance(acme, instance.id), Found)
+    assert isinstance(find_instance(acme, instance.id, asking=Asking.REVALIDATED), Missing)
+    assert isinstance(find_instance(acme, instance.id), Missing)

@@ -1,0 +1,25 @@
+"""Keeps some threads of each process free of upstream calls, so that a hanging ByCloud cannot take them all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+
+from django.conf import settings
+
+from portal.gateway.errors import Busy
+
+KEPT_FREE = 4
+
+
+_places = BoundedSemaphore(max(1, settings.WEB_THREADS - KEPT_FREE))
+
+
+@contextmanager
+def take_place() -> Iterator[None]:
+    """A place among those who may wait for upstream. Raises `Busy` at once when there is none."""
+    if not _places.acquire(blocking=False):
+        raise Busy("As many requests as may wait for ByCloud are waiting already")
+    try:
+        yield
+    finally:
+        _places.release()

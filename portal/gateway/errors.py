@@ -1,0 +1,11 @@
+"""The two refusals that are the portal's own: no request went upstream."""
+
+from portal.bycloud import ByCloudError, RateLimited
+
+
+class BudgetSpent(RateLimited):
+    """The portal's budget is out for this errand. `retry_at` says when it goes on."""
+
+
+class Busy(ByCloudError):  # noqa: N818 -- named as its siblings in portal.bycloud are
+    """As many requests as may wait for ByCloud at once are waiting already."""

@@ -1,0 +1,92 @@
+"""Redis while it answers, this process's own memory while it does not: losing it costs speed, never answers."""
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import structlog
+from django.core.cache.backends.redis import RedisCache
+from django.utils.module_loading import import_string
+from redis.exceptions import RedisError
+
+RETRY_SECONDS = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+class _Outages:
+    """Since when each server is away, for all cache instances of this process."""
+
+    def __init__(self) -> None:
+        self._ends_at: dict[str, float] = {}
+
+    def is_on(self, server: str) -> bool:
+        return self._ends_at.get(server, 0.0) > monotonic()
+
+    def begin(self, server: str) -> None:
+        self._ends_at[server] = monotonic() + RETRY_SECONDS
+
+
+_outages = _Outages()
+
+
+class FailoverCache(RedisCache):
+    """Django's Redis cache, but an operation that fails is done in memory, and so are all for the next two seconds.
+
+    `OPTIONS["alone"]` is the backend for that time; the other options are the connection's, whose time-outs should be
+    short. What was kept alone is not carried over when Redis is back.
+    """
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        options = dict(params.get("OPTIONS", {}))
+        alone = import_string(options.pop("alone"))
+        prefix = params.get("KEY_PREFIX", "")
+        super().__init__(server, params | {"OPTIONS": options})
+        self._server = server
+        self._alone = alone(f"alone:{prefix}", params | {"OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}})
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether Redis was away when it was last asked."""
+        return _outages.is_on(self._server)
+
+    def add(self, *arguments: Any, **options: Any) -> bool:
+        return bool(self._do(super().add, self._alone.add, *arguments, **options))
+
+    def get(self, *arguments: Any, **options: Any) -> Any:
+        return self._do(super().get, self._alone.get, *arguments, **options)
+
+    def set(self, *arguments: Any, **options: Any) -> None:
+        self._do(super().set, self._alone.set, *arguments, **options)
+
+    def touch(self, *arguments: Any, **options: Any) -> bool:
+        return bool(self._do(super().touch, self._alone.touch, *arguments, **options))
+
+    def delete(self, *arguments: Any, **options: Any) -> bool:
+        return bool(self._do(super().delete, self._alone.delete, *arguments, **options))
+
+    def get_many(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self._do(super().get_many, self._alone.get_many, *arguments, **options)
+        return found
+
+    def set_many(self, *arguments: Any, **options: Any) -> list[str]:
+        failed: list[str] = self._do(super().set_many, self._alone.set_many, *arguments, **options)
+        return failed
+
+    def incr(self, *arguments: Any, **options: Any) -> int:
+        return int(self._do(super().incr, self._alone.incr, *arguments, **options))
+
+    def has_key(self, *arguments: Any, **options: Any) -> bool:
+        return bool(self._do(super().has_key, self._alone.has_key, *arguments, **options))
+
+    def clear(self) -> None:
+        self._do(super().clear, self._alone.clear)
+
+    def _do(self, shared: Callable[..., Any], alone: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        if not self.is_alone:
+            try:
+                return shared(*arguments, **options)
+            except (RedisError, OSError) as error:
+                _outages.begin(self._server)
+                log.warning("cache_server_away", error=type(error).__name__)
+        return alone(*arguments, **options)

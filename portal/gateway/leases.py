@@ -1,0 +1,94 @@
+"""One holder at a time for a name, over all processes that share the cache; a dead holder's lease ends by itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Lock, Thread
+from time import monotonic, sleep
+from uuid import uuid4
+
+from django.core.cache import caches
+
+LEASE_SECONDS = 3
+RENEWAL_SECONDS = 1.0
+FIRST_POLL_SECONDS = 0.005
+
+
+class Lease:
+    """What `take_lease` gives: proof that the name is held, until `release`."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.token = uuid4().bytes
+
+    def renew(self) -> None:
+        caches["pages"].touch(self.key, LEASE_SECONDS)
+
+    def release(self) -> None:
+        _renewals.remove(self)
+        # Only our own: should the lease have run out meanwhile, the name may be somebody else's by now.
+        if caches["pages"].get(self.key) == self.token:
+            caches["pages"].delete(self.key)
+
+
+class _Renewals:
+    """One thread of this process that renews the leases it holds, so that a long fetch keeps its lease."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._held: set[Lease] = set()
+        self._has_work = Event()
+        self._thread: Thread | None = None
+
+    def add(self, lease: Lease) -> None:
+        with self._lock:
+            self._held.add(lease)
+            if self._thread is None:
+                self._thread = Thread(target=self._renew, name="lease-renewals", daemon=True)
+                self._thread.start()
+        self._has_work.set()
+
+    def remove(self, lease: Lease) -> None:
+        with self._lock:
+            self._held.discard(lease)
+            if not self._held:
+                self._has_work.clear()
+
+    def _renew(self) -> None:
+        while True:
+            self._has_work.wait()
+            sleep(RENEWAL_SECONDS)
+            with self._lock:
+                held = list(self._held)
+            for lease in held:
+                lease.renew()
+
+
+_renewals = _Renewals()
+
+
+def take_lease(key: str) -> Lease | None:
+    """The lease on `key`, or None when somebody else holds it. Renewed until it is released."""
+    lease = Lease(key)
+    if not caches["pages"].add(key, lease.token, LEASE_SECONDS):
+        return None
+    _renewals.add(lease)
+    return lease
+
+
+@contextmanager
+def hold_briefly(key: str, *, patience_seconds: float) -> Iterator[bool]:
+    """Hold `key` for a few milliseconds' work. False when nobody let go of it in time; the work goes on regardless.
+
+    The lease is not renewed: whoever dies with it blocks the others for `LEASE_SECONDS` at most.
+    """
+    ends_at = monotonic() + patience_seconds
+    token = uuid4().bytes
+    is_held = caches["pages"].add(key, token, LEASE_SECONDS)
+    while not is_held and monotonic() < ends_at:
+        sleep(FIRST_POLL_SECONDS)
+        is_held = caches["pages"].add(key, token, LEASE_SECONDS)
+    try:
+        yield is_held
+    finally:
+        if is_held:
+            caches["pages"].delete(key)

@@ -1,0 +1,65 @@
+from threading import Event
+from time import monotonic, sleep
+
+import pytest
+from django.core.cache import caches
+
+from portal.gateway import leases
+from portal.gateway.leases import hold_briefly, take_lease
+
+
+def test_a_name_has_one_holder_at_a_time() -> None:
+    lease = take_lease("page")
+    assert lease
+    assert take_lease("page") is None
+    lease.release()
+    again = take_lease("page")
+    assert again
+    again.release()
+
+
+def test_a_lease_outlives_its_seconds_while_its_holder_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.3)
+    monkeypatch.setattr(leases, "RENEWAL_SECONDS", 0.05)
+    lease = take_lease("page")
+    assert lease
+    sleep(0.6)
+    assert take_lease("page") is None
+    lease.release()
+
+
+def test_the_lease_of_a_dead_holder_ends_by_itself() -> None:
+    caches["pages"].add("page", b"the token of a process that died", 0.2)
+    assert take_lease("page") is None
+    sleep(0.25)
+    lease = take_lease("page")
+    assert lease
+    lease.release()
+
+
+def test_a_lease_that_ran_out_does_not_take_away_the_next_holders() -> None:
+    late = take_lease("page")
+    assert late
+    caches["pages"].set("page", b"the next holder's token", 5)
+    late.release()
+    assert caches["pages"].get("page") == b"the next holder's token"
+
+
+def test_a_brief_hold_waits_its_turn_and_lets_go() -> None:
+    with hold_briefly("ledger", patience_seconds=1) as is_held:
+        assert is_held
+        begun = monotonic()
+        with hold_briefly("ledger", patience_seconds=0.1) as is_held_too:
+            assert not is_held_too
+        assert monotonic() - begun >= 0.1
+    with hold_briefly("ledger", patience_seconds=0) as is_held:
+        assert is_held
+
+
+def test_a_brief_hold_goes_on_as_soon_as_the_name_is_free() -> None:
+    freed = Event()
+    caches["pages"].add("ledger", b"somebody's", 0.1)
+    with hold_briefly("ledger", patience_seconds=2) as is_held:
+        freed.set()
+        assert is_held
+    assert freed.is_set()

@@ -1,0 +1,114 @@
+"""After a failure upstream is left alone for a growing while."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from portal.bycloud import BearerToken, InstanceQuery, Region
+from portal.gateway import Access, Asking, Troubled, check_credential, read_page
+from portal.gateway.pauses import find_pause
+from portal.sandbox.server import Sandbox
+from tests.upstream import Upstream
+
+FIRST = InstanceQuery()
+OTHER = InstanceQuery(limit=5)
+
+
+def fail(access: Access, query: InstanceQuery = FIRST, asking: Asking = Asking.PRESSED) -> Troubled:
+    with pytest.raises(Troubled) as failure:
+        read_page(access, query, asking=asking)
+    return failure.value
+
+
+def test_nobody_but_who_presses_retry_goes_upstream_in_a_pause(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    upstream.script(times=2, status=500)
+    first = fail(acme, asking=Asking.STORED_FIRST)
+    assert first.trouble.retry_at == datetime.now(UTC) + timedelta(seconds=1)
+    for asking in (Asking.STORED_FIRST, Asking.REVALIDATED, Asking.SWEPT):
+        assert fail(acme, OTHER, asking).trouble == first.trouble
+    assert len(upstream.requests()) == 1
+    fail(acme, OTHER, Asking.PRESSED)
+    assert len(upstream.requests()) == 2
+
+
+def test_the_pause_grows_to_a_minute_and_a_success_ends_it(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    upstream.script(times=8, status=500)
+    pauses = []
+    for _ in range(8):
+        trouble = fail(acme).trouble
+        assert trouble.retry_at is not None
+        pauses.append((trouble.retry_at - trouble.at).total_seconds())
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert read_page(acme, FIRST, asking=Asking.PRESSED).trouble is None
+    assert find_pause(acme) is None
+    assert read_page(acme, OTHER).value.instances
+
+
+def test_after_the_pause_anybody_may_ask(acme: Access, upstream: Upstream, clock: time_machine.Traveller) -> None:
+    upstream.script(status=500)
+    fail(acme)
+    clock.shift(timedelta(seconds=1))
+    assert read_page(acme, OTHER).value.instances
+
+
+@pytest.mark.parametrize("asking", [Asking.STORED_FIRST, Asking.PRESSED, Asking.FORCED])
+def test_a_retry_after_is_obeyed_by_everybody(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller, asking: Asking
+) -> None:
+    upstream.script(status=429, headers={"Retry-After": "30"})
+    fail(acme)
+    clock.shift(timedelta(seconds=29))
+    trouble = fail(acme, OTHER, asking).trouble
+    assert trouble.kind == "rate-limited"
+    assert trouble.retry_at == datetime.now(UTC) + timedelta(seconds=1)
+    assert len(upstream.requests()) == 1
+    clock.shift(timedelta(seconds=2))
+    assert read_page(acme, OTHER, asking=asking).value.instances
+
+
+def test_a_refused_credential_is_not_tried_again_and_what_was_seen_stays_readable(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    seen = read_page(acme, FIRST)
+    clock.shift(timedelta(minutes=1))
+    upstream.script(status=401)
+    refused = read_page(acme, FIRST, asking=Asking.FORCED)
+    assert refused.value == seen.value
+    assert refused.trouble is not None
+    assert refused.trouble.kind == "rejected"
+    clock.shift(timedelta(hours=1))
+    assert read_page(acme, FIRST, asking=Asking.FORCED).trouble == refused.trouble
+    assert fail(acme, OTHER, Asking.FORCED).trouble == refused.trouble
+    assert len(upstream.requests()) == 2
+
+
+def test_another_credential_is_not_held_back(acme: Access, globex: Access, upstream: Upstream) -> None:
+    upstream.script(status=401)
+    fail(acme)
+    assert read_page(globex, FIRST).value.instances
+
+
+def test_saving_the_same_credential_again_ends_its_pause(acme: Access, upstream: Upstream) -> None:
+    upstream.script(status=401)
+    fail(acme)
+    check_credential(acme)
+    assert read_page(acme, FIRST).value.instances
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
+def test_a_refusal_of_one_request_holds_nothing_else_back(acme: Access, upstream: Upstream, status: int) -> None:
+    upstream.script(status=status)
+    assert fail(acme).trouble.retry_at is None
+    assert read_page(acme, OTHER).value.instances
+
+
+def test_an_unreachable_region_pauses_too(sandbox: Sandbox) -> None:
+    nowhere = Access(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token"))
+    trouble = fail(nowhere).trouble
+    assert trouble.kind == "unreachable"
+    assert trouble.retry_at is not None
