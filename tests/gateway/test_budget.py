@@ -10,7 +10,8 @@ from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery, RateLimit
 from portal.gateway import Access, Asking, Troubled, read_meter, read_page
-from portal.gateway.budget import BudgetSpent, Window, correct, spend
+from portal.gateway.budget import Window, correct, spend
+from portal.gateway.errors import BudgetSpent
 from portal.gateway.freshness import Errand
 from tests.upstream import Upstream
 
