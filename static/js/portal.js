@@ -126,17 +126,6 @@
     if (here) here.value = location.pathname + location.search;
   });
 
-  // The way back: <a data-back> leads to the page the reader came from, when that is the same list
-
-  const pointBack = () => {
-    if (!document.referrer) return;
-    const from = new URL(document.referrer);
-    for (const link of document.querySelectorAll("a[data-back]")) {
-      if (from.origin === location.origin && from.pathname === link.pathname) link.href = from.href;
-    }
-  };
-  pointBack();
-
   // htmx: work under way
 
   let failed = null;
@@ -254,7 +243,6 @@
   document.addEventListener("htmx:load", ({ detail }) => {
     if (detail.elt === document.body) return;
     tick();
-    pointBack();
     const told = detail.elt.matches("[data-announce]") ? detail.elt : detail.elt.querySelector("[data-announce]");
     if (told) announce(told.dataset.announce);
   });

@@ -188,7 +188,7 @@ def test_a_refresh_keeps_what_was_unfolded(visits: Visits) -> None:
 def test_a_refresh_by_itself_waits_for_a_text_selection_to_end(visits: Visits) -> None:
     page = visits.sign_in("ada")
     page.wait_for_timeout(1200)
-    visits.portal.script_fault(times=1, delay=1)
+    visits.portal.script_fault(times=1, delay=2)
     with page.expect_response(lambda response: response.request.headers.get("portal-refresh") == "1"):
         page.reload()
         page.evaluate(MARK_FIRST_ROW)
@@ -224,3 +224,14 @@ def test_a_long_request_shows_that_it_is_under_way(visits: Visits) -> None:
     expect(page.locator("#pager")).to_contain_text("21–40")
     expect(page.locator("html")).not_to_have_class(re.compile("is-loading"))
     expect(page.locator("#instances")).not_to_have_attribute("aria-busy", "true")
+
+
+def test_a_form_may_send_itself_when_a_list_in_it_changes(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    page.goto("/audit/")
+    acts = page.locator("form.filter-bar select")
+    acts.select_option("signed-out")
+    page.evaluate("() => document.querySelector('form.filter-bar').setAttribute('data-submit-on-change', '')")
+    expect(page).to_have_url(f"{visits.portal.url}/audit/")
+    acts.select_option("signed-in")
+    expect(page).to_have_url(re.compile("act=signed-in"))
