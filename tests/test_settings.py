@@ -2,11 +2,11 @@
 
 import os
 import runpy
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 
 from tests.test_environment import sentence_of
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 PRODUCTION = {
     "ENV_FILE": os.devnull,
     "SECRET_KEY": "only-for-tests-" + "x" * 50,
-    "CREDENTIAL_KEYS": Fernet.generate_key().decode(),
+    "CREDENTIAL_KEYS": urlsafe_b64encode(b"only-for-tests".ljust(32)).decode(),
     "ALLOWED_HOSTS": "portal.example.com",
 }
 
