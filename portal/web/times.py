@@ -1,6 +1,6 @@
 """Moments in words and figures, in the time zone that is active. It knows nothing of HTML."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -14,14 +14,19 @@ YEAR = 365 * DAY
 JUST_NOW_SECONDS = 5
 
 
+def local_time(moment: datetime) -> datetime:
+    """The moment in the active time zone; as it came where that lies before the year 1 or after 9999."""
+    return _convert(moment, timezone.get_current_timezone())
+
+
 def iso_text(moment: datetime) -> str:
     """ISO 8601 in UTC to the second: `2026-11-23T17:32:07Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _convert(moment, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def offset_text(moment: datetime) -> str:
     """The active zone's offset at that moment: `UTC`, `UTC−03:00`."""
-    minutes = round((timezone.localtime(moment).utcoffset() or timedelta()) / timedelta(minutes=1))
+    minutes = round((local_time(moment).utcoffset() or timedelta()) / timedelta(minutes=1))
     if not minutes:
         return "UTC"
     hours, rest = divmod(abs(minutes), 60)
@@ -30,12 +35,12 @@ def offset_text(moment: datetime) -> str:
 
 def exact_text(moment: datetime) -> str:
     """`23 Nov 2026, 14:32:07 (UTC−03:00)`."""
-    return f"{date_format(timezone.localtime(moment), 'j M Y, H:i:s')} ({offset_text(moment)})"
+    return f"{date_format(local_time(moment), 'j M Y, H:i:s')} ({offset_text(moment)})"
 
 
 def clock_text(moment: datetime) -> str:
     """The time alone when it is of today, with its date otherwise."""
-    local = timezone.localtime(moment)
+    local = local_time(moment)
     if local.date() != timezone.localdate():
         return exact_text(moment)
     return f"{date_format(local, 'H:i:s')} ({offset_text(moment)})"
@@ -48,6 +53,13 @@ def relative_text(moment: datetime) -> str:
         return pgettext("time", "just now")
     span = _span_text(abs(seconds))
     return gettext("%(span)s ago") % {"span": span} if seconds > 0 else gettext("in %(span)s") % {"span": span}
+
+
+def _convert(moment: datetime, zone: tzinfo) -> datetime:
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment
 
 
 def _span_text(seconds: int) -> str:

@@ -65,3 +65,19 @@ def test_the_clock_leaves_out_the_date_of_today_only() -> None:
 
 def test_machines_get_utc() -> None:
     assert iso_text(NOW.astimezone(ZoneInfo("America/Sao_Paulo"))) == "2026-11-23T17:32:07Z"
+
+
+@pytest.mark.parametrize(
+    ("moment", "iso", "exact"),
+    [
+        ("0001-01-01T00:00:00+00:00", "0001-01-01T00:00:00Z", "1 Jan 0001, 00:00:00 (UTC)"),
+        ("0001-01-01T00:00:00+05:00", "0001-01-01T00:00:00+05:00", "1 Jan 0001, 00:00:00 (UTC+05:00)"),
+        ("9999-12-31T23:59:59-05:00", "9999-12-31T23:59:59-05:00", "31 Dec 9999, 23:59:59 (UTC−05:00)"),
+    ],
+)
+def test_a_moment_that_the_zone_cannot_hold_is_told_as_it_came(moment: str, iso: str, exact: str) -> None:
+    with timezone.override(ZoneInfo("America/Sao_Paulo")):
+        value = datetime.fromisoformat(moment)
+        assert iso_text(value) == iso
+        assert exact_text(value) == exact
+        assert clock_text(value) == exact
