@@ -109,7 +109,8 @@ def refuse_instance(
     context = {
         "region": region,
         "instance_id": instance_id,
-        "problems": problems,
+        # As pairs: the parameters are a stranger's words, and one of them may be "items".
+        "problems": tuple(problems.items()),
         "url": instance_url(region, instance_id, Hints()),
         "back_url": reverse("instances:list", args=[region]),
     }

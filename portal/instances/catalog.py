@@ -108,11 +108,12 @@ def find_instance(
 ) -> Found | Missing:
     """One instance, by what ByCloud documents: the store, then its exact name, then a bounded walk over the list.
 
-    `name` is a hint, `marker` where an earlier walk stopped. A walk takes at most `SWEEP_CALLS` pages of
-    `LARGEST_PAGE` and half the deadline. Raises `Troubled` when upstream fails and the instance was never seen;
-    when it was seen, it comes back with the trouble in it.
+    `instance_id` is in lower case; one that upstream writes in capitals is found by it, too. `name` is a hint,
+    `marker` where an earlier walk stopped. A walk takes at most `SWEEP_CALLS` pages of `LARGEST_PAGE` and half the
+    deadline. Raises `Troubled` when upstream fails and the instance was never seen; when it was seen, it comes back
+    with the trouble in it.
     """
-    stored = gateway.read_instance(access, instance_id)
+    stored = _read_instance(access, instance_id)
     if stored and asking.is_content_with(is_fresh=stored.is_fresh):
         return Found(stored)
     # Whoever opens a page that is not stored wants what upstream says now, and is a person.
@@ -120,8 +121,7 @@ def find_instance(
     name = stored.value.instance.name if stored else name
     try:
         if name and marker is None:
-            query = InstanceQuery(name=name, limit=LARGEST_PAGE)
-            found = _find_on(access, instance_id, _read_page(access, query, asking))
+            found = _find_by_name(access, instance_id, name, asking)
             if found:
                 return found
         return _walk(access, instance_id, marker)
@@ -245,10 +245,26 @@ def _first_words(words: set[str]) -> tuple[str, ...]:
     return tuple(sorted(words)[:MOST_SEEN])
 
 
-def _find_on(access: Access, instance_id: str, page: Dated[InstancePage]) -> Found | None:
-    if not any(instance.id == instance_id for instance in page.value.instances or ()):
+def _read_instance(access: Access, instance_id: str) -> Dated[StoredInstance] | None:
+    """From the store, which knows an id as upstream writes it: in small letters, or else in capitals."""
+    return gateway.read_instance(access, instance_id) or gateway.read_instance(access, instance_id.upper())
+
+
+def _find_by_name(access: Access, instance_id: str, name: str, asking: Asking) -> Found | None:
+    query = InstanceQuery(name=name, limit=LARGEST_PAGE)
+    try:
+        return _find_on(access, instance_id, _read_page(access, query, asking))
+    except Troubled as error:
+        if error.trouble.kind != "invalid-request":
+            raise
+        # A name that cannot be asked for says nothing of the instance.
         return None
-    found = gateway.read_instance(access, instance_id)
+
+
+def _find_on(access: Access, instance_id: str, page: Dated[InstancePage]) -> Found | None:
+    ids = [instance.id for instance in page.value.instances or () if instance.id]
+    given_id = next((given for given in ids if given.lower() == instance_id), None)
+    found = gateway.read_instance(access, given_id) if given_id else None
     if found is None:
         return None
     exchange = found.exchange if page.exchange.from_store else page.exchange
@@ -267,6 +283,7 @@ def _walk(access: Access, instance_id: str, marker: str | None) -> Missing | Fou
         if marker is None or monotonic() > ends_at:
             break
     if marker is None:
-        gateway.forget_instance(access, instance_id)
+        for given_id in (instance_id, instance_id.upper()):
+            gateway.forget_instance(access, given_id)
     searched = (listing.first_position or 1) - 1 + len(listing.instances)
     return Missing(searched=searched, total=listing.total, next_marker=marker)

@@ -27,6 +27,7 @@ class Details(msgspec.Struct, frozen=True):
     image: Link | None
     addresses: tuple[NetworkAddress, ...]
     tags: tuple[Link, ...]
+    metadata: tuple[tuple[str, str | None], ...]
     json_text: str
 
 
@@ -46,7 +47,10 @@ def build_details(stored: StoredInstance, *, region: Region) -> Details:
             for address in addresses or (None,)
         ),
         tags=tuple(Link(tag, tag_url(path, whole_list, tag)) for tag in instance.tags or ()),
-        json_text=msgspec.json.format(stored.source, indent=2).decode(),
+        # As pairs: a template that asks a mapping for its items is given the key of that name, if there is one.
+        metadata=tuple((instance.metadata or {}).items()),
+        # What lies in fields nobody knows was never decoded, and need not be text.
+        json_text=msgspec.json.format(stored.source, indent=2).decode(errors="replace"),
     )
 
 

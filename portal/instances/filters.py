@@ -139,8 +139,14 @@ def can_be_hint(name: str) -> bool:
 
 
 def is_uuid(text: str | None) -> bool:
-    """A UUID in lower case, as ids from ByCloud are; only such an id has a page or can be filtered by."""
+    """A UUID in lower case, as ids stand in addresses; only such an id has a page or can be filtered by."""
     return bool(text and _UUID.match(text))
+
+
+def canonical_id(text: str | None) -> str:
+    """An id from upstream as it stands in addresses, in lower case; empty for one that is no UUID."""
+    lower = (text or "").lower()
+    return lower if is_uuid(lower) else ""
 
 
 def find_name(named: "Iterable[Named]", wanted_id: str) -> str | None:
@@ -196,8 +202,10 @@ def _read_id(text: str) -> str:
 def _read_id_or_name(text: str, named: "Sequence[Named]") -> str:
     if is_uuid(text.lower()):
         return text.lower()
-    exact = {item.id for item in named if item.name == text}
-    found = exact or {item.id for item in named if item.name.lower() == text.lower()}
+    # An id of another form could not be asked for, and would be read as a name in turn.
+    known = [item for item in named if is_uuid(item.id.lower())]
+    exact = {item.id for item in known if item.name == text}
+    found = exact or {item.id for item in known if item.name.lower() == text.lower()}
     if len(found) > 1:
         raise ValueError(_("Several go by this name. Paste the id instead."))
     if not found:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.bycloud import Flavor, Instance, InstanceQuery, Region
-from portal.instances.filters import can_add_tag, can_be_hint, is_uuid, to_query_string, with_image, with_tag
+from portal.instances.filters import can_add_tag, can_be_hint, canonical_id, to_query_string, with_image, with_tag
 from portal.instances.statuses import State, derive_state
 from portal.web.templatetags.portal import gigabytes, mebibytes
 
@@ -65,7 +65,7 @@ def build_rows(instances: tuple[Instance, ...], *, region: Region, query: Instan
         rows.append(
             Row(
                 id=instance.id or "",
-                key=instance.id if instance.id and is_uuid(instance.id) else str(number),
+                key=canonical_id(instance.id) or str(number),
                 name=shorten(instance.name or ""),
                 label=_("the id of %(name)s") % {"name": shorten(instance.name or "") or instance.id},
                 url=_instance_url(path, instance, back),
@@ -106,7 +106,8 @@ def link_image(path: str, query: InstanceQuery, instance: Instance) -> Link | No
     image = instance.image
     if image is None or not (image.name or image.id):
         return None
-    url = f"{path}?{to_query_string(with_image(query, image.id))}" if image.id and is_uuid(image.id) else ""
+    image_id = canonical_id(image.id)
+    url = f"{path}?{to_query_string(with_image(query, image_id))}" if image_id else ""
     return Link(shorten(image.name or image.id or ""), url)
 
 
@@ -122,9 +123,10 @@ def tag_url(path: str, query: InstanceQuery, tag: str) -> str:
 
 def _instance_url(path: str, instance: Instance, back: str) -> str:
     """The instance's page, or nothing for one without a proper id."""
-    if not is_uuid(instance.id):
+    instance_id = canonical_id(instance.id)
+    if not instance_id:
         return ""
     name = instance.name or ""
     hints = [("name", name if can_be_hint(name) else ""), ("back", back)]
     query_string = urlencode([pair for pair in hints if pair[1]], safe="*,")
-    return f"{path}{instance.id}/?{query_string}".removesuffix("?")
+    return f"{path}{instance_id}/?{query_string}".removesuffix("?")

@@ -47,10 +47,18 @@ def test_a_name_that_cannot_be_a_hint_is_left_out_of_the_link(name: str | None) 
     assert row(Instance(id=ID, name=name)).url == f"{LIST}{ID}/"
 
 
-@pytest.mark.parametrize("identifier", [None, "", "7", "../../x", ID.upper()])
+@pytest.mark.parametrize("identifier", [None, "", "7", "../../x"])
 def test_an_instance_without_a_proper_id_has_no_link(identifier: str | None) -> None:
     assert row(Instance(id=identifier, name="web")).url == ""
     assert row(Instance(id=identifier)).key == "0"
+
+
+def test_an_id_in_capitals_stands_in_small_letters_in_addresses() -> None:
+    shown = row(Instance(id=ID.upper(), name="web", image=Image(id=ID.upper(), name="debian")))
+    assert (shown.id, shown.key) == (ID.upper(), ID)
+    assert shown.url == f"{LIST}{ID}/?name=web"
+    assert shown.image is not None
+    assert shown.image.url == f"{LIST}?image_id={ID}"
 
 
 def test_an_image_filters_the_same_list_by_its_id() -> None:

@@ -18,6 +18,7 @@ register = template.Library()
 
 DASH = "–"
 MEBIBYTES_IN_GIBIBYTE = 1024
+LARGEST_EXACT = 2**53  # Integers from upstream have no bound; floats do.
 
 
 @register.simple_tag
@@ -78,6 +79,8 @@ def mebibytes(value: int | None) -> str:
         return DASH
     if abs(value) < MEBIBYTES_IN_GIBIBYTE:
         return f"{value} MiB"
+    if abs(value) >= LARGEST_EXACT:
+        return f"{value // MEBIBYTES_IN_GIBIBYTE} GiB"
     return f"{round(value / MEBIBYTES_IN_GIBIBYTE, 1):g} GiB"
 
 
