@@ -22,6 +22,7 @@
 
   const relativeText = (moment) => {
     const seconds = Math.trunc((moment - Date.now()) / 1000);
+    if (Number.isNaN(seconds)) return null;
     if (Math.abs(seconds) < 5) return words.justNow;
     const [unit, length] = UNITS.find(([, each]) => Math.abs(seconds) >= each);
     return relative.format(Math.trunc(seconds / length), unit);
@@ -31,7 +32,7 @@
     if (document.hidden) return;
     for (const time of document.querySelectorAll("time[data-ago]")) {
       const text = relativeText(Date.parse(time.dateTime));
-      if (time.textContent !== text) time.textContent = text;
+      if (text && time.textContent !== text) time.textContent = text;
     }
   };
   setInterval(tick, 1000);

@@ -76,6 +76,7 @@ def test_an_unknown_icon_is_an_error_at_once() -> None:
         (1536, "1.5 GiB"),
         (4096, "4 GiB"),
         (1048576, "1024 GiB"),
+        (1024_000_000, "1000000 GiB"),
         (10**400, f"{10**400 // 1024} GiB"),
     ],
 )

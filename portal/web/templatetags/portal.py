@@ -81,7 +81,7 @@ def mebibytes(value: int | None) -> str:
         return f"{value} MiB"
     if abs(value) >= LARGEST_EXACT:
         return f"{value // MEBIBYTES_IN_GIBIBYTE} GiB"
-    return f"{round(value / MEBIBYTES_IN_GIBIBYTE, 1):g} GiB"
+    return f"{value / MEBIBYTES_IN_GIBIBYTE:.1f}".removesuffix(".0") + " GiB"
 
 
 @register.filter
