@@ -69,7 +69,8 @@ clean: ## Remove what was installed and measured (the sandbox's state in .local 
 	@$(INSTALL) -r requirements/development.txt
 	@touch $@ .venv/runtime
 
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# Twice quiet: only errors.
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
 
 .venv/bin/python:
 	@command -v "$(PYTHON)" >/dev/null || { \
