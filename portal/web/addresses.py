@@ -31,8 +31,8 @@ def find_own_path(request: HttpRequest, url: str | None) -> str | None:
     if not url or not is_own_url(request, url):
         return None
     split = urlsplit(url)
-    # Two slashes in front would make a host of what was a path.
-    path = "/" + split.path.lstrip("/")
+    # Two slashes in front would make a host of what was a path, and to browsers a backslash is one.
+    path = "/" + split.path.lstrip("/\\")
     return f"{path}?{split.query}" if split.query else path
 
 

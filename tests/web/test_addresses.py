@@ -44,6 +44,8 @@ def test_a_request_over_a_unix_socket_has_no_address(rf: RequestFactory) -> None
         ("https://evil.example/team/", None),
         ("//evil.example/team/", None),
         ("http://testserver//evil.example", "/evil.example"),
+        (r"http://testserver/\evil.example", "/evil.example"),
+        (r"http://testserver/\/\evil.example/a\b", r"/evil.example/a\b"),
         ("", None),
         (None, None),
     ],
