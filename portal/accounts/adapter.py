@@ -40,7 +40,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return read_address(request) or "unknown"
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        """A deactivated member is refused as a wrong password is, and counted as one."""
+        """A deactivated member is refused as a wrong password is, and counted as one.
+
+        An e-mail address is never a user name here. Were it looked up as both, a member's password would be hashed
+        twice and a stranger's once, and the time taken would tell who is a member.
+        """
+        if "email" in credentials:
+            credentials.pop("username", None)
         user: AbstractBaseUser | None = super().authenticate(request, **credentials)
         if user is None or user.is_active:
             return user

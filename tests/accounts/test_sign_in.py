@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.test import Client, RequestFactory
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -49,6 +50,23 @@ def test_unknown_and_wrong_are_told_apart_by_nothing(client: Client, vera: Membe
     assert REFUSED in response.content.decode()
     assert "does not exist" not in response.content.decode()
     assert not is_signed_in(client)
+
+
+@pytest.mark.parametrize("login", ["vera", "vera@example.com", "nobody", "nobody@example.com", "gone@example.com"])
+def test_every_refusal_takes_the_time_of_one_password(
+    client: Client, vera: Member, monkeypatch: pytest.MonkeyPatch, login: str
+) -> None:
+    Member.objects.create_user("gone", "gone@example.com", PASSWORD, is_active=False)
+    hashed = []
+    encode = MD5PasswordHasher.encode
+
+    def count(hasher: MD5PasswordHasher, password: str, salt: str) -> str:
+        hashed.append(password)
+        return encode(hasher, password, salt)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", count)
+    sign_in(client, login, "wrong")
+    assert hashed == ["wrong"]
 
 
 def test_a_deactivated_member_sees_what_a_wrong_password_shows(client: Client, vera: Member) -> None:
