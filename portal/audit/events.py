@@ -6,7 +6,7 @@ import structlog
 from django.http import HttpRequest
 
 from portal.accounts.models import Member
-from portal.audit.models import NAME_LENGTH, SUBJECT_LENGTH, USER_AGENT_LENGTH, Act, Event
+from portal.audit.models import COMMAND_LINE, NAME_LENGTH, SUBJECT_LENGTH, USER_AGENT_LENGTH, Act, Event
 from portal.web.addresses import read_address
 
 
@@ -20,10 +20,12 @@ def record_event(
 ) -> None:
     """Write one event.
 
-    `member` is who acts, `name` her name as typed when there is no member,
-    `subject` what it was done to, in plain text. Address, browser and request id are taken from `request`. Control
-    characters are removed and every text is cut to its column.
+    `member` is who acts, `name` her name as typed when a sign-in failed; with neither, and no request, it is done from
+    the command line. `subject` is what it was done to, in plain text. Address, browser and request id are taken from
+    `request`. Control characters are removed and every text is cut to its column.
     """
+    if request is None and member is None and not name:
+        name = COMMAND_LINE
     Event(
         act=act,
         member=member,

@@ -8,6 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 NAME_LENGTH = 150
+# No user name has a space in it.
+COMMAND_LINE = "command line"
 SUBJECT_LENGTH = 255
 USER_AGENT_LENGTH = 200
 
@@ -47,7 +49,8 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class Event(models.Model):
-    """One act. `name` is the member's name at that time, or what was typed when nobody was signed in.
+    """One act. `name` is the member's name at that time, what was typed when a sign-in failed, or
+    `COMMAND_LINE`.
 
     The member is a reference without a constraint: deleting a member leaves her events as they were written.
     """
@@ -82,3 +85,8 @@ class Event(models.Model):
         super().save(*args, **kwargs | {"force_insert": True})
 
     delete = _refuse
+
+    @property
+    def is_from_command_line(self) -> bool:
+        """Nobody was signed in, and nobody tried to: whoever could log in to the machine did it."""
+        return self.member_id is None and self.act != Act.SIGN_IN_FAILED

@@ -75,6 +75,27 @@ def take_credential(
     return Kept(row, is_checked=True, sentence=sentence)
 
 
+@sensitive_variables()
+def check_again(row: Credential, *, region: bycloud.Region) -> Kept | Refused:
+    """Ask ByCloud about a credential that is kept. It stays, whatever the answer. `VaultError`: it cannot be opened."""
+    credential = vault.unseal(bytes(row.sealed), member_id=row.member_id, region=region.code)
+    named = {"region": region.code}
+    rejected = _("ByCloud refuses the credential for %(region)s (401): it is wrong, expired or revoked. Replace it.")
+    forbidden = _("ByCloud knows the credential for %(region)s, but it may not list instances (403). Replace it.")
+    try:
+        gateway.check_credential(gateway.Access(region=region, credential=credential))
+    except bycloud.Rejected:
+        return Refused(rejected % named)
+    except bycloud.Forbidden:
+        return Refused(forbidden % named)
+    except bycloud.ByCloudError as error:
+        sentence = _("The credential for %(region)s could not be checked: %(doubt)s.")
+        return Kept(row, is_checked=False, sentence=sentence % (named | {"doubt": _describe_doubt(error)}))
+    # Another one may have been saved in the meantime.
+    Credential.objects.filter(pk=row.pk, fingerprint=row.fingerprint).update(checked_at=timezone.now())
+    return Kept(row, is_checked=True, sentence=_("ByCloud takes the credential for %(region)s.") % named)
+
+
 def _store(
     credential: bycloud.Credential,
     sealed: bytes,
@@ -104,7 +125,7 @@ def _record_set(row: Credential, *, member: Member, request: HttpRequest | None)
         record_event(Act.CREDENTIAL_SET, request=request, member=member, subject=str(row))
     else:
         # Whoever is at the command line is not known; the member did not do it herself.
-        record_event(Act.CREDENTIAL_SET, name="set_credential", subject=f"{row} ({member.get_username()})")
+        record_event(Act.CREDENTIAL_SET, subject=f"{row} ({member.get_username()})")
 
 
 def _describe_doubt(error: bycloud.ByCloudError) -> str:

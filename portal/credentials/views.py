@@ -20,7 +20,7 @@ from portal.bycloud import Region
 from portal.credentials import intake, vault
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential
-from portal.web.addresses import is_own_url
+from portal.web.addresses import find_own_path
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,27 @@ def remove_credential(request: MemberRequest, region: str) -> HttpResponse:
     return redirect("credentials:list")
 
 
+@requires(Capability.KEEP_OWN_CREDENTIAL)
+@require_POST
+def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
+    """Ask ByCloud about the credential that is kept; it stays, whatever the answer."""
+    row = _find_row(request, region.code)
+    if row is None:
+        messages.info(request, _("There is no credential for %(region)s to check.") % {"region": region.code})
+        return redirect("credentials:list")
+    try:
+        checked = intake.check_again(row, region=region)
+    except vault.VaultError as error:
+        messages.error(request, str(error))
+        return redirect("credentials:list")
+    if isinstance(checked, intake.Refused):
+        messages.error(request, checked.sentence)
+    else:
+        tell = messages.success if checked.is_checked else messages.warning
+        tell(request, checked.sentence)
+    return redirect("credentials:list")
+
+
 def _save(request: MemberRequest, region: Region) -> HttpResponse:
     form = CredentialForm(request.POST)
     if not form.is_valid() or form.credential is None:
@@ -102,5 +123,4 @@ def _find_row(request: MemberRequest, region: str) -> Credential | None:
 
 def _read_next(request: MemberRequest) -> str:
     """Where the person came from, if that is a page of ours; else an empty string."""
-    target = request.POST.get("next") or request.GET.get("next") or ""
-    return target if is_own_url(request, target) else ""
+    return find_own_path(request, request.POST.get("next") or request.GET.get("next")) or ""

@@ -69,9 +69,19 @@ def test_where_from_and_which_request_are_kept(rf: RequestFactory, vera: Member,
 
 
 def test_without_a_request_there_is_no_address(db: None) -> None:
-    record_event(Act.MEMBER_ADDED, name="manage.py", subject="eve")
+    record_event(Act.MEMBER_ADDED, subject="eve")
     event = Event.objects.get()
     assert (event.address, event.user_agent, event.request_id, event.member_id) == ("", "", "", None)
+    assert (event.name, event.is_from_command_line) == ("command line", True)
+
+
+def test_a_failed_sign_in_is_never_taken_for_the_command_line(rf: RequestFactory, db: None) -> None:
+    record_event(Act.SIGN_IN_FAILED, request=rf.get("/"), name="")
+    record_event(Act.SIGN_IN_FAILED, request=rf.get("/"), name="command line")
+    assert [(event.name, event.is_from_command_line) for event in Event.objects.order_by("id")] == [
+        ("", False),
+        ("command line", False),
+    ]
 
 
 def test_hostile_text_is_cut_and_stripped_of_what_cannot_be_seen(rf: RequestFactory, db: None) -> None:

@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from portal.accounts.models import Member
 from portal.audit import views
+from portal.audit.events import record_event
 from portal.audit.models import Act, Event
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -153,6 +154,19 @@ def test_only_what_was_typed_is_marked_as_typed(as_ada: Client, vera: Member) ->
     assert "(as typed)" not in text_of(get_page(as_ada, member="vera"))
     write(name="mallory", act=Act.SIGN_IN_FAILED)
     assert "(as typed)" in text_of(as_ada.get("/audit/", {"member": "mallory"}))
+
+
+def test_what_the_command_line_did_is_told_apart_from_what_anybody_typed(as_ada: Client) -> None:
+    record_event(Act.MEMBER_ADDED, subject="eve (viewer)")
+    (done,) = get_page(as_ada, member="command line").context["page"].events
+    text = text_of(get_page(as_ada, member="command line"))
+    assert done.subject == "eve (viewer)"
+    assert "<em>command line</em>" in text
+    assert "(as typed)" not in text
+    write(name="command line", act=Act.SIGN_IN_FAILED)
+    text = text_of(get_page(as_ada, act="sign-in-failed"))
+    assert "<em>command line</em>" not in text
+    assert "(as typed)" in text
 
 
 def test_reading_writes_nothing(as_ada: Client, settings: Settings) -> None:

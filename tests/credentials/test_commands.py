@@ -54,7 +54,7 @@ def test_it_is_on_record_and_not_as_the_members_own_act(set_credential: SetCrede
     set_credential("sandbox-acme-token")
     event = Event.objects.get(act=Act.CREDENTIAL_SET)
     assert event.member is None
-    assert event.name == "set_credential"
+    assert event.name == "command line"
     assert event.subject == f"{models.Credential.objects.get()} (vera)"
 
 

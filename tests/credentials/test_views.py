@@ -12,7 +12,7 @@ from pytest_django import Settings
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
 from portal.bycloud import ApiKey, BearerToken, Region
-from portal.credentials import vault
+from portal.credentials import intake, vault
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential, Kind
 from portal.sandbox.server import Sandbox
@@ -22,6 +22,7 @@ from tests.upstream import Upstream
 LIST = "/credentials/"
 EDIT = "/credentials/spo1/"
 REMOVE = "/credentials/spo1/remove/"
+CHECK = "/credentials/spo1/check/"
 TOKEN = {"kind": "bearer", "token": "sandbox-acme-token"}
 API_KEY = {"kind": "api-key", "access_key_id": "AKIASANDBOXACME", "secret_access_key": "sandbox-acme-secret"}
 REFUSED_TOKEN = {"kind": "bearer", "token": "a-token-nobody-gave-out"}
@@ -335,3 +336,82 @@ def test_where_a_credential_does_not_open_the_form_stands_below_the_reason(rf: R
     assert "No credential" not in text
     assert "It cannot be opened." in text
     assert f'action="{EDIT}"' in text
+
+
+def test_an_unchecked_credential_is_checked_without_entering_it_again(
+    at_desk: Client, vera: Member, upstream: Upstream
+) -> None:
+    upstream.script(status=500, times=None)
+    at_desk.post(EDIT, TOKEN)
+    upstream.clear()
+    before = find_row(vera)
+    assert before is not None
+    assert before.checked_at is None
+    assert f'action="{CHECK}"' in text_of(at_desk.get(LIST))
+    response = at_desk.post(CHECK, follow=True)
+    assert response.redirect_chain == [(LIST, 302)]
+    assert "ByCloud takes the credential for spo1." in text_of(response)
+    row = find_row(vera)
+    assert row is not None
+    assert row.checked_at is not None
+    assert bytes(row.sealed) == bytes(before.sealed)
+    assert ["limit=1" in str(request) for request in upstream.requests()] == [True]
+
+
+@pytest.mark.parametrize(
+    ("token", "sentence"),
+    [
+        ("a-token-nobody-gave-out", "ByCloud refuses the credential for spo1 (401)"),
+        ("sandbox-forbidden-token", "it may not list instances (403)"),
+    ],
+)
+def test_a_check_that_ends_in_a_refusal_says_so_and_keeps_the_credential(
+    at_desk: Client, vera: Member, token: str, sentence: str
+) -> None:
+    keep(vera, BearerToken(token))
+    before = find_row(vera)
+    assert sentence in text_of(at_desk.post(CHECK, follow=True))
+    after = find_row(vera)
+    assert before is not None
+    assert after is not None
+    assert (bytes(after.sealed), after.checked_at) == (bytes(before.sealed), before.checked_at)
+
+
+def test_a_check_that_nobody_answers_says_why(at_desk: Client, vera: Member, upstream: Upstream) -> None:
+    keep(vera, OLD)
+    upstream.script(status=500, times=None)
+    assert "could not be checked: ByCloud has a fault of its own (500)" in text_of(at_desk.post(CHECK, follow=True))
+
+
+def test_a_check_is_of_ones_own_credential_alone(
+    at_desk: Client, vera: Member, otto: Member, upstream: Upstream
+) -> None:
+    keep(otto, BearerToken("sandbox-acme-token"))
+    assert "There is no credential for spo1 to check." in text_of(at_desk.post(CHECK, follow=True))
+    assert upstream.requests() == []
+    assert find_row(vera) is None
+
+
+def test_a_credential_that_cannot_be_opened_cannot_be_checked_either(
+    at_desk: Client, vera: Member, settings: Settings, upstream: Upstream
+) -> None:
+    keep(vera, OLD)
+    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
+    assert f'action="{CHECK}"' not in text_of(at_desk.get(LIST))
+    assert "cannot be opened; enter it again" in text_of(at_desk.post(CHECK, follow=True))
+    assert upstream.requests() == []
+
+
+def test_a_check_says_nothing_of_a_credential_saved_in_the_meantime(vera: Member, sandbox: Sandbox) -> None:
+    keep(vera, BearerToken("sandbox-acme-token"))
+    row = find_row(vera)
+    assert row is not None
+    Credential.objects.filter(pk=row.pk).update(fingerprint="00:00:00:00", checked_at=None)
+    intake.check_again(row, region=Region("spo1", sandbox.url))
+    row.refresh_from_db()
+    assert row.checked_at is None
+
+
+def test_the_way_back_with_backslashes_stays_here(at_desk: Client) -> None:
+    text = text_of(at_desk.get(EDIT, {"next": r"http://testserver/\elsewhere.example/"}))
+    assert 'name="next" value="/elsewhere.example/"' in text

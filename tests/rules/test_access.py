@@ -53,6 +53,7 @@ ROUTES = {
     "audit:list": Route("/audit/", "read-audit", READ, ADMINS),
     "credentials:list": Route("/credentials/", "keep-own-credential", READ, MEMBERS),
     "credentials:edit": Route("/credentials/spo1/", "keep-own-credential", FORM, MEMBERS),
+    "credentials:check": Route("/credentials/spo1/check/", "keep-own-credential", WRITE, MEMBERS),
     "credentials:remove": Route("/credentials/spo1/remove/", "keep-own-credential", WRITE, MEMBERS),
     "instances:list": Route("/spo1/instances/", "list-instances", READ, MEMBERS),
     "instances:revalidate": Route("/spo1/instances/revalidate/", "list-instances", WRITE, MEMBERS),

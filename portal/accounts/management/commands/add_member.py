@@ -41,7 +41,7 @@ class Command(BaseCommand):
         member.set_password(password)
         with transaction.atomic():
             member.save(force_insert=True)
-            record_event(Act.MEMBER_ADDED, name="manage.py", subject=f"{member.username} ({member.role})")
+            record_event(Act.MEMBER_ADDED, subject=f"{member.username} ({member.role})")
         self.stdout.write(f"{member.username} is a member now, as {member.role}.")
 
 
