@@ -34,6 +34,13 @@
       const text = relativeText(Date.parse(time.dateTime));
       if (text && time.textContent !== text) time.textContent = text;
     }
+    // How old the facts are: <p data-warn-after> holds their time, and <span data-stale-after> the word for old ones
+    for (const line of document.querySelectorAll("[data-warn-after]")) {
+      const seconds = (Date.now() - Date.parse(line.querySelector("time[data-ago]").dateTime)) / 1000;
+      const word = line.querySelector("[data-stale-after]");
+      line.classList.toggle("is-stale", seconds > Number(line.dataset.warnAfter));
+      word.hidden = seconds <= Number(word.dataset.staleAfter);
+    }
   };
   setInterval(tick, 1000);
   document.addEventListener("visibilitychange", tick);

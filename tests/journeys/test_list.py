@@ -13,7 +13,7 @@ from pytest_django import Settings
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken
 from tests.credentials.rows import keep
-from tests.journeys.pages import LIST, ask_htmx, ids, link, links, text, words
+from tests.journeys.pages import LIST, ask_htmx, detail_url, ids, link, links, text, words
 from tests.upstream import Upstream
 
 OLD = timedelta(minutes=1)
@@ -302,3 +302,19 @@ def test_a_get_writes_nothing(at_desk: Client) -> None:
     with CaptureQueriesContext(connection) as queries:
         at_desk.get(LIST)
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
+
+
+@pytest.mark.parametrize(
+    ("age", "signs"),
+    [(20, set()), (60, set()), (61, {"the word"}), (300, {"the word"}), (301, {"the word", "the look"})],
+)
+def test_facts_are_called_stale_after_a_minute_and_warned_about_after_five(
+    at_desk: Client, clock: time_machine.Traveller, age: int, signs: set[str]
+) -> None:
+    instance_url = detail_url(at_desk.get(LIST))
+    clock.shift(timedelta(seconds=age))
+    for url in (LIST, instance_url):
+        line = re.search(r'<p id="freshness".*?</p>', text(at_desk.get(url)), re.DOTALL)
+        assert line
+        seen = {"the look": "is-stale" in line[0], "the word": "hidden> · stale<" not in line[0]}
+        assert {sign for sign, is_there in seen.items() if is_there} == signs

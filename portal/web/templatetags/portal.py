@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from django import template
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
@@ -70,6 +71,12 @@ def icon(name: str, size: int = 16) -> SafeString:
 @lru_cache(maxsize=128)
 def _icon(name: str, size: int) -> SafeString:
     return mark_safe(_render_icon(name, size, **{"class": "icon", "aria-hidden": "true"}))
+
+
+@register.filter
+def is_older(moment: datetime, seconds: int) -> bool:
+    """Whether a moment lies more than so many seconds back."""
+    return (timezone.now() - moment).total_seconds() > seconds
 
 
 @register.filter
