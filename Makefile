@@ -5,7 +5,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help install develop run test check format lock chromium clean
+.PHONY: help install develop run test check format lock screenshots chromium clean
 
 help: ## List these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -54,6 +54,9 @@ lock: develop ## Write requirements/*.txt anew from requirements/*.in (UPGRADE=-
 	$(LOCK) $(UPGRADE) requirements/runtime.in --output-file requirements/runtime.txt
 	$(LOCK) $(UPGRADE) requirements/development.in --constraint requirements/runtime.txt \
 		--output-file requirements/development.txt
+
+screenshots: develop chromium ## Take the README's pictures anew
+	@$(BIN)/python -m tests.browser.screenshots
 
 clean: ## Remove what was installed and measured (the sandbox's state in .local stays)
 	rm -rf .venv staticfiles .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results

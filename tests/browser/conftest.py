@@ -21,10 +21,15 @@ QUIET = [
 ]
 
 
+def find_chromium() -> str | None:
+    """The path of an installed Chromium."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of an installed Chromium."""
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    path = find_chromium()
     if path:
         return path
     reason = f"no browser: none of {', '.join(NAMES)} is installed (CHROMIUM=/path/to/it names another one)"

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 ROOT = Path(__file__).parent.parent.parent
 SANDBOX_OPTIONS = ["--latency", "0", "--rate-per-minute", "1000000", "--rate-per-hour", "1000000"]
 # Pages grow old between two steps of a test, so that the page's own refresh is part of every journey.
-FRESH_SECONDS = "1"
+SETTINGS = {"PAGE_FRESH_SECONDS": "1", "BYCLOUD_RATE_PER_MINUTE": "1000000", "BYCLOUD_RATE_PER_HOUR": "1000000"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def run_portal(state: Path, *, port: int | None = None) -> Iterator[Portal]:
     with subprocess.Popen(
         [sys.executable, "-m", "portal.sandbox.demo", "--state", str(state), *SANDBOX_OPTIONS],
         cwd=ROOT,
-        env=os.environ | {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port), "PAGE_FRESH_SECONDS": FRESH_SECONDS},
+        env=os.environ | {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port)} | SETTINGS,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
