@@ -1,9 +1,16 @@
 """How gunicorn serves the portal: `gunicorn -c python:portal.gunicorn portal.wsgi`. Names here are gunicorn's settings.
 
-Reading the portal's settings first makes a bad one stop the start in one sentence, before any worker is there.
+Reading the portal's settings first makes a bad one stop the start in one sentence, before any worker is there; settings
+that are each right and together wrong stop it as it begins.
 """
 
+import os
+import sys
 from math import ceil
+from typing import Any
+
+import django
+from django.core.checks import run_checks
 
 from portal import settings
 from portal.environment import refuse
@@ -27,8 +34,22 @@ graceful_timeout = ceil(settings.BYCLOUD_LIMITS.deadline_seconds) + 5
 # Without a trusted proxy in front, nobody's word is taken for the scheme. With one, Django counts the hops.
 forwarded_allow_ips = "*" if settings.TRUSTED_PROXY_COUNT else ""
 secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+# gunicorn would take SCRIPT_NAME from a header of the proxies it trusts, which may pass a visitor's on.
+forwarder_headers = ""
+# A list's address stands, encoded, in those of its instances; letters that are not Latin take nine signs each.
+limit_request_line = 8190
 
 # The portal logs each request itself, as JSON; gunicorn would log them a second time.
 accesslog = None
 # It would stand in the home directory and take commands.
 control_socket_disable = True
+
+
+def on_starting(_server: Any) -> None:
+    """Refuse to serve with what `manage.py check --deploy` calls an error."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    django.setup()
+    found = run_checks(include_deployment_checks=True)
+    errors = [message.msg for message in found if message.is_serious() and not message.is_silenced()]
+    if errors:
+        sys.exit(f"ByCloud Portal cannot start: {' '.join(errors)}")

@@ -1,24 +1,37 @@
 """The production command, asked by gunicorn itself what it would do."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.test_settings import PRODUCTION
 
 ROOT = Path(__file__).parent.parent
 
 
-def ask_gunicorn(**environment: str) -> "subprocess.CompletedProcess[str]":
+COMMAND = [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn", "portal.wsgi"]
+BEHIND_A_PROXY = {"Host": "portal.example.com", "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
+
+
+def make_environment(**environment: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in os.environ if name.startswith(("PATH", "COVERAGE"))}
+    return kept | PRODUCTION | environment
+
+
+def ask_gunicorn(*options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn", "portal.wsgi", "--print-config"],
+        [*COMMAND, *(options or ["--print-config"])],
         cwd=ROOT,
-        env={name: os.environ[name] for name in os.environ if name.startswith(("PATH", "COVERAGE"))}
-        | PRODUCTION
-        | environment,
+        env=make_environment(**environment),
+        timeout=30,
         capture_output=True,
         text=True,
         check=False,
@@ -74,3 +87,86 @@ def test_the_env_file_is_read_for_the_server_too(tmp_path: Path) -> None:
     (tmp_path / "env").write_text("PORT=8123\nWEB_CONCURRENCY=2\n", encoding="utf-8")
     configuration = read_configuration(ENV_FILE=str(tmp_path / "env"))
     assert (configuration["bind"], configuration["workers"]) == ("['127.0.0.1:8123']", "2")
+
+
+@contextmanager
+def serve(tmp_path: Path, **environment: str) -> Iterator[str]:
+    """The production command at work; gives its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    database = f"sqlite:///{tmp_path / 'portal.sqlite3'}"
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen(
+            COMMAND,
+            cwd=ROOT,
+            env=make_environment(PORT=str(port), DATABASE_URL=database, **environment),
+            stdout=log,
+            stderr=log,
+        ) as process,
+    ):
+        try:
+            ends_at = time.monotonic() + 30
+            while time.monotonic() < ends_at and process.poll() is None:
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.05)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"DEBUG": "1"}, "DEBUG is on in production: errors would show settings and code to everybody."),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS is *: links in invitations could be made to point at any host."),
+        ({"DATABASE_URL": "sqlite://:memory:"}, "DATABASE_URL names a database in memory: it is gone when"),
+        ({"WEB_CONCURRENCY": "2"}, "WEB_CONCURRENCY asks for 2 processes, but CACHE_URL names a cache inside each"),
+        ({"CSRF_TRUSTED_ORIGINS": "http://x.example"}, "CSRF_TRUSTED_ORIGINS names http://x.example, which is not"),
+    ],
+)
+def test_settings_that_are_wrong_together_stop_the_start_in_one_sentence(
+    environment: dict[str, str], sentence: str
+) -> None:
+    answer = ask_gunicorn("--bind", "127.0.0.1:0", **environment)
+    assert answer.returncode == 1
+    assert answer.stderr.splitlines()[-1].startswith(f"ByCloud Portal cannot start: {sentence}")
+    assert "Traceback" not in answer.stderr
+    assert "Listening" not in answer.stderr
+
+
+def test_behind_a_proxy_that_speaks_tls_pages_are_served_over_tls_alone(tmp_path: Path) -> None:
+    with serve(tmp_path, TRUSTED_PROXY_COUNT="1") as address:
+        there = requests.get(f"{address}/", headers=BEHIND_A_PROXY, allow_redirects=False, timeout=10)
+        assert (there.status_code, there.headers["Location"]) == (302, "/sign-in/?next=/")
+        assert "max-age=31536000" in there.headers["Strict-Transport-Security"]
+        plain = requests.get(
+            f"{address}/", headers=BEHIND_A_PROXY | {"X-Forwarded-Proto": "http"}, allow_redirects=False, timeout=10
+        )
+        assert (plain.status_code, plain.headers["Location"]) == (301, "https://portal.example.com/")
+
+
+def test_no_header_of_a_visitor_moves_the_portal_elsewhere(tmp_path: Path) -> None:
+    with serve(tmp_path, TRUSTED_PROXY_COUNT="1") as address:
+        moved = requests.get(
+            f"{address}/spo1/instances/",
+            headers=BEHIND_A_PROXY | {"SCRIPT_NAME": "/spo1"},
+            allow_redirects=False,
+            timeout=10,
+        )
+        assert (moved.status_code, moved.headers["Location"]) == (302, "/sign-in/?next=/spo1/instances/")
+
+
+def test_addresses_with_long_names_that_are_not_latin_are_taken(tmp_path: Path) -> None:
+    with serve(tmp_path, TRUSTED_PROXY_COUNT="1") as address:
+        long = requests.get(
+            f"{address}/spo1/instances/",
+            params={"name": "名" * 255, "tags": "名" * 255},
+            headers=BEHIND_A_PROXY,
+            allow_redirects=False,
+            timeout=10,
+        )
+        assert long.status_code == 302
