@@ -1,5 +1,9 @@
 """One's own theme and time zone."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from django.test import Client
 
@@ -62,3 +66,16 @@ def test_saving_from_another_page_leads_back_to_it(client: Client, vera: Member,
     client.force_login(vera)
     response = client.post("/preferences/", {"theme": "dark", "time_zone": "UTC", "next": target})
     assert (response.status_code, response["Location"]) == (302, location)
+
+
+def test_zones_are_known_on_a_machine_without_data_of_its_own() -> None:
+    asked = "import zoneinfo; print(zoneinfo.ZoneInfo('America/Sao_Paulo'), len(zoneinfo.available_timezones()) > 400)"
+    done = subprocess.run(
+        [sys.executable, "-c", asked],
+        env=os.environ | {"PYTHONTZPATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stdout == "America/Sao_Paulo True\n", done.stderr
