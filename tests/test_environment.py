@@ -131,7 +131,6 @@ def test_a_region_elsewhere_is_reached_by_tls_alone(*, allow_plain_http: bool) -
         "spo1=https://",
         "spo1=https://[::1",
         "spo1=https://api.example.com:port",
-        "spo1=https://user:word@api.example.com",
         "spo1=https://api.example.com?v=1",
         "spo1=https://api.example.com#v1",
     ],
@@ -151,3 +150,10 @@ def test_a_region_is_named_once() -> None:
 
 def test_there_is_at_least_one_region() -> None:
     assert "names no region" in sentence_of(lambda: read_regions(" , ", allow_plain_http=False))
+
+
+@pytest.mark.parametrize("url", ["https://ada:a-password@api.example.com", "ada:a-password@api.example.com"])
+def test_a_password_in_a_regions_address_is_refused_and_not_repeated(url: str) -> None:
+    sentence = sentence_of(lambda: read_regions(f"spo1={url}", allow_plain_http=False))
+    assert "BYCLOUD_REGIONS has a name or password in the address of 'spo1'" in sentence
+    assert "a-password" not in sentence
