@@ -16,7 +16,7 @@ os.environ |= {
     "CACHE_URL": os.environ.get("TEST_CACHE_URL", "locmem://"),
 }
 
-from portal.settings import *  # noqa: E402, F403
+from portal.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
