@@ -10,13 +10,14 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
-from django_htmx.http import HttpResponseClientRedirect, retarget
+from django.utils.translation import get_language
+from django_htmx.http import HttpResponseClientRedirect, retarget, trigger_client_event
 
 from portal.accounts.capabilities import Capability
 from portal.accounts.requests import MemberRequest
 from portal.bycloud import InstanceQuery, Region
 from portal.credentials.forms import CredentialForm
-from portal.gateway import Access, Asking, Dated
+from portal.gateway import Access, Asking, Dated, read_meter
 from portal.instances import results
 from portal.instances.catalog import Found, Listing, Missing, Seen, read_seen
 from portal.instances.details import build_details, describe_curl
@@ -24,6 +25,7 @@ from portal.instances.filters import DEFAULT_LIMIT, Reading, has_filters, to_que
 from portal.instances.forms import build_form
 from portal.instances.hints import Hints, read_back
 from portal.instances.links import credential_url, instance_url, list_url, raw_url
+from portal.instances.live import Live, describe_budget, describe_unchanged, make_version, name_pending
 from portal.instances.rows import build_rows
 from portal.instances.statuses import KNOWN_STATUSES
 from portal.instances.troubles import Notice, describe
@@ -33,6 +35,7 @@ _REGIONS = {
     "results": "instances/_results.html",
     "instance": "instances/_instance.html",
 }
+VARY = ("HX-Request", "HX-Target", "Cookie")
 
 
 def wants_fragment(request: MemberRequest) -> bool:
@@ -71,33 +74,48 @@ def refuse_list(request: MemberRequest, region: Region, reading: Reading) -> Htt
 def answer_list(
     request: MemberRequest, access: Access, query: InstanceQuery, outcome: Listing | Notice, *, asking: Asking
 ) -> HttpResponse:
-    """A page of the list, or the trouble in its place."""
+    """A page of the list, or the trouble in its place; or 204 when the open page that asks shows all of it already."""
     region, seen = access.region, read_seen(access)
     url = list_url(region, query)
+    tokens = results.build_tokens(query, region=region, seen=seen)
+    version = "" if isinstance(outcome, Notice) else _make_list_version(request, outcome, tokens)
+    if isinstance(outcome, Listing) and _is_shown_already(request, version):
+        return _answer_unchanged(access, outcome.page)
     context = {
         "region": region,
         "seen": seen,
         "form": build_form(Reading(query), seen=seen),
-        "tokens": results.build_tokens(query, region=region, seen=seen),
+        "tokens": tokens,
         "has_filters": has_filters(query),
         "clear_url": list_url(region, without_filters(query)),
         "list_url": reverse("instances:list", args=[region]),
         "url": url,
         "statuses": tuple(sorted({*KNOWN_STATUSES, *seen.statuses})),
+        "budget": describe_budget(read_meter(access)),
         **_renewing(request, region, to_query_string(query), url, target="#results"),
     }
     if isinstance(outcome, Notice):
-        return _answer(request, "instances/list.html", context | {"notice": outcome}, notice=outcome)
+        live = Live(url=url, target="#results", version="", trouble=outcome.trouble)
+        return _answer(request, "instances/list.html", context | {"notice": outcome, "live": live}, notice=outcome)
     page = outcome.page
+    rows = build_rows(outcome.instances, region=region, query=query)
     context |= {
         "listing": outcome,
         "page": page,
-        "rows": build_rows(outcome.instances, region=region, query=query),
+        "rows": rows,
         "pager": results.build_pager(outcome, query, region=region),
         "count": results.describe_count(outcome),
-        "notice": describe(page.trouble) if page.trouble else None,
-        "asks_again": _asks_again(page, asking),
+        "notice": describe(page.trouble, read_meter(access)) if page.trouble else None,
+        "live": Live(
+            url=url,
+            target="#results",
+            version=version,
+            is_due=_is_due(page, asking),
+            pending=name_pending([row.key for row in rows if row.state.is_pending]),
+            trouble=page.trouble,
+        ),
         "announcement": results.describe_page(outcome),
+        **_describe_working(access, page),
     }
     return _answer(request, "instances/list.html", context)
 
@@ -126,22 +144,32 @@ def answer_instance(
     *,
     asking: Asking,
 ) -> HttpResponse:
-    """One instance; or how far the search for it has come, that it was not found, or the trouble."""
+    """One instance; how far the search for it has come, that it was not found, or the trouble; or 204, as above."""
     region = access.region
     url = instance_url(region, instance_id, hints)
+    version = ""
+    if isinstance(outcome, Found):
+        version = _make_version(request, outcome.instance.value.source, outcome.instance.trouble)
+        if _is_shown_already(request, version):
+            return _answer_unchanged(access, outcome.instance)
     context = {
         "region": region,
         "instance_id": instance_id,
         "hints": hints,
         "url": url,
         "back_url": list_url(region, read_back(hints.back) or InstanceQuery(limit=DEFAULT_LIMIT)),
+        "budget": describe_budget(read_meter(access)),
         **_renewing(request, region, hints.to_query_string(), url, target="#instance"),
     }
     if isinstance(outcome, Notice):
         if outcome.kind == "invalid-request":
             # The instance at which the search was to go on may be gone: Retry begins anew.
-            context["url"] = instance_url(region, instance_id, msgspec.structs.replace(hints, marker=None, step=0))
-        return _answer(request, "instances/detail.html", context | {"notice": outcome}, notice=outcome)
+            hints = msgspec.structs.replace(hints, marker=None, step=0)
+            context["query_string"] = hints.to_query_string()
+        live = Live(
+            url=instance_url(region, instance_id, hints), target="#instance", version="", trouble=outcome.trouble
+        )
+        return _answer(request, "instances/detail.html", context | {"notice": outcome, "live": live}, notice=outcome)
     if isinstance(outcome, Missing):
         following = msgspec.structs.replace(hints, marker=outcome.next_marker, step=hints.step + 1)
         context |= {
@@ -152,16 +180,22 @@ def answer_instance(
         status = HTTPStatus.OK if outcome.next_marker else HTTPStatus.NOT_FOUND
         return _answer(request, "instances/detail.html", context, status=status)
     found = outcome.instance
-    instance = found.value.instance
+    details = build_details(found.value, region=region)
     context |= {
-        "instance": instance,
+        "instance": found.value.instance,
         "page": found,
-        "details": build_details(found.value, region=region),
-        "notice": describe(found.trouble) if found.trouble else None,
-        "asks_again": _asks_again(found, asking),
+        "details": details,
+        "notice": describe(found.trouble, read_meter(access)) if found.trouble else None,
+        "live": Live(
+            url=url,
+            target="#instance",
+            version=version,
+            is_due=_is_due(found, asking),
+            pending=name_pending([instance_id] if details.state.is_pending else []),
+            trouble=found.trouble,
+        ),
         "announcement": results.describe_moment(found.fetched_at),
-        "elapsed_milliseconds": round(found.exchange.elapsed_seconds * 1000),
-        "curl": describe_curl(access, found.exchange),
+        **_describe_working(access, found),
         "raw_url": raw_url(region, instance_id, name=hints.name),
         "download_url": raw_url(region, instance_id, name=hints.name, download=True),
     }
@@ -181,10 +215,48 @@ def _renewing(request: MemberRequest, region: Region, query_string: str, url: st
     }
 
 
-def _asks_again(page: Dated[Any], asking: Asking) -> bool:
-    """Whether the page asks once by itself for a fresh answer: not after one that did, nor before ByCloud allows."""
-    retry_at = page.trouble.retry_at if page.trouble else None
-    return asking is Asking.STORED_FIRST and page.is_due and not (retry_at and retry_at > timezone.now())
+def _is_due(page: Dated[Any], asking: Asking) -> bool:
+    """Whether the page asks at once for a fresh answer: not when it did just now, nor before ByCloud allows."""
+    return asking is Asking.STORED_FIRST and page.is_due
+
+
+def _describe_working(access: Access, page: Dated[Any]) -> dict[str, object]:
+    return {
+        "elapsed_milliseconds": round(page.exchange.elapsed_seconds * 1000),
+        "curl": describe_curl(access, page.exchange),
+    }
+
+
+def _make_list_version(request: MemberRequest, listing: Listing, tokens: tuple[results.Token, ...]) -> str:
+    place = (
+        listing.total,
+        listing.next_marker,
+        listing.has_previous,
+        listing.previous_marker,
+        listing.first_position,
+        listing.marker_is_gone,
+    )
+    return _make_version(request, listing.page.value.instances, listing.page.trouble, place, tokens)
+
+
+def _make_version(request: MemberRequest, *parts: Any) -> str:
+    """What is shown, and for whom: buttons depend on the role, times on the zone."""
+    member = request.user
+    return make_version(member.role, timezone.get_current_timezone_name(), get_language(), *parts)
+
+
+def _is_shown_already(request: MemberRequest, version: str) -> bool:
+    """Whether an open page refreshes itself and carries this version."""
+    is_refresh = wants_fragment(request) and request.headers.get("Portal-Refresh") == "1"
+    return is_refresh and request.headers.get("Portal-Version") == version
+
+
+def _answer_unchanged(access: Access, page: Dated[Any]) -> HttpResponse:
+    """Nothing to swap; only the date moves on, and the meter."""
+    response = HttpResponse(status=HTTPStatus.NO_CONTENT)
+    trigger_client_event(response, "portal:unchanged", describe_unchanged(page, read_meter(access)))
+    patch_vary_headers(response, VARY)
+    return response
 
 
 def _answer(
@@ -203,5 +275,5 @@ def _answer(
     response = render(request, template, context, status=notice.status if notice else status)
     if notice and notice.retry_seconds:
         response.headers["Retry-After"] = str(notice.retry_seconds)
-    patch_vary_headers(response, ("HX-Request", "HX-Target", "Cookie"))
+    patch_vary_headers(response, VARY)
     return response

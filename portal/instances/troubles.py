@@ -6,14 +6,19 @@ from math import ceil
 import msgspec
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from portal.gateway import Trouble
+from portal.gateway import Meter, Trouble
 from portal.web.times import clock_text
+
+MINUTE = 60
+BUSY_SECONDS = 2
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """A trouble as it is shown. `kind` says which way out to offer: a new token, somebody to ask, or to try again."""
+    """A trouble as it is shown. `kind` says which way out to offer: a new token, somebody to ask, or to try again.
+
+    `countdown` is the title in three parts, where seconds that run down stand in it: before, the seconds, after.
+    """
 
     kind: str
     title: str
@@ -21,22 +26,31 @@ class Notice(msgspec.Struct, frozen=True):
     trouble: Trouble
     status: int
     retry_seconds: int | None = None
+    countdown: tuple[str, str, str] | None = None
+
+    @property
+    def is_pause(self) -> bool:
+        """Nothing is wrong: the portal waits, as it should."""
+        return self.kind in {"rate-limited", "budget-spent", "busy"}
 
 
-def describe(trouble: Trouble) -> Notice:
+def describe(trouble: Trouble, meter: Meter) -> Notice:
     """The words for a trouble. Its own message, request id and time stay beside them."""
-    title, text = _words(trouble)
+    seconds = _seconds_left(trouble)
+    title, text = _words(trouble, meter)
+    is_counted = trouble.kind in {"rate-limited", "budget-spent"} and seconds is not None
     return Notice(
         kind=trouble.kind,
         title=title,
         text=text,
         trouble=trouble,
         status=_status(trouble),
-        retry_seconds=_seconds_left(trouble),
+        retry_seconds=BUSY_SECONDS if trouble.kind == "busy" else seconds,
+        countdown=title.partition(str(seconds)) if is_counted else None,
     )
 
 
-def _words(trouble: Trouble) -> tuple[str, str]:
+def _words(trouble: Trouble, meter: Meter) -> tuple[str, str]:
     known = {
         "unreachable": (
             _("ByCloud cannot be reached"),
@@ -53,11 +67,22 @@ def _words(trouble: Trouble) -> tuple[str, str]:
         ),
         "rejected": (
             _("Your ByCloud token was refused at %(time)s") % {"time": clock_text(trouble.at)},
-            _("It may have expired, or have been revoked. Replace it, and you come back to this page."),
+            _(
+                "It may have expired, or have been revoked. Nothing more is asked of ByCloud with it until you replace"
+                " it; then you come back to this page."
+            ),
         ),
         "forbidden": (
             _("Your ByCloud token may not list instances"),
             _("The token is good, but lacks the permission. Ask whoever keeps your organization's ByCloud roles."),
+        ),
+        "rate-limited": (
+            _pause_title(trouble, meter),
+            _("ByCloud answered that no more requests may be made for now. Other programs may share the limit."),
+        ),
+        "budget-spent": (
+            _pause_title(trouble, meter),
+            _("What ByCloud allows is used up, or what is left is kept for those who press a button."),
         ),
         "server-fault": (
             _("ByCloud answers %(status)s") % {"status": trouble.status},
@@ -68,23 +93,24 @@ def _words(trouble: Trouble) -> tuple[str, str]:
             _("What came is not what ByCloud's documentation describes. The first thing wrong is at %(path)s.")
             % {"path": trouble.path or "$"},
         ),
+        "busy": (
+            _("Too many pages wait for ByCloud right now"),
+            _("ByCloud is slow to answer, and as many requests as may wait for it are waiting already."),
+        ),
     }
-    if trouble.kind == "rate-limited":
-        return _rate_limit_words(trouble)
     return known.get(trouble.kind, (_("ByCloud gave no usable answer"), trouble.message))
 
 
-def _rate_limit_words(trouble: Trouble) -> tuple[str, str]:
+def _pause_title(trouble: Trouble, meter: Meter) -> str:
     seconds = _seconds_left(trouble)
-    text = _("ByCloud takes a limited number of requests a minute from your organization, and they are used up.")
     if seconds is None:
-        return _("Paused to stay within ByCloud's rate limit"), text
-    title = ngettext(
-        "Paused for %(seconds)d second to stay within ByCloud's rate limit",
-        "Paused for %(seconds)d seconds to stay within ByCloud's rate limit",
-        seconds,
-    )
-    return title % {"seconds": seconds}, text
+        return _("Paused to stay within ByCloud's limit of requests")
+    if seconds > MINUTE:
+        # Within a minute, the minute's window would have room again.
+        numbers = {"seconds": seconds, "limit": meter.hour.limit}
+        return _("Paused for %(seconds)d s to stay within %(limit)d requests an hour") % numbers
+    numbers = {"seconds": seconds, "limit": meter.minute.limit}
+    return _("Paused for %(seconds)d s to stay within %(limit)d requests a minute") % numbers
 
 
 def _seconds_left(trouble: Trouble) -> int | None:
@@ -100,6 +126,6 @@ def _status(trouble: Trouble) -> int:
         return HTTPStatus.FORBIDDEN
     if trouble.kind == "timed-out" or trouble.status == HTTPStatus.GATEWAY_TIMEOUT:
         return HTTPStatus.GATEWAY_TIMEOUT
-    if trouble.kind == "rate-limited" or trouble.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if trouble.kind in {"rate-limited", "budget-spent", "busy"} or trouble.status == HTTPStatus.SERVICE_UNAVAILABLE:
         return HTTPStatus.SERVICE_UNAVAILABLE
     return HTTPStatus.BAD_GATEWAY

@@ -12,7 +12,7 @@ from portal.accounts.capabilities import Capability, requires
 from portal.accounts.requests import MemberRequest
 from portal.bycloud import InstanceQuery, Region
 from portal.credentials.vault import VaultError, find_credential
-from portal.gateway import Access, Asking, Troubled
+from portal.gateway import Access, Asking, Troubled, read_meter
 from portal.instances import answers, raws
 from portal.instances.catalog import Found, Listing, Missing, find_instance, list_instances, read_seen
 from portal.instances.filters import DEFAULT_LIMIT, is_uuid, read_query, to_query_string
@@ -145,11 +145,11 @@ def _list(access: Access, query: InstanceQuery, asking: Asking) -> Listing | Not
     try:
         return list_instances(access, query, asking=asking)
     except Troubled as error:
-        return describe(error.trouble)
+        return describe(error.trouble, read_meter(access))
 
 
 def _find(access: Access, instance_id: str, hints: Hints, asking: Asking) -> Found | Missing | Notice:
     try:
         return find_instance(access, instance_id, name=hints.name, marker=hints.marker, asking=asking)
     except Troubled as error:
-        return describe(error.trouble)
+        return describe(error.trouble, read_meter(access))

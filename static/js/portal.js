@@ -15,13 +15,20 @@
     announcer.textContent = announcer.textContent === text ? `${text}\u00a0` : text;
   };
 
-  // Times: <time datetime data-ago>
+  // Times: <time datetime data-ago>, by the server's clock: a visitor's may be wrong
+
+  let skew = 0;
+  const now = () => Date.now() + skew;
+  const setClock = (text) => {
+    const difference = Date.parse(text) - Date.now();
+    if (!Number.isNaN(difference)) skew = Math.abs(difference) > 3000 ? difference : 0;
+  };
 
   const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const relative = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "always" });
 
   const relativeText = (moment) => {
-    const seconds = Math.trunc((moment - Date.now()) / 1000);
+    const seconds = Math.trunc((moment - now()) / 1000);
     if (Number.isNaN(seconds)) return null;
     if (Math.abs(seconds) < 5) return words.justNow;
     const [unit, length] = UNITS.find(([, each]) => Math.abs(seconds) >= each);
@@ -36,14 +43,15 @@
     }
     // How old the facts are: <p data-warn-after> holds their time, and <span data-stale-after> the word for old ones
     for (const line of document.querySelectorAll("[data-warn-after]")) {
-      const seconds = (Date.now() - Date.parse(line.querySelector("time[data-ago]").dateTime)) / 1000;
+      const seconds = (now() - Date.parse(line.querySelector("time[data-ago]").dateTime)) / 1000;
       const word = line.querySelector("[data-stale-after]");
       line.classList.toggle("is-stale", seconds > Number(line.dataset.warnAfter));
       word.hidden = seconds <= Number(word.dataset.staleAfter);
     }
+    for (const count of document.querySelectorAll("[data-countdown]")) {
+      count.textContent = Math.max(0, Math.ceil((Date.parse(count.dataset.countdown) - now()) / 1000));
+    }
   };
-  setInterval(tick, 1000);
-  document.addEventListener("visibilitychange", tick);
 
   // Copying: <button data-copy="text">
 
@@ -143,10 +151,12 @@
   document.addEventListener("htmx:beforeSend", ({ detail }) => {
     const kind = isRefresh(detail.requestConfig) ? "is-refreshing" : "is-loading";
     const { target } = detail;
+    if (kind === "is-refreshing") askedAt = Date.now();
     underWay[kind] += 1;
     root.classList.add(kind);
     target.setAttribute("aria-busy", "true");
     detail.xhr.addEventListener("loadend", () => {
+      if (kind === "is-refreshing") askedAt = null;
       underWay[kind] -= 1;
       if (!underWay[kind]) root.classList.remove(kind);
       target.removeAttribute("aria-busy");
@@ -157,6 +167,7 @@
 
   const showTrouble = (name, detail) => {
     failed = detail;
+    if (isRefresh(detail.requestConfig)) failures += 1;
     const part = document.getElementById(name).content.cloneNode(true);
     const place = part.querySelector("[data-status]");
     if (place) place.textContent = `HTTP ${detail.xhr.status}`;
@@ -194,13 +205,8 @@
     return selection.rangeCount > 0 && !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(target);
   };
 
-  let postponed = null;
-  document.addEventListener("selectionchange", () => {
-    if (!postponed || isSelecting(postponed.target)) return;
-    failed = postponed;
-    postponed = null;
-    if (failed.elt.isConnected) retry();
-  });
+  // A refresh waits for whoever has marked text in its region, or opened a menu there.
+  const isHeld = (target) => isSelecting(target) || target.querySelector("details.menu[open]:not([data-budget])") !== null;
 
   // htmx: a swap keeps the focus and what is open
 
@@ -208,6 +214,23 @@
     [element.tagName, element.getAttribute("aria-label") || element.textContent.trim(), element.dataset.copy].join("|");
   let lost = null;
   let unfolded = [];
+
+  // Two swaps may overlap: what the first one took away is still to be given back.
+  const noteFocus = (region) => {
+    const active = document.activeElement;
+    if (region.contains(active) && active !== region) lost = { id: active.id, like: describe(active) };
+  };
+
+  const giveFocusBack = (region) => {
+    if (!lost || !region) return;
+    const { id, like } = lost;
+    lost = null;
+    if (document.activeElement && document.activeElement !== document.body) return;
+    const all = [...region.querySelectorAll("a, button, input, select, summary, [tabindex]")];
+    const again = (id && document.getElementById(id)) || all.find((each) => describe(each) === like);
+    if (!again) region.tabIndex = -1;
+    (again || region).focus({ preventScroll: true });
+  };
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { detail } = event;
@@ -221,13 +244,12 @@
     } else if (xhr.status >= 400 && (isPage(text) || !isFragment(text, target))) {
       detail.shouldSwap = false;
       showTrouble("trouble-failed", detail);
-    } else if (isRefresh(detail.requestConfig) && isSelecting(target)) {
+    } else if (isRefresh(detail.requestConfig)) {
       detail.shouldSwap = false;
-      postponed = detail;
+      if (isHeld(target)) isDue = true;
+      else if (!refreshRegion(target, text)) showTrouble("trouble-failed", detail);
     } else {
-      // Two swaps may overlap: what the first one took away is still to be given back.
-      const active = document.activeElement;
-      if (target.contains(active) && active !== target) lost = { id: active.id, like: describe(active) };
+      noteFocus(target);
       for (const details of target.querySelectorAll("details[open][id]")) unfolded.push(details.id);
     }
   });
@@ -235,22 +257,226 @@
   document.addEventListener("htmx:afterSettle", ({ detail }) => {
     for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
     unfolded = [];
-    const target = document.getElementById(detail.target.id);
-    if (!lost || !target) return;
-    const { id, like } = lost;
-    lost = null;
-    if (document.activeElement && document.activeElement !== document.body) return;
-    const all = [...target.querySelectorAll("a, button, input, select, summary, [tabindex]")];
-    const again = (id && document.getElementById(id)) || all.find((each) => describe(each) === like);
-    if (!again) target.tabIndex = -1;
-    (again || target).focus({ preventScroll: true });
+    giveFocusBack(document.getElementById(detail.target.id));
   });
+
+  // A refresh changes what has changed and leaves the rest of its region alone: in elements with data-merge, the
+  // children with the same id (or data-instance-id, or name) are compared, and so on down.
+
+  const keyOf = (element) => element.id || element.dataset.instanceId || element.tagName;
+
+  // An element without what time, the reader and this script have done to it
+  const plain = (element) => {
+    const copy = element.cloneNode(true);
+    for (const each of [copy, ...copy.querySelectorAll("details, .copy, time[data-ago]")]) {
+      each.removeAttribute("open");
+      each.removeAttribute("data-note");
+      each.classList.remove("is-copied", "is-plain");
+      if (each.matches("[data-ago]")) each.textContent = "";
+    }
+    return copy;
+  };
+
+  const replace = (old, fresh) => {
+    for (const each of [old, ...old.querySelectorAll("details[open][id]")]) {
+      if (!each.open || !each.id) continue;
+      const again = fresh.id === each.id ? fresh : fresh.querySelector(`#${CSS.escape(each.id)}`);
+      if (again) again.open = true;
+    }
+    old.replaceWith(fresh);
+    htmx.process(fresh);
+  };
+
+  const merge = (old, fresh) => {
+    if (!("merge" in old.dataset && "merge" in fresh.dataset)) {
+      if (!plain(old).isEqualNode(plain(fresh))) replace(old, fresh);
+      return;
+    }
+    for (const { name, value } of fresh.attributes) old.setAttribute(name, value);
+    const left = new Map();
+    for (const child of old.children) left.set(keyOf(child), [...(left.get(keyOf(child)) || []), child]);
+    const pairs = [...fresh.children].map((child) => [child, left.get(keyOf(child))?.shift()]);
+    for (const child of [...left.values()].flat()) child.remove();
+    let place = old.firstElementChild;
+    for (const [child, same] of pairs) {
+      if (!same) {
+        old.insertBefore(child, place);
+        htmx.process(child);
+        continue;
+      }
+      if (same === place) place = place.nextElementSibling;
+      else old.insertBefore(same, place);
+      merge(same, child);
+    }
+  };
+
+  const refreshRegion = (region, text) => {
+    const parsed = document.createElement("template");
+    parsed.innerHTML = text;
+    const fresh = parsed.content.getElementById(region.id);
+    const apart = parsed.content.querySelectorAll("[hx-swap-oob]");
+    if (!fresh) return false;
+    noteFocus(region);
+    merge(region, fresh);
+    for (const part of apart) {
+      part.removeAttribute("hx-swap-oob");
+      document.getElementById(part.id)?.replaceWith(part);
+    }
+    giveFocusBack(region);
+    tick();
+    announce(region.dataset.announce);
+    drive();
+    return true;
+  };
+
+  // Live pages: #live asks for its region again by and by, for as long as somebody looks at it
+
+  // In seconds, but for the last, which are milliseconds: an old page is shown first, then asks
+  const QUICK_FOR = 120, IDLE_AFTER = 600, LONGEST = 300, SLOW_AFTER = 3, DUE_AFTER = 300;
+  let live = null;
+  let isDue = false;
+  let isPaused = false;
+  let failures = 0;
+  let answeredAt = 0;
+  let askedAt = null;
+  let lastInput = Date.now();
+  let pending = { name: "", since: 0 };
+
+  try {
+    isPaused = sessionStorage.getItem("paused") === "1";
+  } catch {
+    // Storage may be forbidden; then a pause lasts as long as the page.
+  }
+
+  const isQuick = () => Boolean(live.dataset.pending) && Date.now() - pending.since < QUICK_FOR * 1000;
+
+  // When it asks next; in trouble less and less often, and never before ByCloud may be asked
+  const nextAt = () => {
+    const { every, quick, retryAt, steady } = live.dataset;
+    const allowedAt = retryAt ? Date.parse(retryAt) - skew : 0;
+    if (isDue) return answeredAt + DUE_AFTER;
+    if (steady !== undefined && allowedAt) return Math.max(allowedAt, answeredAt + 1000);
+    const seconds = failures ? Math.min(every * 2 ** (failures - 1), LONGEST) : isQuick() ? quick : every;
+    return Math.max(answeredAt + seconds * 1000, allowedAt);
+  };
+
+  // What a region brought: its own element, and whether it had trouble
+  const adopt = () => {
+    const found = document.getElementById("live");
+    if (found === live) return;
+    live = found;
+    if (!live) return;
+    const { dataset } = live;
+    setClock(dataset.now);
+    answeredAt = Date.now();
+    isDue = "due" in dataset;
+    if (isDue) setTimeout(drive, DUE_AFTER);
+    failures = dataset.trouble && !("steady" in dataset) ? failures + 1 : 0;
+    if ((dataset.pending || "") !== pending.name) pending = { name: dataset.pending || "", since: Date.now() };
+  };
+
+  const tell = (name, seconds) => {
+    const place = document.querySelector("[data-live-words]");
+    const text = words[name].replace("{seconds}", seconds);
+    if (place && place.textContent !== text) place.textContent = text;
+    document.querySelector("[data-live-pause]")?.setAttribute("aria-pressed", String(isPaused));
+    for (const time of document.querySelectorAll("[data-next-try] time")) {
+      time.dateTime = new Date(nextAt() + skew).toISOString();
+    }
+  };
+
+  const drive = () => {
+    adopt();
+    if (!live) return;
+    const { every, quick, trouble, steady } = live.dataset;
+    const seconds = Math.max(0, Math.ceil((nextAt() - Date.now()) / 1000));
+    const isStopped = trouble === "rejected";
+    const isIdle = Date.now() - lastInput > IDLE_AFTER * 1000;
+    const isWaiting = isHeld(document.querySelector(live.getAttribute("hx-target")));
+    if (isStopped) tell("liveStopped");
+    else if (isPaused) tell("livePaused");
+    else if (isIdle) tell("liveIdle");
+    else if (askedAt && Date.now() - askedAt > SLOW_AFTER * 1000) tell("liveAsking");
+    else if (isWaiting && seconds === 0) tell("liveHeld");
+    else if (failures || steady !== undefined) tell("liveFailing", seconds);
+    else tell(isQuick() ? "liveQuick" : "liveEvery", isQuick() ? quick : every);
+    if (document.hidden || askedAt || isStopped || isPaused || isIdle || isWaiting || Date.now() < nextAt()) return;
+    isDue = false;
+    answeredAt = Date.now();
+    htmx.trigger(live, "portal:refresh");
+  };
+
+  document.addEventListener("portal:unchanged", ({ detail }) => {
+    if (!live) return;
+    isDue = false;
+    answeredAt = Date.now();
+    if (live.dataset.trouble && !("steady" in live.dataset)) failures += 1;
+    else failures = 0;
+    const [clock, ago] = document.querySelectorAll("#freshness time");
+    for (const time of [clock, ago]) time.dateTime = detail.at;
+    clock.textContent = detail.clock;
+    ago.title = detail.exact;
+    showBudget(detail);
+    tick();
+    drive();
+  });
+
+  const showBudget = ({ minute, hour, others }) => {
+    const budget = document.getElementById("budget");
+    const set = (name, value) => {
+      for (const place of budget.querySelectorAll(`[data-${name}]`)) place.textContent = value;
+    };
+    set("minute-used", minute[0]);
+    set("minute-limit", minute[1]);
+    set("hour-used", hour[0]);
+    set("hour-limit", hour[1]);
+    set("others", others);
+    const share = Math.max(minute[0] / minute[1], hour[0] / hour[1]);
+    budget.classList.toggle("is-high", share >= 0.8);
+    budget.classList.toggle("is-out", share >= 1);
+    budget.querySelector(".gauge-used").setAttribute("width", Math.min(100, (100 * minute[0]) / minute[1]));
+  };
+
+  const noteInput = (event) => {
+    // Browsers send a move of no length when the page moves under a pointer that lies still.
+    if (event.type === "pointermove" && !event.movementX && !event.movementY) return;
+    lastInput = Date.now();
+  };
+  for (const name of ["pointermove", "pointerdown", "keydown", "wheel", "touchstart"]) {
+    document.addEventListener(name, noteInput, { passive: true, capture: true });
+  }
+
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-live-pause]")) return;
+    isPaused = !isPaused;
+    try {
+      sessionStorage.setItem("paused", isPaused ? "1" : "0");
+    } catch {
+      // As above.
+    }
+    drive();
+  });
+
+  document.addEventListener("selectionchange", () => {
+    if (isDue) drive();
+  });
+  document.addEventListener("visibilitychange", () => {
+    lastInput = Date.now();
+    tick();
+    drive();
+  });
+  setInterval(() => {
+    tick();
+    drive();
+  }, 1000);
+  drive();
 
   // htmx: what was swapped in is announced: data-announce="150 instances, as of 14:32:07"
 
   document.addEventListener("htmx:load", ({ detail }) => {
     if (detail.elt === document.body) return;
     tick();
+    drive();
     const told = detail.elt.matches("[data-announce]") ? detail.elt : detail.elt.querySelector("[data-announce]");
     if (told) announce(told.dataset.announce);
   });

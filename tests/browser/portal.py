@@ -34,6 +34,15 @@ class Portal:
     def clear_faults(self) -> None:
         requests.delete(f"{self.sandbox_url}/_sandbox/faults", timeout=10).raise_for_status()
 
+    def change(self, instance_id: str, **change: object) -> None:
+        """Something happens to an instance of the sandbox."""
+        url = f"{self.sandbox_url}/_sandbox/instances/{instance_id}"
+        requests.post(url, json=change, timeout=10).raise_for_status()
+
+    def count_requests(self) -> int:
+        """How often the sandbox's API was asked so far."""
+        return len(requests.get(f"{self.sandbox_url}/_sandbox/requests", timeout=10).json())
+
     def add_member(self, name: str, role: str) -> None:
         """Somebody new, without a credential."""
         self.passwords[name] = "a-long-enough-password"

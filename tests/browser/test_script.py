@@ -185,18 +185,21 @@ def test_a_refresh_keeps_what_was_unfolded(visits: Visits) -> None:
     expect(more).to_have_attribute("open", "")
 
 
-def test_a_refresh_by_itself_waits_for_a_text_selection_to_end(visits: Visits) -> None:
+def test_a_refresh_under_way_waits_for_a_text_selection_to_end(visits: Visits) -> None:
     page = visits.sign_in("ada")
+    chosen = list_ids(page)[0]
     page.wait_for_timeout(1200)
-    visits.portal.script_fault(times=1, delay=2)
+    visits.portal.change(chosen, action="rename", name="renamed-meanwhile")
+    visits.portal.script_fault(times=1, delay=1.5)
     with page.expect_response(lambda response: response.request.headers.get("portal-refresh") == "1"):
-        page.reload()
-        page.evaluate(MARK_FIRST_ROW)
+        with page.expect_request(lambda request: request.headers.get("portal-refresh") == "1"):
+            page.reload()
         page.evaluate(SELECT_FIRST_NAME)
     page.wait_for_timeout(300)
-    assert page.evaluate(IS_FIRST_ROW_MARKED)
+    assert "renamed-meanwhile" not in page.locator("#results").inner_text()
+    expect(page.locator("[data-live-words]")).to_have_text("waits while text is selected")
     page.evaluate("() => getSelection().removeAllRanges()")
-    page.wait_for_function(f"() => !({IS_FIRST_ROW_MARKED})()")
+    expect(page.locator("[data-instance-id] th a").first).to_have_text("renamed-meanwhile")
 
 
 def test_times_go_on_without_a_request(visits: Visits) -> None:

@@ -1,0 +1,91 @@
+"""How a page keeps itself up to date: the version it carries, the budget, and when it asks again.
+
+portal.js does the asking; docs/pages.md says how often. Knows no requests and no templates.
+"""
+
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.utils import timezone
+
+from portal import __version__
+from portal.gateway import Dated, Meter, Trouble
+from portal.web.times import clock_text, exact_text, iso_text
+
+EVERY_SECONDS = 30
+QUICK_SECONDS = 5
+HIGH_SHARE = 0.8
+VERSION_BYTES = 8
+# Nothing is wrong with upstream: the page goes on as soon as it may, and does not ask less and less often.
+STEADY_KINDS = frozenset({"budget-spent", "rate-limited", "busy"})
+
+
+class Live(msgspec.Struct, frozen=True):
+    """What portal.js is told. `pending` names what is in transition: as long as it stays the same, the same things."""
+
+    url: str
+    target: str
+    version: str
+    is_due: bool = False
+    pending: str = ""
+    trouble: Trouble | None = None
+    every_seconds: int = EVERY_SECONDS
+    quick_seconds: int = QUICK_SECONDS
+
+    @property
+    def is_steady(self) -> bool:
+        return self.trouble is not None and self.trouble.kind in STEADY_KINDS
+
+    @property
+    def next_try_at(self) -> datetime:
+        """When the page asks again after a trouble, as far as is known here: portal.js waits longer each time."""
+        earliest = timezone.now() + timedelta(seconds=self.every_seconds)
+        retry_at = self.trouble.retry_at if self.trouble else None
+        return retry_at if retry_at and (self.is_steady or retry_at > earliest) else earliest
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """The meter as it is shown. `kept` is what refreshes leave to people in a minute."""
+
+    meter: Meter
+    kept: int
+    is_high: bool
+    is_out: bool
+    is_shared_by_region: bool
+
+
+def describe_budget(meter: Meter) -> Budget:
+    used = max(window.used / window.limit for window in (meter.minute, meter.hour))
+    return Budget(
+        meter=meter,
+        kept=meter.minute.limit - max(1, int(meter.minute.limit * (1 - settings.BYCLOUD_RATE_RESERVE))),
+        is_high=used >= HIGH_SHARE,
+        is_out=used >= 1,
+        is_shared_by_region=settings.BYCLOUD_RATE_SCOPE == "region",
+    )
+
+
+def make_version(*parts: Any) -> str:
+    """A short name for all that a region shows: the same parts, the same name. Ages and the budget are not in it."""
+    encoded = msgspec.json.encode((__version__, *parts))
+    return blake2b(encoded, digest_size=VERSION_BYTES).hexdigest()
+
+
+def name_pending(ids: list[str]) -> str:
+    """A name for the set of things in transition, empty for none."""
+    return blake2b("\n".join(sorted(ids)).encode(), digest_size=VERSION_BYTES).hexdigest() if ids else ""
+
+
+def describe_unchanged(page: Dated[Any], meter: Meter) -> dict[str, Any]:
+    """What an open page is told when nothing but the date has changed."""
+    return {
+        "at": iso_text(page.fetched_at),
+        "clock": clock_text(page.fetched_at),
+        "exact": exact_text(page.fetched_at),
+        "minute": [meter.minute.used, meter.minute.limit],
+        "hour": [meter.hour.used, meter.hour.limit],
+        "others": meter.others,
+    }
