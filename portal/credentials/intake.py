@@ -135,6 +135,8 @@ def _describe_doubt(error: bycloud.ByCloudError) -> str:
             return _("ByCloud could not be reached")
         case bycloud.TimedOut():
             return _("ByCloud did not answer in time")
+        case gateway.BudgetSpent():
+            return _("the portal has used up the requests it may send to ByCloud for the moment")
         case bycloud.RateLimited():
             return _("ByCloud takes no more requests for the moment (429)")
         case bycloud.ServerFault():

@@ -141,6 +141,17 @@ def test_when_bycloud_is_too_slow_it_is_stored_as_unchecked(
     assert "did not answer in time" in text_of(response)
 
 
+def test_when_the_portals_own_budget_is_out_it_is_stored_as_unchecked_and_bycloud_is_not_blamed(
+    at_desk: Client, vera: Member, settings: Settings, upstream: Upstream
+) -> None:
+    settings.BYCLOUD_RATE_PER_MINUTE = 1
+    at_desk.post(EDIT, TOKEN)
+    response = at_desk.post(CHECK, follow=True)
+    assert "the portal has used up the requests" in text_of(response)
+    assert len(upstream.requests()) == 1
+    assert find_row(vera) is not None
+
+
 def test_replacing_keeps_one_row_and_its_dates(at_desk: Client, vera: Member) -> None:
     before = keep(vera, OLD)
     at_desk.post(EDIT, API_KEY)
