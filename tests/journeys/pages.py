@@ -38,6 +38,42 @@ def links(response: Response) -> list[str]:
     return [html.unescape(href) for href in re.findall(r'<a\b[^>]*href="([^"]*)"', response.content.decode())]
 
 
+def is_due(response: Response) -> bool:
+    """Whether the page asks for a fresh answer at once."""
+    return " data-due" in text(response)
+
+
+def has_rows(response: Response) -> bool:
+    return 'id="table"' in text(response)
+
+
+def form(response: Response, label: str) -> tuple[str, dict[str, str]]:
+    """Where the form with this button posts to, and what it sends; fails when there is none."""
+    for found in re.finditer(r"<form\b([^>]*)>(.*?)</form>", response.content.decode(), re.DOTALL):
+        if re.search(rf"<button[^>]*>(?:<svg.*?</svg>)?\s*{label}</button>", found[2], re.DOTALL):
+            assert 'method="post"' in found[1]
+            action = re.search(r'action="([^"]*)"', found[1])
+            assert action
+            fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', found[2]))
+            return action[1], {name: html.unescape(value) for name, value in fields.items()}
+    raise AssertionError(f"no button {label!r} in {words(response)}")
+
+
+def press(client: Client, response: Response, label: str) -> Response:
+    """Press a button of a form that posts, and follow where that leads."""
+    action, fields = form(response, label)
+    return client.post(action, fields, follow=True)
+
+
+def refresh(client: Client, response: Response, **headers: str) -> Response:
+    """What portal.js does by itself: ask for the region again, with the version that the page carries."""
+    body = response.content.decode()
+    live = re.search(r'<div id="live" hx-get="([^"]*)".*?hx-target="#([^"]*)".*?"Portal-Version": "([^"]*)"', body)
+    assert live
+    given = {"Portal-Refresh": "1", "Portal-Version": live[3]} | headers
+    return ask_htmx(client, html.unescape(live[1]), live[2], **given)
+
+
 def ask_htmx(client: Client, url: str, target: str, **headers: str) -> Response:
     return client.get(url, headers={"HX-Request": "true", "HX-Target": target, **headers})
 

@@ -1,0 +1,311 @@
+"""An open page that refreshes itself: what it carries, what it is told, and what it shows of the budget."""
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core.cache import caches
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from portal.accounts.models import Member
+from portal.bycloud import BearerToken
+from portal.credentials.models import Credential
+from portal.gateway import Access
+from portal.gateway.budget import spend
+from portal.gateway.freshness import Errand
+from tests.journeys.pages import LIST, Response, ask_htmx, detail_url, form, ids, is_due, press, refresh, text, words
+from tests.upstream import Upstream
+
+LATER = timedelta(seconds=30)
+
+
+def read_told(response: Response) -> dict[str, object]:
+    told: dict[str, object] = json.loads(response.headers["HX-Trigger"])["portal:unchanged"]
+    return told
+
+
+def open_instance(client: Client, name: str = "web-20") -> tuple[str, Response]:
+    """An instance's id and page; this one is in no transition."""
+    url = detail_url(client.get(f"{LIST}?name={name}"))
+    return url.split("/")[3], client.get(url)
+
+
+def use_up(settings: Settings, requests: int) -> None:
+    access = Access(settings.BYCLOUD_REGIONS["spo1"], BearerToken("sandbox-acme-token"))
+    for _ in range(requests):
+        spend(access, Errand.PERSON)
+
+
+def test_a_refresh_that_changes_nothing_is_answered_204_with_the_new_date(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    page = at_desk.get(LIST)
+    clock.shift(LATER)
+    upstream.clear()
+    response = refresh(at_desk, page)
+    assert (response.status_code, response.content) == (204, b"")
+    assert len(upstream.requests()) == 1
+    told = read_told(response)
+    assert str(told["at"]) in text(at_desk.get(LIST))
+    assert told["minute"] == [2, 60]
+    assert len(response.headers["HX-Trigger"]) <= 300
+    assert {"HX-Request", "HX-Target", "Cookie"} <= set(response.headers["Vary"].split(", "))
+
+
+def test_an_instance_that_has_not_changed_is_answered_204_too(at_desk: Client, clock: time_machine.Traveller) -> None:
+    _, page = open_instance(at_desk)
+    clock.shift(LATER)
+    assert refresh(at_desk, page).status_code == 204
+
+
+def test_an_unchanged_refresh_costs_no_more_queries_than_an_empty_page(
+    at_desk: Client, clock: time_machine.Traveller
+) -> None:
+    page = at_desk.get(LIST)
+    clock.shift(LATER)
+    with CaptureQueriesContext(connection) as queries:
+        assert refresh(at_desk, page).status_code == 204
+    assert len(queries) <= 3
+    with CaptureQueriesContext(connection) as queries:
+        assert "this minute" in words(at_desk.get(LIST))
+    assert len(queries) <= 3
+
+
+def test_a_refresh_of_changed_rows_brings_them_with_another_version(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    page = at_desk.get(LIST)
+    upstream.change(ids(page)[4], action="rename", name="renamed-meanwhile")
+    clock.shift(LATER)
+    changed = refresh(at_desk, page)
+    assert changed.status_code == 200
+    assert "renamed-meanwhile" in words(changed)
+    clock.shift(LATER)
+    assert refresh(at_desk, changed).status_code == 204
+    clock.shift(LATER)
+    assert refresh(at_desk, page).status_code == 200
+
+
+def test_a_refresh_of_a_changed_instance_brings_it(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    identifier, page = open_instance(at_desk)
+    upstream.change(identifier, action="set", fields={"description": "moved to another rack"})
+    clock.shift(LATER)
+    changed = refresh(at_desk, page)
+    assert changed.status_code == 200
+    assert "moved to another rack" in words(changed)
+
+
+def test_more_instances_elsewhere_in_the_list_are_a_change_too(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    page = at_desk.get(LIST)
+    last = ids(at_desk.get(f"{LIST}?limit=100"))[-1]
+    upstream.change(last, action="delete", seconds=0)
+    clock.shift(LATER)
+    changed = refresh(at_desk, page)
+    assert changed.status_code == 200
+    assert 'hx-swap-oob="true">(149)' in text(changed)
+
+
+def test_trouble_that_comes_and_goes_is_a_change(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    page = at_desk.get(LIST)
+    clock.shift(LATER)
+    upstream.script(times=None, status=500)
+    troubled = refresh(at_desk, page)
+    assert "ByCloud answers 500" in words(troubled)
+    assert 'data-trouble="server-fault"' in text(troubled)
+    assert refresh(at_desk, troubled).status_code == 204
+    upstream.clear()
+    clock.shift(timedelta(seconds=90))
+    assert "ByCloud answers 500" not in words(refresh(at_desk, troubled))
+
+
+def test_another_role_or_zone_is_another_version(at_desk: Client, otto: Member, clock: time_machine.Traveller) -> None:
+    page = at_desk.get(LIST)
+    Member.objects.filter(pk=otto.pk).update(role="viewer")
+    assert refresh(at_desk, page).status_code == 200
+    page = at_desk.get(LIST)
+    assert refresh(at_desk, page).status_code == 204
+    Member.objects.filter(pk=otto.pk).update(time_zone="America/Sao_Paulo")
+    assert refresh(at_desk, page).status_code == 200
+    clock.shift(LATER)
+    told = read_told(refresh(at_desk, at_desk.get(LIST)))
+    assert str(told["clock"]).endswith("(UTC−03:00)")
+
+
+def test_a_version_of_somebody_else_is_worth_nothing(at_desk: Client, viewing: Client) -> None:
+    page = at_desk.get(LIST)
+    viewing.get(LIST)
+    assert refresh(viewing, page).status_code == 200
+
+
+def test_only_a_refresh_of_the_page_itself_is_answered_204(at_desk: Client) -> None:
+    page = at_desk.get(LIST)
+    version = re.search(r'"Portal-Version": "(\w+)"', text(page))
+    assert version
+    assert ask_htmx(at_desk, LIST, "results", **{"Portal-Version": version[1]}).status_code == 200
+    whole = at_desk.get(LIST, headers={"Portal-Refresh": "1", "Portal-Version": version[1]})
+    assert whole.status_code == 200
+    assert "<html" in text(whole)
+
+
+def test_rows_in_transition_are_named_so_that_the_page_asks_more_often(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    identifier, page = open_instance(at_desk)
+    assert "data-pending" not in text(page)
+    assert 'data-every="30" data-quick="5"' in text(page)
+    upstream.change(identifier, action="reboot", seconds=60)
+    clock.shift(LATER)
+    assert "data-pending" in text(refresh(at_desk, page))
+    names = re.findall(r'data-pending="(\w+)"', text(at_desk.get(LIST)))
+    assert len(names) == 1
+    upstream.change(ids(at_desk.get(LIST))[4], action="reboot", seconds=60)
+    press(at_desk, at_desk.get(LIST), "Refresh")
+    assert re.findall(r'data-pending="(\w+)"', text(at_desk.get(LIST))) != names
+
+
+def test_a_new_failure_is_told_with_when_upstream_is_asked_again(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    page = at_desk.get(LIST)
+    clock.shift(LATER)
+    upstream.script(times=None, status=500)
+    troubled = refresh(at_desk, page)
+    assert "data-retry-at" in text(troubled)
+    assert "data-steady" not in text(troubled)
+    assert "Next try in 30 seconds" in words(troubled)
+    assert not is_due(troubled)
+
+
+def test_when_the_budget_is_out_for_refreshes_the_rows_stay_and_the_page_says_how_long(
+    at_desk: Client, settings: Settings, clock: time_machine.Traveller
+) -> None:
+    page = at_desk.get(LIST)
+    use_up(settings, 47)
+    clock.shift(timedelta(seconds=20))
+    response = refresh(at_desk, page)
+    assert response.status_code == 200
+    assert ids(response) == ids(page)
+    assert "Paused for 40 s to stay within 60 requests a minute" in words(response)
+    assert 'data-trouble="budget-spent" data-steady' in text(response)
+    assert "48 of 60 this minute" in words(response)
+    pressed = press(at_desk, response, "Retry")
+    assert "Paused" not in words(pressed)
+    assert "49 of 60 this minute" in words(pressed)
+
+
+def test_when_the_budget_is_out_and_nothing_was_seen_the_answer_says_when_to_come_back(
+    at_desk: Client, settings: Settings, clock: time_machine.Traveller, upstream: Upstream
+) -> None:
+    use_up(settings, 60)
+    clock.shift(timedelta(seconds=42))
+    response = at_desk.get(LIST)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "18")
+    assert "Paused for 18 s to stay within 60 requests a minute" in words(response)
+    assert form(response, "Retry")
+    assert upstream.requests() == []
+
+
+def test_when_the_hour_is_out_the_hour_is_named(
+    at_desk: Client, settings: Settings, clock: time_machine.Traveller
+) -> None:
+    settings.BYCLOUD_RATE_PER_HOUR = 10
+    use_up(settings, 10)
+    clock.shift(timedelta(minutes=10))
+    assert "Paused for 3000 s to stay within 10 requests an hour" in words(at_desk.get(LIST))
+
+
+@pytest.mark.parametrize(("used", "classes"), [(40, "budget"), (48, "budget is-high"), (60, "budget is-high is-out")])
+def test_the_meter_says_how_much_is_used(at_desk: Client, settings: Settings, used: int, classes: str) -> None:
+    at_desk.get(LIST)
+    use_up(settings, used - 1)
+    for url in (LIST, detail_url(at_desk.get(LIST))):
+        page = at_desk.get(url)
+        assert f"{used} of 60 this minute requests to ByCloud" in words(page)
+        assert f'class="menu menu-end {classes}"' in text(page)
+        assert f"The last hour {used} 1000" in words(page)
+        assert "Kept for people, a minute 12" in words(page)
+
+
+def test_the_meter_tells_of_other_programs_and_of_who_shares_it(
+    at_desk: Client, upstream: Upstream, settings: Settings
+) -> None:
+    headers = {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "49", "X-RateLimit-Reset": None}
+    upstream.script(status=200, headers=headers)
+    page = at_desk.get(LIST)
+    assert "By other programs, as ByCloud says 10" in words(page)
+    assert "Shared by all who use the same ByCloud credential" in words(page)
+    settings.BYCLOUD_RATE_SCOPE = "region"
+    assert "Shared by all who use this region" in words(at_desk.get(LIST))
+
+
+def test_the_list_shows_its_working_without_the_credential(at_desk: Client) -> None:
+    first = at_desk.get(f"{LIST}?name=web-*")
+    page = words(first)
+    assert "GET /v1/instances?name=web-%2A&limit=20" in page or "GET /v1/instances?name=web-*&limit=20" in page
+    assert "No: asked for this page view" in page
+    assert "Yes: no request was made for this page view" in words(at_desk.get(f"{LIST}?name=web-*"))
+    assert "curl --get " in page
+    assert "Authorization: Bearer $BYCLOUD_TOKEN" in page
+    assert re.search(r"Request id req-", page)
+    assert "sandbox-acme-token" not in text(first)
+
+
+def test_a_refused_token_stops_the_page_until_it_is_replaced(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    page = at_desk.get(LIST)
+    clock.shift(LATER)
+    upstream.script(status=401)
+    refused = refresh(at_desk, page)
+    assert ids(refused) == ids(page)
+    assert 'data-trouble="rejected"' in text(refused)
+    assert "Nothing more is asked of ByCloud with it until you replace it" in words(refused)
+    upstream.clear()
+    clock.shift(timedelta(minutes=30))
+    assert refresh(at_desk, refused).status_code == 204
+    assert upstream.requests() == []
+
+
+def test_retry_goes_upstream_while_the_page_itself_waits(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    upstream.script(status=500)
+    failed = at_desk.get(LIST)
+    upstream.clear()
+    assert at_desk.get(LIST).status_code == 502
+    assert upstream.requests() == []
+    again = press(at_desk, failed, "Retry")
+    assert again.redirect_chain == [(LIST, 303)]
+    assert len(ids(again)) == 20
+
+
+def test_a_viewers_retry_goes_upstream_too(viewing: Client, upstream: Upstream) -> None:
+    upstream.script(status=500)
+    failed = viewing.get(LIST)
+    again = press(viewing, failed, "Retry")
+    assert len(ids(again)) == 12
+
+
+def test_without_an_answer_the_page_goes_on_trying_by_itself(at_desk: Client, upstream: Upstream) -> None:
+    upstream.script(status=500)
+    failed = at_desk.get(LIST)
+    caches["pages"].clear()
+    answered = refresh(at_desk, failed)
+    assert answered.status_code == 200
+    assert len(ids(answered)) == 20
+
+
+def test_the_page_with_no_credential_has_nothing_to_refresh(at_desk: Client) -> None:
+    Credential.objects.all().delete()
+    assert 'id="live"' not in text(at_desk.get(LIST))
