@@ -132,16 +132,17 @@ def _describe_doubt(error: bycloud.ByCloudError) -> str:
     # ByCloud's own words are left out: an answer could echo the request, and with it the credential.
     match error:
         case bycloud.Unreachable():
-            return _("ByCloud could not be reached")
+            doubt = _("ByCloud could not be reached")
         case bycloud.TimedOut():
-            return _("ByCloud did not answer in time")
+            doubt = _("ByCloud did not answer in time")
         case gateway.BudgetSpent():
-            return _("the portal has used up the requests it may send to ByCloud for the moment")
+            doubt = _("the portal has used up the requests it may send to ByCloud for the moment")
         case bycloud.RateLimited():
-            return _("ByCloud takes no more requests for the moment (429)")
+            doubt = _("ByCloud takes no more requests for the moment (429)")
         case bycloud.ServerFault():
-            return _("ByCloud has a fault of its own (%(status)s)") % {"status": error.status}
+            doubt = _("ByCloud has a fault of its own (%(status)s)") % {"status": error.status}
         case bycloud.BadPayload():
-            return _("ByCloud's answer could not be read")
+            doubt = _("ByCloud's answer could not be read")
         case _other:
-            return _("ByCloud did not take the question (%(status)s)") % {"status": error.status}
+            doubt = _("ByCloud did not take the question (%(status)s)") % {"status": error.status}
+    return doubt
