@@ -39,19 +39,28 @@ class Portal:
         url = f"{self.sandbox_url}/_sandbox/instances/{instance_id}"
         requests.post(url, json=change, timeout=10).raise_for_status()
 
-    def count_requests(self) -> int:
-        """How often the sandbox's API was asked so far."""
-        return len(requests.get(f"{self.sandbox_url}/_sandbox/requests", timeout=10).json())
+    def reset_sandbox(self) -> None:
+        requests.post(f"{self.sandbox_url}/_sandbox/reset", timeout=10).raise_for_status()
 
     def add_member(self, name: str, role: str) -> None:
         """Somebody new, without a credential."""
         self.passwords[name] = "a-long-enough-password"
+        self._manage("add_member", name, "--role", role, secret=self.passwords[name])
+
+    def add_member_of_globex(self, name: str) -> None:
+        """Once: somebody whose instances a test may change without disturbing another."""
+        if name not in self.passwords:
+            self.add_member(name, "operator")
+            secret = "AKIASANDBOXGLOBEX:sandbox-globex-secret"
+            self._manage("set_credential", name, "--region", "spo1", "--kind", "api-key", secret=secret)
+
+    def _manage(self, *command: str, secret: str) -> None:
         subprocess.run(
-            [sys.executable, "manage.py", "add_member", name, "--role", role],
+            [sys.executable, "manage.py", *command],
             cwd=ROOT,
             env={key: os.environ[key] for key in os.environ if key.startswith(("PATH", "COVERAGE"))}
             | {"ENV_FILE": str(self.state / "env")},
-            input=self.passwords[name],
+            input=secret,
             text=True,
             check=True,
             capture_output=True,
@@ -126,9 +135,12 @@ class Visits:
     def sign_in(self, name: str, *, scripts: bool = True, width: int = 1280, scheme: str = "light") -> Page:
         """A page of `name`, signed in, on the list of instances."""
         page = self.open(scripts=scripts, width=width, scheme=scheme)
+        self.sign_in_on(page, name)
+        return page
+
+    def sign_in_on(self, page: Page, name: str) -> None:
         page.goto("/")
         fill_sign_in(page, name, self.portal.passwords[name])
-        return page
 
     def close(self) -> None:
         for context in self.contexts:

@@ -1,0 +1,310 @@
+"""Pages that stay open: they refresh themselves, change only what has changed, and can be stopped."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from tests.browser.portal import Visits, list_ids
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+MARK = "element => { element.wasMarked = true; }"
+IS_MARKED = "element => element.wasMarked === true"
+SET_HIDDEN = """hidden => {
+    Object.defineProperty(document, 'hidden', {get: () => hidden, configurable: true});
+    document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
+@pytest.fixture
+def lena(visits: Visits) -> Iterator[Page]:
+    """The list of somebody who has globex to herself, at a clock that the test moves; nothing refreshes before."""
+    visits.portal.add_member_of_globex("lena")
+    page = visits.open()
+    page.clock.install()
+    visits.sign_in_on(page, "lena")
+    page.goto("/spo1/instances/?name=*")
+    settle(page)
+    yield page
+    visits.portal.reset_sandbox()
+
+
+def settle(page: Page) -> None:
+    """Let the first refresh of a page that was stored, and stale, go by."""
+    page.clock.run_for(1500)
+    page.wait_for_function("() => !document.documentElement.classList.contains('is-refreshing')")
+
+
+def is_refresh(request: Request) -> bool:
+    return request.headers.get("portal-refresh") == "1"
+
+
+def note_refreshes(page: Page) -> list[Request]:
+    seen: list[Request] = []
+    page.on("request", lambda request: seen.append(request) if is_refresh(request) else None)
+    return seen
+
+
+def wait_for_refresh(page: Page, seconds: int = 31) -> int:
+    """Let so much time pass; the status of the refresh that is made then."""
+    # What is stored must be older than PAGE_FRESH_SECONDS by the server's clock.
+    page.wait_for_timeout(1100)
+    with page.expect_response(lambda response: is_refresh(response.request)) as answer:
+        page.clock.run_for(seconds * 1000)
+    settle(page)
+    return answer.value.status
+
+
+def row(page: Page, number: int) -> str:
+    return f'[data-instance-id="{list_ids(page)[number]}"]'
+
+
+def rename(visits: Visits, page: Page, number: int, name: str) -> None:
+    visits.portal.change(list_ids(page)[number], action="rename", name=name)
+
+
+def test_a_refresh_without_changes_swaps_nothing_and_moves_the_date_on(visits: Visits, lena: Page) -> None:
+    parts = [lena.locator(name) for name in ("#results", "#freshness", "#live", row(lena, 0), "#working")]
+    before = lena.locator("#freshness time").first.get_attribute("datetime")
+    for part in parts:
+        part.evaluate(MARK)
+    assert wait_for_refresh(lena) == 204
+    assert all(part.evaluate(IS_MARKED) for part in parts)
+    assert lena.locator("#freshness time").first.get_attribute("datetime") != before
+    expect(lena.locator("#freshness time[data-ago]")).to_have_text(re.compile("just now|seconds ago"))
+
+
+def test_a_refresh_changes_the_changed_row_and_leaves_the_others_alone(visits: Visits, lena: Page) -> None:
+    other, changed = lena.locator(row(lena, 2)), lena.locator(row(lena, 3))
+    other.evaluate(MARK)
+    changed.evaluate(MARK)
+    rename(visits, lena, 3, "renamed-1")
+    assert wait_for_refresh(lena) == 200
+    expect(changed).to_contain_text("renamed-1")
+    assert other.evaluate(IS_MARKED)
+    assert not changed.evaluate(IS_MARKED)
+    expect(lena.locator("#announcer")).to_contain_text("Instances 1–12 of 12")
+    with lena.expect_navigation():
+        changed.locator("th a").click()
+
+
+def test_a_refresh_keeps_focus_scroll_and_what_is_unfolded_in_the_row_that_changes(visits: Visits, lena: Page) -> None:
+    lena.set_viewport_size({"width": 700, "height": 500})
+    changed = lena.locator(row(lena, 5))
+    lena.locator("#working > summary").click()
+    copy = changed.locator("th .copy")
+    copy.scroll_into_view_if_needed()
+    copy.focus()
+    lena.evaluate("() => { document.querySelector('#table').scrollLeft = 60; }")
+    places = "() => [scrollY, document.querySelector('#table').scrollLeft, document.activeElement.dataset.copy]"
+    before = lena.evaluate(places)
+    assert before[0] > 0
+    visits.portal.change(list_ids(lena)[5], action="set", fields={"tags": ["one", "two"]})
+    assert wait_for_refresh(lena) == 200
+    expect(changed).to_contain_text("two")
+    assert lena.evaluate(places) == before
+    expect(lena.locator("#working")).to_have_attribute("open", "")
+
+
+def test_an_open_list_of_addresses_stays_open_when_its_row_changes(visits: Visits, lena: Page) -> None:
+    identifier = list_ids(lena)[1]
+    addresses = [{"addr": f"10.0.0.{number}", "version": 4} for number in range(1, 6)]
+    visits.portal.change(identifier, action="set", fields={"addresses": {"net": addresses}})
+    assert wait_for_refresh(lena) == 200
+    more = lena.locator(f"#addresses-{identifier}")
+    more.locator("summary").click()
+    more.locator("summary").focus()
+    rename(visits, lena, 1, "renamed-2")
+    assert wait_for_refresh(lena) == 200
+    expect(lena.locator(row(lena, 1))).to_contain_text("renamed-2")
+    expect(more).to_have_attribute("open", "")
+    expect(more.locator("summary")).to_be_focused()
+
+
+def test_rows_that_come_and_go_take_their_places(visits: Visits, lena: Page) -> None:
+    ids = list_ids(lena)
+    stays = lena.locator(row(lena, 6))
+    stays.evaluate(MARK)
+    visits.portal.change(ids[0], action="delete", seconds=0)
+    visits.portal.change(ids[8], action="delete", seconds=0)
+    assert wait_for_refresh(lena) == 200
+    expect(lena.locator("[data-instance-id]")).to_have_count(10)
+    assert list_ids(lena) == [one for number, one in enumerate(ids) if number not in {0, 8}]
+    assert stays.evaluate(IS_MARKED)
+    expect(lena.locator("#counter")).to_have_text("(10)")
+
+
+def test_marked_text_holds_the_refresh_back_until_it_is_let_go(visits: Visits, lena: Page) -> None:
+    seen = note_refreshes(lena)
+    rename(visits, lena, 0, "renamed-3")
+    lena.locator(row(lena, 4)).evaluate("row => getSelection().selectAllChildren(row.querySelector('th a'))")
+    lena.wait_for_timeout(1100)
+    lena.clock.run_for(60_000)
+    assert seen == []
+    expect(lena.locator("[data-live-words]")).to_have_text("waits while text is selected")
+    assert lena.evaluate("() => String(getSelection())")
+    with lena.expect_response(lambda response: is_refresh(response.request)):
+        lena.evaluate("() => getSelection().removeAllRanges()")
+        lena.clock.run_for(2000)
+    expect(lena.locator(row(lena, 0))).to_contain_text("renamed-3")
+
+
+def test_what_changes_is_looked_at_more_often_and_the_page_says_so(visits: Visits, lena: Page) -> None:
+    words = lena.locator("[data-live-words]")
+    fields = {"name": "quick", "task_state": "rebooting"}
+    visits.portal.change(list_ids(lena)[0], action="set", fields=fields)
+    lena.goto("/spo1/instances/?name=quick")
+    settle(lena)
+    expect(words).to_have_text("refreshes every 5 s while something is changing")
+    seen = note_refreshes(lena)
+    for _ in range(3):
+        wait_for_refresh(lena, 6)
+    assert len(seen) == 3
+    for _ in range(13):
+        lena.clock.run_for(8000)
+        settle(lena)
+    expect(words).to_have_text("refreshes every 30 s")
+
+
+def test_a_page_can_be_paused_and_stays_so_in_its_tab(visits: Visits, lena: Page) -> None:
+    seen = note_refreshes(lena)
+    pause, words = lena.locator("[data-live-pause]"), lena.locator("[data-live-words]")
+    expect(words).to_have_text("refreshes every 30 s")
+    expect(pause).to_have_attribute("aria-pressed", "false")
+    pause.click()
+    expect(pause).to_have_attribute("aria-pressed", "true")
+    expect(words).to_have_text("paused")
+    lena.clock.run_for(120_000)
+    lena.reload()
+    lena.clock.run_for(60_000)
+    expect(pause).to_have_attribute("aria-pressed", "true")
+    assert seen == []
+    with lena.expect_response(lambda response: is_refresh(response.request)):
+        pause.press("Enter")
+        lena.clock.run_for(1000)
+    expect(words).to_have_text("refreshes every 30 s")
+
+
+def test_a_hidden_tab_asks_nothing_and_asks_at_once_when_it_is_shown_again(visits: Visits, lena: Page) -> None:
+    seen = note_refreshes(lena)
+    lena.evaluate(SET_HIDDEN, True)
+    lena.clock.run_for(300_000)
+    lena.wait_for_timeout(200)
+    assert seen == []
+    with lena.expect_response(lambda response: is_refresh(response.request)):
+        lena.evaluate(SET_HIDDEN, False)
+    lena.evaluate(SET_HIDDEN, True)
+    lena.evaluate(SET_HIDDEN, False)
+    lena.wait_for_timeout(200)
+    assert len(seen) == 1
+
+
+def test_nobody_there_for_ten_minutes_stops_it_and_a_key_goes_on(visits: Visits, lena: Page) -> None:
+    lena.evaluate(SET_HIDDEN, True)
+    lena.clock.run_for(1000)
+    lena.evaluate(SET_HIDDEN, False)
+    lena.route("**/*", lambda route: route.abort() if is_refresh(route.request) else route.continue_())
+    visits.expected += ["ERR_FAILED", "htmx:sendError"]
+    lena.clock.run_for(601_000)
+    seen = note_refreshes(lena)
+    lena.clock.run_for(600_000)
+    assert seen == []
+    expect(lena.locator("[data-live-words]")).to_have_text(re.compile("stopped after ten minutes"))
+    lena.unroute("**/*")
+    with lena.expect_response(lambda response: is_refresh(response.request)):
+        lena.keyboard.press("Shift")
+        lena.clock.run_for(2000)
+    expect(lena.locator("[data-live-words]")).to_have_text("refreshes every 30 s")
+
+
+def test_in_trouble_it_asks_less_and_less_often_and_says_when(visits: Visits, lena: Page) -> None:
+    words = lena.locator("[data-live-words]")
+    visits.portal.script_fault(times=None, status=500, organization="globex")
+    waits = []
+    for _ in range(3):
+        seen = note_refreshes(lena)
+        lena.wait_for_timeout(1100)
+        waited = 0
+        while not seen:
+            lena.clock.run_for(1000)
+            waited += 1
+            lena.wait_for_timeout(20)
+        settle(lena)
+        waits.append(waited)
+        expect(words).to_have_text(re.compile(r"next try in \d+ s"))
+    assert [round(wait / 10) for wait in waits] == [3, 3, 6]
+    expect(lena.locator("#notice")).to_contain_text("ByCloud answers 500")
+    assert len(list_ids(lena)) == 12
+    visits.portal.clear_faults()
+    with lena.expect_response(lambda response: response.request.method == "POST"):
+        lena.locator("#notice").get_by_role("button", name="Retry").click()
+    expect(lena.locator("#notice")).to_have_count(0)
+    expect(words).to_have_text("refreshes every 30 s")
+
+
+def test_retry_works_where_nothing_was_seen(visits: Visits, *, scripts: bool) -> None:
+    visits.expected.append("status of 502")
+    page = visits.sign_in("ada", scripts=scripts)
+    visits.portal.script_fault(times=None, status=500, match="limit=43" if scripts else "limit=44")
+    page.goto(f"/spo1/instances/?limit={43 if scripts else 44}")
+    expect(page.locator("#notice")).to_contain_text("ByCloud answers 500")
+    expect(page.locator("#table")).to_have_count(0)
+    visits.portal.clear_faults()
+    page.locator("#notice").get_by_role("button", name="Retry").click()
+    expect(page.locator("#table")).to_be_visible()
+    expect(page.locator("#notice")).to_have_count(0)
+
+
+def test_a_portal_out_of_reach_is_tried_again_later(visits: Visits, lena: Page) -> None:
+    visits.expected += ["ERR_INTERNET_DISCONNECTED", "htmx:sendError"]
+    lena.context.set_offline(True)
+    lena.clock.run_for(32_000)
+    expect(lena.locator("#troubles")).to_contain_text("cannot be reached")
+    expect(lena.locator("[data-live-words]")).to_have_text(re.compile("next try in"))
+    assert len(list_ids(lena)) == 12
+    lena.context.set_offline(False)
+    assert wait_for_refresh(lena, 61) in {200, 204}
+    expect(lena.locator("#troubles")).to_be_empty()
+
+
+def test_the_budget_opens_its_explanation_and_stays_open_over_a_refresh(visits: Visits, lena: Page) -> None:
+    budget = lena.locator("#budget")
+    used = budget.locator("td[data-minute-used]")
+    expect(budget.locator("summary")).to_contain_text(re.compile(r"\d+ of \d+ this minute"))
+    budget.locator("summary").click()
+    expect(used).to_be_visible()
+    used.evaluate("cell => { cell.textContent = 'nobody knows'; }")
+    assert wait_for_refresh(lena) == 204
+    expect(used).to_have_text(re.compile(r"^\d+$"))
+    rename(visits, lena, 0, "renamed-4")
+    assert wait_for_refresh(lena) == 200
+    expect(budget).to_have_attribute("open", "")
+    expect(budget.locator("summary")).to_be_focused()
+
+
+def test_an_instances_page_refreshes_itself_section_by_section(visits: Visits, lena: Page) -> None:
+    identifier = list_ids(lena)[2]
+    lena.goto(f"/spo1/instances/{identifier}/")
+    settle(lena)
+    summary, network = lena.locator("#summary"), lena.locator("#network")
+    for part in (summary, network):
+        part.evaluate(MARK)
+    assert wait_for_refresh(lena) == 204
+    visits.portal.change(identifier, action="set", fields={"description": "moved to another rack"})
+    lena.locator("#json-text > summary").click()
+    assert wait_for_refresh(lena) == 200
+    expect(summary).to_contain_text("moved to another rack")
+    assert network.evaluate(IS_MARKED)
+    assert not summary.evaluate(IS_MARKED)
+    expect(lena.locator("#json-text")).to_have_attribute("open", "")
+
+
+def test_without_scripts_nothing_claims_to_refresh(visits: Visits) -> None:
+    page = visits.sign_in("ada", scripts=False)
+    expect(page.locator("#freshness")).to_be_visible()
+    for hidden in ("[data-live-words]", "[data-live-pause]"):
+        expect(page.locator(hidden)).to_be_hidden()
+    page.locator("#budget summary").click()
+    expect(page.locator("#budget table")).to_be_visible()
