@@ -74,6 +74,31 @@ def test_another_database_is_taken_as_it_is_given(environ: pytest.MonkeyPatch) -
     assert "OPTIONS" not in database
 
 
+def test_one_process_keeps_pages_in_itself_and_bounds_them(environ: pytest.MonkeyPatch) -> None:
+    pages = read_settings()["CACHES"]["pages"]
+    assert pages["BACKEND"] == "portal.gateway.memory.MemoryCache"
+    assert pages["OPTIONS"]["MAX_BYTES"] == 64 * 1024 * 1024
+
+
+def test_a_shared_cache_is_given_up_on_quickly_and_gets_no_pickles(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("CACHE_URL", "rediss://cache.example.com:6380/1")
+    caches = read_settings()["CACHES"]
+    for name, serializer in (("default", "JSONSerializer"), ("pages", "BytesSerializer")):
+        cache = caches[name]
+        assert cache["LOCATION"] == "rediss://cache.example.com:6380/1"
+        assert cache["BACKEND"] == "portal.gateway.failover.FailoverCache"
+        assert cache["OPTIONS"]["serializer"] == f"portal.gateway.serializers.{serializer}"
+        assert cache["OPTIONS"]["socket_timeout"] <= 1
+    assert caches["pages"]["KEY_PREFIX"] != caches["default"].get("KEY_PREFIX")
+
+
+def test_another_cache_keeps_pages_apart(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("CACHE_URL", "db://cache_table")
+    caches = read_settings()["CACHES"]
+    assert caches["pages"]["LOCATION"] == caches["default"]["LOCATION"] == "cache_table"
+    assert caches["pages"]["KEY_PREFIX"] == "pages"
+
+
 def test_the_settings_may_all_stand_in_one_file(environ: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in PRODUCTION:
         environ.delenv(name)
@@ -110,6 +135,13 @@ def test_a_production_start_needs_it(environ: pytest.MonkeyPatch, name: str) -> 
         ("BYCLOUD_PROXY", "proxy.example.com:3128", "must begin with http:// or https://"),
         ("BYCLOUD_CA_BUNDLE", "/nowhere/ca.pem", "names /nowhere/ca.pem, which is not a file"),
         ("PAGE_FRESH_SECONDS", "-1", "must not be negative"),
+        ("BYCLOUD_RATE_PER_MINUTE", "0", "must be at least 1"),
+        ("BYCLOUD_RATE_PER_HOUR", "0", "must be at least 1"),
+        ("BYCLOUD_RATE_SCOPE", "person", "must be credential or region"),
+        ("BYCLOUD_RATE_RESERVE", "0.5", "must be at least 0 and less than 0.5"),
+        ("WEB_CONCURRENCY", "0", "must be at least 1"),
+        ("WEB_THREADS", "4", "must be more than 4"),
+        ("PORTAL_PROCESSES", "0", "must be at least WEB_CONCURRENCY"),
     ],
 )
 def test_a_value_that_cannot_work_stops_the_start(
