@@ -26,8 +26,8 @@ from portal.instances.forms import build_form
 from portal.instances.hints import Hints, read_back
 from portal.instances.links import credential_url, instance_url, list_url, raw_url
 from portal.instances.live import Live, describe_budget, describe_unchanged, make_version, name_pending
-from portal.instances.rows import build_rows
 from portal.instances.statuses import KNOWN_STATUSES
+from portal.instances.tables import render_table
 from portal.instances.troubles import Notice, describe
 
 _REGIONS = {
@@ -98,11 +98,11 @@ def answer_list(
         live = Live(url=url, target="#results", version="", trouble=outcome.trouble)
         return _answer(request, "instances/list.html", context | {"notice": outcome, "live": live}, notice=outcome)
     page = outcome.page
-    rows = build_rows(outcome.instances, region=region, query=query)
+    table = render_table(outcome.instances, region=region, query=query)
     context |= {
         "listing": outcome,
         "page": page,
-        "rows": rows,
+        "table": table,
         "pager": results.build_pager(outcome, query, region=region),
         "count": results.describe_count(outcome),
         "notice": describe(page.trouble, read_meter(access)) if page.trouble else None,
@@ -111,7 +111,7 @@ def answer_list(
             target="#results",
             version=version,
             is_due=_is_due(page, asking),
-            pending=name_pending([row.key for row in rows if row.state.is_pending]),
+            pending=table.pending if table else "",
             trouble=page.trouble,
         ),
         "announcement": results.describe_page(outcome),

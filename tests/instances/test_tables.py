@@ -1,0 +1,95 @@
+"""Kept tables: the same HTML as one that is rendered anew, never one of other rows, zones or ages, and not too many."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+import time_machine
+from django.utils import timezone, translation
+from pytest_django import Settings
+
+from portal.bycloud import Instance, InstanceQuery, Region
+from portal.instances import tables
+from portal.instances.tables import Table, Tables, render_table
+
+SPO1 = Region("spo1", "https://api.spo1.example")
+FIRST = InstanceQuery(limit=20)
+ID = "550e8400-e29b-41d4-a716-446655440000"
+WEB = Instance(id=ID, name="web <1>", status="ACTIVE", tags=("a",), created_at=datetime(2026, 11, 23, 12, tzinfo=UTC))
+
+
+@pytest.fixture(autouse=True)
+def kept(monkeypatch: pytest.MonkeyPatch) -> Tables:
+    empty = Tables(tables.MOST_BYTES)
+    monkeypatch.setattr(tables, "_tables", empty)
+    return empty
+
+
+def render(instance: Instance = WEB, *, region: Region = SPO1, query: InstanceQuery = FIRST) -> Table:
+    table = render_table((instance,), region=region, query=query)
+    assert table
+    return table
+
+
+def test_the_same_table_is_rendered_once(clock: time_machine.Traveller, kept: Tables) -> None:
+    first = render()
+    assert render(msgspec.structs.replace(WEB)) is first
+    assert kept.total_bytes == len(first.source)
+    assert "web &lt;1&gt;" in first.html
+
+
+def test_no_rows_are_no_table() -> None:
+    assert render_table((), region=SPO1, query=FIRST) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"instance": msgspec.structs.replace(WEB, status="ERROR")},
+        {"instance": msgspec.structs.replace(WEB, tags=("b",))},
+        {"region": Region("sao2", "https://api.sao2.example")},
+        {"query": InstanceQuery(limit=20, status="ACTIVE")},
+    ],
+    ids=["a status", "a tag", "a region", "a filter"],
+)
+def test_what_shows_otherwise_is_another_table(clock: time_machine.Traveller, other: dict[str, Region]) -> None:
+    first = render()
+    assert render(**other).source != first.source  # type: ignore[arg-type]
+    assert render().source == first.source
+
+
+def test_another_time_zone_language_or_age_is_another_table(clock: time_machine.Traveller) -> None:
+    clock.move_to(datetime(2026, 11, 23, 12, 10, tzinfo=UTC))
+    first = render()
+    with timezone.override("America/Sao_Paulo"):
+        assert "09:00:00 (UTC−03:00)" in render().html
+    with translation.override("de"):
+        assert render() is not first
+    clock.shift(timedelta(seconds=59))
+    assert render() is first
+    clock.shift(timedelta(seconds=1))
+    assert "11 minutes ago" in render().html
+
+
+def test_what_was_not_used_for_longest_goes_first() -> None:
+    shelf = Tables(most_bytes=10)
+    for key in (b"a", b"b"):
+        shelf.keep(key, Table(b"12345", ""))
+    shelf.keep(b"a", Table(b"12345", ""))
+    assert shelf.find(b"a")
+    shelf.keep(b"c", Table(b"12345", ""))
+    assert (shelf.find(b"b"), shelf.total_bytes) == (None, 10)
+    assert shelf.find(b"a")
+    shelf.keep(b"large", Table(b"x" * 11, ""))
+    assert (shelf.find(b"large"), shelf.total_bytes) == (None, 0)
+
+
+def test_a_template_that_is_worked_on_is_rendered_each_time(settings: Settings, kept: Tables) -> None:
+    settings.DEBUG = True
+    render()
+    assert kept.total_bytes == 0
+
+
+def test_a_table_holds_nothing_of_its_reader() -> None:
+    source = render().source.lower()
+    assert not [word for word in (b"csrf", b"<form", b"otto") if word in source]
