@@ -5,7 +5,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help install develop run test check format lock screenshots chromium clean
+.PHONY: help install develop run test benchmark check format lock screenshots chromium clean
 
 help: ## List these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,9 @@ test: develop chromium ## Run every test, measure coverage and hold it to its ba
 
 # What must not have a branch without a test: the way upstream, the vault, the access rules.
 FULLY_COVERED := portal/bycloud/*,portal/gateway/*,portal/credentials/vault.py,portal/accounts/capabilities.py,portal/accounts/middleware.py
+
+benchmark: develop ## Measure what pages and the gateway cost (BENCHMARKS="simulation stores flights waiting views")
+	@$(BIN)/python -m tests.benchmarks $(BENCHMARKS)
 
 check: develop ## Lint, check types, templates, deployment settings and migrations
 	$(BIN)/ruff check .

@@ -1,0 +1,26 @@
+"""`python -m tests.benchmarks [name ...]`: the programs of this folder, in turn, in the settings of the tests."""
+
+import logging
+import os
+import sys
+from importlib import import_module
+
+import django
+
+NAMES = ("simulation", "stores", "flights", "waiting", "views")
+
+
+def main() -> None:
+    names = sys.argv[1:] or NAMES
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        sys.exit(f"No benchmark is called {unknown[0]}; there are {', '.join(NAMES)}.")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    django.setup()
+    logging.disable(logging.WARNING)
+    for name in names:
+        import_module(f"tests.benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main()

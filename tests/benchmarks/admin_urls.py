@@ -1,0 +1,12 @@
+"""The admin alone, and the address by which a start is noticed."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+
+def show_live(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse("ok")
+
+
+urlpatterns = [path("health/live/", show_live), path("admin/", admin.site.urls)]

@@ -1,0 +1,52 @@
+"""100 requests at once for one cold page, over two processes that share Redis: how many go upstream."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from time import perf_counter
+
+from tests.benchmarks.figures import format_table
+from tests.benchmarks.stage import Server, control, count_requests, say, stage
+from tests.benchmarks.wire import Wire
+
+AT_ONCE = 100
+TURNS = 3
+UPSTREAM_SECONDS = 0.2
+
+
+def ask_at_once(portal: Server, path: str, *, at_once: int = AT_ONCE) -> tuple[list[int], float]:
+    """Send that many requests in the same moment, each on a connection of its own. Statuses, and when all were in."""
+    start = Barrier(at_once + 1)
+    wires = [Wire(portal.url) for _ in range(at_once)]
+    request = portal.request(path)
+
+    def ask(wire: Wire) -> int:
+        start.wait()
+        with wire:
+            return wire.ask(request).status
+
+    with ThreadPoolExecutor(at_once) as pool:
+        answers = [pool.submit(ask, wire) for wire in wires]
+        start.wait()
+        began_at = perf_counter()
+        statuses = [answer.result() for answer in answers]
+    return statuses, perf_counter() - began_at
+
+
+def main() -> None:
+    say(f"## {AT_ONCE} requests at once for one cold page, two processes over Redis, upstream 200 ms\n")
+    with stage() as scene:
+        redis = scene.start_redis()
+        if redis is None:
+            say("No Redis is installed, so there is nothing that two processes could share.\n")
+            return
+        sandbox = scene.start_sandbox(instances=10_000, latency=UPSTREAM_SECONDS)
+        scene.prepare({"spo1": sandbox}, CACHE_URL=redis, WEB_CONCURRENCY="2")
+        rows = []
+        for threads in (32, 64):
+            portal = scene.start_portal(WEB_THREADS=str(threads))
+            for turn in range(TURNS):
+                control(sandbox, "DELETE", "requests")
+                statuses, seconds = ask_at_once(portal, f"/spo1/instances/?name=cold-{threads}-{turn}*")
+                told = ", ".join(f"{statuses.count(status)} × {status}" for status in sorted(set(statuses)))
+                rows.append([f"2 × {threads}", turn + 1, count_requests(sandbox), told, f"{seconds * 1000:.0f} ms"])
+        say(format_table(("threads", "turn", "requests upstream", "answers", "the last after"), rows) + "\n")

@@ -1,0 +1,38 @@
+"""One table that holds what the list shows of an instance. No migrations: `migrate --run-syncdb` makes it."""
+
+from typing import Any, Self
+
+from django.db import models
+
+
+class Machine(models.Model):
+    id = models.UUIDField(primary_key=True)
+    name = models.CharField(max_length=255, db_index=True)
+    status = models.CharField(max_length=64, db_index=True)
+    addresses = models.CharField(max_length=255)
+    flavor = models.CharField(max_length=255)
+    image = models.CharField(max_length=255)
+    tags = models.CharField(max_length=255)
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        app_label = "machines"
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def of(cls, instance: dict[str, Any]) -> Self:
+        """A row of an instance as the API gives it."""
+        networks = (instance.get("addresses") or {}).values()
+        return cls(
+            id=instance["id"],
+            name=instance.get("name") or "",
+            status=instance.get("status") or "",
+            addresses=", ".join(address["addr"] for network in networks for address in network)[:255],
+            flavor=(instance.get("flavor") or {}).get("name") or "",
+            image=(instance.get("image") or {}).get("name") or "",
+            tags=", ".join(instance.get("tags") or ())[:255],
+            created_at=instance["created_at"],
+        )

@@ -1,0 +1,6 @@
+"""The product's own settings, with an empty view beside its routes and a table for Django's admin."""
+
+from portal.settings import *  # noqa: F403
+
+ROOT_URLCONF = "tests.benchmarks.urls"
+INSTALLED_APPS = [*INSTALLED_APPS, "django.contrib.admin", "tests.benchmarks.machines"]  # noqa: F405
