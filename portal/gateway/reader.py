@@ -9,6 +9,7 @@ from django.conf import settings
 
 from portal.bycloud import (
     Answer,
+    BadPayload,
     ByCloudError,
     Client,
     InstancePage,
@@ -170,6 +171,7 @@ def _fetch(access: Access, query: InstanceQuery, errand: Errand) -> tuple[Stored
         if answer.rate_limit:
             correct(access, answer.rate_limit)
         page = decode_instance_page(answer.body, request_id=answer.request_id)
+        _check_list(page, answer)
     except ByCloudError as error:
         seconds = (datetime.now(UTC) - started_at).total_seconds()
         log.warning(
@@ -189,6 +191,15 @@ def _fetch(access: Access, query: InstanceQuery, errand: Errand) -> tuple[Stored
         upstream_milliseconds=round(answer.elapsed_seconds * 1000),
     )
     return _keep(answer), page
+
+
+def _check_list(page: InstancePage, answer: Answer) -> None:
+    """An answer without a list is a failure, not an empty fleet, and must not take the place of rows seen before."""
+    is_empty = page.meta is not None and page.meta.total == 0
+    if page.instances is None and not is_empty:
+        raise BadPayload(
+            "The answer holds no list of instances", path="$.instances", status=200, request_id=answer.request_id
+        )
 
 
 def _may_spend(access: Access, errand: Errand) -> bool:

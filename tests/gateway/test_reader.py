@@ -196,3 +196,24 @@ def test_what_another_version_kept_is_read_as_nothing(acme: Access) -> None:
     assert recall(acme, "seen", StoredAnswer) is not None
     remember(acme, "seen", Seen(statuses=("ACTIVE",)))
     assert recall(acme, "seen", StoredAnswer) is None
+
+
+@pytest.mark.parametrize("mode", ["empty-object", "no-instances", "null-page"])
+def test_an_answer_without_a_list_is_a_failure_and_takes_no_rows_away(
+    acme: Access, upstream: Upstream, mode: str
+) -> None:
+    upstream.script(mode=mode)
+    with pytest.raises(Troubled) as caught:
+        read_page(acme, FIRST)
+    assert (caught.value.trouble.kind, caught.value.trouble.path) == ("bad-payload", "$.instances")
+    seen = read_page(acme, FIRST, asking=Asking.FORCED)
+    upstream.script(mode=mode)
+    again = read_page(acme, FIRST, asking=Asking.FORCED)
+    assert again.value == seen.value
+    assert again.trouble
+    assert again.trouble.kind == "bad-payload"
+
+
+def test_a_list_that_is_null_where_there_are_none_is_an_empty_one(acme: Access, upstream: Upstream) -> None:
+    upstream.script(body={"instances": None, "meta": {"total": 0}})
+    assert ids(acme) == []
