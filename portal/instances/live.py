@@ -3,8 +3,8 @@
 portal.js does the asking; docs/pages.md says how often. Knows no requests and no templates.
 """
 
-from datetime import datetime, timedelta
 from hashlib import blake2b
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -40,11 +40,16 @@ class Live(msgspec.Struct, frozen=True):
         return self.trouble is not None and self.trouble.kind in STEADY_KINDS
 
     @property
-    def next_try_at(self) -> datetime:
-        """When the page asks again after a trouble, as far as is known here: portal.js waits longer each time."""
-        earliest = timezone.now() + timedelta(seconds=self.every_seconds)
+    def next_try_seconds(self) -> int:
+        """How long the page waits after a trouble, as far as is known here: portal.js waits longer each time."""
         retry_at = self.trouble.retry_at if self.trouble else None
-        return retry_at if retry_at and (self.is_steady or retry_at > earliest) else earliest
+        seconds = ceil((retry_at - timezone.now()).total_seconds()) if retry_at else 0
+        return seconds if self.is_steady and seconds > 0 else max(seconds, self.every_seconds)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Nothing will be asked until the token is replaced."""
+        return self.trouble is not None and self.trouble.kind == "rejected"
 
 
 class Budget(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from math import ceil
 
 import msgspec
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from portal.gateway import Meter, Trouble
@@ -107,10 +108,10 @@ def _pause_title(trouble: Trouble, meter: Meter) -> str:
         return _("Paused to stay within ByCloud's limit of requests")
     if seconds > MINUTE:
         # Within a minute, the minute's window would have room again.
-        numbers = {"seconds": seconds, "limit": meter.hour.limit}
-        return _("Paused for %(seconds)d s to stay within %(limit)d requests an hour") % numbers
-    numbers = {"seconds": seconds, "limit": meter.minute.limit}
-    return _("Paused for %(seconds)d s to stay within %(limit)d requests a minute") % numbers
+        numbers = {"seconds": seconds, "limit": number_format(meter.hour.limit, force_grouping=True)}
+        return _("Paused for %(seconds)d s to stay within %(limit)s requests an hour") % numbers
+    numbers = {"seconds": seconds, "limit": number_format(meter.minute.limit, force_grouping=True)}
+    return _("Paused for %(seconds)d s to stay within %(limit)s requests a minute") % numbers
 
 
 def _seconds_left(trouble: Trouble) -> int | None:

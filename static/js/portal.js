@@ -380,8 +380,9 @@
     const text = words[name].replace("{seconds}", seconds);
     if (place && place.textContent !== text) place.textContent = text;
     document.querySelector("[data-live-pause]")?.setAttribute("aria-pressed", String(isPaused));
-    for (const time of document.querySelectorAll("[data-next-try] time")) {
-      time.dateTime = new Date(nextAt() + skew).toISOString();
+    for (const line of document.querySelectorAll("[data-next-try]")) {
+      line.hidden = name !== "liveFailing";
+      line.textContent = words.nextTry.replace("{seconds}", seconds);
     }
   };
 
@@ -424,7 +425,7 @@
   const showBudget = ({ minute, hour, others }) => {
     const budget = document.getElementById("budget");
     const set = (name, value) => {
-      for (const place of budget.querySelectorAll(`[data-${name}]`)) place.textContent = value;
+      for (const place of budget.querySelectorAll(`[data-${name}]`)) place.textContent = value.toLocaleString(root.lang || "en");
     };
     set("minute-used", minute[0]);
     set("minute-limit", minute[1]);

@@ -141,8 +141,7 @@ def test_a_refusal_that_is_not_about_the_marker_is_raised(acme: Access, upstream
             f"{19:08}-0000-4000-8000-000000000000",
         ),
         ({"instances": [{"id": None}], "meta": {"has_more": True}}, None, None),
-        ({}, None, None),
-        ({"instances": None, "meta": None, "links": None}, None, None),
+        ({"instances": [], "meta": None, "links": None}, None, None),
     ],
 )
 def test_the_way_on_is_read_from_whatever_upstream_gives(

@@ -183,7 +183,7 @@ def test_a_new_failure_is_told_with_when_upstream_is_asked_again(
     troubled = refresh(at_desk, page)
     assert "data-retry-at" in text(troubled)
     assert "data-steady" not in text(troubled)
-    assert "Next try in 30 seconds" in words(troubled)
+    assert "Next try in 30 s." in words(troubled)
     assert not is_due(troubled)
 
 
@@ -233,7 +233,7 @@ def test_the_meter_says_how_much_is_used(at_desk: Client, settings: Settings, us
         page = at_desk.get(url)
         assert f"{used} of 60 this minute requests to ByCloud" in words(page)
         assert f'class="menu menu-end {classes}"' in text(page)
-        assert f"The last hour {used} 1000" in words(page)
+        assert f"The last hour {used} 1,000" in words(page)
         assert "Kept for people, a minute 12" in words(page)
 
 

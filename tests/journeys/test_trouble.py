@@ -123,7 +123,7 @@ def test_a_rate_limit_says_how_long_and_the_page_does_not_ask_before(
     clock.shift(OLD)
     upstream.script(status=429, headers={"Retry-After": "90"})
     limited = ask_htmx(at_desk, LIST, "results", **{"Portal-Refresh": "1"})
-    assert "Paused for 90 s to stay within 1000 requests an hour" in words(limited)
+    assert "Paused for 90 s to stay within 1,000 requests an hour" in words(limited)
     clock.shift(timedelta(seconds=32))
     waiting = at_desk.get(LIST)
     assert "Paused for 58 s to stay within 60 requests a minute" in words(waiting)

@@ -1,0 +1,111 @@
+"""The fault table of docs/reliability.md: for each fault, when the person has an answer, and what she sees.
+
+`python -m tests.benchmarks faults` measures all of it in one run, with the deadline of production, and writes it there.
+"""
+
+import html
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+from django.conf import settings
+from django.core.cache import caches
+from django.core.management import call_command
+from django.test import Client
+
+from portal.accounts.capabilities import Role
+from portal.accounts.models import Member
+from portal.bycloud import BearerToken, Region
+from portal.sandbox.server import Sandbox
+from tests.benchmarks.figures import format_table
+from tests.benchmarks.stage import say
+from tests.credentials.rows import keep
+from tests.faults import SCRIPTED, Fault, open_regions
+from tests.journeys.pages import LIST, Response, has_rows, refresh
+from tests.upstream import Upstream
+
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "reliability.md"
+BEGIN, END = "<!-- The fault table begins -->", "<!-- The fault table ends -->"
+HEADINGS = ("Fault", "Nothing seen before", "After", "Seen before", "After")
+
+
+@contextmanager
+def scripted(upstream: Upstream, fault: Fault) -> Iterator[None]:
+    upstream.script(**{"times": None, **fault.script})
+    yield
+    upstream.clear()
+
+
+@contextmanager
+def led_astray(url: str) -> Iterator[None]:
+    """By way of a proxy that is none: the region stays the one whose page was seen."""
+    limits = settings.BYCLOUD_LIMITS
+    settings.BYCLOUD_LIMITS = msgspec.structs.replace(limits, proxy=url)
+    yield
+    settings.BYCLOUD_LIMITS = limits
+
+
+def sign_in() -> Client:
+    """A browser with a member who keeps a credential, in a database of its own."""
+    call_command("migrate", verbosity=0)
+    member = Member.objects.create_user("otto", "otto@example.com", role=Role.OPERATOR)
+    keep(member, BearerToken("sandbox-acme-token"))
+    client = Client()
+    client.force_login(member)
+    return client
+
+
+def measure() -> Iterator[list[str]]:
+    """One line for each fault."""
+    settings.PAGE_FRESH_SECONDS = 0
+    client = sign_in()
+    with Sandbox() as sandbox, open_regions() as places:
+        settings.BYCLOUD_REGIONS = {"spo1": Region("spo1", sandbox.url)}
+        upstream = Upstream(sandbox.url)
+        for fault in SCRIPTED:
+            yield [fault.name, *try_out(client, partial(scripted, upstream, fault))]
+        for place in places:
+            yield [place.name, *try_out(client, partial(led_astray, place.url))]
+
+
+def try_out(client: Client, spoil: Callable[[], AbstractContextManager[None]]) -> Iterator[str]:
+    """What is seen, and after how long: first by somebody for whom nothing is stored, then in an open page."""
+    for is_seen in (False, True):
+        # Forgets the pause that the last fault began, and what was spent of the budget.
+        caches["pages"].clear()
+        page = client.get(LIST) if is_seen else None
+        with spoil():
+            began_at = perf_counter()
+            answer = refresh(client, page) if page else client.get(LIST)
+            seconds = perf_counter() - began_at
+        yield from (describe(answer), f"{seconds:.2f} s")
+
+
+def describe(answer: Response) -> str:
+    """What is on the page, in a few words."""
+    if answer.status_code == 204:
+        return "the rows: nothing has changed"
+    title = re.search(r'class="alert-title">(.*?)</p>', answer.content.decode().partition('id="notice"')[2], re.DOTALL)
+    said = f"“{html.unescape(re.sub(r'<[^>]+>', '', title[1])).strip()}”" if title else ""
+    seen = ", ".join(filter(None, ("the rows" if has_rows(answer) else "", said)))
+    return re.sub(r"\d\d:\d\d:\d\d", "14:31:07", seen)
+
+
+def write(lines: Iterable[list[str]]) -> None:
+    """Put the table in its place in the document."""
+    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
+    table = format_table(HEADINGS, lines)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+def main() -> None:
+    logging.disable(logging.ERROR)
+    say("## Each fault: when the person has an answer, and what she sees\n")
+    lines = list(measure())
+    write(lines)
+    say(f"{format_table(HEADINGS, lines)}\n")
