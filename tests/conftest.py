@@ -12,6 +12,7 @@ from pytest_django import Settings
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.bycloud import Region
+from portal.gateway.ledger import forget_what_is_known
 from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
 
@@ -28,6 +29,7 @@ hypothesis.settings.load_profile("portal")
 def _empty_cache() -> None:
     caches["pages"].clear()
     caches["default"].clear()
+    forget_what_is_known()
 
 
 @pytest.fixture

@@ -15,16 +15,27 @@ log = structlog.get_logger(__name__)
 
 
 class _Outages:
-    """Since when each server is away, for all cache instances of this process."""
+    """Until when each server counts as away, for all cache instances of this process."""
 
     def __init__(self) -> None:
-        self._ends_at: dict[str, float] = {}
+        self._end_at: dict[str, float] = {}
+        self._used_alone: set[str] = set()
 
-    def is_on(self, server: str) -> bool:
-        return self._ends_at.get(server, 0.0) > monotonic()
+    def was_on_within(self, seconds: float, server: str) -> bool:
+        return self._end_at.get(server, float("-inf")) + seconds > monotonic()
 
     def begin(self, server: str) -> None:
-        self._ends_at[server] = monotonic() + RETRY_SECONDS
+        self._end_at[server] = monotonic() + RETRY_SECONDS
+
+    def note_use(self, location: str) -> None:
+        self._used_alone.add(location)
+
+    def take_used(self, location: str) -> bool:
+        """Whether anything may be kept under `location`, to be dropped by whoever asks."""
+        if location not in self._used_alone:
+            return False
+        self._used_alone.discard(location)
+        return True
 
 
 _outages = _Outages()
@@ -34,7 +45,7 @@ class FailoverCache(RedisCache):
     """Django's Redis cache, but an operation that fails is done in memory, and so are all for the next two seconds.
 
     `OPTIONS["alone"]` is the backend for that time; the other options are the connection's, whose time-outs should be
-    short. What was kept alone is not carried over when Redis is back.
+    short. What was kept alone is dropped when Redis is back: by the next outage it would be wrong.
     """
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
@@ -42,13 +53,18 @@ class FailoverCache(RedisCache):
         alone = import_string(options.pop("alone"))
         prefix = params.get("KEY_PREFIX", "")
         super().__init__(server, params | {"OPTIONS": options})
-        self._server = server
-        self._alone = alone(f"alone:{prefix}", params | {"OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}})
+        self._server = str(server)
+        self._location = f"alone:{server}:{prefix}"
+        self._alone = alone(self._location, params | {"OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}})
 
     @property
     def is_alone(self) -> bool:
         """Whether Redis was away when it was last asked."""
-        return _outages.is_on(self._server)
+        return self.was_alone_within(0.0)
+
+    def was_alone_within(self, seconds: float) -> bool:
+        """Whether Redis has been away since so many seconds ago."""
+        return _outages.was_on_within(seconds, self._server)
 
     def add(self, *arguments: Any, **options: Any) -> bool:
         return bool(self._do(super().add, self._alone.add, *arguments, **options))
@@ -73,6 +89,9 @@ class FailoverCache(RedisCache):
         failed: list[str] = self._do(super().set_many, self._alone.set_many, *arguments, **options)
         return failed
 
+    def delete_many(self, *arguments: Any, **options: Any) -> None:
+        self._do(super().delete_many, self._alone.delete_many, *arguments, **options)
+
     def incr(self, *arguments: Any, **options: Any) -> int:
         return int(self._do(super().incr, self._alone.incr, *arguments, **options))
 
@@ -85,8 +104,14 @@ class FailoverCache(RedisCache):
     def _do(self, shared: Callable[..., Any], alone: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         if not self.is_alone:
             try:
-                return shared(*arguments, **options)
+                answer = shared(*arguments, **options)
             except (RedisError, OSError) as error:
                 _outages.begin(self._server)
                 log.warning("cache_server_away", error=type(error).__name__)
+            else:
+                if _outages.take_used(self._location):
+                    self._alone.clear()
+                    log.info("cache_server_back")
+                return answer
+        _outages.note_use(self._location)
         return alone(*arguments, **options)

@@ -1,0 +1,168 @@
+"""What was spent of the budget: in the shared cache, and in this process for when that is away. Knows no limits."""
+
+from collections import Counter
+from threading import Lock, Thread
+from time import sleep, time
+
+import msgspec
+from django.conf import settings
+from django.core.cache import caches
+
+from portal.gateway.failover import RETRY_SECONDS, FailoverCache
+from portal.gateway.leases import hold_briefly
+
+HOUR = 3600.0
+# By then each process has found that the cache is back, and has entered what it spent without it.
+SETTLE_SECONDS = 3 * RETRY_SECONDS
+PATIENCE_SECONDS = 1.0
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """The requests of the last hour (Unix times, oldest first), and what ByCloud has said of the minute since.
+
+    `others` are requests of other programs that ByCloud counts on the same budget, until `others_until`; `limit` is
+    its own figure for the minute, when that is lower than ours. Before `settles_at` some process may not have entered
+    all of its requests: the cache was away, or has lost the ledger.
+    """
+
+    times: tuple[float, ...] = ()
+    others: int = 0
+    others_until: float = 0.0
+    limit: int | None = None
+    settles_at: float = 0.0
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """The ledger as this process knows it.
+
+    `apart` are those of its times that other processes may not know of. What is left of the budget is divided by
+    `processes`: 1 while all see the same ledger.
+    """
+
+    ledger: Ledger
+    apart: tuple[float, ...] = ()
+    processes: int = 1
+
+
+class _Known:
+    """What this process knows of one ledger: the times that stand in the cache, or stood there, and its own."""
+
+    def __init__(self) -> None:
+        self.entered: tuple[float, ...] = ()
+        self.not_entered: tuple[float, ...] = ()
+        self.apart: tuple[float, ...] = ()
+
+    def forget_before(self, moment: float) -> None:
+        self.entered = _since(moment, self.entered)
+        self.not_entered = _since(moment, self.not_entered)
+        self.apart = _since(moment, self.apart)
+
+
+_lock = Lock()
+_known: dict[str, _Known] = {}
+_entering: Thread | None = None
+
+
+def read_standing(key: str, now: float) -> Standing:
+    """The ledger of the last hour. Times that were seen once stay in it, should the cache lose them."""
+    cache = caches["pages"]
+    kept = cache.get(key)
+    ledger = _decode(kept)
+    ledger = msgspec.structs.replace(ledger, times=_since(now - HOUR, ledger.times))
+    if not isinstance(cache, FailoverCache):
+        return Standing(ledger)
+    if kept is None and not cache.is_alone:
+        ledger = msgspec.structs.replace(ledger, settles_at=now + SETTLE_SECONDS)
+    is_shared = ledger.settles_at <= now and not cache.was_alone_within(SETTLE_SECONDS)
+    with _lock:
+        known = _known.setdefault(key, _Known())
+        known.forget_before(now - HOUR)
+        if not cache.is_alone and known.entered != ledger.times:
+            known.entered = _join(known.entered, ledger.times)
+        if is_shared:
+            known.apart = ()
+        times = tuple(sorted((*known.entered, *known.not_entered)))
+        return Standing(
+            ledger=msgspec.structs.replace(ledger, times=times),
+            apart=known.apart,
+            processes=1 if is_shared else settings.PORTAL_PROCESSES,
+        )
+
+
+def enter_request(key: str, standing: Standing, now: float) -> None:
+    """Note a request that goes upstream now. The caller holds the ledger."""
+    if isinstance(caches["pages"], FailoverCache):
+        with _lock:
+            known = _known[key]
+            known.not_entered = (*known.not_entered, now)
+            if standing.processes > 1:
+                known.apart = (*known.apart, now)
+    write_ledger(key, msgspec.structs.replace(standing.ledger, times=(*standing.ledger.times, now)), now)
+
+
+def write_ledger(key: str, ledger: Ledger, now: float) -> None:
+    """Keep a changed ledger. What cannot be entered now is entered when the shared cache is back."""
+    cache = caches["pages"]
+    was_alone = isinstance(cache, FailoverCache) and cache.was_alone_within(SETTLE_SECONDS)
+    if was_alone:
+        ledger = msgspec.structs.replace(ledger, settles_at=now + SETTLE_SECONDS)
+    cache.set(key, msgspec.msgpack.encode(ledger), int(HOUR))
+    if not isinstance(cache, FailoverCache):
+        return
+    with _lock:
+        known = _known[key]
+        if not cache.is_alone:
+            known.not_entered = tuple((Counter(known.not_entered) - Counter(ledger.times)).elements())
+            known.entered = _join(known.entered, ledger.times)
+        elif known.not_entered:
+            _enter_later()
+
+
+def forget_what_is_known() -> None:
+    """Begin anew, as a process that has just started."""
+    with _lock:
+        _known.clear()
+
+
+def _enter_later() -> None:
+    """Start the thread that waits for the shared cache, unless it waits already. The caller holds `_lock`."""
+    global _entering  # noqa: PLW0603 -- one thread a process
+    if _entering is None:
+        _entering = Thread(target=_enter_all, name="ledger-entries", daemon=True)
+        _entering.start()
+
+
+def _enter_all() -> None:
+    """Enter what was spent alone, as soon as the shared cache takes it: the others reckon with it from then on."""
+    global _entering  # noqa: PLW0603 -- as above
+    while True:
+        sleep(RETRY_SECONDS / 2)
+        with _lock:
+            keys = [key for key, known in _known.items() if known.not_entered]
+            if not keys:
+                _entering = None
+                return
+        for key in keys:
+            with hold_briefly(f"{key}:lock", patience_seconds=PATIENCE_SECONDS):
+                now = time()
+                write_ledger(key, read_standing(key, now).ledger, now)
+
+
+def _decode(kept: bytes | None) -> Ledger:
+    """A ledger that cannot be read (another version wrote it) is a new one."""
+    try:
+        return msgspec.msgpack.decode(kept, type=Ledger) if kept else Ledger()
+    except msgspec.DecodeError:
+        return Ledger()
+
+
+def _since(moment: float, times: tuple[float, ...]) -> tuple[float, ...]:
+    """The times after a moment, of times in order."""
+    if not times or times[0] > moment:
+        return times
+    return tuple(one for one in times if one > moment)
+
+
+def _join(these: tuple[float, ...], those: tuple[float, ...]) -> tuple[float, ...]:
+    """All times that stand in either; what stands in both is the same request."""
+    return tuple(sorted((Counter(these) | Counter(those)).elements()))

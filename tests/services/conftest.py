@@ -1,0 +1,74 @@
+"""PostgreSQL, Redis, and portals on them. Where one is not installed its tests say so; with CI=true they fail."""
+
+import os
+from collections.abc import Iterator
+from typing import NoReturn
+
+import pytest
+
+from tests.services.portals import House, Portal, open_house
+from tests.services.servers import NotInstalledError, PostgreSQL, Redis, run_postgresql, run_redis
+from tests.upstream import Upstream
+
+
+def give_up(reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    try:
+        with run_postgresql() as running:
+            yield running
+    except NotInstalledError as error:
+        give_up(str(error))
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[Redis]:
+    """For tests that leave it running."""
+    yield from start_redis()
+
+
+@pytest.fixture
+def own_redis() -> Iterator[Redis]:
+    """For tests that stop it."""
+    yield from start_redis()
+
+
+def start_redis() -> Iterator[Redis]:
+    try:
+        with run_redis() as running:
+            yield running
+    except NotInstalledError as error:
+        give_up(str(error))
+
+
+@pytest.fixture(scope="session")
+def house(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A database with members in it, a sandbox, and room for portals."""
+    with open_house(postgresql.make_database(), tmp_path_factory.mktemp("house")) as house:
+        yield house
+
+
+@pytest.fixture
+def upstream(house: House) -> Upstream:
+    """The sandbox as at its start."""
+    house.sandbox.reset()
+    return Upstream(house.sandbox.url)
+
+
+@pytest.fixture(scope="session")
+def two_portals(house: House, shared_redis: Redis) -> Iterator[tuple[Portal, Portal]]:
+    with house.open_portals(2, CACHE_URL=shared_redis.url) as (first, second):
+        yield first, second
+
+
+@pytest.fixture
+def pair(two_portals: tuple[Portal, Portal], shared_redis: Redis, upstream: Upstream) -> tuple[Portal, Portal]:
+    """Two processes that have nothing in common but PostgreSQL, Redis and ByCloud. Nothing is kept in Redis yet."""
+    with shared_redis.connect() as client:
+        client.flushall()
+    return two_portals

@@ -1,0 +1,140 @@
+"""Two portals over one PostgreSQL, one Redis and one ByCloud behave as one."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+import requests
+
+from portal.gateway.leases import LEASE_SECONDS
+from tests.services.portals import LIST, House, Portal, list_ids
+from tests.services.servers import Redis
+from tests.upstream import Upstream
+
+pytestmark = pytest.mark.xdist_group("services")
+
+Pair = tuple[Portal, Portal]
+AT_ONCE = 100
+
+
+def test_a_hundred_requests_at_once_for_a_cold_page_are_one_upstream(
+    house: House, pair: Pair, upstream: Upstream
+) -> None:
+    otto = house.sign_in(pair[0], "otto")
+    upstream.script(delay=0.2, times=None)
+    start = Barrier(AT_ONCE)
+
+    def ask(number: int) -> requests.Response:
+        start.wait()
+        return pair[number % 2].get(f"{LIST}?limit=50", otto)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        pages = list(pool.map(ask, range(AT_ONCE)))
+    assert [page.status_code for page in pages] == [200] * AT_ONCE
+    assert len({tuple(list_ids(page)) for page in pages}) == 1
+    assert len(list_ids(pages[0])) == 50
+    assert len(upstream.requests()) == 1
+
+
+def test_two_workers_of_one_gunicorn_share_too(house: House, shared_redis: Redis, upstream: Upstream) -> None:
+    with house.open_portals(1, CACHE_URL=shared_redis.url, WEB_CONCURRENCY="2", PORTAL_PROCESSES="2") as (portal,):
+        otto = house.sign_in(portal, "otto")
+        upstream.script(delay=0.2, times=None)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            pages = list(pool.map(lambda _: portal.get(f"{LIST}?name=web-*&limit=50", otto), range(AT_ONCE)))
+        assert [page.status_code for page in pages] == [200] * AT_ONCE
+        assert len(upstream.requests()) == 1
+
+
+def test_what_one_has_fetched_the_other_shows(house: House, pair: Pair, upstream: Upstream) -> None:
+    otto = house.sign_in(pair[0], "otto")
+    first, second = (portal.get(LIST, otto) for portal in pair)
+    assert list_ids(first) == list_ids(second) != []
+    assert len(upstream.requests()) == 1
+    assert pair[1].get(f"{LIST}{list_ids(first)[0]}/", otto).status_code == 200
+    assert len(upstream.requests()) == 1
+
+
+def test_a_fetcher_that_is_killed_frees_the_others_within_seconds(
+    house: House, pair: Pair, shared_redis: Redis, upstream: Upstream
+) -> None:
+    otto = house.sign_in(pair[0], "otto")
+    upstream.script(delay=60)
+    with (
+        house.open_portals(1, CACHE_URL=shared_redis.url, BYCLOUD_DEADLINE_SECONDS="60") as (doomed,),
+        ThreadPoolExecutor() as pool,
+    ):
+        fetching = pool.submit(doomed.get, LIST, otto)
+        wait_for_requests(upstream, 1)
+        waiting = pool.submit(pair[0].get, LIST, otto)
+        # Long enough that the lease is there only because it is renewed.
+        time.sleep(LEASE_SECONDS + 0.5)
+        assert not waiting.done()
+        assert len(upstream.requests()) == 1
+        doomed.kill()
+        killed_at = time.monotonic()
+        page = waiting.result()
+        assert time.monotonic() - killed_at < LEASE_SECONDS + 2
+        assert (page.status_code, len(list_ids(page))) == (200, 20)
+        assert len(upstream.requests()) == 2
+        assert isinstance(fetching.exception(), requests.ConnectionError)
+
+
+def test_they_spend_one_budget(house: House, pair: Pair, shared_redis: Redis, upstream: Upstream) -> None:
+    otto = house.sign_in(pair[0], "otto")
+    with house.open_portals(2, CACHE_URL=shared_redis.url, BYCLOUD_RATE_PER_MINUTE="20") as portals:
+        # Where no ledger was, half is kept for the other process until it has surely told what it spent.
+        portals[0].get(LIST, otto)
+        time.sleep(6.5)
+        with ThreadPoolExecutor(8) as pool:
+            pages = list(pool.map(lambda turn: portals[turn % 2].get(f"{LIST}?name=page-{turn}", otto), range(30)))
+        assert sorted(page.status_code for page in pages) == [200] * 19 + [503] * 11
+        assert len(upstream.requests()) == 20
+        refused = next(page for page in pages if page.status_code == 503)
+        assert 40 <= int(refused.headers["Retry-After"]) <= 60
+        assert "Paused for" in refused.text
+        shown = portals[0].get(LIST, otto)
+        assert shown.status_code == 200
+        assert "<span data-minute-used>20</span> of <span data-minute-limit>20</span>" in shown.text
+
+
+def test_they_keep_one_pause(house: House, pair: Pair, upstream: Upstream) -> None:
+    otto = house.sign_in(pair[0], "otto")
+    upstream.script(status=429, headers={"Retry-After": "30"})
+    first = pair[0].get(LIST, otto)
+    second = pair[1].get(f"{LIST}?limit=50", otto)
+    assert (first.status_code, second.status_code) == (503, 503)
+    assert 25 <= int(second.headers["Retry-After"]) <= 30
+    assert len(upstream.requests()) == 1
+    vera = house.sign_in(pair[0], "vera")
+    assert pair[1].get(LIST, vera).status_code == 200
+
+
+def test_a_token_that_one_has_seen_refused_the_other_does_not_try(house: House, pair: Pair, upstream: Upstream) -> None:
+    otto = house.sign_in(pair[0], "otto")
+    seen = pair[0].get(LIST, otto)
+    upstream.script(status=401)
+    assert pair[0].get(f"{LIST}?limit=50", otto).status_code == 403
+    assert pair[1].get(f"{LIST}?limit=100", otto).status_code == 403
+    assert list_ids(pair[1].get(LIST, otto)) == list_ids(seen)
+    assert len(upstream.requests()) == 2
+
+
+def test_failed_sign_ins_are_counted_by_both_together(house: House, pair: Pair) -> None:
+    for turn in range(5):
+        refused, _ = pair[turn % 2].try_to_sign_in("mira", "wrong")
+        assert "is not right" in refused.text
+    for portal in pair:
+        refused, _ = portal.try_to_sign_in("mira", house.password)
+        assert refused.status_code == 200
+        assert "Too many failed attempts" in refused.text
+    answer, _ = pair[1].try_to_sign_in("vera", house.password)
+    assert answer.status_code == 302
+
+
+def wait_for_requests(upstream: Upstream, count: int) -> None:
+    until = time.monotonic() + 20
+    while len(upstream.requests()) < count and time.monotonic() < until:
+        time.sleep(0.02)
+    assert len(upstream.requests()) == count
