@@ -14,7 +14,7 @@ from portal.bycloud import InstanceQuery, Region
 from portal.credentials.vault import VaultError, find_credential
 from portal.gateway import Access, Asking, Troubled, read_meter
 from portal.instances import answers, raws
-from portal.instances.catalog import Found, Listing, Missing, find_instance, list_instances, read_seen
+from portal.instances.catalog import Found, Listing, Missing, Seen, find_instance, list_instances, read_seen
 from portal.instances.filters import DEFAULT_LIMIT, is_uuid, read_query, to_query_string
 from portal.instances.hints import Hints, read_hints
 from portal.instances.links import instance_url, list_url
@@ -27,7 +27,7 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     access = _find_access(request, region)
     if not isinstance(access, Access):
         return answers.ask_for_credential(request, region, access, url=request.get_full_path())
-    reading = read_query(request.GET, seen=read_seen(access))
+    reading = read_query(request.GET, seen=_find_names(access, request.GET))
     if reading.query is None:
         return answers.refuse_list(request, region, reading)
     is_canonical = to_query_string(reading.query) == request.META.get("QUERY_STRING", "")
@@ -106,7 +106,7 @@ def _renew(request: MemberRequest, region: Region, asking: Asking) -> HttpRespon
 
 
 def _renew_list(request: MemberRequest, access: Access, given: QueryDict, asking: Asking) -> HttpResponse:
-    reading = read_query(given, seen=read_seen(access))
+    reading = read_query(given, seen=_find_names(access, given))
     if reading.query is None:
         return answers.refuse_list(request, access.region, reading)
     listing = _list(access, reading.query, asking)
@@ -125,6 +125,11 @@ def _renew_instance(
     if not isinstance(outcome, Found) or outcome.instance.trouble:
         return answers.answer_instance(request, access, instance_id, hints, outcome, asking=asking)
     return HttpResponseRedirect(instance_url(access.region, instance_id, hints), status=HTTPStatus.SEE_OTHER)
+
+
+def _find_names(access: Access, given: QueryDict) -> Seen:
+    """The names that filters may be given by. Most lists have no such filter, and are spared the look-up."""
+    return read_seen(access) if {"flavor_id", "image_id"} & given.keys() else Seen()
 
 
 def _find_access(request: MemberRequest, region: Region) -> Access | str:
