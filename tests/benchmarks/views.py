@@ -103,7 +103,7 @@ def write_refresh(server: Server, path: str) -> bytes:
 
 
 def list_targets(portal: Server, rendering: Server, admin: Server) -> dict[str, Target]:
-    def of(name: str, path: str, *, server: Server = portal, **headers: str) -> Target:
+    def of(name: str, path: str, server: Server = portal, **headers: str) -> Target:
         return Target(name, server, server.request(path, **headers))
 
     return {
@@ -112,11 +112,9 @@ def list_targets(portal: Server, rendering: Server, admin: Server) -> dict[str, 
         "middle": of("list page, 20 rows of 10,000", "/middle/instances/"),
         "large": of("list page, 20 rows of 1,000,000", "/large/instances/"),
         "part": of("`#results`, 20 rows", "/small/instances/", **FRAGMENT),
-        "page-rendered": of("list page, rows rendered", "/small/instances/", server=rendering),
-        "part-rendered": of("`#results`, rows rendered", "/small/instances/", server=rendering, **FRAGMENT),
-        "part100-rendered": of(
-            "`#results`, 100 rows rendered", "/small/instances/?limit=100", server=rendering, **FRAGMENT
-        ),
+        "page-rendered": of("list page, rows rendered", "/small/instances/", rendering),
+        "part-rendered": of("`#results`, rows rendered", "/small/instances/", rendering, **FRAGMENT),
+        "part100-rendered": of("`#results`, 100 rows rendered", "/small/instances/?limit=100", rendering, **FRAGMENT),
         "part100": of("`#results`, 100 rows", "/small/instances/?limit=100", **FRAGMENT),
         "page100": of("list page, 100 rows", "/small/instances/?limit=100"),
         "unchanged": Target("refresh, nothing changed", portal, write_refresh(portal, "/small/instances/")),
