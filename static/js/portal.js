@@ -166,8 +166,11 @@
   // htmx: an answer that never came, or is none of ours, leaves the page as it is and says so
 
   const showTrouble = (name, detail) => {
+    const isOurs = isRefresh(detail.requestConfig);
+    if (isOurs) failures += 1;
+    // A refresh that fails as well does not take the place of what a person did.
+    if (isOurs && failed && !isRefresh(failed.requestConfig)) return;
     failed = detail;
-    if (isRefresh(detail.requestConfig)) failures += 1;
     const part = document.getElementById(name).content.cloneNode(true);
     const place = part.querySelector("[data-status]");
     if (place) place.textContent = `HTTP ${detail.xhr.status}`;
