@@ -159,6 +159,15 @@ def test_a_page_costs_one_and_each_further_try_one_more(acme: Access, upstream: 
     assert read_meter(acme).minute.used == 3
 
 
+def test_an_answer_that_says_nothing_of_the_limit_corrects_nothing(acme: Access, upstream: Upstream) -> None:
+    correct(acme, RateLimit(10, 5, None))
+    said_before = read_meter(acme)
+    unsaid = dict.fromkeys(("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"))
+    upstream.script(headers=unsaid)
+    read_page(acme, InstanceQuery())
+    assert read_meter(acme).minute == Window(used=said_before.minute.used + 1, limit=10)
+
+
 def test_further_tries_end_with_the_budget(acme: Access, upstream: Upstream) -> None:
     assert count_granted(acme, Errand.PERSON, 9) == 9
     upstream.script(times=3, status=503)

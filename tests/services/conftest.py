@@ -1,14 +1,19 @@
 """PostgreSQL, Redis, and portals on them. Where one is not installed its tests say so; with CI=true they fail."""
 
 import os
+import runpy
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from pytest_django import Settings
 
 from tests.services.portals import House, Portal, open_house
 from tests.services.servers import NotInstalledError, PostgreSQL, Redis, run_postgresql, run_redis
 from tests.upstream import Upstream
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def give_up(reason: str) -> NoReturn:
@@ -72,3 +77,10 @@ def pair(two_portals: tuple[Portal, Portal], shared_redis: Redis, upstream: Upst
     with shared_redis.connect() as client:
         client.flushall()
     return two_portals
+
+
+def use_redis(settings: Settings, redis: Redis) -> None:
+    """Keep what is cached where the portal's own settings keep it, given this `CACHE_URL`."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CACHE_URL", redis.url)
+        settings.CACHES = runpy.run_path(str(ROOT / "portal/settings.py"), run_name="portal.settings")["CACHES"]

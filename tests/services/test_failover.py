@@ -1,0 +1,129 @@
+"""The cache that goes on without Redis, operation by operation, on a real Redis that is stopped, hung and started."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
+from pytest_django import Settings
+
+from portal.gateway import failover
+from portal.gateway.failover import FailoverCache
+from tests.services.conftest import use_redis
+from tests.services.servers import Redis
+
+pytestmark = pytest.mark.xdist_group("services")
+
+RETRY_SECONDS = 0.3
+
+Operation = Callable[[BaseCache], Any]
+# What is done to a cache that holds 1 under "one", and what comes of it.
+OPERATIONS: dict[str, tuple[Operation, Any]] = {
+    "get": (lambda cache: cache.get("one"), 1),
+    "get of nothing": (lambda cache: cache.get("two", "default"), "default"),
+    "add": (lambda cache: [cache.add("one", 2), cache.add("two", 2), cache.get("two")], [False, True, 2]),
+    "set": (lambda cache: cache.set("one", 3, 60) or cache.get("one"), 3),  # type: ignore[func-returns-value]
+    "touch": (lambda cache: [cache.touch("one", 60), cache.touch("two", 60)], [True, False]),
+    "delete": (lambda cache: [cache.delete("one"), cache.delete("one"), cache.get("one")], [True, False, None]),
+    "has_key": (lambda cache: [cache.has_key("one"), "two" in cache], [True, False]),
+    "incr": (lambda cache: [cache.incr("one"), cache.decr("one", 2)], [2, 0]),
+    "many": (
+        lambda cache: [cache.set_many({"two": 2, "three": 3}, 60), cache.get_many(["one", "two", "four"])],
+        [[], {"one": 1, "two": 2}],
+    ),
+    "delete_many": (lambda cache: cache.delete_many(["one", "two"]) or cache.get("one"), None),  # type: ignore[func-returns-value]
+    "clear": (lambda cache: cache.clear() or cache.get("one"), None),  # type: ignore[func-returns-value]
+}
+
+
+@pytest.fixture(autouse=True)
+def cache(own_redis: Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> FailoverCache:
+    """Where counters are kept, as the settings make it from a `CACHE_URL`."""
+    monkeypatch.setattr(failover, "RETRY_SECONDS", RETRY_SECONDS)
+    use_redis(settings, own_redis)
+    found = caches["default"]
+    assert isinstance(found, FailoverCache)
+    return found
+
+
+@pytest.mark.parametrize("is_away", [False, True], ids=["with Redis", "without Redis"])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_comes_to_the_same(cache: FailoverCache, own_redis: Redis, name: str, is_away: bool) -> None:  # noqa: FBT001
+    operation, outcome = OPERATIONS[name]
+    if is_away:
+        own_redis.stop()
+    cache.set("one", 1)
+    assert operation(cache) == outcome
+    assert cache.is_alone is is_away
+
+
+def test_a_mistake_is_not_taken_for_an_outage(cache: FailoverCache) -> None:
+    with pytest.raises(ValueError, match="not found"):
+        cache.incr("nothing")
+    assert not cache.is_alone
+
+
+def test_sharing_comes_back_by_itself_and_what_was_kept_alone_is_dropped(
+    cache: FailoverCache, own_redis: Redis
+) -> None:
+    own_redis.stop()
+    cache.set("one", "alone")
+    assert cache.get("one") == "alone"
+    own_redis.start()
+    assert cache.get("one") == "alone"
+    time.sleep(RETRY_SECONDS)
+    assert cache.get("one") is None
+    assert not cache.is_alone
+    cache.set("two", "shared")
+    with own_redis.connect() as client:
+        assert [key for key in client.scan_iter() if key.endswith(b":two")]
+    own_redis.stop()
+    assert cache.get("one") is None
+    assert cache.is_alone
+
+
+def test_what_redis_has_kept_is_there_again(cache: FailoverCache, own_redis: Redis) -> None:
+    cache.set("one", "shared")
+    own_redis.hang()
+    assert cache.get("one") is None
+    cache.set("one", "alone")
+    own_redis.go_on()
+    time.sleep(RETRY_SECONDS)
+    assert cache.get("one") == "shared"
+
+
+def test_a_redis_that_hangs_is_waited_for_once_in_a_while(cache: FailoverCache, own_redis: Redis) -> None:
+    own_redis.hang()
+    began_at = time.monotonic()
+    cache.get("one")
+    assert 0.4 < time.monotonic() - began_at < 2
+    began_at = time.monotonic()
+    for _ in range(100):
+        cache.get("one")
+    assert time.monotonic() - began_at < RETRY_SECONDS
+    own_redis.go_on()
+
+
+def test_both_caches_know_of_an_outage_that_one_has_met(cache: FailoverCache, own_redis: Redis) -> None:
+    pages = caches["pages"]
+    assert isinstance(pages, FailoverCache)
+    own_redis.stop()
+    cache.get("one")
+    assert pages.is_alone
+    assert pages.was_alone_within(60)
+
+
+def test_the_log_tells_of_both_ends(cache: FailoverCache, own_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    own_redis.stop()
+    cache.get("one")
+    cache.get("one")
+    own_redis.start()
+    time.sleep(RETRY_SECONDS)
+    cache.get("one")
+    told = [line for line in caplog.messages if "cache_server" in line]
+    assert len(told) == 2
+    assert "cache_server_away" in told[0]
+    assert "cache_server_back" in told[1]
+    assert own_redis.password not in caplog.text
