@@ -17,6 +17,7 @@ LOAD_SECONDS = 2.0
 ASKED_A_ROUND = 50
 COLD_PAGES = 60
 UPSTREAM_SECONDS = 0.05
+WHOLE: dict[str, str] = {}
 FRAGMENT = {"HX_Request": "true", "HX_Target": "results"}
 
 
@@ -103,7 +104,7 @@ def write_refresh(server: Server, path: str) -> bytes:
 
 
 def list_targets(portal: Server, rendering: Server, admin: Server) -> dict[str, Target]:
-    def of(name: str, path: str, server: Server = portal, **headers: str) -> Target:
+    def of(name: str, path: str, headers: dict[str, str] = WHOLE, *, server: Server = portal) -> Target:
         return Target(name, server, server.request(path, **headers))
 
     return {
@@ -111,11 +112,13 @@ def list_targets(portal: Server, rendering: Server, admin: Server) -> dict[str, 
         "page": of("list page, 20 rows of 150", "/small/instances/"),
         "middle": of("list page, 20 rows of 10,000", "/middle/instances/"),
         "large": of("list page, 20 rows of 1,000,000", "/large/instances/"),
-        "part": of("`#results`, 20 rows", "/small/instances/", portal, **FRAGMENT),
-        "page-rendered": of("list page, rows rendered", "/small/instances/", rendering),
-        "part-rendered": of("`#results`, rows rendered", "/small/instances/", rendering, **FRAGMENT),
-        "part100-rendered": of("`#results`, 100 rows rendered", "/small/instances/?limit=100", rendering, **FRAGMENT),
-        "part100": of("`#results`, 100 rows", "/small/instances/?limit=100", portal, **FRAGMENT),
+        "part": of("`#results`, 20 rows", "/small/instances/", FRAGMENT),
+        "page-rendered": of("list page, rows rendered", "/small/instances/", server=rendering),
+        "part-rendered": of("`#results`, rows rendered", "/small/instances/", FRAGMENT, server=rendering),
+        "part100-rendered": of(
+            "`#results`, 100 rows rendered", "/small/instances/?limit=100", FRAGMENT, server=rendering
+        ),
+        "part100": of("`#results`, 100 rows", "/small/instances/?limit=100", FRAGMENT),
         "page100": of("list page, 100 rows", "/small/instances/?limit=100"),
         "unchanged": Target("refresh, nothing changed", portal, write_refresh(portal, "/small/instances/")),
         "admin": Target("Django's admin, 20 rows of 10,000", admin, admin.request("/admin/machines/machine/")),
