@@ -394,7 +394,8 @@
     if (!live) return;
     const { every, quick, trouble, steady } = live.dataset;
     const seconds = Math.max(0, Math.ceil((nextAt() - Date.now()) / 1000));
-    const isStopped = trouble === "rejected";
+    // A page that was stored with the refusal asks once: the same token may have been found good since.
+    const isStopped = trouble === "rejected" && !isDue;
     const isIdle = Date.now() - lastInput > IDLE_AFTER * 1000;
     const isWaiting = isHeld(document.querySelector(live.getAttribute("hx-target")));
     if (isStopped) tell("liveStopped");

@@ -325,6 +325,7 @@ def test_axe_finds_nothing_in_any_state_and_nothing_scrolls_sideways(visits: Vis
     found = {}
 
     def look(state: str) -> None:
+        expect(page.locator("[aria-busy]")).to_have_count(0)
         found[state] = find_violations(page) + ("scrolls sideways" if scrolls_sideways(page) else "")
 
     page.locator("#budget > summary").click()
