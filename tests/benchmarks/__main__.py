@@ -7,7 +7,7 @@ from importlib import import_module
 
 import django
 
-NAMES = ("simulation", "stores", "flights", "waiting", "views")
+NAMES = ("simulation", "stores", "flights", "waiting", "views", "faults")
 
 
 def main() -> None:
