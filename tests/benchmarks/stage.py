@@ -32,11 +32,12 @@ ROOMY = {
 
 @dataclass(frozen=True)
 class Server:
-    """A gunicorn that answers: where, who is signed in, and its processes."""
+    """A gunicorn that answers: where, who is signed in, its processes and its log."""
 
     url: str
     cookie: str
     pid: int
+    log: Path
 
     @property
     def workers(self) -> list[int]:
@@ -107,17 +108,17 @@ class Stage:
     def start_portal(self, *, cookie: str | None = None, **environment: str) -> Server:
         """The portal as production runs it. Without a cookie, the member signs in by the form."""
         port = choose_port(besides=0)
-        pid_file = self.folder / f"portal-{port}.pid"
+        pid_file, log = self.folder / f"portal-{port}.pid", self.folder / f"portal-{port}.log"
         self.run.start(
             "portal",
             [sys.executable, *GUNICORN, "--pid", str(pid_file), "portal.wsgi"],
             environment=self._environment | {"PORT": str(port)} | environment,
-            log=self.folder / f"portal-{port}.log",
+            log=log,
         )
         url = f"http://{HOST}:{port}"
         self.run.wait_until_it_answers(f"{url}/health/live/")
         pid = int(pid_file.read_text(encoding="ascii"))
-        return Server(url, sign_in(url, NAME, self.password) if cookie is None else cookie, pid)
+        return Server(url, sign_in(url, NAME, self.password) if cookie is None else cookie, pid, log)
 
 
 @contextlib.contextmanager
