@@ -33,12 +33,17 @@ def find_pause(access: Access) -> Pause | None:
     return recall(access, "pause", Pause)
 
 
-def record_failure(access: Access, trouble: Trouble) -> Trouble:
-    """Begin or lengthen the pause that `trouble` calls for. Gives the trouble with when upstream is asked again."""
+def record_failure(access: Access, trouble: Trouble, *, began_at: datetime) -> Trouble:
+    """Begin or lengthen the pause that `trouble` calls for. Gives the trouble with when upstream is asked again.
+
+    `began_at` is when the request was sent. One that was under way when another failed is the same failure, seen twice.
+    """
     if trouble.kind not in PAUSING_KINDS:
         return trouble
     before = find_pause(access)
-    failures = before.failures + 1 if before else 1
+    failures = before.failures if before else 0
+    if before is None or began_at >= before.trouble.at:
+        failures += 1
     until = trouble.at + timedelta(seconds=min(2 ** (failures - 1), LONGEST_SECONDS))
     if trouble.retry_at:
         until = max(until, trouble.retry_at)

@@ -137,12 +137,13 @@ def _find_page(access: Access, query: InstanceQuery) -> Dated[InstancePage] | No
 
 
 def _load_page(access: Access, query: InstanceQuery, errand: Errand) -> Dated[InstancePage]:
+    began_at = datetime.now(UTC)
     try:
         answer, page = _fetch(access, query, errand)
     except ByCloudError as error:
         trouble = Trouble.from_error(error)
         if trouble.kind not in OWN_KINDS:
-            trouble = record_failure(access, trouble)
+            trouble = record_failure(access, trouble, began_at=began_at)
             remember(access, trouble_name(query), trouble)
         raise Troubled(trouble) from None
     answers = {page_name(query): answer}
@@ -164,9 +165,9 @@ def _load_page(access: Access, query: InstanceQuery, errand: Errand) -> Dated[In
 def _fetch(access: Access, query: InstanceQuery, errand: Errand) -> tuple[StoredAnswer, InstancePage]:
     """One exchange upstream, paid for from the budget, decoded and written to the log."""
     client = Client(access.region, access.credential, limits=settings.BYCLOUD_LIMITS)
+    spend(access, errand)
     started_at = datetime.now(UTC)
     try:
-        spend(access, errand)
         answer = client.fetch_instances(query, may_try_again=partial(_may_spend, access, errand))
         if answer.rate_limit:
             correct(access, answer.rate_limit)

@@ -1,5 +1,6 @@
 """After a failure upstream is left alone for a growing while."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -47,6 +48,15 @@ def test_the_pause_grows_to_a_minute_and_a_success_ends_it(
     assert read_page(acme, FIRST, asking=Asking.PRESSED).trouble is None
     assert find_pause(acme) is None
     assert read_page(acme, OTHER).value.instances
+
+
+def test_requests_that_fail_together_count_as_one_failure(acme: Access, upstream: Upstream) -> None:
+    upstream.script(times=8, status=500, delay=0.3)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda size: fail(acme, InstanceQuery(limit=size)), range(1, 9)))
+    pause = find_pause(acme)
+    assert pause is not None
+    assert pause.failures == 1
 
 
 def test_after_the_pause_anybody_may_ask(acme: Access, upstream: Upstream, clock: time_machine.Traveller) -> None:
