@@ -72,12 +72,3 @@ def check_any_host(**_rest: Any) -> Sequence[CheckMessage]:
     return [
         Error("ALLOWED_HOSTS is *: links in invitations could be made to point at any host.", id="portal.E006"),
     ]
-
-
-@register(Tags.security)
-def check_proxies(**_rest: Any) -> Sequence[CheckMessage]:
-    if settings.TRUSTED_PROXY_COUNT >= 0:
-        return []
-    return [
-        Error("TRUSTED_PROXY_COUNT is negative; it is the number of proxies in front of the portal.", id="portal.E007")
-    ]
