@@ -1,6 +1,5 @@
 """System checks of a deployment: settings that are each right and together wrong. Every `manage.py check` runs them."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,13 +21,13 @@ def check_debug(**_rest: Any) -> Sequence[CheckMessage]:
 
 @register(Tags.caches)
 def check_shared_cache(**_rest: Any) -> Sequence[CheckMessage]:
-    workers = os.environ.get("WEB_CONCURRENCY", "1")
-    if settings.CACHES["default"]["BACKEND"] not in IN_PROCESS_CACHES or not workers.isdecimal() or int(workers) <= 1:
+    processes = settings.PORTAL_PROCESSES
+    if settings.CACHES["default"]["BACKEND"] not in IN_PROCESS_CACHES or processes == 1:
         return []
     return [
         Error(
-            f"WEB_CONCURRENCY asks for {workers} processes, but CACHE_URL names a cache inside each process: they would"
-            " share no pages, and a throttle of 5 would let through 5 in each.",
+            f"There are to be {processes} processes (WEB_CONCURRENCY, PORTAL_PROCESSES), but CACHE_URL names a cache in"
+            " each of them: they would share no pages, and a throttle of 5 would let through 5 in each.",
             hint="Set CACHE_URL to a Redis or Valkey server, or WEB_CONCURRENCY=1 with more threads.",
             id="portal.E002",
         )

@@ -26,13 +26,13 @@ PRODUCTION = {
 @pytest.fixture
 def production(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Settings as production has them, as far as the checks look."""
-    monkeypatch.delenv("WEB_CONCURRENCY", raising=False)
     facts = SimpleNamespace(
         PLAIN_HTTP=False,
         DEBUG=False,
         ALLOWED_HOSTS=["portal.example.com"],
         CSRF_TRUSTED_ORIGINS=["https://portal.example.com"],
         TRUSTED_PROXY_COUNT=1,
+        PORTAL_PROCESSES=1,
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/portal.sqlite3"}},
         CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
     )
@@ -65,19 +65,18 @@ def test_each_mistake_has_its_name(production: SimpleNamespace, change: dict[str
 
 
 @pytest.mark.parametrize(
-    ("workers", "backend", "codes"),
+    ("processes", "backend", "codes"),
     [
-        ("4", "django.core.cache.backends.locmem.LocMemCache", {"portal.E002"}),
-        ("2", "django.core.cache.backends.dummy.DummyCache", {"portal.E002"}),
-        ("1", "django.core.cache.backends.locmem.LocMemCache", set()),
-        ("many", "django.core.cache.backends.locmem.LocMemCache", set()),
-        ("4", "django.core.cache.backends.redis.RedisCache", set()),
+        (4, "django.core.cache.backends.locmem.LocMemCache", {"portal.E002"}),
+        (2, "django.core.cache.backends.dummy.DummyCache", {"portal.E002"}),
+        (1, "django.core.cache.backends.locmem.LocMemCache", set()),
+        (4, "django.core.cache.backends.redis.RedisCache", set()),
     ],
 )
 def test_a_cache_inside_each_of_several_processes_is_refused(
-    production: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, workers: str, backend: str, codes: set[str]
+    production: SimpleNamespace, processes: int, backend: str, codes: set[str]
 ) -> None:
-    monkeypatch.setenv("WEB_CONCURRENCY", workers)
+    production.PORTAL_PROCESSES = processes
     production.CACHES = {"default": {"BACKEND": backend}}
     assert found() == codes
 
