@@ -32,8 +32,15 @@ class Live(msgspec.Struct, frozen=True):
     is_due: bool = False
     pending: str = ""
     trouble: Trouble | None = None
-    every_seconds: int = EVERY_SECONDS
-    quick_seconds: int = QUICK_SECONDS
+
+    @property
+    def every_seconds(self) -> int:
+        return max(EVERY_SECONDS, ceil(settings.PAGE_FRESH_SECONDS))
+
+    @property
+    def quick_seconds(self) -> int:
+        """While something changes: as often as there can be news, since a fresh page is not asked for again."""
+        return max(QUICK_SECONDS, ceil(settings.PAGE_FRESH_SECONDS))
 
     @property
     def is_steady(self) -> bool:

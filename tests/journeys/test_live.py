@@ -163,7 +163,7 @@ def test_rows_in_transition_are_named_so_that_the_page_asks_more_often(
 ) -> None:
     identifier, page = open_instance(at_desk)
     assert "data-pending" not in text(page)
-    assert 'data-every="30" data-quick="5"' in text(page)
+    assert 'data-every="30" data-quick="15"' in text(page)
     upstream.change(identifier, action="reboot", seconds=60)
     clock.shift(LATER)
     assert "data-pending" in text(refresh(at_desk, page))
