@@ -172,7 +172,7 @@ if "locmem" in CACHES["default"]["BACKEND"]:
 elif "redis" in CACHES["default"]["BACKEND"]:
     _redis = CACHES["default"] | {"BACKEND": "portal.gateway.failover.FailoverCache"}
     # A server that does not answer at once is as good as away: pages are fetched without it.
-    _redis_options = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+    _redis_options = {"socket_timeout": 1, "socket_connect_timeout": 1}
     CACHES = {
         "default": _redis
         | {
