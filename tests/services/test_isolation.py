@@ -19,8 +19,6 @@ from tests.services.portals import LIST, House, Portal, list_ids, open_session
 from tests.services.servers import PostgreSQL, Redis
 from tests.upstream import Upstream
 
-pytestmark = pytest.mark.xdist_group("services")
-
 Pair = tuple[Portal, Portal]
 THREADS = 24
 TURNS = 300

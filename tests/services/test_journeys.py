@@ -5,11 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.services.servers import PostgreSQL, Redis
-
-pytestmark = pytest.mark.xdist_group("services")
 
 ROOT = Path(__file__).parent.parent.parent
 # test_faults.py holds upstream's faults to tenths of a second, which is no business of where things are kept.

@@ -18,8 +18,6 @@ from portal.gateway.ledger import Ledger, forget_what_is_known
 from tests.services.conftest import use_redis
 from tests.services.servers import Redis
 
-pytestmark = pytest.mark.xdist_group("services")
-
 RETRY_SECONDS = 0.3
 SETTLE_SECONDS = 0.9
 LIMIT = 10

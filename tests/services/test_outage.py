@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
 
-import pytest
 import requests
 
 from portal.gateway.failover import RETRY_SECONDS
@@ -15,8 +14,6 @@ from portal.gateway.ledger import SETTLE_SECONDS
 from tests.services.portals import LIST, House, list_ids
 from tests.services.servers import Redis
 from tests.upstream import Upstream
-
-pytestmark = pytest.mark.xdist_group("services")
 
 PEOPLE = 8
 PAGES = ("", "?limit=50", "?name=web-*", "?status=ACTIVE")

@@ -4,15 +4,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-import pytest
 import requests
 
 from portal.gateway.leases import LEASE_SECONDS
 from tests.services.portals import LIST, House, Portal, list_ids
 from tests.services.servers import Redis
 from tests.upstream import Upstream
-
-pytestmark = pytest.mark.xdist_group("services")
 
 Pair = tuple[Portal, Portal]
 AT_ONCE = 100
