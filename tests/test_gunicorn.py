@@ -124,7 +124,7 @@ def serve(tmp_path: Path, **environment: str) -> Iterator[str]:
         ({"DEBUG": "1"}, "DEBUG is on in production: errors would show settings and code to everybody."),
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS is *: links in invitations could be made to point at any host."),
         ({"DATABASE_URL": "sqlite://:memory:"}, "DATABASE_URL names a database in memory: it is gone when"),
-        ({"WEB_CONCURRENCY": "2"}, "WEB_CONCURRENCY asks for 2 processes, but CACHE_URL names a cache inside each"),
+        ({"WEB_CONCURRENCY": "2"}, "WEB_CONCURRENCY or PORTAL_PROCESSES asks for 2 processes, but CACHE_URL names"),
         ({"CSRF_TRUSTED_ORIGINS": "http://x.example"}, "CSRF_TRUSTED_ORIGINS names http://x.example, which is not"),
     ],
 )
