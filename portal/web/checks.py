@@ -26,8 +26,8 @@ def check_shared_cache(**_rest: Any) -> Sequence[CheckMessage]:
         return []
     return [
         Error(
-            f"WEB_CONCURRENCY or PORTAL_PROCESSES asks for {processes} processes, but CACHE_URL names a cache in each of"
-            " them: they would share no pages, and a throttle of 5 would let through 5 in each.",
+            f"WEB_CONCURRENCY or PORTAL_PROCESSES asks for {processes} processes, but CACHE_URL names a cache in each"
+            " of them: they would share no pages, and a throttle of 5 would let through 5 in each.",
             hint="Set CACHE_URL to a Redis or Valkey server, or WEB_CONCURRENCY=1 with more threads.",
             id="portal.E002",
         )
