@@ -15,6 +15,7 @@ own_patterns = [
     path("team/<int:pk>/activate-again/", views.activate_again, name="activate_again"),
     path("invitations/<str:token>/", views.accept_invitation, name="accept_invitation"),
     path("preferences/", views.show_preferences, name="preferences"),
+    path("preferences/theme/", views.change_theme, name="change_theme"),
 ]
 
 urlpatterns = [
