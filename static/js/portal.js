@@ -140,8 +140,8 @@
       const button = (findRow() || document.getElementById("instance"))?.querySelector("[data-copy]");
       if (button) copyFrom(button);
     },
-    "[": () => press("#pager [rel=prev]"),
-    "]": () => press("#pager [rel=next]"),
+    "[": () => press("a[rel=prev]"),
+    "]": () => press("a[rel=next]"),
   };
 
   const pressKey = (event) => {
