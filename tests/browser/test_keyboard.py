@@ -44,7 +44,7 @@ def test_from_sign_in_to_a_copied_address_and_back_without_a_mouse(visits: Visit
     expect(page).to_have_url(re.compile(r"\?name=web-\*$"))
     first = list_ids(page)
 
-    page.locator(":focus").press("Tab")
+    tab_to(page, page.locator(f"[data-instance-id='{first[0]}'] th a"))
     page.keyboard.press("]")
     expect(page.locator("#pager")).to_contain_text("21–")
     second = list_ids(page)
