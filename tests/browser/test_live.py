@@ -39,7 +39,7 @@ def settle(page: Page) -> None:
 
 
 def is_refresh(request: Request) -> bool:
-    return request.headers.get("portal-refresh") == "1"
+    return "portal-refresh" in request.headers
 
 
 def note_refreshes(page: Page) -> list[Request]:
