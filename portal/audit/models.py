@@ -27,6 +27,10 @@ class Act(models.TextChoices):
     MEMBER_ACTIVATED = "member-activated", _("Member activated")
     MEMBER_DEACTIVATED = "member-deactivated", _("Member deactivated")
     MEMBER_ACTIVATED_AGAIN = "member-activated-again", _("Member activated again")
+    VIEW_SHARED = "view-shared", _("View shared")
+    VIEW_UNSHARED = "view-unshared", _("View no longer shared")
+    VIEW_REMOVED = "view-removed", _("Shared view removed")
+    INSTANCES_EXPORTED = "instances-exported", _("Instances exported")
     ACCESS_REFUSED = "access-refused", _("Access refused")
 
 
