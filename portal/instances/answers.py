@@ -88,7 +88,6 @@ def answer_list(
         "region": region,
         "form": build_form(Reading(view), seen=seen),
         "tokens": tokens,
-        "has_filters": has_filters(view),
         "clear_url": list_url(region, without_filters(view)),
         "list_url": reverse("instances:list", args=[region]),
         "url": url,
@@ -105,6 +104,7 @@ def answer_list(
         "listing": outcome,
         "page": page,
         "table": table,
+        "is_without_matches": table is None and has_filters(view),
         "pager": results.build_pager(outcome, view, region=region),
         "count": results.describe_count(outcome),
         "notice": describe(page.trouble, read_meter(access)) if page.trouble else None,
@@ -234,7 +234,7 @@ def _lay_beside(request: MemberRequest, region: Region, view: ListView, layout: 
         beside |= {
             "views": views,
             "has_own_views": any(one.is_own for one in views),
-            "is_whole_list": at_marker(view, None) == ListView(),
+            "is_whole_list": at_marker(view, None) == ListView() and not any(one.is_current for one in views),
             "whole_list_url": list_url(region, ListView()),
         }
     if not is_alone:
