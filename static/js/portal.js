@@ -54,7 +54,9 @@
     }
   };
 
-  // Copying: <button data-copy="text">
+  // Copying: <button data-copy="text">; without a text, what stands before the button
+
+  const readCopy = (button) => button.dataset.copy || button.previousElementSibling.textContent;
 
   const copyText = async (text) => {
     if (navigator.clipboard) return navigator.clipboard.writeText(text);
@@ -80,13 +82,13 @@
   const copyFrom = async (button, isByKey) => {
     let isDone = true;
     try {
-      await copyText(button.dataset.copy);
+      await copyText(readCopy(button));
     } catch {
       isDone = false;
     }
     const text = isDone ? words.copied : words.notCopied;
     if (isByKey) {
-      showToast(isDone ? "toast" : "toast-error", isDone ? `${text}: ${button.dataset.copy}` : text);
+      showToast(isDone ? "toast" : "toast-error", isDone ? `${text}: ${readCopy(button)}` : text);
       return;
     }
     button.focus({ preventScroll: true });
@@ -98,6 +100,14 @@
       delete button.dataset.note;
     }, isDone ? 1600 : 4000);
   };
+
+  // The name of a copy button is its tooltip, too, as long as it is pointed at: its row stays as it came.
+  document.addEventListener("pointerover", (event) => {
+    const button = event.target.closest(".copy");
+    if (!button) return;
+    button.title = button.ariaLabel;
+    button.addEventListener("pointerleave", () => button.removeAttribute("title"), { once: true });
+  });
 
   // Menus: <details class="menu">
 
