@@ -106,7 +106,8 @@ def read_meter(access: Access) -> Meter:
 
 def _correct(ledger: Ledger, rate: RateLimit, now: float) -> Ledger:
     known = _count_since(ledger.times, now - MINUTE)
-    others = max(0, rate.limit - rate.remaining - known)
+    # Of a limit above ours, what others use is no concern of ours before it leaves less than ours would.
+    others = max(0, min(rate.limit, settings.BYCLOUD_RATE_PER_MINUTE) - rate.remaining - known)
     lower = rate.limit if rate.limit < settings.BYCLOUD_RATE_PER_MINUTE else None
     until = min(rate.reset_at.timestamp(), now + MINUTE) if rate.reset_at else now + MINUTE
     return msgspec.structs.replace(ledger, others=others, others_until=until if others else 0.0, limit=lower)
