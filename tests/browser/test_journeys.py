@@ -177,3 +177,38 @@ def test_a_refresh_under_way_gives_way_to_a_click(visits: Visits) -> None:
     expect(page).to_have_url(re.compile("marker="))
     page.go_back()
     expect(page.locator("#pager")).to_contain_text("1–37")
+
+
+def test_preferences_are_saved_and_go_with_the_member(visits: Visits, *, scripts: bool) -> None:
+    name = f"paula-{scripts}".lower()
+    visits.portal.add_member(name, "viewer")
+    page = visits.sign_in(name, scripts=scripts)
+    page.goto("/preferences/")
+    page.get_by_label("Dark", exact=True).check()
+    page.get_by_label("Time zone", exact=True).select_option("America/Sao_Paulo")
+    page.locator("main form").get_by_role("button", name="Save").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.locator("#footer")).to_contain_text("America/Sao_Paulo")
+    elsewhere = visits.sign_in(name, scripts=scripts)
+    expect(elsewhere.locator("html")).to_have_attribute("data-theme", "dark")
+    elsewhere.goto("/preferences/")
+    expect(elsewhere.get_by_label("Time zone", exact=True)).to_have_value("America/Sao_Paulo")
+
+
+def test_somebody_is_invited_joins_and_signs_in(visits: Visits, *, scripts: bool) -> None:
+    page = visits.sign_in("ada", scripts=scripts)
+    page.goto("/team/")
+    page.get_by_role("link", name="Invite", exact=True).click()
+    page.locator("main input[name=name]").fill("Igor Lima")
+    page.get_by_role("button", name="Make the link").click()
+    link = page.locator("#invitation-link").inner_text()
+    guest = visits.open(scripts=scripts)
+    guest.goto(link)
+    name = f"igor-{scripts}".lower()
+    guest.locator("input[name=username]").fill(name)
+    for field in ("password1", "password2"):
+        guest.locator(f"input[name={field}]").fill("a-long-enough-password")
+    guest.get_by_role("button", name="Join").click()
+    expect(guest.locator("#person")).to_contain_text(name)
+    page.goto("/team/")
+    expect(page.locator(f"[data-member={name}]")).to_be_visible()
