@@ -56,6 +56,9 @@ if BYCLOUD_LIMITS.ca_bundle and not Path(BYCLOUD_LIMITS.ca_bundle).is_file():
 PAGE_FRESH_SECONDS = read(env.float, "PAGE_FRESH_SECONDS", default=15.0)
 if PAGE_FRESH_SECONDS < 0:
     refuse("PAGE_FRESH_SECONDS", "must not be negative")
+PAGE_QUICK_SECONDS = read(env.float, "PAGE_QUICK_SECONDS", default=5.0)
+if PAGE_QUICK_SECONDS < 1:
+    refuse("PAGE_QUICK_SECONDS", "must be at least 1")
 
 BYCLOUD_RATE_PER_MINUTE = read(env.int, "BYCLOUD_RATE_PER_MINUTE", default=60)
 BYCLOUD_RATE_PER_HOUR = read(env.int, "BYCLOUD_RATE_PER_HOUR", default=1000)
@@ -74,7 +77,7 @@ if not 0 <= BYCLOUD_RATE_RESERVE < 0.5:
 WEB_CONCURRENCY = read(env.int, "WEB_CONCURRENCY", default=1)
 if WEB_CONCURRENCY < 1:
     refuse("WEB_CONCURRENCY", "must be at least 1")
-WEB_THREADS = read(env.int, "WEB_THREADS", default=32)
+WEB_THREADS = read(env.int, "WEB_THREADS", default=128)
 if WEB_THREADS <= 4:
     refuse("WEB_THREADS", "must be more than 4, which are kept free of waiting for ByCloud")
 PORTAL_PROCESSES = read(env.int, "PORTAL_PROCESSES", default=WEB_CONCURRENCY)
@@ -129,7 +132,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.accounts.middleware.AccessMiddleware",
-    "portal.accounts.middleware.TimeZoneMiddleware",
+    "portal.accounts.middleware.ReaderMiddleware",
 ]
 TEMPLATES = [
     {
@@ -166,6 +169,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 5,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # Requests at work share a few connections; those that wait for ByCloud hold none.
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
 CACHES = {"default": read(env.dj_cache_url, "CACHE_URL", default="locmem://")}
 if "locmem" in CACHES["default"]["BACKEND"]:
     CACHES["pages"] = {"BACKEND": "portal.gateway.memory.MemoryCache", "OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}}
@@ -252,6 +258,8 @@ CONTENT_SECURITY_POLICY = {
 # Words, times, files
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("pt-br", "Português (Brasil)")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"

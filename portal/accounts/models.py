@@ -21,6 +21,11 @@ class Theme(models.TextChoices):
     DARK = "dark", _("Dark")
 
 
+class Density(models.TextChoices):
+    COMFORTABLE = "comfortable", _("Comfortable")
+    COMPACT = "compact", _("Compact")
+
+
 def list_inviting_roles() -> list[str]:
     """The roles that keep the team."""
     return [role for role, capabilities in ROLE_CAPABILITIES.items() if Capability.KEEP_TEAM in capabilities]
@@ -49,6 +54,14 @@ class Member(AbstractUser):
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.VIEWER)
     theme = models.CharField(_("theme"), max_length=8, choices=Theme, default=Theme.SYSTEM)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    # Empty: what the browser asks for.
+    language = models.CharField(_("language"), max_length=16, blank=True, default="")
+    density = models.CharField(_("density"), max_length=16, choices=Density, default=Density.COMFORTABLE)
+    # 0: only when asked.
+    refresh_seconds = models.PositiveSmallIntegerField(_("refresh"), default=30)
+    shortcuts = models.BooleanField(_("keyboard shortcuts"), default=True)
+    # Names with commas between them; empty: the columns every list begins with.
+    columns = models.CharField(_("columns"), max_length=500, blank=True, default="")
 
     objects: ClassVar[MemberManager] = MemberManager()
 

@@ -32,6 +32,13 @@ class Meter(msgspec.Struct, frozen=True):
     is_alone: bool
 
 
+class Pace(msgspec.Struct, frozen=True):
+    """When the next refresh goes upstream (Unix time). `is_easy`: less than half of either window's share is used."""
+
+    is_easy: bool
+    goes_at: float
+
+
 def spend(access: Access, errand: Errand) -> None:
     """Take one request from the budget. Raises `BudgetSpent` when `errand` may not, with when it may.
 
@@ -66,6 +73,23 @@ def correct(access: Access, rate: RateLimit) -> None:
         corrected = msgspec.structs.replace(ledger, others=others, others_until=until if others else 0.0, limit=lower)
         if corrected != ledger:
             write_ledger(key, corrected, now)
+
+
+def read_pace(access: Access) -> Pace:
+    """How refreshes share out what is left to them, so that an hour's share lasts for an hour.
+
+    Half of it may be used as it comes. What is left then is spread evenly over the time until the first request of
+    the hour counts no more.
+    """
+    now = time()
+    standing = read_standing(_key(access), now)
+    times = standing.ledger.times
+    share = _share(settings.BYCLOUD_RATE_PER_HOUR, Errand.REFRESH)
+    left = share - len(times)
+    if len(times) <= share / 2:
+        minute_share = _share(_minute_limit(standing), Errand.REFRESH)
+        return Pace(is_easy=len(_list_minute(standing, now)) <= minute_share / 2, goes_at=now)
+    return Pace(is_easy=False, goes_at=times[-1] + (times[0] + HOUR - times[-1]) / left if left > 0 else now)
 
 
 def read_meter(access: Access) -> Meter:

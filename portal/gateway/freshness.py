@@ -40,6 +40,8 @@ class Asking(StrEnum):
     """A person opens a page: what is stored, whatever its age; upstream only when nothing is."""
     REVALIDATED = "revalidated"
     """An open page asks by itself: what is stored while it is fresh; else upstream."""
+    QUICKENED = "quickened"
+    """The same while something on the page is in transition: what is stored is fresh for a shorter time."""
     SWEPT = "swept"
     """A search walks the list: as `REVALIDATED`, but after everybody else."""
     PRESSED = "pressed"
@@ -49,15 +51,20 @@ class Asking(StrEnum):
 
     @property
     def errand(self) -> Errand:
-        return {Asking.REVALIDATED: Errand.REFRESH, Asking.SWEPT: Errand.SWEEP}.get(self, Errand.PERSON)
+        refresh = {Asking.REVALIDATED: Errand.REFRESH, Asking.QUICKENED: Errand.REFRESH}
+        return {**refresh, Asking.SWEPT: Errand.SWEEP}.get(self, Errand.PERSON)
 
     @property
     def is_pressed(self) -> bool:
         return self in {Asking.PRESSED, Asking.FORCED}
 
-    def is_content_with(self, *, is_fresh: bool) -> bool:
-        """Whether a stored answer will do."""
-        return self is Asking.STORED_FIRST or (self is not Asking.FORCED and is_fresh)
+    def is_content_with(self, fetched_at: datetime) -> bool:
+        """Whether an answer that is stored since then will do."""
+        if self is Asking.STORED_FIRST:
+            return True
+        if self is Asking.QUICKENED:
+            return _is_recent(fetched_at, seconds=min(settings.PAGE_QUICK_SECONDS, settings.PAGE_FRESH_SECONDS))
+        return self is not Asking.FORCED and _is_recent(fetched_at)
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -148,5 +155,5 @@ class Dated(Generic[T]):
         return not is_paused and not _is_recent(trouble.at)
 
 
-def _is_recent(moment: datetime) -> bool:
-    return datetime.now(UTC) - moment < timedelta(seconds=settings.PAGE_FRESH_SECONDS)
+def _is_recent(moment: datetime, *, seconds: float | None = None) -> bool:
+    return datetime.now(UTC) - moment < timedelta(seconds=settings.PAGE_FRESH_SECONDS if seconds is None else seconds)

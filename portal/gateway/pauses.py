@@ -6,9 +6,11 @@ import msgspec
 
 from portal.gateway.access import Access
 from portal.gateway.freshness import Asking, Trouble
+from portal.gateway.leases import hold_briefly
 from portal.gateway.store import forget, recall, remember
 
 LONGEST_SECONDS = 60
+PATIENCE_SECONDS = 1.0
 PAUSING_KINDS = frozenset({"unreachable", "timed-out", "server-fault", "rate-limited", "rejected"})
 
 
@@ -40,22 +42,37 @@ def record_failure(access: Access, trouble: Trouble, *, began_at: datetime) -> T
     """
     if trouble.kind not in PAUSING_KINDS:
         return trouble
+    with hold_briefly(f"pause:{access.scope}:lock", patience_seconds=PATIENCE_SECONDS):
+        return _lengthen(access, trouble, began_at)
+
+
+def end_pause(access: Access, *, is_credential_good: bool = False) -> None:
+    """Upstream has answered: nothing is held back any more, unless it has named a time or refused the credential.
+
+    An answer that was under way then says nothing against that, but `is_credential_good` does: it was asked just now.
+    """
+    if find_pause(access) is None:
+        return
+    with hold_briefly(f"pause:{access.scope}:lock", patience_seconds=PATIENCE_SECONDS):
+        pause = find_pause(access)
+        if pause and (is_credential_good if pause.until is None else not pause.holds_back(Asking.FORCED)):
+            forget(access, "pause")
+
+
+def _lengthen(access: Access, trouble: Trouble, began_at: datetime) -> Trouble:
     before = find_pause(access)
     failures = before.failures if before else 0
     if before is None or began_at >= before.trouble.at:
         failures += 1
-    until = trouble.at + timedelta(seconds=min(2 ** (failures - 1), LONGEST_SECONDS))
-    if trouble.retry_at:
-        until = max(until, trouble.retry_at)
     if trouble.kind == "rejected":
         remember(access, "pause", Pause(trouble, failures, None))
         return trouble
+    until = trouble.at + timedelta(seconds=min(2 ** (failures - 1), LONGEST_SECONDS))
+    if trouble.retry_at:
+        until = max(until, trouble.retry_at)
+    if before and (before.until is None or before.until > until):
+        # What was under way when a longer pause began does not cut it short.
+        return msgspec.structs.replace(trouble, retry_at=before.until)
     trouble = msgspec.structs.replace(trouble, retry_at=until)
     remember(access, "pause", Pause(trouble, failures, until))
     return trouble
-
-
-def end_pause(access: Access) -> None:
-    """Upstream has answered: nothing is held back any more."""
-    if find_pause(access):
-        forget(access, "pause")

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 from functools import partial
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
+import msgspec
 import structlog
 from django.conf import settings
 
@@ -20,7 +21,7 @@ from portal.bycloud import (
     split_instances,
 )
 from portal.gateway.access import Access
-from portal.gateway.budget import correct, spend
+from portal.gateway.budget import correct, read_pace, spend
 from portal.gateway.bulkhead import take_place
 from portal.gateway.errors import BudgetSpent
 from portal.gateway.flight import Flights
@@ -35,6 +36,7 @@ from portal.gateway.store import (
     keep_answers,
     page_name,
     recall,
+    recall_page,
     remember,
     trouble_name,
 )
@@ -46,24 +48,32 @@ log = structlog.get_logger(__name__)
 _flights: Flights[Dated[InstancePage]] = Flights()
 
 
-def read_page(access: Access, query: InstanceQuery, *, asking: Asking = Asking.STORED_FIRST) -> Dated[InstancePage]:
-    """One page of instances, dated.
+def read_page(
+    access: Access,
+    query: InstanceQuery,
+    *,
+    asking: Asking = Asking.STORED_FIRST,
+    ends_at: float | None = None,
+) -> Dated[InstancePage]:
+    """One page of instances, dated, within the deadline. `ends_at` (monotonic) is for who reads several by one.
 
     When it cannot be fetched and was seen within a day, that page comes back with the trouble in it; when it was not
     seen, `Troubled` is raised. Upstream is not asked while a pause holds this asking back, when the budget is out for
     its errand, or when too many requests of this process wait for upstream already.
     """
     stored = _find_page(access, query)
-    if stored and asking.is_content_with(is_fresh=stored.is_fresh):
+    if stored and (asking.is_content_with(stored.fetched_at) or _is_early(access, stored, asking)):
         return stored
     pause = find_pause(access)
     if pause and pause.holds_back(asking):
         return _show_instead(stored, pause.trouble)
     flight = f"{access.scope}:{asking}:{page_name(query)}"
+    longest = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
+    ends_at = longest if ends_at is None else min(ends_at, longest)
     try:
         with take_place():
             return _flights.join(
-                flight, partial(_fly, access, query, asking), timeout_seconds=settings.BYCLOUD_LIMITS.deadline_seconds
+                flight, partial(_fly, access, query, asking, ends_at), timeout_seconds=max(0.0, ends_at - monotonic())
             )
     except Troubled as error:
         return _show_instead(stored, error.trouble)
@@ -90,8 +100,8 @@ def check_credential(access: Access) -> None:
 
     A credential that is taken ends the pause that its refusal began.
     """
-    _fetch(access, InstanceQuery(limit=1), Errand.PERSON)
-    end_pause(access)
+    _fetch(access, InstanceQuery(limit=1), Errand.PERSON, settings.BYCLOUD_LIMITS.deadline_seconds)
+    end_pause(access, is_credential_good=True)
 
 
 def _show_instead(stored: Dated[InstancePage] | None, trouble: Trouble) -> Dated[InstancePage]:
@@ -100,49 +110,54 @@ def _show_instead(stored: Dated[InstancePage] | None, trouble: Trouble) -> Dated
     return Dated(stored.value, stored.fetched_at, stored.exchange, trouble)
 
 
-def _fly(access: Access, query: InstanceQuery, asking: Asking) -> Dated[InstancePage]:
+def _is_early(access: Access, stored: Dated[InstancePage], asking: Asking) -> bool:
+    """Whether an open page that asks by itself is to make do with what is stored, so that the budget lasts."""
+    if asking.errand is not Errand.REFRESH:
+        return False
+    pace = read_pace(access)
+    return pace.goes_at > time() or (asking is Asking.QUICKENED and stored.is_fresh and not pace.is_easy)
+
+
+def _fly(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Dated[InstancePage]:
     """Fetch a page, or wait for the process that is fetching it already. Raises `Troubled` or a `ByCloudError`."""
     began_at = datetime.now(UTC)
-    ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     key = flight_key(access, query)
     while monotonic() < ends_at:
         lease = take_lease(key)
         try:
             # Whoever led before may have landed since we last looked.
             landed = _find_page(access, query)
-            if landed and (landed.fetched_at > began_at or asking.is_content_with(is_fresh=landed.is_fresh)):
+            if landed and (landed.fetched_at > began_at or asking.is_content_with(landed.fetched_at)):
                 return landed
             trouble = landed.trouble if landed else recall(access, trouble_name(query), Trouble)
             if trouble and trouble.at > began_at:
                 raise Troubled(trouble)
             if lease:
-                return _load_page(access, query, asking.errand)
+                return _load_page(access, query, asking.errand, ends_at - monotonic())
         finally:
             if lease:
                 lease.release()
         sleep(POLL_SECONDS)
-    raise TimedOut("The process that fetches this page did not end in time")
+    raise TimedOut("The page was not fetched in time")
 
 
 def _find_page(access: Access, query: InstanceQuery) -> Dated[InstancePage] | None:
-    answer = recall(access, page_name(query), StoredAnswer)
+    answer, trouble = recall_page(access, query)
     if answer is None:
         return None
-    return Dated(
-        decode_instance_page(answer.body),
-        answer.fetched_at,
-        _exchange_behind(answer, from_store=True),
-        recall(access, trouble_name(query), Trouble),
-    )
+    exchange = _exchange_behind(answer, from_store=True)
+    return Dated(decode_instance_page(answer.body), answer.fetched_at, exchange, trouble)
 
 
-def _load_page(access: Access, query: InstanceQuery, errand: Errand) -> Dated[InstancePage]:
+def _load_page(access: Access, query: InstanceQuery, errand: Errand, within_seconds: float) -> Dated[InstancePage]:
     began_at = datetime.now(UTC)
     try:
-        answer, page = _fetch(access, query, errand)
+        answer, page = _fetch(access, query, errand, within_seconds)
     except ByCloudError as error:
         trouble = Trouble.from_error(error)
-        if trouble.kind not in OWN_KINDS:
+        # Too little time was left to call ByCloud slow.
+        is_hasty = trouble.kind == "timed-out" and within_seconds < settings.BYCLOUD_LIMITS.deadline_seconds / 2
+        if trouble.kind not in OWN_KINDS and not is_hasty:
             trouble = record_failure(access, trouble, began_at=began_at)
             remember(access, trouble_name(query), trouble)
         raise Troubled(trouble) from None
@@ -162,15 +177,19 @@ def _load_page(access: Access, query: InstanceQuery, errand: Errand) -> Dated[In
     return Dated(page, answer.fetched_at, _exchange_behind(answer, from_store=False))
 
 
-def _fetch(access: Access, query: InstanceQuery, errand: Errand) -> tuple[StoredAnswer, InstancePage]:
+def _fetch(
+    access: Access, query: InstanceQuery, errand: Errand, within_seconds: float
+) -> tuple[StoredAnswer, InstancePage]:
     """One exchange upstream, paid for from the budget, decoded and written to the log."""
-    client = Client(access.region, access.credential, limits=settings.BYCLOUD_LIMITS)
+    limits = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=within_seconds)
+    client = Client(access.region, access.credential, limits=limits)
     spend(access, errand)
     started_at = datetime.now(UTC)
     try:
         answer = client.fetch_instances(query, may_try_again=partial(_may_spend, access, errand))
         if answer.rate_limit:
             correct(access, answer.rate_limit)
+        _check_secrecy(access, answer)
         page = decode_instance_page(answer.body, request_id=answer.request_id)
         _check_list(page, answer)
     except ByCloudError as error:
@@ -192,6 +211,12 @@ def _fetch(access: Access, query: InstanceQuery, errand: Errand) -> tuple[Stored
         upstream_milliseconds=round(answer.elapsed_seconds * 1000),
     )
     return _keep(answer), page
+
+
+def _check_secrecy(access: Access, answer: Answer) -> None:
+    """An answer that repeats the credential it was asked with is neither kept nor shown."""
+    if access.credential.secret.encode() in answer.body:
+        raise BadPayload("The answer repeats the credential", path="$", status=200, request_id=answer.request_id)
 
 
 def _check_list(page: InstancePage, answer: Answer) -> None:

@@ -9,6 +9,7 @@ from django.core.cache import caches
 
 from portal.bycloud import InstanceQuery
 from portal.gateway.access import Access
+from portal.gateway.freshness import Trouble
 
 KEPT_SECONDS = 24 * 60 * 60
 
@@ -52,13 +53,14 @@ def remember(access: Access, name: str, value: msgspec.Struct) -> None:
 
 def recall(access: Access, name: str, kind: type[S]) -> S | None:
     """What was kept under `name`, or None. A value that cannot be read (another version wrote it) is none."""
-    kept = caches["pages"].get(_key(access, name))
-    if kept is None:
-        return None
-    try:
-        return msgspec.msgpack.decode(kept, type=kind)
-    except msgspec.DecodeError:
-        return None
+    return _decode(caches["pages"].get(_key(access, name)), kind)
+
+
+def recall_page(access: Access, query: InstanceQuery) -> tuple["StoredAnswer | None", Trouble | None]:
+    """A page and the trouble last met with it, each or None, by one look into the cache."""
+    page_key, trouble_key = _key(access, page_name(query)), _key(access, trouble_name(query))
+    kept = caches["pages"].get_many([page_key, trouble_key])
+    return _decode(kept.get(page_key), StoredAnswer), _decode(kept.get(trouble_key), Trouble)
 
 
 def forget(access: Access, name: str) -> None:
@@ -70,6 +72,15 @@ def keep_answers(access: Access, answers: dict[str, StoredAnswer]) -> None:
     """Keep several answers at once, by name."""
     encoded = {_key(access, name): msgspec.msgpack.encode(answer) for name, answer in answers.items()}
     caches["pages"].set_many(encoded, KEPT_SECONDS)
+
+
+def _decode(kept: bytes | None, kind: type[S]) -> S | None:
+    if kept is None:
+        return None
+    try:
+        return msgspec.msgpack.decode(kept, type=kind)
+    except msgspec.DecodeError:
+        return None
 
 
 def _key(access: Access, name: str) -> str:

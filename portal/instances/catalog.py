@@ -12,8 +12,8 @@ import msgspec
 from django.conf import settings
 
 from portal import gateway
-from portal.bycloud import Instance, InstancePage, InstanceQuery
-from portal.gateway import Access, Asking, Dated, StoredInstance, Troubled
+from portal.bycloud import Instance, InstancePage, InstanceQuery, TimedOut
+from portal.gateway import Access, Asking, Dated, StoredInstance, Trouble, Troubled
 
 LARGEST_PAGE = 100
 SWEEP_CALLS = 5
@@ -81,10 +81,11 @@ def list_instances(access: Access, query: InstanceQuery, *, asking: Asking = Ask
 
     A marker that upstream does not take any more, or that nothing follows, is answered with the first page.
     """
+    ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     if query.marker is None:
-        return _list_page(access, query, asking)
+        return _list_page(access, query, asking, ends_at)
     try:
-        listing = _list_page(access, query, asking)
+        listing = _list_page(access, query, asking, ends_at)
     except Troubled as error:
         is_gone = error.trouble.kind == "invalid-request"
         if not is_gone:
@@ -94,7 +95,7 @@ def list_instances(access: Access, query: InstanceQuery, *, asking: Asking = Ask
         is_gone = not listing.instances or (trouble is not None and trouble.kind == "invalid-request")
         if not is_gone:
             return listing
-    first = _list_page(access, msgspec.structs.replace(query, marker=None), asking)
+    first = _list_page(access, msgspec.structs.replace(query, marker=None), asking, ends_at)
     return replace(first, marker_is_gone=is_gone)
 
 
@@ -109,22 +110,23 @@ def find_instance(
     """One instance, by what ByCloud documents: the store, then its exact name, then a bounded walk over the list.
 
     `instance_id` is in lower case; one that upstream writes in capitals is found by it, too. `name` is a hint,
-    `marker` where an earlier walk stopped. A walk takes at most `SWEEP_CALLS` pages of `LARGEST_PAGE` and half the
-    deadline. Raises `Troubled` when upstream fails and the instance was never seen; when it was seen, it comes back
-    with the trouble in it.
+    `marker` where an earlier walk stopped. All of it takes one deadline at most, and begins nothing in its second
+    half; a walk takes at most `SWEEP_CALLS` pages of `LARGEST_PAGE`. Raises `Troubled` when upstream fails and the
+    instance was never seen; when it was seen, it comes back with the trouble in it.
     """
     stored = _read_instance(access, instance_id)
-    if stored and asking.is_content_with(is_fresh=stored.is_fresh):
+    if stored and asking.is_content_with(stored.fetched_at):
         return Found(stored)
     # Whoever opens a page that is not stored wants what upstream says now, and is a person.
     asking = Asking.PRESSED if asking is Asking.STORED_FIRST else asking
     name = stored.value.instance.name if stored else name
+    ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     try:
         if name and marker is None:
-            found = _find_by_name(access, instance_id, name, asking)
+            found = _find_by_name(access, instance_id, name, asking, ends_at)
             if found:
                 return found
-        return _walk(access, instance_id, marker)
+        return _walk(access, instance_id, marker, ends_at)
     except Troubled as error:
         if stored is None:
             raise
@@ -136,8 +138,8 @@ def read_seen(access: Access) -> Seen:
     return gateway.recall(access, "seen", Seen) or Seen()
 
 
-def _list_page(access: Access, query: InstanceQuery, asking: Asking) -> Listing:
-    page = _read_page(access, query, asking)
+def _list_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Listing:
+    page = _read_page(access, query, asking, ends_at)
     instances = page.value.instances or ()
     next_marker = _next_marker(page.value, query)
     place = _Place(None, 1) if query.marker is None else gateway.recall(access, _place_name(query), _Place)
@@ -211,8 +213,8 @@ def _place_name(query: InstanceQuery) -> str:
     return f"place:{query.to_query_string()}"
 
 
-def _read_page(access: Access, query: InstanceQuery, asking: Asking) -> Dated[InstancePage]:
-    page = gateway.read_page(access, query, asking=asking)
+def _read_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Dated[InstancePage]:
+    page = gateway.read_page(access, query, asking=asking, ends_at=ends_at)
     if not page.exchange.from_store:
         _remember_seen(access, page.value.instances or ())
     return page
@@ -250,10 +252,10 @@ def _read_instance(access: Access, instance_id: str) -> Dated[StoredInstance] | 
     return gateway.read_instance(access, instance_id) or gateway.read_instance(access, instance_id.upper())
 
 
-def _find_by_name(access: Access, instance_id: str, name: str, asking: Asking) -> Found | None:
+def _find_by_name(access: Access, instance_id: str, name: str, asking: Asking, ends_at: float) -> Found | None:
     query = InstanceQuery(name=name, limit=LARGEST_PAGE)
     try:
-        return _find_on(access, instance_id, _read_page(access, query, asking))
+        return _find_on(access, instance_id, _read_page(access, query, asking, ends_at))
     except Troubled as error:
         if error.trouble.kind != "invalid-request":
             raise
@@ -271,16 +273,22 @@ def _find_on(access: Access, instance_id: str, page: Dated[InstancePage]) -> Fou
     return Found(replace(found, trouble=page.trouble, exchange=exchange))
 
 
-def _walk(access: Access, instance_id: str, marker: str | None) -> Missing | Found:
-    ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds / 2
+def _is_late(ends_at: float) -> bool:
+    return ends_at - monotonic() < settings.BYCLOUD_LIMITS.deadline_seconds / 2
+
+
+def _walk(access: Access, instance_id: str, marker: str | None, ends_at: float) -> Missing | Found:
+    if _is_late(ends_at):
+        # Whoever tries again finds the answer for the name in the store, and goes on from there.
+        raise Troubled(Trouble.from_error(TimedOut("There was no time left to search the list")))
     for _ in range(SWEEP_CALLS):
         query = InstanceQuery(limit=LARGEST_PAGE, marker=marker)
-        listing = _list_page(access, query, Asking.SWEPT)
+        listing = _list_page(access, query, Asking.SWEPT, ends_at)
         found = _find_on(access, instance_id, listing.page)
         if found:
             return found
         marker = listing.next_marker
-        if marker is None or monotonic() > ends_at:
+        if marker is None or _is_late(ends_at):
             break
     if marker is None:
         for given_id in (instance_id, instance_id.upper()):

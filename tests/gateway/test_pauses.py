@@ -1,6 +1,7 @@
 """After a failure upstream is left alone for a growing while."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -57,6 +58,31 @@ def test_requests_that_fail_together_count_as_one_failure(acme: Access, upstream
     pause = find_pause(acme)
     assert pause is not None
     assert pause.failures == 1
+
+
+@pytest.mark.parametrize("later", [{"status": 200}, {"status": 500}])
+@pytest.mark.parametrize(
+    ("first", "kind"),
+    [({"status": 429, "headers": {"Retry-After": "30"}}, "rate-limited"), ({"status": 401}, "rejected")],
+)
+def test_an_answer_that_was_under_way_does_not_cut_a_longer_pause_short(
+    acme: Access, upstream: Upstream, first: dict[str, object], kind: str, later: dict[str, object]
+) -> None:
+    upstream.script(match="limit=1", **first)
+    upstream.script(match="limit=2", delay=0.5, **later)
+
+    def ask(limit: int) -> None:
+        with suppress(Troubled):
+            read_page(acme, InstanceQuery(limit=limit))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(ask, (2, 1)))
+    assert len(upstream.requests()) == 2
+    pause = find_pause(acme)
+    assert pause is not None
+    assert pause.trouble.kind == kind
+    fail(acme, FIRST, Asking.FORCED)
+    assert len(upstream.requests()) == 2
 
 
 def test_after_the_pause_anybody_may_ask(acme: Access, upstream: Upstream, clock: time_machine.Traveller) -> None:

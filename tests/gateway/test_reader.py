@@ -2,6 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from time import monotonic
 
 import pytest
 import time_machine
@@ -61,6 +63,82 @@ def test_revalidating_loads_a_stale_page_and_leaves_a_fresh_one(
     clock.shift(timedelta(seconds=15))
     assert read_page(acme, FIRST, asking=Asking.REVALIDATED).fetched_at > loaded.fetched_at
     assert len(upstream.requests()) == 2
+
+
+def test_a_page_in_transition_is_fresh_for_a_shorter_time(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    read_page(acme, FIRST)
+    clock.shift(timedelta(seconds=4.9))
+    read_page(acme, FIRST, asking=Asking.QUICKENED)
+    assert len(upstream.requests()) == 1
+    clock.shift(timedelta(seconds=0.1))
+    read_page(acme, FIRST, asking=Asking.REVALIDATED)
+    assert len(upstream.requests()) == 1
+    read_page(acme, FIRST, asking=Asking.QUICKENED)
+    assert len(upstream.requests()) == 2
+
+
+def test_when_the_budget_runs_short_a_page_in_transition_waits_as_long_as_any(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller, settings: Settings
+) -> None:
+    settings.BYCLOUD_RATE_PER_MINUTE = 10
+    read_page(acme, FIRST)
+    for _ in range(4):
+        read_page(acme, FIRST, asking=Asking.FORCED)
+    clock.shift(timedelta(seconds=5))
+    read_page(acme, FIRST, asking=Asking.QUICKENED)
+    assert len(upstream.requests()) == 5
+    clock.shift(timedelta(seconds=10))
+    read_page(acme, FIRST, asking=Asking.QUICKENED)
+    assert len(upstream.requests()) == 6
+
+
+def test_refreshes_spread_what_is_left_of_the_hour_evenly(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller, settings: Settings
+) -> None:
+    settings.BYCLOUD_RATE_PER_MINUTE = settings.BYCLOUD_RATE_PER_HOUR = 100
+    settings.BYCLOUD_RATE_RESERVE = 0.2
+    began_at = datetime.now(UTC)
+    asked_at = []
+    # One view that asks every 20 s wants 180 requests an hour, and its share is 80.
+    for _ in range(2 * 180):
+        before = len(upstream.requests())
+        page = read_page(acme, FIRST, asking=Asking.REVALIDATED)
+        assert page.trouble is None
+        if len(upstream.requests()) > before:
+            asked_at.append((datetime.now(UTC) - began_at).total_seconds())
+        clock.shift(timedelta(seconds=20))
+    assert all(moment - earlier < 200 for earlier, moment in pairwise(asked_at))
+    assert all(sum(one - 3600 < other <= one for other in asked_at) <= 80 for one in asked_at)
+    assert len(asked_at) >= 150
+
+
+def test_who_reads_several_pages_by_one_deadline_gets_no_more_time(
+    acme: Access, upstream: Upstream, settings: Settings
+) -> None:
+    upstream.script(delay=5)
+    began_at = monotonic()
+    with pytest.raises(Troubled) as failure:
+        read_page(acme, FIRST, ends_at=began_at + 0.3)
+    assert monotonic() - began_at < 3
+    assert failure.value.trouble.kind == "timed-out"
+    # That was impatience, and says nothing of ByCloud: nobody is held back.
+    assert failure.value.trouble.retry_at is None
+    upstream.clear()
+    assert read_page(acme, FIRST).trouble is None
+    with pytest.raises(Troubled):
+        read_page(acme, InstanceQuery(limit=5), ends_at=monotonic() - 1)
+    assert len(upstream.requests()) == 1
+
+
+def test_an_answer_that_repeats_the_credential_is_neither_shown_nor_kept(acme: Access, upstream: Upstream) -> None:
+    upstream.script(status=200, body={"instances": [{"id": "a", "name": "sandbox-acme-token"}]})
+    with pytest.raises(Troubled) as failure:
+        read_page(acme, FIRST)
+    assert failure.value.trouble.kind == "bad-payload"
+    assert "sandbox-acme-token" not in repr(failure.value.trouble)
+    assert "sandbox-acme-token" not in repr(caches["pages"]._shelf.entries)  # type: ignore[attr-defined]
 
 
 def test_forcing_loads_a_fresh_page_too(acme: Access, upstream: Upstream) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -211,6 +212,30 @@ def test_a_walk_ends_with_half_the_deadline(acme: Access, upstream: Upstream, se
     assert isinstance(missing, Missing)
     assert missing.searched == 100
     assert missing.next_marker is not None
+
+
+def test_a_search_by_name_that_took_long_leaves_the_walk_to_the_next_try(
+    acme: Access, upstream: Upstream, settings: Settings
+) -> None:
+    settings.BYCLOUD_LIMITS = settings.BYCLOUD_LIMITS.__class__(deadline_seconds=1)
+    upstream.script(delay=0.6)
+    with pytest.raises(Troubled) as failure:
+        find_instance(acme, GONE, name="web-01")
+    assert failure.value.trouble.kind == "timed-out"
+    assert len(upstream.requests()) == 1
+    assert isinstance(find_instance(acme, GONE, name="web-01", asking=Asking.PRESSED), Missing)
+    assert [request["query"] for request in upstream.requests()][1].startswith("limit=100")
+
+
+def test_a_gone_marker_and_the_first_page_take_one_deadline_together(
+    acme: Access, upstream: Upstream, settings: Settings
+) -> None:
+    settings.BYCLOUD_LIMITS = settings.BYCLOUD_LIMITS.__class__(deadline_seconds=1)
+    upstream.script(delay=0.6, times=2)
+    began_at = monotonic()
+    with pytest.raises(Troubled):
+        list_instances(acme, InstanceQuery(marker=GONE))
+    assert monotonic() - began_at < 1.5
 
 
 def test_a_stale_instance_is_loaded_again_by_its_name(
