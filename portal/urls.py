@@ -1,7 +1,9 @@
 """Every route of the portal. Each view declares its capability; docs/routes.md lists both."""
 
+from django.conf import settings
 from django.urls import include, path, register_converter
 
+from portal.web import development
 from portal.web.regions import RegionConverter
 
 register_converter(RegionConverter, "region")
@@ -12,6 +14,7 @@ urlpatterns = [
     path("credentials/", include("portal.credentials.urls")),
     path("audit/", include("portal.audit.urls")),
     path("<region:region>/instances/", include("portal.instances.urls")),
+    *(development.urlpatterns if settings.DEBUG else ()),
 ]
 
 handler400 = "portal.web.errors.bad_request"

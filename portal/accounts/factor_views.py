@@ -88,6 +88,7 @@ def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
     """GET asks whether that is meant; POST does it, unless it is the last one of somebody who needs one."""
     factor = get_object_or_404(factors.filter_factors(), pk=pk, user=request.user)
     name = factor.wrap().name if factor.type == Authenticator.Type.WEBAUTHN else ""
+    title = _("Remove the passkey %(name)s?") % {"name": name} if name else _("Remove your authenticator app?")
     error = ""
     if request.method == "POST":
         try:
@@ -97,10 +98,10 @@ def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
         except factors.LastFactorError:
             error = _("This is your only second factor, and you need one here. Set another one up first.")
         else:
-            said = _("The passkey %(name)s is removed.") % {"name": name} if name else _("Your app is removed.")
+            said = _("The passkey %(name)s is removed.") % {"name": name} if name else _("Your authenticator app is removed.")
             messages.success(request, said)
             return redirect("mfa_index")
-    context = {"factor": factor, "name": name, "error": error}
+    context = {"factor": factor, "title": title, "error": error}
     return render(request, "mfa/remove.html", context, status=422 if error else 200)
 
 

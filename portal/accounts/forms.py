@@ -1,11 +1,13 @@
 """The forms of sign-in, team, invitations and preferences."""
 
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 from zoneinfo import available_timezones
 
 from allauth.account.forms import LoginForm
 from django import forms
+from django.conf import settings
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.utils.translation import gettext_lazy as _
 
@@ -71,20 +73,51 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
         widgets = {"role": forms.RadioSelect}
 
 
+class ThemeForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Member
+        fields = ("theme",)
+
+
 class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
+    """All that a member chooses for herself, but for the columns of lists, which are chosen on one."""
+
+    language = forms.ChoiceField(label=_("Language"), required=False, widget=forms.RadioSelect)
     time_zone = forms.ChoiceField(label=_("Time zone"), help_text=_("All times are shown in it."))
+    refresh_seconds = forms.TypedChoiceField(
+        label=_("Open pages refresh themselves"),
+        coerce=int,
+        choices=[
+            (15, _("Every 15 seconds")),
+            (30, _("Every 30 seconds")),
+            (60, _("Every minute")),
+            (300, _("Every 5 minutes")),
+            (0, _("Only when asked")),
+        ],
+        help_text=_(
+            "Faster for a while when something on a page is changing. A page in a hidden tab does not refresh."
+        ),
+    )
 
     class Meta:
         model = Member
-        fields = ("theme", "time_zone")
-        widgets = {"theme": forms.RadioSelect}
+        fields = ("language", "time_zone", "theme", "density", "refresh_seconds", "shortcuts")
+        widgets = {"theme": forms.RadioSelect, "density": forms.RadioSelect}
+        labels = {
+            "theme": _("Theme"),
+            "density": _("Density of lists"),
+            "shortcuts": _("Use single keys as shortcuts"),
+        }
+        help_texts = {"shortcuts": _("Switch them off when they get in the way of speech input or a screen reader.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        zones = list_time_zones()
-        field = self.fields["time_zone"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
-        field.choices = [(zone, zone.replace("_", " ")) for zone in zones]
+        language, zone = self.fields["language"], self.fields["time_zone"]
+        assert isinstance(language, forms.ChoiceField)  # noqa: S101 - for the type checker
+        assert isinstance(zone, forms.ChoiceField)  # noqa: S101 - as above
+        # Each language in its own words: whoever looks for it may not read the present one.
+        language.choices = [("", _("As the browser asks")), *settings.LANGUAGES]
+        zone.choices = group_time_zones()
 
 
 @lru_cache(maxsize=1)
@@ -92,3 +125,13 @@ def list_time_zones() -> tuple[str, ...]:
     """UTC, then the places that this machine's time zone data knows."""
     places = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
     return ("UTC", *places)
+
+
+def group_time_zones() -> list[tuple[str, Any]]:
+    """The same as a list's choices, by continent and ocean: `America`, and in it `Sao Paulo`."""
+    utc, *places = list_time_zones()
+    groups = groupby(places, key=lambda zone: zone.partition("/")[0])
+    return [
+        (utc, utc),
+        *((part, [(zone, zone.partition("/")[2].replace("_", " ")) for zone in zones]) for part, zones in groups),
+    ]

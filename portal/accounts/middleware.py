@@ -10,18 +10,20 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from portal.accounts.capabilities import Capability
 from portal.accounts.factors import must_set_up
+from portal.accounts.models import Member
 from portal.audit.events import record_event
 from portal.audit.models import Act
 from portal.web.addresses import find_own_path
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+_HEALTH = "/health/"
 
 
 class AccessMiddleware:
@@ -54,30 +56,35 @@ class AccessMiddleware:
         raise PermissionDenied
 
 
-class TimeZoneMiddleware:
-    """Shows times in the member's own time zone."""
+class ReaderMiddleware:
+    """Speaks the member's language and shows times in her zone; to anybody else, the browser's language and UTC."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        try:
-            return self.get_response(request)
-        finally:
-            # The thread serves somebody else next.
-            timezone.deactivate()
+        # Health must not ask the database who is there.
+        user = None if request.path_info.startswith(_HEALTH) else request.user
+        member = user if isinstance(user, Member) else None
+        with translation.override(_find_language(request, member)), timezone.override(_find_zone(member)):
+            response = self.get_response(request)
+            response.headers.setdefault("Content-Language", translation.get_language() or settings.LANGUAGE_CODE)
+        patch_vary_headers(response, ["Accept-Language"])
+        return response
 
-    def process_view(
-        self, request: HttpRequest, view: Callable[..., Any], _args: tuple[Any, ...], _kwargs: dict[str, Any]
-    ) -> None:
-        # A public page shows no times, and health must not ask the database who is there.
-        if getattr(view, "capability", None) is Capability.PUBLIC or not request.user.is_authenticated:
-            return
-        try:
-            timezone.activate(ZoneInfo(request.user.time_zone))
-        except (KeyError, ValueError, OSError):
-            # A name that this machine's time zone data does not know (any more) leaves UTC.
-            timezone.deactivate()
+
+def _find_language(request: HttpRequest, member: Member | None) -> str:
+    if member and member.language in dict(settings.LANGUAGES):
+        return member.language
+    return translation.get_language_from_request(request)
+
+
+def _find_zone(member: Member | None) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(member.time_zone) if member else None
+    except (KeyError, ValueError, OSError):
+        # A name that this machine's time zone data does not know (any more) leaves UTC.
+        return None
 
 
 def send_to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -32,6 +32,7 @@ own_patterns = [
     path("team/<int:pk>/activate-again/", views.activate_again, name="activate_again"),
     path("invitations/<str:token>/", views.accept_invitation, name="accept_invitation"),
     path("preferences/", views.show_preferences, name="preferences"),
+    path("preferences/theme/", views.change_theme, name="change_theme"),
 ]
 
 urlpatterns = [
@@ -44,10 +45,10 @@ urlpatterns = [
     path(
         "sign-in/passkey/", form(sign_in_views.PasskeySignInView.as_view(), Capability.PUBLIC), name="mfa_login_webauthn"
     ),
-    path("sign-in/again/", form(reauthenticate, OWN), name="account_reauthenticate"),
-    path("sign-in/again/code/", form(reauthenticate_by_code, OWN), name="mfa_reauthenticate"),
+    path("second-factor/again/", form(reauthenticate, OWN), name="account_reauthenticate"),
+    path("second-factor/again/code/", form(reauthenticate_by_code, OWN), name="mfa_reauthenticate"),
     path(
-        "sign-in/again/passkey/",
+        "second-factor/again/passkey/",
         form(factor_views.PasskeyAgainView.as_view(), OWN),
         name="mfa_reauthenticate_webauthn",
     ),

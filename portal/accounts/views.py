@@ -9,13 +9,14 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts import factors, invitations, team
 from portal.accounts.capabilities import Capability, requires
-from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm
+from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm, ThemeForm
 from portal.accounts.models import Invitation, Member
 from portal.accounts.requests import MemberRequest
 from portal.web.addresses import find_own_path
@@ -173,10 +174,20 @@ def show_preferences(request: MemberRequest) -> HttpResponse:
     form = PreferencesForm(_read_post(request), instance=Member.objects.get(pk=request.user.pk))
     if form.is_valid():
         member = form.save(commit=False)
-        member.save(update_fields=["theme", "time_zone"])
-        # The theme menu of every page leads back to its page, which shows that it worked.
-        if back := find_own_path(request, request.POST.get("next")):
-            return redirect(back)
-        messages.success(request, _("Your preferences are saved."))
+        member.save(update_fields=form.changed_data)
+        # The page that follows speaks the language that was just chosen, and this sentence is said there.
+        with translation.override(member.language or translation.get_language_from_request(request)):
+            messages.success(request, _("Your preferences are saved."))
         return redirect("accounts:preferences")
-    return render(request, "accounts/preferences.html", {"form": form}, status=422 if form.errors else 200)
+    context = {"form": form, "now": timezone.now()}
+    return render(request, "accounts/preferences.html", context, status=422 if form.errors else 200)
+
+
+@requires(Capability.KEEP_OWN_PREFERENCES)
+@require_POST
+def change_theme(request: MemberRequest) -> HttpResponse:
+    """The theme menu of every page. It leads back to its page, which shows that it worked."""
+    form = ThemeForm(request.POST, instance=Member.objects.get(pk=request.user.pk))
+    if form.is_valid():
+        form.save(commit=False).save(update_fields=["theme"])
+    return redirect(find_own_path(request, request.POST.get("next")) or "accounts:preferences")

@@ -17,10 +17,15 @@ from portal.audit.pages import read_page
 def list_events(request: MemberRequest) -> HttpResponse:
     """A value that is not valid is named beside its field, and nothing is listed."""
     form = EventFilter(request.GET)
-    context = {"form": form, "unknown": form.list_unknown(), "query": "", "page": None}
+    context = {"form": form, "unknown": form.list_unknown(), "page": None}
     if not form.is_valid():
         return render(request, "audit/list.html", context, status=422)
     asked = form.cleaned_data
     page = read_page(form.select(), before=asked["before"], after=asked["after"], size=PAGE_SIZE)
     kept = {name: request.GET[name] for name in ("member", "act", "since", "until") if asked[name]}
-    return render(request, "audit/list.html", context | {"page": page, "query": urlencode(kept)})
+    page_urls = {
+        "newest": f"?{urlencode(kept)}" if page.newer else "",
+        "newer": f"?{urlencode(kept | {'after': page.newer})}" if page.newer else "",
+        "older": f"?{urlencode(kept | {'before': page.older})}" if page.older else "",
+    }
+    return render(request, "audit/list.html", context | {"page": page, "page_urls": page_urls})

@@ -13,7 +13,7 @@ from portal.gateway.errors import BudgetSpent
 from portal.gateway.failover import FailoverCache
 from portal.gateway.freshness import Errand
 from portal.gateway.leases import hold_briefly
-from portal.gateway.ledger import HOUR, PATIENCE_SECONDS, Standing, enter_request, read_standing, write_ledger
+from portal.gateway.ledger import HOUR, PATIENCE_SECONDS, Ledger, Standing, enter_request, read_standing, write_ledger
 
 MINUTE = 60.0
 
@@ -63,16 +63,13 @@ def spend(access: Access, errand: Errand) -> None:
 def correct(access: Access, rate: RateLimit) -> None:
     """Take ByCloud's own figures where they leave less than ours: other programs may share the budget."""
     key = _key(access)
+    ledger = read_standing(key, time()).ledger
+    if _correct(ledger, rate, time()) == ledger:
+        # So it is nearly always; the ledger needs no holding for that.
+        return
     with hold_briefly(f"{key}:lock", patience_seconds=PATIENCE_SECONDS):
         now = time()
-        ledger = read_standing(key, now).ledger
-        known = _count_since(ledger.times, now - MINUTE)
-        others = max(0, rate.limit - rate.remaining - known)
-        lower = rate.limit if rate.limit < settings.BYCLOUD_RATE_PER_MINUTE else None
-        until = min(rate.reset_at.timestamp(), now + MINUTE) if rate.reset_at else now + MINUTE
-        corrected = msgspec.structs.replace(ledger, others=others, others_until=until if others else 0.0, limit=lower)
-        if corrected != ledger:
-            write_ledger(key, corrected, now)
+        write_ledger(key, _correct(read_standing(key, now).ledger, rate, now), now)
 
 
 def read_pace(access: Access) -> Pace:
@@ -105,6 +102,14 @@ def read_meter(access: Access) -> Meter:
         others=_count_others(standing, now),
         is_alone=is_alone,
     )
+
+
+def _correct(ledger: Ledger, rate: RateLimit, now: float) -> Ledger:
+    known = _count_since(ledger.times, now - MINUTE)
+    others = max(0, rate.limit - rate.remaining - known)
+    lower = rate.limit if rate.limit < settings.BYCLOUD_RATE_PER_MINUTE else None
+    until = min(rate.reset_at.timestamp(), now + MINUTE) if rate.reset_at else now + MINUTE
+    return msgspec.structs.replace(ledger, others=others, others_until=until if others else 0.0, limit=lower)
 
 
 def _measure_all(times: tuple[float, ...], _standing: Standing, limit: int, _since: float) -> Window:

@@ -126,10 +126,10 @@ def _fly(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -
         lease = take_lease(key)
         try:
             # Whoever led before may have landed since we last looked.
-            landed = _find_page(access, query)
+            answer, trouble = recall_page(access, query)
+            landed = _date(answer, trouble) if answer else None
             if landed and (landed.fetched_at > began_at or asking.is_content_with(landed.fetched_at)):
                 return landed
-            trouble = landed.trouble if landed else recall(access, trouble_name(query), Trouble)
             if trouble and trouble.at > began_at:
                 raise Troubled(trouble)
             if lease:
@@ -143,8 +143,10 @@ def _fly(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -
 
 def _find_page(access: Access, query: InstanceQuery) -> Dated[InstancePage] | None:
     answer, trouble = recall_page(access, query)
-    if answer is None:
-        return None
+    return _date(answer, trouble) if answer else None
+
+
+def _date(answer: StoredAnswer, trouble: Trouble | None) -> Dated[InstancePage]:
     exchange = _exchange_behind(answer, from_store=True)
     return Dated(decode_instance_page(answer.body), answer.fetched_at, exchange, trouble)
 

@@ -15,18 +15,18 @@ from django_htmx.http import HttpResponseClientRedirect, retarget, trigger_clien
 
 from portal.accounts.capabilities import Capability
 from portal.accounts.requests import MemberRequest
-from portal.bycloud import InstanceQuery, Region
+from portal.bycloud import Region
 from portal.credentials.forms import CredentialForm
 from portal.gateway import Access, Asking, Dated, read_meter
 from portal.instances import results
 from portal.instances.catalog import Found, Listing, Missing, Seen, read_seen
 from portal.instances.details import build_details, describe_curl
-from portal.instances.filters import DEFAULT_LIMIT, Reading, has_filters, to_query_string, without_filters
+from portal.instances.filters import ListView, Reading, has_filters, to_query_string, without_filters
 from portal.instances.forms import build_form
 from portal.instances.hints import Hints, read_back
+from portal.instances.layouts import Layout, lay_out
 from portal.instances.links import credential_url, instance_url, list_url, raw_url
 from portal.instances.live import Live, describe_budget, describe_unchanged, make_version, name_pending
-from portal.instances.statuses import KNOWN_STATUSES
 from portal.instances.tables import render_table
 from portal.instances.troubles import Notice, describe
 
@@ -65,51 +65,51 @@ def refuse_list(request: MemberRequest, region: Region, reading: Reading) -> Htt
         "is_refused": True,
         "known_url": list_url(region, reading.known) if reading.known and reading.unknown else "",
         "list_url": reverse("instances:list", args=[region]),
-        "statuses": KNOWN_STATUSES,
     }
     response = _answer(request, "instances/list.html", context, status=HTTPStatus.BAD_REQUEST)
     return retarget(response, "#instances") if wants_fragment(request) else response
 
 
 def answer_list(
-    request: MemberRequest, access: Access, query: InstanceQuery, outcome: Listing | Notice, *, asking: Asking
+    request: MemberRequest, access: Access, view: ListView, outcome: Listing | Notice, *, asking: Asking
 ) -> HttpResponse:
     """A page of the list, or the trouble in its place; or 204 when the open page that asks shows all of it already."""
     region, seen = access.region, read_seen(access)
-    url = list_url(region, query)
-    tokens = results.build_tokens(query, region=region, seen=seen)
-    version = "" if isinstance(outcome, Notice) else _make_list_version(request, outcome, tokens)
+    refresh_seconds = request.user.refresh_seconds
+    url = list_url(region, view)
+    layout = lay_out(view, request.user)
+    tokens = results.build_tokens(view, region=region, seen=seen)
+    version = "" if isinstance(outcome, Notice) else _make_list_version(request, outcome, tokens, layout)
     if isinstance(outcome, Listing) and _is_shown_already(request, version):
         return _answer_unchanged(access, outcome.page)
     context = {
         "region": region,
-        "seen": seen,
-        "form": build_form(Reading(query), seen=seen),
+        "form": build_form(Reading(view), seen=seen),
         "tokens": tokens,
-        "has_filters": has_filters(query),
-        "clear_url": list_url(region, without_filters(query)),
+        "has_filters": has_filters(view),
+        "clear_url": list_url(region, without_filters(view)),
         "list_url": reverse("instances:list", args=[region]),
         "url": url,
-        "statuses": tuple(sorted({*KNOWN_STATUSES, *seen.statuses})),
         "budget": describe_budget(read_meter(access)),
-        **_renewing(request, region, to_query_string(query), url, target="#results"),
+        **_renewing(request, region, to_query_string(view), url, target="#results"),
     }
     if isinstance(outcome, Notice):
-        live = Live(url=url, target="#results", version="", trouble=outcome.trouble)
+        live = Live(url=url, target="#results", version="", refresh_seconds=refresh_seconds, trouble=outcome.trouble)
         return _answer(request, "instances/list.html", context | {"notice": outcome, "live": live}, notice=outcome)
     page = outcome.page
-    table = render_table(outcome.instances, region=region, query=query)
+    table = render_table(outcome.instances, region=region, view=view, layout=layout)
     context |= {
         "listing": outcome,
         "page": page,
         "table": table,
-        "pager": results.build_pager(outcome, query, region=region),
+        "pager": results.build_pager(outcome, view, region=region),
         "count": results.describe_count(outcome),
         "notice": describe(page.trouble, read_meter(access)) if page.trouble else None,
         "live": Live(
             url=url,
             target="#results",
             version=version,
+            refresh_seconds=refresh_seconds,
             is_due=_is_due(page, asking),
             pending=table.pending if table else "",
             trouble=page.trouble,
@@ -145,7 +145,7 @@ def answer_instance(
     asking: Asking,
 ) -> HttpResponse:
     """One instance; how far the search for it has come, that it was not found, or the trouble; or 204, as above."""
-    region = access.region
+    region, refresh_seconds = access.region, request.user.refresh_seconds
     url = instance_url(region, instance_id, hints)
     version = ""
     if isinstance(outcome, Found):
@@ -157,7 +157,7 @@ def answer_instance(
         "instance_id": instance_id,
         "hints": hints,
         "url": url,
-        "back_url": list_url(region, read_back(hints.back) or InstanceQuery(limit=DEFAULT_LIMIT)),
+        "back_url": list_url(region, read_back(hints.back) or ListView()),
         "budget": describe_budget(read_meter(access)),
         **_renewing(request, region, hints.to_query_string(), url, target="#instance"),
     }
@@ -167,7 +167,11 @@ def answer_instance(
             hints = msgspec.structs.replace(hints, marker=None, step=0)
             context["query_string"] = hints.to_query_string()
         live = Live(
-            url=instance_url(region, instance_id, hints), target="#instance", version="", trouble=outcome.trouble
+            url=instance_url(region, instance_id, hints),
+            target="#instance",
+            version="",
+            refresh_seconds=refresh_seconds,
+            trouble=outcome.trouble,
         )
         return _answer(request, "instances/detail.html", context | {"notice": outcome, "live": live}, notice=outcome)
     if isinstance(outcome, Missing):
@@ -190,6 +194,7 @@ def answer_instance(
             url=url,
             target="#instance",
             version=version,
+            refresh_seconds=refresh_seconds,
             is_due=_is_due(found, asking),
             pending=name_pending([instance_id] if details.state.is_pending else []),
             trouble=found.trouble,
@@ -227,7 +232,9 @@ def _describe_working(access: Access, page: Dated[Any]) -> dict[str, object]:
     }
 
 
-def _make_list_version(request: MemberRequest, listing: Listing, tokens: tuple[results.Token, ...]) -> str:
+def _make_list_version(
+    request: MemberRequest, listing: Listing, tokens: tuple[results.Token, ...], layout: Layout
+) -> str:
     place = (
         listing.total,
         listing.next_marker,
@@ -236,18 +243,20 @@ def _make_list_version(request: MemberRequest, listing: Listing, tokens: tuple[r
         listing.first_position,
         listing.marker_is_gone,
     )
-    return _make_version(request, listing.page.value.instances, listing.page.trouble, place, tokens)
+    return _make_version(request, listing.page.value.instances, listing.page.trouble, place, tokens, layout)
 
 
 def _make_version(request: MemberRequest, *parts: Any) -> str:
     """What is shown, and for whom: buttons depend on the role, times on the zone."""
     member = request.user
-    return make_version(member.role, timezone.get_current_timezone_name(), get_language(), *parts)
+    return make_version(
+        member.role, member.refresh_seconds, timezone.get_current_timezone_name(), get_language(), *parts
+    )
 
 
 def _is_shown_already(request: MemberRequest, version: str) -> bool:
     """Whether an open page refreshes itself and carries this version."""
-    is_refresh = wants_fragment(request) and request.headers.get("Portal-Refresh") == "1"
+    is_refresh = wants_fragment(request) and "Portal-Refresh" in request.headers
     return is_refresh and request.headers.get("Portal-Version") == version
 
 

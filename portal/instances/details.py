@@ -5,8 +5,9 @@ import shlex
 import msgspec
 from django.urls import reverse
 
-from portal.bycloud import Address, ApiKey, InstanceQuery, Region
+from portal.bycloud import Address, ApiKey, Region
 from portal.gateway import Access, Exchange, StoredInstance
+from portal.instances.filters import ListView
 from portal.instances.rows import Link, describe_sizes, link_image, tag_url
 from portal.instances.statuses import State, derive_state
 
@@ -34,7 +35,7 @@ class Details(msgspec.Struct, frozen=True):
 def build_details(stored: StoredInstance, *, region: Region) -> Details:
     instance = stored.instance
     path = reverse("instances:list", args=[region])
-    whole_list = InstanceQuery()
+    whole_list = ListView()
     state = derive_state(instance)
     return Details(
         state=state,

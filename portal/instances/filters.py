@@ -1,4 +1,4 @@
-"""The list's view state: a query string into a frozen `InstanceQuery`, and back into the one canonical query string.
+"""The list's view state: a query string into a frozen `ListView`, and back into the one canonical query string.
 
 Pure: knows nothing of requests, members or the API's answers, but for the names seen so far that it is handed.
 """
@@ -6,7 +6,7 @@ Pure: knows nothing of requests, members or the API's answers, but for the names
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -15,39 +15,62 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.bycloud import InstanceQuery
+from portal.instances.columns import list_unknown, order_names
 from portal.instances.statuses import KNOWN_STATUSES
 
 if TYPE_CHECKING:
     from portal.instances.catalog import Named, Seen
 
-PARAMETERS = ("name", "status", "tags", "flavor_id", "image_id", "limit", "marker")
+PARAMETERS = ("name", "status", "tags", "flavor_id", "image_id", "limit", "marker", "columns", "density")
+DENSITIES = ("comfortable", "compact")
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 100
 PAGE_SIZES = (20, 50, 100)
-LONGEST = {"name": 255, "status": 64, "tags": 1000, "flavor_id": 255, "image_id": 255, "limit": 10, "marker": 64}
+LONGEST = {
+    "name": 255,
+    "status": 64,
+    "tags": 1000,
+    "flavor_id": 255,
+    "image_id": 255,
+    "limit": 10,
+    "marker": 64,
+    "columns": 500,
+    "density": 16,
+}
 MOST_TAGS = 50
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
-class Reading(msgspec.Struct, frozen=True):
-    """What a query string says. `query` is None when anything in it cannot be accepted; `problems` then says what,
-    by parameter, `unknown` names the parameters that do not exist, and `typed` holds every text as it was given.
-    `known` is the query without the unknown ones, when nothing else is wrong.
+class ListView(msgspec.Struct, frozen=True):
+    """What a list's address says: what is asked of ByCloud, and how the answer is shown.
+
+    `columns` are names in the order of the table. Without columns, or a density, the reader's own are used.
     """
 
-    known: InstanceQuery | None
+    query: InstanceQuery = InstanceQuery(limit=DEFAULT_LIMIT)
+    columns: tuple[str, ...] = ()
+    density: str = ""
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What a query string says. `view` is None when anything in it cannot be accepted; `problems` then says what,
+    by parameter, `unknown` names the parameters that do not exist, and `typed` holds every text as it was given.
+    `known` is the view without the unknown ones, when nothing else is wrong.
+    """
+
+    known: ListView | None
     typed: Mapping[str, str] = {}
     problems: Mapping[str, str] = {}
     unknown: tuple[str, ...] = ()
 
     @property
-    def query(self) -> InstanceQuery | None:
+    def view(self) -> ListView | None:
         return None if self.unknown else self.known
 
 
-def read_query(given: QueryDict, *, seen: "Seen") -> Reading:
+def read_view(given: QueryDict, *, seen: "Seen") -> Reading:
     """Read a query string. A flavor or image may be given by a name in `seen`; it becomes its id.
 
     The query always has a limit: `DEFAULT_LIMIT` when none was given.
@@ -60,6 +83,8 @@ def read_query(given: QueryDict, *, seen: "Seen") -> Reading:
         "image_id": lambda text: _read_id_or_name(text, seen.images),
         "limit": _read_limit,
         "marker": _read_id,
+        "columns": _read_columns,
+        "density": _read_density,
     }
     values: dict[str, object] = {"limit": DEFAULT_LIMIT}
     typed: dict[str, str] = {}
@@ -74,59 +99,76 @@ def read_query(given: QueryDict, *, seen: "Seen") -> Reading:
         except ValueError as problem:
             problems[parameter] = str(problem)
     unknown = tuple(parameter for parameter in given if parameter not in PARAMETERS)
-    known = None if problems else msgspec.convert(values, InstanceQuery)
+    if problems:
+        return Reading(None, typed, problems, unknown)
+    # Either takes the parameters that are its own.
+    known = msgspec.convert(values | {"query": msgspec.convert(values, InstanceQuery)}, ListView)
     return Reading(known, typed, problems, unknown)
 
 
-def to_query_string(query: InstanceQuery) -> str:
+def to_query_string(view: ListView) -> str:
     """The canonical query string: documented order, defaults and empty values left out, `*` and `,` readable."""
-    return urlencode(
-        [pair for pair in query.to_parameters() if pair != ("limit", str(DEFAULT_LIMIT))],
-        safe="*,",
-    )
+    asked = [pair for pair in view.query.to_parameters() if pair != ("limit", str(DEFAULT_LIMIT))]
+    shown = [("columns", ",".join(view.columns)), ("density", view.density)]
+    return urlencode([*asked, *(pair for pair in shown if pair[1])], safe="*,")
 
 
-def has_filters(query: InstanceQuery) -> bool:
+def has_filters(view: ListView) -> bool:
+    query = view.query
     return bool(query.name or query.status or query.tags or query.flavor_id or query.image_id)
 
 
-def at_marker(query: InstanceQuery, marker: str | None) -> InstanceQuery:
+def at_marker(view: ListView, marker: str | None) -> ListView:
     """The same list, on the page after `marker`; on its first page when `marker` is None."""
-    return msgspec.structs.replace(query, marker=marker)
+    return _with(view, marker=marker)
 
 
-def with_limit(query: InstanceQuery, limit: int) -> InstanceQuery:
+def with_limit(view: ListView, limit: int) -> ListView:
     """The same filters with another page size, from the first page: a marker belongs to the size it was made with."""
-    return msgspec.structs.replace(query, limit=limit, marker=None)
+    return _with(view, limit=limit)
 
 
-def with_tag(query: InstanceQuery, tag: str) -> InstanceQuery:
+def with_tag(view: ListView, tag: str) -> ListView:
     """The same filters and this tag, from the first page."""
-    tags = query.tags if tag in query.tags else (*query.tags, tag)
-    return msgspec.structs.replace(query, tags=tags, marker=None)
+    tags = view.query.tags
+    return _with(view, tags=tags if tag in tags else (*tags, tag))
 
 
-def without_tag(query: InstanceQuery, tag: str) -> InstanceQuery:
-    return msgspec.structs.replace(query, tags=tuple(kept for kept in query.tags if kept != tag), marker=None)
+def without_tag(view: ListView, tag: str) -> ListView:
+    return _with(view, tags=tuple(kept for kept in view.query.tags if kept != tag))
 
 
-def with_image(query: InstanceQuery, image_id: str) -> InstanceQuery:
-    return msgspec.structs.replace(query, image_id=image_id, marker=None)
+def with_image(view: ListView, image_id: str) -> ListView:
+    return _with(view, image_id=image_id)
 
 
-def without_filter(query: InstanceQuery, parameter: str) -> InstanceQuery:
+def with_flavor(view: ListView, flavor_id: str) -> ListView:
+    return _with(view, flavor_id=flavor_id)
+
+
+def without_filter(view: ListView, parameter: str) -> ListView:
     """The same list without one filter (all tags for `tags`), from the first page."""
-    return msgspec.structs.replace(query, **{parameter: () if parameter == "tags" else None}, marker=None)
+    return _with(view, **{parameter: () if parameter == "tags" else None})
 
 
-def without_filters(query: InstanceQuery) -> InstanceQuery:
-    """The whole list in the same page size."""
-    return InstanceQuery(limit=query.limit)
+def without_filters(view: ListView) -> ListView:
+    """The whole list in the same page size and look."""
+    return msgspec.structs.replace(view, query=InstanceQuery(limit=view.query.limit))
 
 
-def can_add_tag(query: InstanceQuery, tag: str) -> bool:
+def with_look(view: ListView, *, columns: tuple[str, ...], density: str) -> ListView:
+    """The same rows in these columns and this density; in the reader's own where they are empty."""
+    return msgspec.structs.replace(view, columns=columns, density=density)
+
+
+def _with(view: ListView, **changes: Any) -> ListView:
+    """The list with another question, from its first page unless a marker is given."""
+    return msgspec.structs.replace(view, query=msgspec.structs.replace(view.query, **{"marker": None} | changes))
+
+
+def can_add_tag(view: ListView, tag: str) -> bool:
     """Whether `with_tag` gives a list that can be asked for. A comma in a tag cannot be sent: commas separate."""
-    tags = with_tag(query, tag).tags
+    tags = with_tag(view, tag).query.tags
     try:
         return _read_tags(_read_single([",".join(tags)], longest=LONGEST["tags"])) == tags
     except ValueError:
@@ -218,3 +260,16 @@ def _read_limit(text: str) -> int:
     if not 1 <= limit <= LARGEST_LIMIT:
         raise ValueError(_("Not a whole number from 1 to %(largest)d.") % {"largest": LARGEST_LIMIT})
     return limit
+
+
+def _read_columns(text: str) -> tuple[str, ...]:
+    names = [name.strip() for name in text.split(",")]
+    if unknown := list_unknown(filter(None, names)):
+        raise ValueError(_("There is no such column: %(names)s.") % {"names": ", ".join(unknown)})
+    return order_names(names)
+
+
+def _read_density(text: str) -> str:
+    if text not in DENSITIES:
+        raise ValueError(_("Neither comfortable nor compact."))
+    return text

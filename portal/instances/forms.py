@@ -1,54 +1,84 @@
 """The filter form, as it is shown. filters.py reads what it sends; this only lays out fields, texts and problems."""
 
-from typing import Any
+import msgspec
+from django.utils.translation import gettext as _
 
-from django import forms
-from django.utils.translation import gettext_lazy as _
-
-from portal.instances.catalog import Seen
+from portal.instances.catalog import Named, Seen
 from portal.instances.filters import DEFAULT_LIMIT, LONGEST, Reading, find_name
+from portal.instances.statuses import Choice, list_choices
 
-_PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
-
-
-def _text(label: Any, parameter: str, *, suggestions: str = "", hint: Any = "") -> forms.Field:
-    attributes = {**_PLAIN, "maxlength": LONGEST[parameter]} | ({"list": suggestions} if suggestions else {})
-    return forms.Field(label=label, required=False, help_text=hint, widget=forms.TextInput(attributes))
+# Parameters that links carry. They have a field only while something is wrong with them.
+_CARRIED = ("limit", "marker", "columns", "density")
 
 
-class FilterForm(forms.Form):
-    """The five filters. `limit` and `marker` have fields only while something is wrong with them."""
+class Field(msgspec.Struct, frozen=True):
+    """A field as the template shows it: a list to pick from where there are `choices`, else a line of text.
 
-    name = _text(_("Name"), "name", hint=_("web-* finds names that begin with web-; web alone is exact."))
-    status = _text(_("Status"), "status", suggestions="known-statuses")
-    tags = _text(_("Tags"), "tags", suggestions="known-tags", hint=_("Commas between several."))
-    flavor_id = _text(_("Flavor"), "flavor_id", suggestions="known-flavors", hint=_("A name seen so far, or an id."))
-    image_id = _text(_("Image"), "image_id", suggestions="known-images", hint=_("A name seen so far, or an id."))
-    limit = forms.Field(label=_("Rows per page"), required=False, widget=forms.TextInput({**_PLAIN, "size": 4}))
-    marker = forms.Field(label=_("Begins after"), required=False, widget=forms.TextInput(_PLAIN))
+    `waits`: what is typed in it is not sent before it is left, for half a word would be refused or match nothing.
+    """
+
+    name: str
+    label: str
+    value: str
+    longest: int
+    hint: str = ""
+    problem: str = ""
+    suggestions: tuple[str, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    waits: bool = True
+
+
+class FilterForm(msgspec.Struct, frozen=True):
+    """`hidden` is what the view holds beside the filters: pairs of a parameter and its text."""
+
+    fields: tuple[Field, ...]
+    hidden: tuple[tuple[str, str], ...]
+    has_problems: bool
 
 
 def build_form(reading: Reading, *, seen: Seen) -> FilterForm:
     """The form filled in with what was asked: names for known ids, and the texts as typed where they were refused."""
-    form = FilterForm(_texts(reading, seen))
-    if "marker" not in reading.problems:
-        del form.fields["marker"]
-    if "limit" not in reading.problems:
-        form.fields["limit"].widget = forms.HiddenInput()
-        if form.data["limit"] in {"", str(DEFAULT_LIMIT)}:
-            del form.fields["limit"]
-    for parameter, problem in reading.problems.items():
-        form.add_error(parameter, problem)
-    return form
+    texts = _texts(reading, seen)
+    problems = reading.problems
+
+    def field(name: str, label: str, **more: object) -> Field:
+        given = {"value": texts.get(name, ""), "longest": LONGEST[name], "problem": problems.get(name, "")}
+        return msgspec.convert({"name": name, "label": label, **given, **more}, Field)
+
+    by_name = _("A name seen so far, or an id.")
+    fields = [
+        field("name", _("Name"), hint=_("web-* finds names that begin with web-; web alone is exact."), waits=False),
+        field("status", _("Status"), choices=list_choices(seen.statuses, texts.get("status", ""))),
+        field("tags", _("Tags"), hint=_("Commas between several."), suggestions=seen.tags),
+        field("flavor_id", _("Flavor"), hint=by_name, suggestions=_list_names(seen.flavors)),
+        field("image_id", _("Image"), hint=by_name, suggestions=_list_names(seen.images)),
+    ]
+    labels = {
+        "limit": _("Rows per page"),
+        "marker": _("Begins after"),
+        "columns": _("Columns"),
+        "density": _("Density"),
+    }
+    fields += [field(name, labels[name]) for name in _CARRIED if name in problems]
+    # A change of filter drops the marker.
+    hidden = [(name, texts.get(name, "")) for name in _CARRIED if name not in problems and name != "marker"]
+    return FilterForm(
+        fields=tuple(fields),
+        hidden=tuple((name, text) for name, text in hidden if text not in {"", str(DEFAULT_LIMIT)}),
+        has_problems=bool(problems),
+    )
 
 
 def _texts(reading: Reading, seen: Seen) -> dict[str, str]:
-    query = reading.query
-    if query is None:
+    view = reading.view
+    if view is None:
         return dict(reading.typed)
-    texts = dict(query.to_parameters())
+    texts = dict(view.query.to_parameters()) | {"columns": ",".join(view.columns), "density": view.density}
     for parameter, named in (("flavor_id", seen.flavors), ("image_id", seen.images)):
         if parameter in texts:
             texts[parameter] = find_name(named, texts[parameter]) or texts[parameter]
-    texts.setdefault("limit", "")
     return texts
+
+
+def _list_names(named: tuple[Named, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.name for one in named))

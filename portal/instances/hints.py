@@ -12,9 +12,8 @@ import msgspec
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from portal.bycloud import InstanceQuery
 from portal.instances.catalog import Seen
-from portal.instances.filters import can_be_hint, is_uuid, read_query, to_query_string
+from portal.instances.filters import ListView, can_be_hint, is_uuid, read_view, to_query_string
 
 MOST_STEPS = 10
 LONGEST_STEP = 3
@@ -55,19 +54,19 @@ def read_hints(given: QueryDict, *, also: tuple[str, ...] = ()) -> Hints | dict[
         problems["marker"] = _("Not an id.")
     if step and not (step.isascii() and step.isdigit() and len(step) <= LONGEST_STEP):
         problems["step"] = _("Not a whole number.")
-    list_query = read_back(given.get("back", ""))
-    if list_query is None:
+    list_view = read_back(given.get("back", ""))
+    if list_view is None:
         problems["back"] = _("Not a list of instances.")
-    if problems or list_query is None:
+    if problems or list_view is None:
         return problems
     return Hints(
         name=name or None,
-        back=to_query_string(list_query),
+        back=to_query_string(list_view),
         marker=marker or None,
         step=int(step or 0),
     )
 
 
-def read_back(text: str) -> InstanceQuery | None:
+def read_back(text: str) -> ListView | None:
     """The list that a query string stands for, or None when it stands for none."""
-    return read_query(QueryDict(text), seen=Seen()).query
+    return read_view(QueryDict(text), seen=Seen()).view

@@ -4,13 +4,21 @@ from urllib.parse import quote, urlencode
 
 from django.urls import reverse
 
-from portal.bycloud import InstanceQuery, Region
-from portal.instances.filters import to_query_string
+from portal.bycloud import Region
+from portal.instances.filters import ListView, to_query_string
 from portal.instances.hints import Hints
 
+# The whole list, whatever the reader's default view is: without any parameter, that one is opened.
+WHOLE_LIST = "limit=20"
 
-def list_url(region: Region, query: InstanceQuery) -> str:
-    return _join(reverse("instances:list", args=[region]), to_query_string(query))
+
+def list_url(region: Region, view: ListView) -> str:
+    return list_url_at(reverse("instances:list", args=[region]), view)
+
+
+def list_url_at(path: str, view: ListView) -> str:
+    """The same for who has the list's path already, and makes many."""
+    return f"{path}?{to_query_string(view) or WHOLE_LIST}"
 
 
 def instance_url(region: Region, instance_id: str, hints: Hints) -> str:

@@ -15,8 +15,6 @@ from portal import __version__
 from portal.gateway import Dated, Meter, Trouble
 from portal.web.times import clock_text, exact_text, iso_text
 
-EVERY_SECONDS = 30
-QUICK_SECONDS = 5
 HIGH_SHARE = 0.8
 VERSION_BYTES = 8
 # Nothing is wrong with upstream: the page goes on as soon as it may, and does not ask less and less often.
@@ -24,23 +22,28 @@ STEADY_KINDS = frozenset({"budget-spent", "rate-limited", "busy"})
 
 
 class Live(msgspec.Struct, frozen=True):
-    """What portal.js is told. `pending` names what is in transition: as long as it stays the same, the same things."""
+    """What portal.js is told. `pending` names what is in transition: as long as it stays the same, the same things.
+
+    `refresh_seconds` is what the member wants; 0: only when asked.
+    """
 
     url: str
     target: str
     version: str
+    refresh_seconds: int = 30
     is_due: bool = False
     pending: str = ""
     trouble: Trouble | None = None
 
     @property
     def every_seconds(self) -> int:
-        return max(EVERY_SECONDS, ceil(settings.PAGE_FRESH_SECONDS))
+        """No more often than there can be news; 0: not by itself."""
+        return max(self.refresh_seconds, ceil(settings.PAGE_FRESH_SECONDS)) if self.refresh_seconds else 0
 
     @property
     def quick_seconds(self) -> int:
-        """While something changes: as often as there can be news, since a fresh page is not asked for again."""
-        return max(QUICK_SECONDS, ceil(settings.PAGE_FRESH_SECONDS))
+        """While something changes: as often as there can be news."""
+        return ceil(settings.PAGE_QUICK_SECONDS)
 
     @property
     def is_steady(self) -> bool:
@@ -48,7 +51,12 @@ class Live(msgspec.Struct, frozen=True):
 
     @property
     def next_try_seconds(self) -> int:
-        """How long the page waits after a trouble, as far as is known here: portal.js waits longer each time."""
+        """How long the page waits after a trouble, as far as is known here: portal.js waits longer each time.
+
+        0: until it is asked.
+        """
+        if not self.refresh_seconds:
+            return 0
         retry_at = self.trouble.retry_at if self.trouble else None
         seconds = ceil((retry_at - timezone.now()).total_seconds()) if retry_at else 0
         return seconds if self.is_steady and seconds > 0 else max(seconds, self.every_seconds)

@@ -6,9 +6,10 @@ import msgspec
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from portal.bycloud import InstanceQuery, Region
+from portal.bycloud import Region
 from portal.instances import filters
 from portal.instances.catalog import Listing, Seen
+from portal.instances.filters import ListView
 from portal.instances.links import list_url
 from portal.web.times import clock_text
 
@@ -37,16 +38,17 @@ class Pager(msgspec.Struct, frozen=True):
     sizes: tuple[PageSize, ...]
 
 
-def build_tokens(query: InstanceQuery, *, region: Region, seen: Seen) -> tuple[Token, ...]:
+def build_tokens(view: ListView, *, region: Region, seen: Seen) -> tuple[Token, ...]:
     def without(parameter: str) -> str:
-        return list_url(region, filters.without_filter(query, parameter))
+        return list_url(region, filters.without_filter(view, parameter))
 
+    query = view.query
     tokens = []
     if query.name:
         tokens.append(Token(_("name"), query.name, without("name")))
     if query.status:
         tokens.append(Token(_("status"), query.status, without("status")))
-    tokens += [Token(_("tag"), tag, list_url(region, filters.without_tag(query, tag))) for tag in query.tags]
+    tokens += [Token(_("tag"), tag, list_url(region, filters.without_tag(view, tag))) for tag in query.tags]
     if query.flavor_id:
         flavor = filters.find_name(seen.flavors, query.flavor_id) or query.flavor_id
         tokens.append(Token(_("flavor"), flavor, without("flavor_id")))
@@ -56,9 +58,9 @@ def build_tokens(query: InstanceQuery, *, region: Region, seen: Seen) -> tuple[T
     return tuple(tokens)
 
 
-def build_pager(listing: Listing, query: InstanceQuery, *, region: Region) -> Pager:
+def build_pager(listing: Listing, view: ListView, *, region: Region) -> Pager:
     def at(marker: str | None) -> str:
-        return list_url(region, filters.at_marker(query, marker))
+        return list_url(region, filters.at_marker(view, marker))
 
     return Pager(
         range=describe_range(listing),
@@ -66,7 +68,7 @@ def build_pager(listing: Listing, query: InstanceQuery, *, region: Region) -> Pa
         previous_url=at(listing.previous_marker) if listing.has_previous else "",
         next_url=at(listing.next_marker) if listing.next_marker else "",
         sizes=tuple(
-            PageSize(limit, list_url(region, filters.with_limit(query, limit)), is_current=limit == query.limit)
+            PageSize(limit, list_url(region, filters.with_limit(view, limit)), is_current=limit == view.query.limit)
             for limit in filters.PAGE_SIZES
         ),
     )

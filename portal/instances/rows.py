@@ -1,15 +1,24 @@
 """Rows of the list: an instance as the table shows it, with its links made. Knows no requests and no gateway."""
 
-from datetime import datetime
-from itertools import chain
 from urllib.parse import urlencode
 
 import msgspec
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from portal.bycloud import Flavor, Instance, InstanceQuery, Region
-from portal.instances.filters import can_add_tag, can_be_hint, canonical_id, to_query_string, with_image, with_tag
+from portal.bycloud import Flavor, Instance, Region
+from portal.instances.columns import list_addresses
+from portal.instances.filters import (
+    ListView,
+    can_add_tag,
+    can_be_hint,
+    canonical_id,
+    to_query_string,
+    with_flavor,
+    with_image,
+    with_tag,
+)
+from portal.instances.links import list_url_at
 from portal.instances.statuses import State, derive_state
 from portal.web.templatetags.portal import gigabytes, mebibytes
 
@@ -39,23 +48,23 @@ class Row(msgspec.Struct, frozen=True):
     state: State
     addresses: tuple[str, ...]
     more_addresses: tuple[str, ...]
-    flavor: str
+    flavor: Link | None
     sizes: str
     image: Link | None
     tags: tuple[Link, ...]
     more_tags: tuple[Link, ...]
-    created_at: datetime | None
+    instance: Instance
 
 
-def build_rows(instances: tuple[Instance, ...], *, region: Region, query: InstanceQuery) -> tuple[Row, ...]:
-    """The rows of one page. `query` is the list they stand in: links add to it, and lead back to it."""
+def build_rows(instances: tuple[Instance, ...], *, region: Region, view: ListView) -> tuple[Row, ...]:
+    """The rows of one page. `view` is the list they stand in: links add to it, and lead back to it."""
     path = reverse("instances:list", args=[region])
-    back = to_query_string(query)
+    back = to_query_string(view)
     filter_urls: dict[str, str] = {}
 
     def link_tag(tag: str) -> Link:
         if tag not in filter_urls:
-            filter_urls[tag] = tag_url(path, query, tag)
+            filter_urls[tag] = tag_url(path, view, tag)
         return Link(shorten(tag), filter_urls[tag])
 
     rows = []
@@ -72,21 +81,15 @@ def build_rows(instances: tuple[Instance, ...], *, region: Region, query: Instan
                 state=derive_state(instance),
                 addresses=tuple(map(shorten, addresses[:FIRST_ADDRESSES])),
                 more_addresses=tuple(map(shorten, addresses[FIRST_ADDRESSES:])),
-                flavor=shorten(instance.flavor.name or instance.flavor.id or "") if instance.flavor else "",
+                flavor=link_flavor(path, view, instance),
                 sizes=describe_sizes(instance.flavor),
-                image=link_image(path, query, instance),
+                image=link_image(path, view, instance),
                 tags=tags[:FIRST_TAGS],
                 more_tags=tags[FIRST_TAGS:],
-                created_at=instance.created_at,
+                instance=instance,
             )
         )
     return tuple(rows)
-
-
-def list_addresses(instance: Instance) -> tuple[str, ...]:
-    """Every IP address over all networks, in the order given."""
-    networks = (instance.addresses or {}).values()
-    return tuple(address.addr for address in chain.from_iterable(filter(None, networks)) if address.addr)
 
 
 def describe_sizes(flavor: Flavor | None) -> str:
@@ -101,14 +104,24 @@ def describe_sizes(flavor: Flavor | None) -> str:
     return " · ".join(filter(None, sizes))
 
 
-def link_image(path: str, query: InstanceQuery, instance: Instance) -> Link | None:
+def link_image(path: str, view: ListView, instance: Instance) -> Link | None:
     """The image, linked to the same list filtered by it; `path` is the list's."""
     image = instance.image
     if image is None or not (image.name or image.id):
         return None
     image_id = canonical_id(image.id)
-    url = f"{path}?{to_query_string(with_image(query, image_id))}" if image_id else ""
+    url = list_url_at(path, with_image(view, image_id)) if image_id else ""
     return Link(shorten(image.name or image.id or ""), url)
+
+
+def link_flavor(path: str, view: ListView, instance: Instance) -> Link | None:
+    """The flavor, linked likewise."""
+    flavor = instance.flavor
+    if flavor is None or not (flavor.name or flavor.id):
+        return None
+    flavor_id = canonical_id(flavor.id)
+    url = list_url_at(path, with_flavor(view, flavor_id)) if flavor_id else ""
+    return Link(shorten(flavor.name or flavor.id or ""), url)
 
 
 def shorten(text: str) -> str:
@@ -116,9 +129,9 @@ def shorten(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT].rstrip() + "…"
 
 
-def tag_url(path: str, query: InstanceQuery, tag: str) -> str:
+def tag_url(path: str, view: ListView, tag: str) -> str:
     """The same list filtered by this tag too; empty where the API's `tags` parameter cannot hold the tag."""
-    return f"{path}?{to_query_string(with_tag(query, tag))}" if can_add_tag(query, tag) else ""
+    return list_url_at(path, with_tag(view, tag)) if can_add_tag(view, tag) else ""
 
 
 def _instance_url(path: str, instance: Instance, back: str) -> str:

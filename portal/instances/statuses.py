@@ -4,6 +4,7 @@ The one table of it is in docs/pages.md ("State"); a test holds the two together
 one is shown as it came, in a neutral colour, and no word is ever an error. Case does not matter.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -89,6 +90,24 @@ _TASKS = {
 }
 
 _VM_STATES = {"BUILDING": "BUILD", "RESCUED": "RESCUE", "RESIZED": "VERIFY_RESIZE", "SOFT_DELETE": "SOFT_DELETED"}
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A status as a filter offers it. `value` is ByCloud's own word."""
+
+    value: str
+    label: str
+
+
+def list_choices(seen: Iterable[str], current: str) -> tuple[Choice, ...]:
+    """Every known status, those seen beside them, and the one that is asked for, whatever it is; sorted by word."""
+    words = {*_STATUSES, *seen, current} - {""}
+    return tuple(Choice(word, _label(word)) for word in sorted(words, key=lambda word: (word.upper(), word)))
+
+
+def _label(word: str) -> str:
+    look = _STATUSES.get(word)
+    return _("%(word)s (%(meaning)s)") % {"word": word, "meaning": look.word} if look else word
 
 
 def derive_state(instance: Instance) -> State:

@@ -15,7 +15,7 @@ from portal.credentials.vault import VaultError, find_credential
 from portal.gateway import Access, Asking, Troubled, read_meter
 from portal.instances import answers, raws
 from portal.instances.catalog import Found, Listing, Missing, Seen, find_instance, list_instances, read_seen
-from portal.instances.filters import DEFAULT_LIMIT, is_uuid, read_query, to_query_string
+from portal.instances.filters import ListView, is_uuid, read_view
 from portal.instances.hints import Hints, read_hints
 from portal.instances.links import instance_url, list_url
 from portal.instances.troubles import Notice, describe
@@ -27,16 +27,17 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     access = _find_access(request, region)
     if not isinstance(access, Access):
         return answers.ask_for_credential(request, region, access, url=request.get_full_path())
-    reading = read_query(request.GET, seen=_find_names(access, request.GET))
-    if reading.query is None:
+    reading = read_view(request.GET, seen=_find_names(access, request.GET))
+    view = reading.view
+    if view is None:
         return answers.refuse_list(request, region, reading)
-    is_canonical = to_query_string(reading.query) == request.META.get("QUERY_STRING", "")
-    url = list_url(region, reading.query)
+    url = list_url(region, view)
+    is_canonical = request.META.get("QUERY_STRING", "") in {"", url.partition("?")[2]}
     if not is_canonical and not answers.wants_fragment(request):
         return HttpResponseRedirect(url)
     asking = _read_asking(request)
-    listing = _list(access, reading.query, asking)
-    response = answers.answer_list(request, access, reading.query, listing, asking=asking)
+    listing = _list(access, view.query, asking)
+    response = answers.answer_list(request, access, view, listing, asking=asking)
     return response if is_canonical else push_url(response, url)
 
 
@@ -96,7 +97,7 @@ def _renew(request: MemberRequest, region: Region, asking: Asking) -> HttpRespon
     """
     access = _find_access(request, region)
     if not isinstance(access, Access):
-        url = list_url(region, InstanceQuery(limit=DEFAULT_LIMIT))
+        url = list_url(region, ListView())
         return answers.ask_for_credential(request, region, access, url=url)
     given = QueryDict(request.POST.get("query", ""))
     instance_id = request.POST.get("instance", "")
@@ -106,13 +107,14 @@ def _renew(request: MemberRequest, region: Region, asking: Asking) -> HttpRespon
 
 
 def _renew_list(request: MemberRequest, access: Access, given: QueryDict, asking: Asking) -> HttpResponse:
-    reading = read_query(given, seen=_find_names(access, given))
-    if reading.query is None:
+    reading = read_view(given, seen=_find_names(access, given))
+    view = reading.view
+    if view is None:
         return answers.refuse_list(request, access.region, reading)
-    listing = _list(access, reading.query, asking)
+    listing = _list(access, view.query, asking)
     if isinstance(listing, Notice) or (listing.page.trouble and answers.wants_fragment(request)):
-        return answers.answer_list(request, access, reading.query, listing, asking=asking)
-    return HttpResponseRedirect(list_url(access.region, reading.query), status=HTTPStatus.SEE_OTHER)
+        return answers.answer_list(request, access, view, listing, asking=asking)
+    return HttpResponseRedirect(list_url(access.region, view), status=HTTPStatus.SEE_OTHER)
 
 
 def _renew_instance(
@@ -142,8 +144,9 @@ def _find_access(request: MemberRequest, region: Region) -> Access | str:
 
 
 def _read_asking(request: MemberRequest) -> Asking:
-    """A page that was shown stale asks for the fresh one with this header on the same URL."""
-    return Asking.REVALIDATED if request.headers.get("Portal-Refresh") == "1" else Asking.STORED_FIRST
+    """A page that refreshes itself says so with this header on the same URL, and whether anything is in transition."""
+    refreshes = {"1": Asking.REVALIDATED, "quick": Asking.QUICKENED}
+    return refreshes.get(request.headers.get("Portal-Refresh", ""), Asking.STORED_FIRST)
 
 
 def _list(access: Access, query: InstanceQuery, asking: Asking) -> Listing | Notice:

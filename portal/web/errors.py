@@ -11,6 +11,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import Member
+from portal.web.addresses import find_own_path
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         HTTPStatus.FORBIDDEN,
         title=_("This form is no longer good"),
         text=_("It was opened before you signed in or out, or your browser keeps no cookies. Load the page again."),
+        # Where a fragment stands beside what is there, the page that holds both is a click away.
+        context={
+            "action_url": find_own_path(request, request.headers.get("HX-Current-URL")),
+            "action_label": _("Load the page again"),
+        },
     )
 
 

@@ -1,4 +1,4 @@
-/* What the pages do beyond links and forms: ticking times, copying, menus, and htmx's rough edges made safe.
+/* What the pages do beyond links and forms: ticking times, copying, menus, keys, and htmx's rough edges made safe.
    Everything works without it. It reads data- attributes (docs/interface.md lists them) and never evaluates text. */
 
 "use strict";
@@ -68,7 +68,8 @@
     if (!isDone) throw new Error("refused");
   };
 
-  const copyFrom = async (button) => {
+  // A key copies without taking the focus off its row.
+  const copyFrom = async (button, takesFocus) => {
     try {
       await copyText(button.dataset.copy);
     } catch {
@@ -77,7 +78,7 @@
       setTimeout(() => delete button.dataset.note, 4000);
       return;
     }
-    button.focus({ preventScroll: true });
+    if (takesFocus) button.focus({ preventScroll: true });
     button.classList.add("is-copied");
     button.dataset.note = words.copied;
     announce(words.copied);
@@ -98,32 +99,73 @@
   document.addEventListener("click", (event) => {
     closeMenus(event.target);
     const button = event.target.closest("[data-copy]");
-    if (button) copyFrom(button);
+    if (button) copyFrom(button, true);
     if (event.target.closest("[data-retry]")) retry();
-    if (event.target.closest("[data-dismiss]")) troubles.replaceChildren();
+    const opener = event.target.closest("[data-opens]");
+    if (opener) {
+      event.preventDefault();
+      document.getElementById(opener.dataset.opens).showModal();
+    }
+    // The ground behind a dialog is the dialog itself.
+    if (event.target.matches("dialog")) event.target.close();
   });
   document.addEventListener("focusin", (event) => closeMenus(event.target));
 
-  // Keys: Escape closes what is open, / goes to the search field
+  // Keys: Escape closes what is open; single keys work as long as <body data-shortcuts> says so
 
   const isTyping = (element) => element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName);
+  const press = (selector) => document.querySelector(selector)?.click();
+  const findRow = () => document.activeElement.closest("[data-instance-id]");
+
+  const goToRow = (by) => {
+    const links = [...document.querySelectorAll("[data-instance-id] th a")];
+    const row = findRow();
+    const at = row ? links.findIndex((link) => row.contains(link)) + by : 0;
+    links[at]?.focus();
+    links[at]?.closest("tr").scrollIntoView({ block: "nearest" });
+  };
+
+  const KEYS = {
+    "/": () => {
+      const search = document.querySelector("[data-search]");
+      search?.focus();
+      search?.select();
+    },
+    "?": () => document.getElementById("keys")?.showModal(),
+    j: () => goToRow(1),
+    k: () => goToRow(-1),
+    r: () => press("[data-key=r]"),
+    p: () => press("[data-live-pause]"),
+    c: () => {
+      const button = (findRow() || document.getElementById("instance"))?.querySelector("[data-copy]");
+      if (button) copyFrom(button);
+    },
+    "[": () => press("a[rel=prev]"),
+    "]": () => press("a[rel=next]"),
+  };
+
+  const pressKey = (event) => {
+    // Some keyboards need AltGr for a bracket; it counts as Ctrl and Alt.
+    const isAlone = event.getModifierState("AltGraph") || !(event.ctrlKey || event.metaKey || event.altKey);
+    if (!("shortcuts" in document.body.dataset) || !isAlone || event.isComposing || isTyping(event.target)) return;
+    if (!Object.hasOwn(KEYS, event.key) || (event.repeat && !"jk".includes(event.key))) return;
+    event.preventDefault();
+    KEYS[event.key]();
+  };
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
-      const menu = document.querySelector("details.menu[open]");
-      if (menu) {
-        if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
-        menu.open = false;
-      } else if (document.activeElement.matches(".ago")) {
-        document.activeElement.classList.add("is-plain");
-      }
+    // An open dialog has the keyboard to itself, and closes by itself.
+    if (document.querySelector("dialog[open]")) return;
+    if (event.key !== "Escape") {
+      pressKey(event);
       return;
     }
-    const search = document.querySelector("[data-search]");
-    if (event.key === "/" && search && !isTyping(event.target) && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      event.preventDefault();
-      search.focus();
-      search.select();
+    const menu = document.querySelector("details.menu[open]");
+    if (menu) {
+      if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+      menu.open = false;
+    } else if (document.activeElement.matches(".ago")) {
+      document.activeElement.classList.add("is-plain");
     }
   });
   document.addEventListener("focusout", (event) => event.target.classList?.remove("is-plain"));
@@ -165,7 +207,8 @@
 
   // htmx: an answer that never came, or is none of ours, leaves the page as it is and says so
 
-  const showTrouble = (name, detail) => {
+  // `told`: the portal's own notice, in place of the one that the page has for the case
+  const showTrouble = (name, detail, told) => {
     const isOurs = isRefresh(detail.requestConfig);
     if (isOurs) failures += 1;
     // A refresh that fails as well does not take the place of what a person did.
@@ -174,7 +217,9 @@
     const part = document.getElementById(name).content.cloneNode(true);
     const place = part.querySelector("[data-status]");
     if (place) place.textContent = `HTTP ${detail.xhr.status}`;
-    troubles.replaceChildren(part);
+    // What the portal refused it would refuse again.
+    if (told && detail.xhr.status >= 500) told.append(part.querySelector(".alert-action"));
+    troubles.replaceChildren(told || part);
   };
 
   function retry() {
@@ -201,7 +246,14 @@
   });
 
   const isPage = (text) => /<html[\s>]/i.test(text.slice(0, 600));
-  const isFragment = (text, target) => text.includes(`id="${target.id}"`) || text.includes('class="alert ');
+  const isFragment = (text, target) => text.includes(`id="${target.id}"`);
+
+  // The notice in an error fragment of the portal's, which holds no region and so must not take the place of one
+  const findTold = (text) => {
+    const parsed = document.createElement("template");
+    parsed.innerHTML = text;
+    return parsed.content.querySelector("#error .alert");
+  };
 
   const isSelecting = (target) => {
     const selection = getSelection();
@@ -246,7 +298,7 @@
       location.assign(xhr.responseURL);
     } else if (xhr.status >= 400 && (isPage(text) || !isFragment(text, target))) {
       detail.shouldSwap = false;
-      showTrouble("trouble-failed", detail);
+      showTrouble("trouble-failed", detail, isPage(text) ? null : findTold(text));
     } else if (isRefresh(detail.requestConfig)) {
       detail.shouldSwap = false;
       if (isHeld(target)) isDue = true;
@@ -358,6 +410,7 @@
     const { every, quick, retryAt, steady } = live.dataset;
     const allowedAt = retryAt ? Date.parse(retryAt) - skew : 0;
     if (isDue) return answeredAt + DUE_AFTER;
+    if (every === "0") return Infinity;
     if (steady !== undefined && allowedAt) return Math.max(allowedAt, answeredAt + 1000);
     const seconds = failures ? Math.min(every * 2 ** (failures - 1), LONGEST) : isQuick() ? quick : every;
     return Math.max(answeredAt + seconds * 1000, allowedAt);
@@ -399,6 +452,7 @@
     const isIdle = Date.now() - lastInput > IDLE_AFTER * 1000;
     const isWaiting = isHeld(document.querySelector(live.getAttribute("hx-target")));
     if (isStopped) tell("liveStopped");
+    else if (every === "0" && !isDue && !askedAt) tell("liveByHand");
     else if (isPaused) tell("livePaused");
     else if (isIdle) tell("liveIdle");
     else if (askedAt && Date.now() - askedAt > SLOW_AFTER * 1000) tell("liveAsking");
@@ -410,6 +464,11 @@
     answeredAt = Date.now();
     htmx.trigger(live, "portal:refresh");
   };
+
+  // Only who asks because of a change gets answers that are younger than fresh
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (detail.elt === live && isQuick()) detail.headers["Portal-Refresh"] = "quick";
+  });
 
   document.addEventListener("portal:unchanged", ({ detail }) => {
     if (!live) return;

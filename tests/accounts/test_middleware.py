@@ -1,8 +1,8 @@
-"""Closed by default, sign-in and back, refusals on record, times in one's own zone."""
+"""Closed by default, sign-in and back, refusals on record, one's own time zone and language."""
 
 import pytest
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
@@ -97,5 +97,52 @@ def test_the_next_person_on_the_same_thread_does_not_inherit_the_zone(client: Cl
     assert Client().get("/public-zone/").content == b"UTC"
 
 
-def test_a_page_that_nobody_may_see_asks_for_no_zone(client: Client, db: None) -> None:
+def test_somebody_unknown_sees_utc(client: Client, db: None) -> None:
     assert client.get("/public-zone/").content == b"UTC"
+
+
+def test_a_member_sees_her_zone_on_public_pages_too(client: Client, ada: Member) -> None:
+    Member.objects.filter(pk=ada.pk).update(time_zone="America/Sao_Paulo")
+    client.force_login(ada)
+    assert client.get("/public-zone/").content == b"America/Sao_Paulo"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("pt-BR,pt;q=0.9,en;q=0.8", "pt-br"),
+        ("pt-PT", "pt-br"),
+        ("pt", "pt-br"),
+        ("de-DE,de;q=0.9", "en"),
+        ("de,en;q=0.5,pt-BR;q=0.4", "en"),
+        ("*", "en"),
+        ("", "en"),
+        ("../../etc/passwd", "en"),
+    ],
+)
+def test_the_sign_in_page_speaks_the_browsers_language(client: Client, db: None, accepted: str, language: str) -> None:
+    response = client.get("/sign-in/", headers={"accept-language": accepted})
+    assert f'<html lang="{language}"' in response.content.decode()
+    assert response["Content-Language"] == language
+    assert {"Accept-Language", "Cookie"} <= {name.strip() for name in response["Vary"].split(",")}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "language"), [("pt-br", "pt-br"), ("en", "en"), ("", "pt-br"), ("de", "pt-br"), ("no such", "pt-br")]
+)
+@pytest.mark.parametrize("path", ["/preferences/", "/sign-out/", "/no/such/page/", "/undeclared/"])
+def test_a_members_own_language_goes_before_the_browsers(
+    client: Client, vera: Member, path: str, chosen: str, language: str
+) -> None:
+    Member.objects.update(language=chosen)
+    client.force_login(vera)
+    page = client.get(path, headers={"accept-language": "pt-BR"}).content.decode()
+    assert f'<html lang="{language}"' in page
+
+
+def test_the_next_person_on_the_same_thread_does_not_inherit_the_language(client: Client, ada: Member) -> None:
+    Member.objects.update(language="pt-br")
+    client.force_login(ada)
+    client.get("/preferences/")
+    assert translation.get_language() == "en"
+    assert '<html lang="en"' in Client().get("/sign-in/").content.decode()

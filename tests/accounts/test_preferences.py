@@ -1,4 +1,4 @@
-"""One's own theme and time zone."""
+"""One's own language, time zone, theme, density, pace of refresh and shortcuts."""
 
 import os
 import subprocess
@@ -10,40 +10,86 @@ from django.test import Client
 from portal.accounts.forms import list_time_zones
 from portal.accounts.models import Member
 
+CHOSEN = {
+    "language": "en",
+    "time_zone": "America/Sao_Paulo",
+    "theme": "dark",
+    "density": "compact",
+    "refresh_seconds": "60",
+    "shortcuts": "on",
+}
+FIELDS = ("language", "time_zone", "theme", "density", "refresh_seconds", "shortcuts")
 
-def test_theme_and_zone_are_saved_and_shown(client: Client, vera: Member) -> None:
+
+def read(member: Member) -> tuple[object, ...]:
+    member.refresh_from_db()
+    return tuple(getattr(member, field) for field in FIELDS)
+
+
+def test_what_is_chosen_is_saved_and_shown(client: Client, vera: Member) -> None:
     client.force_login(vera)
-    response = client.post("/preferences/", {"theme": "dark", "time_zone": "America/Sao_Paulo"}, follow=True)
+    response = client.post("/preferences/", CHOSEN, follow=True)
     text = response.content.decode()
-    vera.refresh_from_db()
-    assert (vera.theme, vera.time_zone) == ("dark", "America/Sao_Paulo")
+    assert read(vera) == ("en", "America/Sao_Paulo", "dark", "compact", 60, True)
     assert 'data-theme="dark"' in text
     assert "Your preferences are saved." in text
-    assert '<option value="America/Sao_Paulo" selected>America/Sao Paulo</option>' in text
+    assert '<option value="America/Sao_Paulo" selected>Sao Paulo</option>' in text
+    assert '<option value="60" selected>Every minute</option>' in text
+
+
+def test_a_member_begins_with_what_suits_most(vera: Member) -> None:
+    assert read(vera) == ("", "UTC", "system", "comfortable", 30, True)
+    assert vera.columns == ""
 
 
 @pytest.mark.parametrize(
-    ("data", "field"),
+    ("field", "value"),
     [
-        ({"theme": "pink", "time_zone": "UTC"}, "theme"),
-        ({"theme": "dark", "time_zone": "Nowhere/Land"}, "time_zone"),
-        ({"theme": "dark"}, "time_zone"),
+        ("language", "tlh"),
+        ("time_zone", "Nowhere/Land"),
+        ("time_zone", ""),
+        ("theme", "pink"),
+        ("density", "dense"),
+        ("refresh_seconds", "1"),
+        ("refresh_seconds", "often"),
+        ("refresh_seconds", ""),
     ],
 )
-def test_what_is_wrong_stands_beside_its_field(client: Client, vera: Member, data: dict[str, str], field: str) -> None:
+def test_what_is_wrong_stands_beside_its_field(client: Client, vera: Member, field: str, value: str) -> None:
     client.force_login(vera)
-    response = client.post("/preferences/", data)
+    before = read(vera)
+    response = client.post("/preferences/", CHOSEN | {field: value})
     assert response.status_code == 422
-    assert f"id_{field}_error" in response.content.decode()
+    assert f'id="id_{field}_error"' in response.content.decode()
+    assert read(vera) == before
+
+
+def test_shortcuts_are_off_when_the_box_is_empty(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    assert b"<body data-shortcuts>" in client.get("/preferences/").content
+    page = client.post("/preferences/", {**CHOSEN, "shortcuts": ""}, follow=True).content
+    assert b"<body>" in page
     vera.refresh_from_db()
-    assert (vera.theme, vera.time_zone) == ("system", "UTC")
+    assert vera.shortcuts is False
+
+
+def test_a_language_that_is_chosen_is_spoken_at_once(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    page = client.post("/preferences/", CHOSEN | {"language": "pt-br"}, follow=True).content.decode()
+    assert '<html lang="pt-br"' in page
+    back = {"language": ""}
+    page = client.post("/preferences/", CHOSEN | back, follow=True, headers={"accept-language": "en"}).content.decode()
+    assert '<html lang="en"' in page
+    assert "Your preferences are saved." in page
 
 
 def test_nothing_else_can_be_saved_with_it(client: Client, vera: Member) -> None:
     client.force_login(vera)
-    client.post("/preferences/", {"theme": "dark", "time_zone": "UTC", "role": "admin", "username": "root"})
+    client.post("/preferences/", CHOSEN | {"role": "admin", "username": "root", "columns": "crn"})
+    client.post("/preferences/theme/", {"theme": "light", "role": "admin", "density": "comfortable"})
     vera.refresh_from_db()
-    assert (vera.role, vera.username, vera.theme) == ("viewer", "vera", "dark")
+    assert (vera.role, vera.username, vera.columns) == ("viewer", "vera", "")
+    assert (vera.theme, vera.density) == ("light", "compact")
 
 
 def test_utc_is_offered_first_and_no_oddities() -> None:
@@ -51,6 +97,15 @@ def test_utc_is_offered_first_and_no_oddities() -> None:
     assert zones[0] == "UTC"
     assert "America/Sao_Paulo" in zones
     assert not [zone for zone in zones if zone.startswith(("Etc/", "posix", "right"))]
+
+
+def test_time_zones_are_grouped_by_continent(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    page = client.get("/preferences/").content.decode()
+    assert '<option value="UTC" selected>UTC</option>' in page
+    america = page.partition('<optgroup label="America">')[2].partition("</optgroup>")[0]
+    assert '<option value="America/Argentina/Buenos_Aires">Argentina/Buenos Aires</option>' in america
+    assert "Africa/" not in america
 
 
 @pytest.mark.parametrize(
@@ -62,10 +117,19 @@ def test_utc_is_offered_first_and_no_oddities() -> None:
         ("", "/preferences/"),
     ],
 )
-def test_saving_from_another_page_leads_back_to_it(client: Client, vera: Member, target: str, location: str) -> None:
+def test_the_theme_menu_leads_back_to_its_page(client: Client, vera: Member, target: str, location: str) -> None:
     client.force_login(vera)
-    response = client.post("/preferences/", {"theme": "dark", "time_zone": "UTC", "next": target})
+    response = client.post("/preferences/theme/", {"theme": "dark", "next": target})
     assert (response.status_code, response["Location"]) == (302, location)
+    vera.refresh_from_db()
+    assert vera.theme == "dark"
+
+
+def test_a_theme_that_there_is_not_changes_nothing(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    assert client.post("/preferences/theme/", {"theme": "pink", "next": "/team/"})["Location"] == "/team/"
+    vera.refresh_from_db()
+    assert vera.theme == "system"
 
 
 def test_zones_are_known_on_a_machine_without_data_of_its_own() -> None:

@@ -163,10 +163,14 @@ def test_what_changes_is_looked_at_more_often_and_the_page_says_so(visits: Visit
     for _ in range(3):
         wait_for_refresh(lena, 6)
     assert len(seen) == 3
+    assert {request.headers["portal-refresh"] for request in seen} == {"quick"}
     for _ in range(13):
         lena.clock.run_for(8000)
         settle(lena)
     expect(words).to_have_text("refreshes every 30 s")
+    seen.clear()
+    wait_for_refresh(lena, 31)
+    assert [request.headers["portal-refresh"] for request in seen] == ["1"]
 
 
 def test_a_page_can_be_paused_and_stays_so_in_its_tab(visits: Visits, lena: Page) -> None:

@@ -139,6 +139,72 @@ def test_an_answer_that_is_not_the_portals_is_never_swapped_in(visits: Visits, b
     expect(page.locator("#pager")).to_contain_text("21–40")
 
 
+def read_error_fragment(page: Page) -> str:
+    """What the portal answers when a region is asked for and something goes wrong."""
+    fragment = page.request.get("/no/such/page/", headers={"HX-Request": "true"}).text()
+    assert 'id="error"' in fragment
+    return fragment
+
+
+def test_an_error_of_the_portals_stands_beside_the_rows_and_not_in_their_place(visits: Visits) -> None:
+    visits.expected.append("500")
+    page = visits.sign_in("ada")
+    ids, fragment = list_ids(page), read_error_fragment(page)
+
+    def answer(route: Route) -> None:
+        route.fulfill(status=500, content_type="text/html", body=fragment)
+
+    page.route(LIST, answer)
+    page.locator("#pager").get_by_role("link", name="Next").click()
+    troubles = page.locator("#troubles")
+    expect(troubles).to_contain_text("Page not found")
+    assert list_ids(page) == ids
+    page.unroute(LIST, answer)
+    troubles.get_by_role("button", name="Retry").click()
+    expect(page.locator("#pager")).to_contain_text("21–40")
+    expect(troubles).to_be_empty()
+
+
+def test_a_refresh_that_fails_in_the_portal_leaves_the_rows_and_says_so(visits: Visits) -> None:
+    visits.expected.append("500")
+    page = visits.sign_in("ada")
+    ids, fragment = list_ids(page), read_error_fragment(page)
+
+    def answer(route: Route) -> None:
+        if "portal-refresh" in route.request.headers:
+            route.fulfill(status=500, content_type="text/html", body=fragment)
+        else:
+            route.continue_()
+
+    page.route("**/spo1/instances/**", answer)
+    # A stored page grows old in a second here, and asks as soon as it is opened.
+    page.wait_for_timeout(1100)
+    page.reload()
+    expect(page.locator("#troubles")).to_contain_text("Page not found")
+    expect(page.locator("#troubles").get_by_role("button", name="Retry")).to_be_visible()
+    expect(page.locator("[data-live-words]")).to_contain_text("next try in")
+    assert list_ids(page) == ids
+
+
+def test_a_form_that_is_no_longer_good_leaves_the_rows_and_leads_to_a_new_one(visits: Visits) -> None:
+    visits.expected.append("403")
+    page = visits.sign_in("ada")
+    page.goto("/spo1/instances/?name=web-*")
+    ids = list_ids(page)
+    page.context.clear_cookies(name="csrftoken")
+    press_refresh(page)
+    troubles = page.locator("#troubles")
+    expect(troubles).to_contain_text("This form is no longer good")
+    expect(troubles.get_by_role("button", name="Retry")).to_have_count(0)
+    assert list_ids(page) == ids
+    troubles.get_by_role("link", name="Load the page again").click()
+    expect(troubles).to_be_empty()
+    assert page.url.endswith("/spo1/instances/?name=web-*")
+    with page.expect_response(lambda response: response.request.method == "POST") as refreshed:
+        page.get_by_role("button", name="Refresh").click()
+    assert refreshed.value.status == 303
+
+
 def test_an_ended_session_leads_to_the_sign_in_page_and_back(visits: Visits) -> None:
     page = visits.sign_in("ada")
     # A view that nobody has opened yet is fresh: it does not ask by itself, and so does not find out first.

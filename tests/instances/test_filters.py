@@ -1,5 +1,6 @@
 """Query strings and the one canonical form of each."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from portal.bycloud import InstanceQuery
 from portal.instances import filters
 from portal.instances.catalog import Named, Seen
-from portal.instances.filters import Reading, read_query, to_query_string
+from portal.instances.columns import COLUMNS, order_names
+from portal.instances.filters import ListView, Reading, read_view, to_query_string
 from portal.instances.statuses import KNOWN_STATUSES
 
 ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -36,75 +38,92 @@ queries = st.builds(
 )
 
 
+views = st.builds(
+    ListView,
+    query=queries,
+    columns=st.just(()) | st.lists(st.sampled_from(list(COLUMNS))).map(order_names),
+    density=st.sampled_from(["", *filters.DENSITIES]),
+)
+
+
 def read(query_string: str) -> Reading:
-    return read_query(QueryDict(query_string), seen=SEEN)
+    return read_view(QueryDict(query_string), seen=SEEN)
+
+
+def asked(query_string: str) -> InstanceQuery:
+    """What is asked of ByCloud; fails when the query string cannot be accepted."""
+    view = read(query_string).view
+    assert view
+    return view.query
 
 
 def problem(query_string: str, parameter: str) -> str:
     reading = read(query_string)
-    assert reading.query is None
+    assert reading.view is None
     return reading.problems[parameter]
 
 
-@given(queries)
-def test_every_query_comes_back_from_its_query_string(query: InstanceQuery) -> None:
-    assert read(to_query_string(query)).query == query
+@given(views)
+def test_every_view_comes_back_from_its_query_string(view: ListView) -> None:
+    assert read(to_query_string(view)).view == view
 
 
-@given(queries)
-def test_the_canonical_form_of_a_canonical_form_is_itself(query: InstanceQuery) -> None:
-    canonical = to_query_string(query)
-    reading = read(canonical)
-    assert reading.query is not None
-    assert to_query_string(reading.query) == canonical
+@given(views)
+def test_the_canonical_form_of_a_canonical_form_is_itself(view: ListView) -> None:
+    canonical = to_query_string(view)
+    again = read(canonical).view
+    assert again is not None
+    assert to_query_string(again) == canonical
 
 
 @given(st.lists(st.tuples(st.sampled_from([*filters.PARAMETERS, "x"]), st.text(max_size=30)), max_size=9))
 def test_whatever_is_sent_is_either_canonical_in_one_step_or_refused_by_name(pairs: list[tuple[str, str]]) -> None:
     reading = read(urlencode(pairs))
-    if reading.query is None:
+    if reading.view is None:
         assert reading.problems or reading.unknown
     else:
-        canonical = to_query_string(reading.query)
-        assert read(canonical).query == reading.query
+        canonical = to_query_string(reading.view)
+        assert read(canonical).view == reading.view
 
 
 def test_an_empty_query_string_is_the_whole_list_in_twenties() -> None:
-    assert read("").query == InstanceQuery(limit=20)
-    assert to_query_string(InstanceQuery(limit=20)) == ""
+    assert read("").view == ListView(InstanceQuery(limit=20))
+    assert to_query_string(ListView()) == ""
 
 
 def test_parameters_stand_in_the_documented_order() -> None:
-    query = read(f"marker={ID}&limit=50&image_id={ID}&flavor_id={ID}&tags=a,b&status=ACTIVE&name=web-*").query
-    assert query is not None
-    assert to_query_string(query) == (
+    asked = f"marker={ID}&limit=50&image_id={ID}&flavor_id={ID}&tags=a,b&status=ACTIVE&name=web-*"
+    view = read(f"density=compact&columns=state,name&{asked}").view
+    assert view is not None
+    assert to_query_string(view) == (
         f"name=web-*&status=ACTIVE&tags=a,b&flavor_id={ID}&image_id={ID}&limit=50&marker={ID}"
+        "&columns=name,state&density=compact"
     )
 
 
 def test_texts_are_trimmed_and_empty_parameters_left_out() -> None:
-    assert read("name=+web+&status=&tags=&limit=&marker=").query == InstanceQuery(name="web", limit=20)
+    assert asked("name=+web+&status=&tags=&limit=&marker=") == InstanceQuery(name="web", limit=20)
 
 
 def test_tags_are_trimmed_and_each_kept_once_in_the_order_given() -> None:
-    assert read("tags=web,+production+,,web").query == InstanceQuery(tags=("web", "production"), limit=20)
+    assert asked("tags=web,+production+,,web") == InstanceQuery(tags=("web", "production"), limit=20)
 
 
 def test_ids_are_in_lower_case() -> None:
-    assert read(f"flavor_id={ID.upper()}&marker={ID.upper()}").query == InstanceQuery(flavor_id=ID, limit=20, marker=ID)
+    assert asked(f"flavor_id={ID.upper()}&marker={ID.upper()}") == InstanceQuery(flavor_id=ID, limit=20, marker=ID)
 
 
 def test_a_known_status_is_in_capitals_and_an_unknown_one_as_it_was_typed() -> None:
-    assert read("status=active").query == InstanceQuery(status="ACTIVE", limit=20)
-    assert read("status=Quiescing").query == InstanceQuery(status="Quiescing", limit=20)
+    assert asked("status=active") == InstanceQuery(status="ACTIVE", limit=20)
+    assert asked("status=Quiescing") == InstanceQuery(status="Quiescing", limit=20)
 
 
 def test_a_flavor_and_an_image_can_be_given_by_a_name_seen_so_far() -> None:
-    assert read("flavor_id=m1.medium&image_id=ubuntu").query == InstanceQuery(flavor_id=ID, image_id=ID, limit=20)
+    assert asked("flavor_id=m1.medium&image_id=ubuntu") == InstanceQuery(flavor_id=ID, image_id=ID, limit=20)
 
 
 def test_a_name_that_is_exact_wins_over_one_that_differs_in_case() -> None:
-    assert read("flavor_id=m1.large").query == InstanceQuery(flavor_id=THIRD_ID, limit=20)
+    assert asked("flavor_id=m1.large") == InstanceQuery(flavor_id=THIRD_ID, limit=20)
 
 
 def test_a_name_that_was_never_seen_asks_for_the_id() -> None:
@@ -153,53 +172,78 @@ def test_a_parameter_given_twice_is_refused_and_both_texts_kept() -> None:
 
 def test_an_unknown_parameter_is_named_and_the_rest_still_read() -> None:
     reading = read("name=web&sort=name&order=up")
-    assert reading.query is None
+    assert reading.view is None
     assert reading.unknown == ("sort", "order")
-    assert reading.known == InstanceQuery(name="web", limit=20)
+    assert reading.known == ListView(InstanceQuery(name="web", limit=20))
+
+
+def view(**asked: Any) -> ListView:
+    return ListView(InstanceQuery(**asked), columns=("name", "age"), density="compact")
 
 
 def test_a_changed_filter_or_size_goes_back_to_the_first_page() -> None:
-    query = InstanceQuery(
-        name="web", status="ACTIVE", tags=("a", "b"), flavor_id=ID, image_id=ID, limit=50, marker=OTHER_ID
-    )
+    whole = view(name="web", status="ACTIVE", tags=("a", "b"), flavor_id=ID, image_id=ID, limit=50, marker=OTHER_ID)
     changed = [
-        filters.with_limit(query, 100),
-        filters.with_tag(query, "c"),
-        filters.with_image(query, OTHER_ID),
-        filters.without_tag(query, "a"),
-        filters.without_filters(query),
-        *(filters.without_filter(query, name) for name in ("name", "status", "tags", "flavor_id", "image_id")),
+        filters.with_limit(whole, 100),
+        filters.with_tag(whole, "c"),
+        filters.with_image(whole, OTHER_ID),
+        filters.with_flavor(whole, OTHER_ID),
+        filters.without_tag(whole, "a"),
+        filters.without_filters(whole),
+        *(filters.without_filter(whole, name) for name in ("name", "status", "tags", "flavor_id", "image_id")),
     ]
-    assert all(one.marker is None and one != query for one in changed)
+    assert all(one.query.marker is None and one != whole for one in changed)
+    assert all((one.columns, one.density) == (whole.columns, whole.density) for one in changed)
 
 
 def test_a_filter_taken_away_leaves_the_others() -> None:
-    query = InstanceQuery(name="web", tags=("a", "b"), limit=50)
-    assert filters.without_filter(query, "name") == InstanceQuery(tags=("a", "b"), limit=50)
-    assert filters.without_filter(query, "tags") == InstanceQuery(name="web", limit=50)
-    assert filters.without_tag(query, "a") == InstanceQuery(name="web", tags=("b",), limit=50)
-    assert filters.without_filters(query) == InstanceQuery(limit=50)
+    filtered = view(name="web", tags=("a", "b"), limit=50)
+    assert filters.without_filter(filtered, "name") == view(tags=("a", "b"), limit=50)
+    assert filters.without_filter(filtered, "tags") == view(name="web", limit=50)
+    assert filters.without_tag(filtered, "a") == view(name="web", tags=("b",), limit=50)
+    assert filters.without_filters(filtered) == view(limit=50)
 
 
 def test_a_tag_is_added_once() -> None:
-    query = InstanceQuery(tags=("a",))
-    assert filters.with_tag(query, "b").tags == ("a", "b")
-    assert filters.with_tag(query, "a").tags == ("a",)
+    tagged = view(tags=("a",))
+    assert filters.with_tag(tagged, "b").query.tags == ("a", "b")
+    assert filters.with_tag(tagged, "a").query.tags == ("a",)
 
 
 def test_paging_keeps_everything_else() -> None:
-    query = InstanceQuery(name="web", limit=50)
-    assert filters.at_marker(query, ID) == InstanceQuery(name="web", limit=50, marker=ID)
-    assert filters.at_marker(filters.at_marker(query, ID), None) == query
+    first = view(name="web", limit=50)
+    assert filters.at_marker(first, ID) == view(name="web", limit=50, marker=ID)
+    assert filters.at_marker(filters.at_marker(first, ID), None) == first
+
+
+def test_another_look_keeps_the_rows_and_their_page() -> None:
+    plain = ListView(InstanceQuery(name="web", limit=50, marker=ID))
+    looked = filters.with_look(plain, columns=("name", "age"), density="compact")
+    assert looked == view(name="web", limit=50, marker=ID)
+    assert filters.with_look(looked, columns=(), density="") == plain
+
+
+def test_columns_stand_in_the_order_of_the_table_with_the_name_first_and_each_once() -> None:
+    reading = read("columns=+age,state,,age+")
+    assert reading.view
+    assert reading.view.columns == ("name", "state", "age")
+
+
+def test_an_unknown_column_is_named() -> None:
+    assert problem("columns=name,colour,Age", "columns") == "There is no such column: colour, Age."
+
+
+def test_an_unknown_density_is_refused() -> None:
+    assert "comfortable" in problem("density=cosy", "density")
 
 
 @pytest.mark.parametrize("tag", ["", "a,b", " a", "a\nb", "x" * 1001])
 def test_a_tag_that_the_parameter_cannot_hold_is_no_filter(tag: str) -> None:
-    assert not filters.can_add_tag(InstanceQuery(), tag)
+    assert not filters.can_add_tag(ListView(), tag)
 
 
 def test_a_tag_beyond_the_most_is_no_filter() -> None:
-    full = InstanceQuery(tags=tuple(str(number) for number in range(50)))
+    full = view(tags=tuple(str(number) for number in range(50)))
     assert not filters.can_add_tag(full, "one more")
     assert filters.can_add_tag(full, "7")
 
@@ -213,5 +257,5 @@ def test_the_name_of_an_id_is_given_only_when_it_leads_back_to_it() -> None:
 
 
 def test_has_filters_counts_neither_size_nor_place() -> None:
-    assert not filters.has_filters(InstanceQuery(limit=50, marker=ID))
-    assert filters.has_filters(InstanceQuery(tags=("a",)))
+    assert not filters.has_filters(view(limit=50, marker=ID))
+    assert filters.has_filters(view(tags=("a",)))

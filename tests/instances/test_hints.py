@@ -5,8 +5,7 @@ from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.bycloud import InstanceQuery
-from portal.instances.filters import can_be_hint, to_query_string
+from portal.instances.filters import ListView, can_be_hint, to_query_string
 from portal.instances.hints import MOST_STEPS, Hints, read_back, read_hints
 
 ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -63,8 +62,8 @@ def test_the_way_back_is_a_list_in_its_canonical_form() -> None:
     read = read_hints(QueryDict("back=tags%3Db%252Cb%26limit%3D20"))
     assert isinstance(read, Hints)
     assert read.back == "tags=b"
-    assert read_back("") == InstanceQuery(limit=20)
-    assert to_query_string(read_back("name=a") or InstanceQuery()) == "name=a"
+    assert read_back("") == ListView()
+    assert to_query_string(read_back("name=a") or ListView()) == "name=a"
 
 
 def test_a_search_goes_on_by_itself_a_bounded_number_of_times() -> None:

@@ -9,18 +9,19 @@ from portal.gateway import Access, Dated, Exchange, StoredInstance
 from portal.instances import results
 from portal.instances.catalog import Listing, Named, Seen
 from portal.instances.details import NetworkAddress, build_details, describe_curl
+from portal.instances.filters import ListView
 from portal.instances.rows import LONGEST_TEXT, Row, build_rows, describe_sizes
 
 SPO1 = Region("spo1", "https://api.spo1.example")
 ID = "550e8400-e29b-41d4-a716-446655440000"
 OTHER_ID = "440e8400-e29b-41d4-a716-446655440000"
 LIST = "/spo1/instances/"
-FIRST = InstanceQuery(limit=20)
+FIRST = ListView()
 EXCHANGE = Exchange("/v1/instances?name=a%27b", 0.1, "req-1", from_store=False)
 
 
-def row(instance: Instance, query: InstanceQuery = FIRST) -> Row:
-    return build_rows((instance,), region=SPO1, query=query)[0]
+def row(instance: Instance, view: ListView = FIRST) -> Row:
+    return build_rows((instance,), region=SPO1, view=view)[0]
 
 
 def listing(count: int, *, total: int | None, first: int | None, more: bool = False) -> Listing:
@@ -36,9 +37,9 @@ def listing(count: int, *, total: int | None, first: int | None, more: bool = Fa
 
 
 def test_a_row_leads_to_its_instance_with_its_name_and_the_way_back() -> None:
-    query = InstanceQuery(name="web-*", tags=("a", "b"), limit=50)
-    assert row(Instance(id=ID, name="web 1&2"), query).url == (
-        f"{LIST}{ID}/?name=web+1%262&back=name%3Dweb-*%26tags%3Da,b%26limit%3D50"
+    view = ListView(InstanceQuery(name="web-*", tags=("a", "b"), limit=50), density="compact")
+    assert row(Instance(id=ID, name="web 1&2"), view).url == (
+        f"{LIST}{ID}/?name=web+1%262&back=name%3Dweb-*%26tags%3Da,b%26limit%3D50%26density%3Dcompact"
     )
 
 
@@ -62,7 +63,8 @@ def test_an_id_in_capitals_stands_in_small_letters_in_addresses() -> None:
 
 
 def test_an_image_filters_the_same_list_by_its_id() -> None:
-    image = row(Instance(image=Image(id=ID, name="Debian")), InstanceQuery(status="ACTIVE", limit=20, marker=ID)).image
+    asked = InstanceQuery(status="ACTIVE", limit=20, marker=ID)
+    image = row(Instance(image=Image(id=ID, name="Debian")), ListView(asked)).image
     assert image
     assert (image.text, image.url) == ("Debian", f"{LIST}?status=ACTIVE&image_id={ID}")
 
@@ -80,7 +82,7 @@ def test_no_image_is_no_image(image: Image | None) -> None:
 
 
 def test_three_tags_are_shown_and_the_rest_kept_apart() -> None:
-    shown = row(Instance(tags=("a", "b", "c", "d,e")), InstanceQuery(tags=("z",), limit=20))
+    shown = row(Instance(tags=("a", "b", "c", "d,e")), ListView(InstanceQuery(tags=("z",), limit=20)))
     assert [tag.text for tag in shown.tags] == ["a", "b", "c"]
     assert shown.tags[0].url == f"{LIST}?tags=z,a"
     assert [(tag.text, tag.url) for tag in shown.more_tags] == [("d,e", "")]
@@ -115,7 +117,7 @@ def test_a_text_that_is_too_long_for_a_table_is_cut() -> None:
 
 def test_tokens_name_what_is_known_by_name() -> None:
     query = InstanceQuery(name="a", status="B", tags=("c", "d"), flavor_id=ID, image_id=OTHER_ID, limit=20)
-    tokens = results.build_tokens(query, region=SPO1, seen=Seen(flavors=(Named(ID, "m1"),)))
+    tokens = results.build_tokens(ListView(query), region=SPO1, seen=Seen(flavors=(Named(ID, "m1"),)))
     assert [(token.label, token.value) for token in tokens] == [
         ("name", "a"),
         ("status", "B"),

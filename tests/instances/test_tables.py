@@ -10,10 +10,14 @@ from pytest_django import Settings
 
 from portal.bycloud import Instance, InstanceQuery, Region
 from portal.instances import tables
+from portal.instances.columns import DEFAULT_NAMES
+from portal.instances.filters import ListView
+from portal.instances.layouts import Layout
 from portal.instances.tables import Table, Tables, render_table
 
 SPO1 = Region("spo1", "https://api.spo1.example")
-FIRST = InstanceQuery(limit=20)
+FIRST = ListView()
+USUAL = Layout(DEFAULT_NAMES, "comfortable")
 ID = "550e8400-e29b-41d4-a716-446655440000"
 WEB = Instance(id=ID, name="web <1>", status="ACTIVE", tags=("a",), created_at=datetime(2026, 11, 23, 12, tzinfo=UTC))
 
@@ -25,8 +29,8 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Tables:
     return empty
 
 
-def render(instance: Instance = WEB, *, region: Region = SPO1, query: InstanceQuery = FIRST) -> Table:
-    table = render_table((instance,), region=region, query=query)
+def render(instance: Instance = WEB, *, region: Region = SPO1, view: ListView = FIRST, layout: Layout = USUAL) -> Table:
+    table = render_table((instance,), region=region, view=view, layout=layout)
     assert table
     return table
 
@@ -39,7 +43,7 @@ def test_the_same_table_is_rendered_once(clock: time_machine.Traveller, kept: Ta
 
 
 def test_no_rows_are_no_table() -> None:
-    assert render_table((), region=SPO1, query=FIRST) is None
+    assert render_table((), region=SPO1, view=FIRST, layout=USUAL) is None
 
 
 @pytest.mark.parametrize(
@@ -48,9 +52,11 @@ def test_no_rows_are_no_table() -> None:
         {"instance": msgspec.structs.replace(WEB, status="ERROR")},
         {"instance": msgspec.structs.replace(WEB, tags=("b",))},
         {"region": Region("sao2", "https://api.sao2.example")},
-        {"query": InstanceQuery(limit=20, status="ACTIVE")},
+        {"view": ListView(InstanceQuery(limit=20, status="ACTIVE"))},
+        {"layout": Layout((*DEFAULT_NAMES, "ram"), "comfortable")},
+        {"layout": Layout(DEFAULT_NAMES, "compact")},
     ],
-    ids=["a status", "a tag", "a region", "a filter"],
+    ids=["a status", "a tag", "a region", "a filter", "a column", "a density"],
 )
 def test_what_shows_otherwise_is_another_table(clock: time_machine.Traveller, other: dict[str, Region]) -> None:
     first = render()

@@ -46,7 +46,7 @@ def test_next_next_previous_previous_shows_the_same_ids(at_desk: Client) -> None
     back = at_desk.get(link(third, "Previous"))
     again = at_desk.get(link(back, "Previous"))
     assert (ids(back), ids(again)) == (ids(second), ids(first))
-    assert link(third, "First") == LIST
+    assert link(third, "First") == f"{LIST}?limit=20"
 
 
 def test_the_last_page_has_no_next_and_the_first_no_previous(at_desk: Client) -> None:
@@ -101,7 +101,7 @@ def test_a_flavor_is_picked_by_the_name_seen_and_stays_a_name_in_the_form(at_des
     page = at_desk.get(response.headers["Location"])
     assert ids(page)
     assert 'value="m1.large"' in text(page)
-    assert link(page, "flavor: m1.large") == LIST
+    assert link(page, "flavor: m1.large") == f"{LIST}?limit=20"
 
 
 def test_an_image_and_a_tag_in_a_row_filter_the_list(at_desk: Client) -> None:
@@ -157,7 +157,7 @@ def test_nothing_matches_is_not_nothing_exists(at_desk: Client) -> None:
     response = at_desk.get(f"{LIST}?name=no-such-name")
     assert "No matches" in words(response)
     assert "Instances (0)" in words(response)
-    assert link(response, "name: no-such-name") == LIST
+    assert link(response, "name: no-such-name") == f"{LIST}?limit=20"
     assert "No instances yet" not in words(response)
 
 
@@ -225,7 +225,7 @@ def test_a_viewer_revalidates_and_may_not_force(viewing: Client, upstream: Upstr
     assert f'action="{LIST}refresh/"' not in text(page)
     upstream.clear()
     response = viewing.post(f"{LIST}revalidate/", {"query": ""})
-    assert (response.status_code, response.headers["Location"]) == (303, LIST)
+    assert (response.status_code, response.headers["Location"]) == (303, f"{LIST}?limit=20")
     assert upstream.requests() == []
     assert viewing.post(f"{LIST}refresh/", {"query": ""}).status_code == 403
 

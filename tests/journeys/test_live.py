@@ -102,6 +102,24 @@ def test_a_refresh_of_a_changed_instance_brings_it(
     assert "moved to another rack" in words(changed)
 
 
+def test_what_is_in_transition_is_looked_at_sooner_and_nothing_else_is(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    page = at_desk.get(LIST)
+    upstream.change(ids(page)[4], action="set", fields={"task_state": "rebooting"})
+    upstream.clear()
+    clock.shift(timedelta(seconds=6))
+    assert refresh(at_desk, page).status_code == 204
+    assert upstream.requests() == []
+    changed = refresh(at_desk, page, **{"Portal-Refresh": "quick"})
+    assert changed.status_code == 200
+    assert "Rebooting" in words(changed)
+    assert "data-pending=" in text(changed)
+    assert len(upstream.requests()) == 1
+    refresh(at_desk, changed, **{"Portal-Refresh": "quick"})
+    assert len(upstream.requests()) == 1
+
+
 def test_more_instances_elsewhere_in_the_list_are_a_change_too(
     at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
@@ -163,7 +181,7 @@ def test_rows_in_transition_are_named_so_that_the_page_asks_more_often(
 ) -> None:
     identifier, page = open_instance(at_desk)
     assert "data-pending" not in text(page)
-    assert 'data-every="30" data-quick="15"' in text(page)
+    assert 'data-every="30" data-quick="5"' in text(page)
     upstream.change(identifier, action="reboot", seconds=60)
     clock.shift(LATER)
     assert "data-pending" in text(refresh(at_desk, page))
@@ -200,7 +218,7 @@ def test_when_the_budget_is_out_for_refreshes_the_rows_stay_and_the_page_says_ho
     assert 'data-trouble="budget-spent" data-steady' in text(response)
     assert "48 of 60 this minute" in words(response)
     pressed = press(at_desk, response, "Retry")
-    assert "Paused" not in words(pressed)
+    assert "Paused for" not in words(pressed)
     assert "49 of 60 this minute" in words(pressed)
 
 
@@ -286,7 +304,7 @@ def test_retry_goes_upstream_while_the_page_itself_waits(
     assert at_desk.get(LIST).status_code == 502
     assert upstream.requests() == []
     again = press(at_desk, failed, "Retry")
-    assert again.redirect_chain == [(LIST, 303)]
+    assert again.redirect_chain == [(f"{LIST}?limit=20", 303)]
     assert len(ids(again)) == 20
 
 

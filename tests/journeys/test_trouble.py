@@ -103,7 +103,7 @@ def test_a_failed_refresh_says_why_and_keeps_the_rows(at_desk: Client, upstream:
     assert (posted.status_code, ids(posted)) == (200, rows)
     assert "ByCloud answers 500" in words(posted)
     plain = at_desk.post(f"{LIST}refresh/", {"query": ""}, follow=True)
-    assert (plain.redirect_chain, ids(plain)) == ([(LIST, 303)], rows)
+    assert (plain.redirect_chain, ids(plain)) == ([(f"{LIST}?limit=20", 303)], rows)
     assert "ByCloud answers 500" in words(plain)
 
 
@@ -162,7 +162,7 @@ def test_a_refused_token_without_rows_can_be_replaced(client: Client, vera: Memb
     client.force_login(vera)
     response = client.get(LIST)
     assert response.status_code == 403
-    assert link(response, "Replace token") == "/credentials/spo1/?next=/spo1/instances/"
+    assert link(response, "Replace token") == "/credentials/spo1/?next=/spo1/instances/%3Flimit%3D20"
     assert "no-longer-good" not in text(response)
 
 
@@ -227,7 +227,7 @@ def test_a_credential_removed_elsewhere_sends_htmx_to_the_page(at_desk: Client, 
 def test_a_refresh_without_a_credential_asks_for_one_and_leads_to_the_list(at_desk: Client) -> None:
     Credential.objects.all().delete()
     response = at_desk.post(f"{LIST}refresh/", {"query": "status=ACTIVE"})
-    assert f'name="next" value="{LIST}"' in text(response)
+    assert f'name="next" value="{LIST}?limit=20"' in text(response)
 
 
 @pytest.mark.parametrize("mode", ["no-meta", "no-links", "nulls", "only-ids", "endless", "duplicates"])

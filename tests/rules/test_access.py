@@ -47,9 +47,9 @@ ROUTES = {
     "accounts:passkey_challenge": Route("/sign-in/passkey/challenge/", "public", WRITE, EVERYBODY),
     "accounts:single_sign_on": Route("/sign-in/provider/", "public", WRITE, EVERYBODY),
     "accounts:single_sign_on_callback": Route("/sign-in/provider/back/", "public", READ, EVERYBODY),
-    "account_reauthenticate": Route("/sign-in/again/", "keep-own-second-factor", FORM, MEMBERS),
-    "mfa_reauthenticate": Route("/sign-in/again/code/", "keep-own-second-factor", FORM, MEMBERS),
-    "mfa_reauthenticate_webauthn": Route("/sign-in/again/passkey/", "keep-own-second-factor", FORM, MEMBERS),
+    "account_reauthenticate": Route("/second-factor/again/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_reauthenticate": Route("/second-factor/again/code/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_reauthenticate_webauthn": Route("/second-factor/again/passkey/", "keep-own-second-factor", FORM, MEMBERS),
     "mfa_index": Route("/second-factor/", "keep-own-second-factor", READ, MEMBERS),
     "mfa_activate_totp": Route("/second-factor/app/", "keep-own-second-factor", FORM, MEMBERS),
     "mfa_add_webauthn": Route("/second-factor/passkeys/", "keep-own-second-factor", FORM, MEMBERS),
@@ -61,6 +61,7 @@ ROUTES = {
     ),
     "accounts:accept_invitation": Route("/invitations/no-such-token/", "public", FORM, EVERYBODY),
     "accounts:preferences": Route("/preferences/", "keep-own-preferences", FORM, MEMBERS),
+    "accounts:change_theme": Route("/preferences/theme/", "keep-own-preferences", WRITE, MEMBERS),
     "accounts:team": Route("/team/", "keep-team", READ, ADMINS),
     "accounts:invite": Route("/team/invitations/", "keep-team", FORM, ADMINS),
     "accounts:revoke_invitation": Route("/team/invitations/1/revoke/", "keep-team", WRITE, ADMINS),
@@ -119,7 +120,7 @@ def outcome(client: Client, method: str, path: str) -> str:
         response.status_code == 302
         and method != "GET"
         and response["Location"] == "/sign-in/"
-        and "sign-out" not in path
+        and not path.startswith("/sign-")
     ):
         return "to sign-in"
     return {403: "refused", 405: "no such method"}.get(response.status_code, "reached")

@@ -40,9 +40,8 @@ for name, role, token in given["cast"]:
     if token:
         keep(member, BearerToken(token))
 """
-# A hundred people may wait in each process, and the budget is nobody's concern but of the tests that set it.
+# The budget is nobody's concern but of the tests that set it.
 ROOMY = {
-    "WEB_THREADS": "64",
     "BYCLOUD_RATE_PER_MINUTE": "1000000",
     "BYCLOUD_RATE_PER_HOUR": "1000000",
     "PAGE_FRESH_SECONDS": "3600",

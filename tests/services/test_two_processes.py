@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import psycopg
 import requests
 
 from portal.gateway.leases import LEASE_SECONDS
@@ -13,6 +14,7 @@ from tests.upstream import Upstream
 
 Pair = tuple[Portal, Portal]
 AT_ONCE = 100
+POOLED = 16
 
 
 def test_a_hundred_requests_at_once_for_a_cold_page_are_one_upstream(
@@ -35,8 +37,7 @@ def test_a_hundred_requests_at_once_for_a_cold_page_are_one_upstream(
 
 
 def test_two_workers_of_one_gunicorn_share_too(house: House, shared_redis: Redis, upstream: Upstream) -> None:
-    # The kernel deals connections out as it likes: either must have room for all.
-    settings = {"WEB_CONCURRENCY": "2", "PORTAL_PROCESSES": "2", "WEB_THREADS": str(AT_ONCE + 10)}
+    settings = {"WEB_CONCURRENCY": "2", "PORTAL_PROCESSES": "2"}
     with house.open_portals(1, CACHE_URL=shared_redis.url, **settings) as (portal,):
         otto = house.sign_in(portal, "otto")
         upstream.script(delay=0.2, times=None)
@@ -44,6 +45,27 @@ def test_two_workers_of_one_gunicorn_share_too(house: House, shared_redis: Redis
             pages = list(pool.map(lambda _: portal.get(f"{LIST}?name=web-*&limit=50", otto), range(AT_ONCE)))
         assert [page.status_code for page in pages] == [200] * AT_ONCE
         assert len(upstream.requests()) == 1
+
+
+def test_people_who_wait_for_a_hanging_bycloud_hold_no_database_connection(
+    house: House, pair: Pair, upstream: Upstream
+) -> None:
+    otto = house.sign_in(pair[0], "otto")
+    assert pair[0].get(LIST, otto).status_code == 200
+    upstream.script(delay=12, times=None, match="hangs")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting = [pool.submit(pair[one % 2].get, f"{LIST}?name=hangs-{one}", otto) for one in range(AT_ONCE)]
+        # Each has passed sign-in and found its credential, all over the few connections of two processes.
+        wait_for_requests(upstream, AT_ONCE + 1)
+        with psycopg.connect(house.database_url) as connection:
+            found = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+            row = found.fetchone()
+        assert row is not None
+        assert row[0] - 1 <= len(pair) * POOLED
+        assert pair[0].get(LIST, otto).status_code == 200
+        assert not any(one.done() for one in waiting)
+        upstream.clear()
+    assert {one.result().status_code for one in waiting} == {504}
 
 
 def test_what_one_has_fetched_the_other_shows(house: House, pair: Pair, upstream: Upstream) -> None:

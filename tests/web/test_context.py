@@ -119,23 +119,32 @@ def test_the_page_carries_the_members_theme(client: Client, vera: Member, theme:
     assert f'data-theme="{theme}"' in page
 
 
-def test_the_theme_menu_keeps_the_time_zone_and_leads_back_to_its_page(client: Client, vera: Member) -> None:
-    vera.time_zone = "Asia/Tokyo"
-    vera.save()
+def test_the_theme_menu_leads_back_to_its_page(client: Client, vera: Member) -> None:
     client.force_login(vera)
     page = get_page(client, "/credentials/?of=mine").content.decode()
-    assert '<input type="hidden" name="time_zone" value="Asia/Tokyo">' in page
+    assert 'action="/preferences/theme/" method="post"' in page
     assert '<input type="hidden" name="next" value="/credentials/?of=mine" data-here>' in page
-    form = {"theme": "dark", "time_zone": "Asia/Tokyo", "next": "/credentials/?of=mine"}
-    assert client.post("/preferences/", form).headers["Location"] == "/credentials/?of=mine"
-    vera.refresh_from_db()
-    assert (vera.theme, vera.time_zone) == (Theme.DARK, "Asia/Tokyo")
 
 
-def test_the_theme_menu_leads_to_no_other_host(client: Client, vera: Member) -> None:
+def test_single_keys_work_for_members_who_want_them(client: Client, vera: Member) -> None:
+    assert b"data-shortcuts" not in get_page(client, "/sign-in/").content
     client.force_login(vera)
-    form = {"theme": "dark", "time_zone": "UTC", "next": "https://example.com/"}
-    assert client.post("/preferences/", form).headers["Location"] == "/preferences/"
+    page = get_page(client, "/preferences/").content.decode()
+    assert "<body data-shortcuts>" in page
+    assert '<kbd aria-hidden="true">/</kbd>' in page
+    Member.objects.update(shortcuts=False)
+    page = get_page(client, "/preferences/").content.decode()
+    assert "data-shortcuts" not in page
+    assert '<kbd aria-hidden="true">/</kbd>' not in page
+
+
+def test_the_list_of_keys_is_a_link_where_no_script_opens_it(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    page = get_page(client, "/credentials/").content.decode()
+    assert 'href="/preferences/#shortcuts" data-opens="keys"' in page
+    assert '<dialog id="keys"' in page
+    assert '<dialog id="keys"' not in get_page(Client(), "/sign-in/").content.decode()
+    assert 'id="shortcuts"' in get_page(client, "/preferences/").content.decode()
 
 
 def test_no_page_needs_an_inline_style_or_script(client: Client, ada: Member) -> None:

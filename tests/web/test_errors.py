@@ -104,6 +104,17 @@ def test_a_form_without_its_check_value_says_what_to_do(vera: Member) -> None:
     assert "This form is no longer good" in text_of(client.post("/preferences/"))
 
 
+def test_htmx_is_offered_the_page_anew_where_a_form_is_no_longer_good(vera: Member) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(vera)
+    here = HTMX | {"HX-Current-URL": "http://testserver/spo1/instances/?name=a&limit=50"}
+    text = text_of(client.post("/preferences/", headers=here))
+    assert text.startswith('<div id="error">')
+    assert 'href="/spo1/instances/?name=a&amp;limit=50">Load the page again</a>' in text
+    elsewhere = HTMX | {"HX-Current-URL": "http://evil.example/"}
+    assert "href=" not in text_of(client.post("/preferences/", headers=elsewhere))
+
+
 @pytest.mark.parametrize(
     ("path", "status", "title"),
     [

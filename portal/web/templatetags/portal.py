@@ -1,4 +1,4 @@
-"""The tags and filters of every template: times, sizes, icons, copy buttons.
+"""The tags and filters of every template: components, times, sizes, icons, states, copy buttons.
 
 What they take is shown as it is, never looked up.
 """
@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from django import template
+from django.template import Context
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -14,12 +15,47 @@ from django.utils.translation import gettext
 from lucide import _render_icon  # The template tag parses its icon anew each time; a table of them would show.
 
 from portal.web import times
+from portal.web.components import render_component
 
 register = template.Library()
 
 DASH = "–"
 MEBIBYTES_IN_GIBIBYTE = 1024
 LARGEST_EXACT = 2**53  # Integers from upstream have no bound; floats do.
+
+
+@register.simple_tag(takes_context=True)
+def component(context: Context, part: str, **given: object) -> SafeString:
+    """A part of `templates/components` that holds nothing: `{% component "button" label=_("Save") %}`."""
+    return render_component(context, part, given)
+
+
+@register.simple_block_tag(takes_context=True)
+def wrap(context: Context, content: SafeString, part: str, **given: object) -> SafeString:
+    """A part of `templates/components` around the lines up to `{% endwrap %}`: `{% wrap "panel" title=_("Keys") %}`."""
+    return render_component(context, part, {"content": content, **given})
+
+
+@register.simple_block_tag
+def slot(content: SafeString) -> SafeString:
+    """Markup for a component that takes more than one piece: `{% slot as actions %} … {% endslot %}`."""
+    return content
+
+
+@register.simple_tag
+def status(tone: str, word: object, icon_name: str = "") -> str:
+    """A state as shape, word and colour. The style sheet draws the shape of each tone, unless an icon stands there."""
+    drawn = _icon(icon_name, 14) if icon_name else ""
+    return format_html('<span class="status status-{}">{}<bdi>{}</bdi></span>', tone, drawn, word)
+
+
+@register.simple_tag
+def tag(text: object, url: str = "", *, swaps: bool = False) -> str:
+    """A tag of an instance; with `url`, a link, which htmx follows when it `swaps` a region of the page."""
+    if not url:
+        return format_html('<span class="tag"><bdi>{}</bdi></span>', text)
+    asked = format_html(' hx-get="{}"', url) if swaps else ""
+    return format_html('<a class="tag" href="{}"{}><bdi>{}</bdi></a>', url, asked, text)
 
 
 @register.simple_tag

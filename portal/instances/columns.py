@@ -1,0 +1,129 @@
+"""The columns of the list: the one place that a new field of an instance touches.
+
+Knows instances as ByCloud gives them, and the names that columns have in addresses; knows no HTML and no requests.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from itertools import chain
+from typing import Any, Literal
+
+import msgspec
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from portal.bycloud import Address, Instance
+from portal.instances.statuses import derive_state
+
+# How a value is shown. `own`: in a way of this column alone (cells.py). `codes` can be copied, each.
+Kind = Literal["own", "text", "texts", "code", "codes", "moment", "count", "mebibytes", "gigabytes"]
+QUANTITIES = frozenset({"count", "mebibytes", "gigabytes"})
+Value = str | int | datetime | tuple[str, ...] | None
+
+
+class Column(msgspec.Struct, frozen=True):
+    """`name` stands in addresses, in preferences and in exported files; `read` gives an instance's value as it came."""
+
+    name: str
+    title: Promise
+    kind: Kind
+    read: Callable[[Instance], Value]
+    is_default: bool = False
+
+    @property
+    def is_quantity(self) -> bool:
+        return self.kind in QUANTITIES
+
+
+def list_addresses(instance: Instance) -> tuple[str, ...]:
+    """Every IP address over all networks, in the order given."""
+    return tuple(address.addr for address in _list_all_addresses(instance) if address.addr)
+
+
+def _list_all_addresses(instance: Instance) -> Iterable[Address]:
+    return chain.from_iterable(filter(None, (instance.addresses or {}).values()))
+
+
+def _list_mac_addresses(instance: Instance) -> tuple[str, ...]:
+    """Each once: an interface with two addresses is given twice."""
+    return tuple(dict.fromkeys(each.mac_addr for each in _list_all_addresses(instance) if each.mac_addr))
+
+
+def _list_volumes(instance: Instance) -> tuple[str, ...]:
+    return tuple(volume.id for volume in instance.volumes_attached or () if volume.id)
+
+
+def _list_metadata(instance: Instance) -> tuple[str, ...]:
+    return tuple(f"{key}={value or ''}" for key, value in (instance.metadata or {}).items())
+
+
+def _read_flavor(part: str) -> Callable[[Instance], Any]:
+    return lambda instance: getattr(instance.flavor, part) if instance.flavor else None
+
+
+_ALL = (
+    Column("name", _("Name"), "own", lambda one: one.name, is_default=True),
+    Column("state", _("State"), "own", lambda one: derive_state(one).word, is_default=True),
+    Column("addresses", _("IP addresses"), "own", list_addresses, is_default=True),
+    Column(
+        "flavor",
+        _("Flavor"),
+        "own",
+        lambda one: (one.flavor.name or one.flavor.id) if one.flavor else None,
+        is_default=True,
+    ),
+    Column(
+        "image", _("Image"), "own", lambda one: (one.image.name or one.image.id) if one.image else None, is_default=True
+    ),
+    Column("tags", _("Tags"), "own", lambda one: one.tags or (), is_default=True),
+    Column("age", _("Age"), "moment", lambda one: one.created_at, is_default=True),
+    Column("description", _("Description"), "text", lambda one: one.description),
+    Column("crn", _("CRN"), "codes", lambda one: (one.crn,) if one.crn else ()),
+    Column("power_state", _("Power state"), "code", lambda one: one.power_state),
+    Column("task_state", _("Task state"), "code", lambda one: one.task_state),
+    Column("vm_state", _("VM state"), "code", lambda one: one.vm_state),
+    Column("networks", _("Networks"), "texts", lambda one: tuple(one.addresses or ())),
+    Column("mac_addresses", _("MAC addresses"), "codes", _list_mac_addresses),
+    Column(
+        "security_groups",
+        _("Security groups"),
+        "texts",
+        lambda one: tuple(group.name for group in one.security_groups or () if group.name),
+    ),
+    Column("keys", _("Keys"), "texts", lambda one: one.key_names or ()),
+    Column("volumes", _("Volumes"), "codes", _list_volumes),
+    Column("metadata", _("Metadata"), "texts", _list_metadata),
+    Column("updated", _("Updated"), "moment", lambda one: one.updated_at),
+    Column("launched", _("Launched"), "moment", lambda one: one.launched_at),
+    Column("terminated", _("Terminated"), "moment", lambda one: one.terminated_at),
+    Column("vcpus", _("vCPUs"), "count", _read_flavor("vcpus")),
+    Column("ram", _("RAM"), "mebibytes", _read_flavor("ram")),
+    Column("disk", _("Disk"), "gigabytes", _read_flavor("disk")),
+)
+COLUMNS = {column.name: column for column in _ALL}
+# The name heads each row and leads to the instance; it is always there.
+FIRST = "name"
+DEFAULT_NAMES = tuple(column.name for column in _ALL if column.is_default)
+
+
+def order_names(names: Iterable[str]) -> tuple[str, ...]:
+    """The known ones of these names in the order of the table, the first column always among them."""
+    chosen = {FIRST, *names}
+    return tuple(name for name in COLUMNS if name in chosen)
+
+
+def read_names(text: str) -> tuple[str, ...]:
+    """Column names with commas between them, as a member's preference holds them; none is every list's default.
+
+    A name that no longer exists is left out: a preference is nobody's question.
+    """
+    names = order_names(text.split(",")) if text else ()
+    return names if len(names) > 1 or text == FIRST else DEFAULT_NAMES
+
+
+def list_unknown(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name not in COLUMNS]
+
+
+def find_columns(names: Iterable[str]) -> tuple[Column, ...]:
+    return tuple(COLUMNS[name] for name in names)

@@ -1,0 +1,275 @@
+"""Whole tasks with the keyboard alone, the single keys, and the switch that turns them off."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.portal import Visits, list_ids
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+FOCUSED = "() => document.activeElement.closest('[data-instance-id]')?.dataset.instanceId ?? null"
+MOST_TABS = 100
+
+
+def focused_row(page: Page) -> str | None:
+    row: str | None = page.evaluate(FOCUSED)
+    return row
+
+
+def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> None:
+    """Press Tab until `wanted` has the focus, as somebody without a mouse does."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press(key)
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    pytest.fail(f"{MOST_TABS} tabs did not lead to {wanted}")
+
+
+def test_from_sign_in_to_a_copied_address_and_back_without_a_mouse(visits: Visits) -> None:
+    page = visits.open()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/")
+    tab_to(page, page.locator("input[name=login]"))
+    page.keyboard.type("otto")
+    page.keyboard.press("Tab")
+    page.keyboard.type(visits.portal.passwords["otto"])
+    page.keyboard.press("Enter")
+    expect(page.locator("#pager")).to_contain_text("1–20 of")
+
+    tab_to(page, page.get_by_label("Name", exact=True))
+    page.keyboard.type("web-*")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"\?name=web-\*$"))
+    first = list_ids(page)
+
+    tab_to(page, page.locator(f"[data-instance-id='{first[0]}'] th a"))
+    page.keyboard.press("]")
+    expect(page.locator("#pager")).to_contain_text("21–")
+    second = list_ids(page)
+    assert not set(first) & set(second)
+    address = page.url
+
+    row = page.locator(f"[data-instance-id='{second[1]}']")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(row.locator("th a")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/spo1/instances/{second[1]}/"))
+
+    copies = page.locator("#network").get_by_role("button", name="Copy").first
+    tab_to(page, copies)
+    page.keyboard.press("Enter")
+    expect(page.locator("#announcer")).to_contain_text("Copied")
+    assert page.evaluate("() => navigator.clipboard.readText()") == copies.get_attribute("data-copy")
+
+    back = page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="Instances")
+    tab_to(page, back, "Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(address)
+    assert list_ids(page) == second
+
+
+def test_j_and_k_walk_the_rows_and_stop_at_their_ends(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    ids = list_ids(page)
+    page.keyboard.press("j")
+    assert focused_row(page) == ids[0]
+    page.keyboard.press("k")
+    assert focused_row(page) == ids[0]
+    for _ in ids:
+        page.keyboard.press("j")
+    assert focused_row(page) == ids[-1]
+    page.keyboard.press("k")
+    assert focused_row(page) == ids[-2]
+    expect(page.locator(f"[data-instance-id='{ids[-2]}']")).to_be_in_viewport()
+
+
+def test_j_goes_on_from_wherever_in_a_row_the_focus_is(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    ids = list_ids(page)
+    page.locator(f"[data-instance-id='{ids[3]}'] time").focus()
+    page.keyboard.press("j")
+    assert focused_row(page) == ids[4]
+
+
+def test_rows_are_reached_with_tab_as_well(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    page.get_by_role("region", name=re.compile("^Instances")).focus()
+    tab_to(page, page.locator(f"[data-instance-id='{list_ids(page)[0]}'] th a"))
+
+
+def test_brackets_turn_pages(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    first = list_ids(page)
+    page.keyboard.press("[")
+    page.keyboard.press("]")
+    expect(page.locator("#pager")).to_contain_text("21–40")
+    page.keyboard.press("j")
+    assert focused_row(page) == list_ids(page)[0]
+    page.keyboard.press("[")
+    expect(page.locator("#pager")).to_contain_text("1–20")
+    assert list_ids(page) == first
+
+
+@pytest.mark.parametrize("region", ["#results", "#found"])
+def test_r_refreshes_what_is_open(visits: Visits, region: str) -> None:
+    page = visits.sign_in("otto")
+    if region == "#found":
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+    expect(page.locator(region)).to_be_attached()
+    with page.expect_response(lambda response: response.request.method == "POST") as refreshed:
+        page.keyboard.press("r")
+    assert refreshed.value.status == 303
+    assert refreshed.value.url.endswith("/spo1/instances/refresh/")
+
+
+def test_p_pauses_and_goes_on(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    words = page.locator("[data-live-words]")
+    expect(words).to_have_text(re.compile("refreshes every"))
+    page.keyboard.press("p")
+    expect(words).to_have_text("paused")
+    page.keyboard.press("p")
+    expect(words).to_have_text(re.compile("refreshes every"))
+
+
+def test_c_copies_the_id_of_the_row_and_leaves_the_focus_there(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.keyboard.press("c")
+    expect(page.locator("#announcer")).to_be_empty()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    expect(page.locator("#announcer")).to_contain_text("Copied")
+    chosen = list_ids(page)[1]
+    assert page.evaluate("() => navigator.clipboard.readText()") == chosen
+    expect(page.locator(f"[data-instance-id='{chosen}'] th a")).to_be_focused()
+
+
+def test_c_copies_the_id_of_the_open_instance(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    chosen = list_ids(page)[0]
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("#found")).to_be_attached()
+    page.keyboard.press("c")
+    expect(page.locator("#announcer")).to_contain_text("Copied")
+    assert page.evaluate("() => navigator.clipboard.readText()") == chosen
+
+
+def test_the_keys_are_listed_in_a_window_that_takes_the_keyboard_and_gives_it_back(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    page.keyboard.press("j")
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(keys).to_be_visible()
+    for key in ("/", "?", "j", "k", "Enter", "r", "p", "c", "[", "]"):
+        expect(keys.locator("kbd", has_text=re.compile(f"^{re.escape(key)}$"))).to_have_count(1)
+    page.keyboard.press("]")
+    page.keyboard.press("/")
+    expect(page.locator("#search")).not_to_be_focused()
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+    assert focused_row(page) == list_ids(page)[0]
+    assert "marker=" not in page.url
+
+
+def test_the_list_of_keys_opens_and_closes_by_mouse_as_well(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    address = page.url
+    keys = page.get_by_role("dialog", name="Keyboard shortcuts")
+    page.locator("#person summary").click()
+    page.get_by_role("link", name="Keyboard shortcuts").click()
+    expect(keys).to_be_visible()
+    keys.get_by_role("button", name="Close").click()
+    expect(keys).to_be_hidden()
+    page.keyboard.press("?")
+    expect(keys).to_be_visible()
+    page.mouse.click(5, 400)
+    expect(keys).to_be_hidden()
+    assert page.url == address
+
+
+def test_without_scripts_the_link_leads_to_the_list_of_keys(visits: Visits) -> None:
+    page = visits.sign_in("vera", scripts=False)
+    page.locator("#person summary").click()
+    page.get_by_role("link", name="Keyboard shortcuts").click()
+    expect(page).to_have_url(re.compile("/preferences/#shortcuts$"))
+    expect(page.locator("#shortcuts kbd").first).to_be_visible()
+
+
+@pytest.mark.parametrize("field", ["#search", "#filters input[name=name]"])
+def test_keys_are_letters_in_a_field(visits: Visits, field: str) -> None:
+    page = visits.sign_in("vera")
+    page.locator(field).focus()
+    page.keyboard.type("j/?[]rpc")
+    expect(page.locator(field)).to_have_value("j/?[]rpc")
+    expect(page.locator("#keys")).to_be_hidden()
+    expect(page.locator("[data-live-words]")).not_to_have_text("paused")
+
+
+@pytest.mark.parametrize("modifier", ["Control", "Alt", "Meta"])
+def test_keys_with_a_modifier_belong_to_the_browser(visits: Visits, modifier: str) -> None:
+    page = visits.sign_in("vera")
+    page.evaluate(
+        """modifier => document.body.dispatchEvent(new KeyboardEvent("keydown", {
+            key: "j", bubbles: true, ctrlKey: modifier === "Control", altKey: modifier === "Alt",
+            metaKey: modifier === "Meta"}))""",
+        modifier,
+    )
+    assert focused_row(page) is None
+
+
+def test_a_bracket_that_needs_altgr_turns_the_page(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    page.evaluate(
+        """() => document.body.dispatchEvent(new KeyboardEvent("keydown", {
+            key: "]", bubbles: true, ctrlKey: true, altKey: true, modifierAltGraph: true}))"""
+    )
+    expect(page.locator("#pager")).to_contain_text("21–40")
+
+
+def test_a_key_that_is_held_down_counts_once_but_for_rows(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    page.keyboard.down("j")
+    page.keyboard.down("j")
+    page.keyboard.up("j")
+    assert focused_row(page) == list_ids(page)[1]
+    page.keyboard.down("p")
+    page.keyboard.down("p")
+    page.keyboard.up("p")
+    expect(page.locator("[data-live-words]")).to_have_text("paused")
+
+
+def test_switched_off_no_single_key_does_anything(visits: Visits) -> None:
+    visits.portal.add_member_of_globex("lena")
+    page = visits.sign_in("lena")
+    page.goto("/preferences/#shortcuts")
+    box = page.get_by_label("Use single keys as shortcuts")
+    tab_to(page, box)
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Your preferences are saved.")).to_be_visible()
+    try:
+        page.goto("/spo1/instances/")
+        ids = list_ids(page)
+        for key in "/?jrpc[]":
+            page.keyboard.press(key)
+        assert focused_row(page) is None
+        expect(page.locator("#search")).not_to_be_focused()
+        expect(page.locator("#keys")).to_be_hidden()
+        expect(page.locator("[data-live-words]")).not_to_have_text("paused")
+        assert list_ids(page) == ids
+        page.locator("#person summary").click()
+        page.get_by_role("link", name="Keyboard shortcuts").click()
+        expect(page.get_by_role("dialog")).to_contain_text("You have switched them off.")
+    finally:
+        page.goto("/preferences/")
+        box.check()
+        page.get_by_role("button", name="Save").click()
+    expect(page.locator("body")).to_have_attribute("data-shortcuts", "")
