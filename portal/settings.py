@@ -268,9 +268,8 @@ OIDC_ROLE_GROUPS = read_role_groups(
 OIDC_COUNTS_AS_SECOND_FACTOR = read(env.bool, "OIDC_COUNTS_AS_SECOND_FACTOR", default=False)
 OIDC_CA_BUNDLE = read(env.str, "OIDC_CA_BUNDLE", default="")
 # Where a browser may be led by the form that begins a single sign-on.
-OIDC_ORIGINS = [
-    read_origin("OIDC_ORIGINS", url, allow_plain_http=PLAIN_HTTP) for url in read(env.list, "OIDC_ORIGINS", default=[])
-]
+_further: list[str] = read(env.list, "OIDC_ORIGINS", default=[])
+OIDC_ORIGINS = [read_origin("OIDC_ORIGINS", url, allow_plain_http=PLAIN_HTTP) for url in _further]
 SSO_ONLY = read(env.bool, "SSO_ONLY", default=False)
 if OIDC_ISSUER:
     OIDC_ORIGINS = [read_origin("OIDC_ISSUER", OIDC_ISSUER, allow_plain_http=PLAIN_HTTP), *OIDC_ORIGINS]

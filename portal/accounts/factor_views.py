@@ -1,7 +1,8 @@
 """One's own second factor: set up, renamed, removed, and recovery codes; and the way back for who has lost it."""
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from allauth.account.decorators import reauthentication_required
 from allauth.mfa.base.internal.flows import delete_and_cleanup
@@ -26,10 +27,11 @@ from portal.accounts.requests import MemberRequest
 from portal.audit.events import record_event
 from portal.audit.models import Act
 
+View = TypeVar("View", bound=Callable[..., Any])
 require_form = require_http_methods(["GET", "HEAD", "POST"])
-after_proof = reauthentication_required(app="allauth.mfa")
+after_proof: Callable[[View], View] = reauthentication_required(app="allauth.mfa")
 # What is only looked at needs no proof; what is sent waits until there is one.
-after_proof_of_form = reauthentication_required(app="allauth.mfa", allow_get=True)
+after_proof_of_form: Callable[[View], View] = reauthentication_required(app="allauth.mfa", allow_get=True)
 
 
 @requires(Capability.KEEP_OWN_SECOND_FACTOR)
@@ -60,8 +62,10 @@ class SetUpAppView(ActivateTOTPView):  # type: ignore[misc]  # allauth has no ty
         return facts | {"secret": " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))}
 
     def form_valid(self, form: Form) -> HttpResponse:
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+            _record_added(self.request, "authenticator app", has_new_codes=self.did_generate_recovery_codes)
         messages.success(self.request, _("Your authenticator app is set up."))
-        response: HttpResponse = super().form_valid(form)
         return response
 
 
@@ -72,8 +76,11 @@ class AddPasskeyView(AddWebAuthnView):  # type: ignore[misc]
         return facts | {"options": json.dumps(facts["js_data"]["creation_options"])}
 
     def form_valid(self, form: Form) -> HttpResponse:
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+            name = f"passkey {form.cleaned_data['name']}"
+            _record_added(self.request, name, has_new_codes=self.did_generate_recovery_codes)
         messages.success(self.request, _("Your passkey is set up."))
-        response: HttpResponse = super().form_valid(form)
         return response
 
 
@@ -98,7 +105,11 @@ def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
         except factors.LastFactorError:
             error = _("This is your only second factor, and you need one here. Set another one up first.")
         else:
-            said = _("The passkey %(name)s is removed.") % {"name": name} if name else _("Your authenticator app is removed.")
+            said = (
+                _("The passkey %(name)s is removed.") % {"name": name}
+                if name
+                else _("Your authenticator app is removed.")
+            )
             messages.success(request, said)
             return redirect("mfa_index")
     context = {"factor": factor, "title": title, "error": error}
@@ -120,9 +131,17 @@ def renew_recovery_codes(request: MemberRequest) -> HttpResponse:
     """New codes in place of the old ones, on the page that answers."""
     if not factors.list_factors(request.user).count:
         raise Http404
-    recovery_codes.generate_recovery_codes(request)
+    with transaction.atomic():
+        recovery_codes.generate_recovery_codes(request)
+        record_event(Act.RECOVERY_CODES_RENEWED, request=request, member=request.user)
     messages.success(request, _("These are your new recovery codes. The old ones do not work any more."))
     return _show_codes(request)
+
+
+def _record_added(request: MemberRequest, name: str, *, has_new_codes: bool) -> None:
+    """Here and not in a signal of allauth's, which comes when the change is committed already."""
+    for what in (name, "recovery codes") if has_new_codes else (name,):
+        record_event(Act.SECOND_FACTOR_ADDED, request=request, member=request.user, subject=what)
 
 
 def _show_codes(request: MemberRequest) -> HttpResponse:

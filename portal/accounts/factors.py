@@ -46,7 +46,8 @@ def list_factors(member: Member) -> Factors:
 
 def filter_factors() -> QuerySet[Authenticator]:
     """All that count as a second factor by themselves."""
-    return Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES)
+    found: QuerySet[Authenticator] = Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES)
+    return found
 
 
 def is_required_of(member: Member) -> bool:

@@ -82,7 +82,7 @@ class PasskeySignInView(LoginWebAuthnView):  # type: ignore[misc]
 
     def form_invalid(self, form: Form) -> HttpResponse:
         for error in form.errors.get("credential", []):
-            messages.error(self.request, error)
+            messages.error(self.request, str(error))
         back = get_next_redirect_url(self.request)
         return redirect(reverse("account_login") + (f"?{urlencode({'next': back})}" if back else ""))
 

@@ -93,16 +93,17 @@ def find_role(groups: set[str]) -> Role | None:
     return next((role for role in _HIGHEST_FIRST if role.value in given), None)
 
 
-def link(member: Member, subject: str, *, request: HttpRequest | None = None, by: Member | None = None) -> None:
-    """Let whoever is `subject` at the provider sign in as this member. Raises `IntegrityError` when the subject is
-    another member's. A password goes, except an admin's: it is her way in when the provider is down.
+def link(member: Member, subject: str) -> None:
+    """Let whoever is `subject` at the provider sign in as this member, by somebody at the command line. Raises
+    `IntegrityError` when the subject is a member's already. A password goes, except an admin's: it is her way in when
+    the provider is down.
     """
     with transaction.atomic():
         SocialAccount.objects.create(user=member, provider=settings.OIDC_ISSUER, uid=subject)
         if member.role != Role.ADMIN:
             member.set_unusable_password()
             member.save(update_fields=["password"])
-        record_event(Act.SINGLE_SIGN_ON_LINKED, request=request, member=by, subject=f"{member.username}: {subject}")
+        record_event(Act.SINGLE_SIGN_ON_LINKED, subject=f"{member.username}: {subject}")
 
 
 def _record_refusal(request: HttpRequest, member: Member | None, name: str, why: str) -> None:

@@ -43,7 +43,9 @@ urlpatterns = [
         name="mfa_authenticate",
     ),
     path(
-        "sign-in/passkey/", form(sign_in_views.PasskeySignInView.as_view(), Capability.PUBLIC), name="mfa_login_webauthn"
+        "sign-in/passkey/",
+        form(sign_in_views.PasskeySignInView.as_view(), Capability.PUBLIC),
+        name="mfa_login_webauthn",
     ),
     path("second-factor/again/", form(reauthenticate, OWN), name="account_reauthenticate"),
     path("second-factor/again/code/", form(reauthenticate_by_code, OWN), name="mfa_reauthenticate"),
@@ -55,13 +57,9 @@ urlpatterns = [
     path("second-factor/", factor_views.show_factors, name="mfa_index"),
     path("second-factor/app/", form(factor_views.SetUpAppView.as_view(), OWN), name="mfa_activate_totp"),
     path("second-factor/passkeys/", form(factor_views.AddPasskeyView.as_view(), OWN), name="mfa_add_webauthn"),
-    path(
-        "second-factor/<int:pk>/name/", form(factor_views.RenamePasskeyView.as_view(), OWN), name="mfa_edit_webauthn"
-    ),
+    path("second-factor/<int:pk>/name/", form(factor_views.RenamePasskeyView.as_view(), OWN), name="mfa_edit_webauthn"),
     path("second-factor/recovery-codes/", factor_views.show_recovery_codes, name="mfa_view_recovery_codes"),
-    path(
-        "second-factor/recovery-codes/renew/", factor_views.renew_recovery_codes, name="mfa_generate_recovery_codes"
-    ),
+    path("second-factor/recovery-codes/renew/", factor_views.renew_recovery_codes, name="mfa_generate_recovery_codes"),
     path("sign-out/", views.sign_out, name="account_logout"),
     path("", include((own_patterns, "accounts"))),
 ]

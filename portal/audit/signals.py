@@ -34,19 +34,9 @@ def record_failed_sign_in(*, credentials: dict[str, Any], request: HttpRequest |
     )
 
 
-@receiver(signals.authenticator_added, dispatch_uid="audit")
-def record_added_factor(*, request: HttpRequest, user: Member, authenticator: Authenticator, **_rest: Any) -> None:
-    record_event(Act.SECOND_FACTOR_ADDED, request=request, member=user, subject=describe(authenticator))
-
-
 @receiver(signals.authenticator_removed, dispatch_uid="audit")
 def record_removed_factor(*, request: HttpRequest, user: Member, authenticator: Authenticator, **_rest: Any) -> None:
     record_event(Act.SECOND_FACTOR_REMOVED, request=request, member=user, subject=describe(authenticator))
-
-
-@receiver(signals.authenticator_reset, dispatch_uid="audit")
-def record_renewed_codes(*, request: HttpRequest, user: Member, **_rest: Any) -> None:
-    record_event(Act.RECOVERY_CODES_RENEWED, request=request, member=user)
 
 
 @receiver(signals.authenticator_used, dispatch_uid="audit")
@@ -54,9 +44,7 @@ def record_used_factor(
     *, request: HttpRequest, user: Member, authenticator: Authenticator, reauthenticated: bool, **_rest: Any
 ) -> None:
     purpose = "to confirm a change" if reauthenticated else "to sign in"
-    record_event(
-        Act.SECOND_FACTOR_USED, request=request, member=user, subject=f"{describe(authenticator)}, {purpose}"
-    )
+    record_event(Act.SECOND_FACTOR_USED, request=request, member=user, subject=f"{describe(authenticator)}, {purpose}")
 
 
 @receiver(signals.authentication_failed, dispatch_uid="audit")

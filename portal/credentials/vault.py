@@ -15,7 +15,6 @@ from portal import bycloud
 from portal.accounts.models import Member
 from portal.credentials import models
 
-
 # What `seal_text` is for.
 SECOND_FACTOR = "second factor"
 

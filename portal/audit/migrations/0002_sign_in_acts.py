@@ -4,15 +4,42 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('audit', '0001_initial'),
+        ("audit", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='event',
-            name='act',
-            field=models.CharField(choices=[('signed-in', 'Signed in'), ('sign-in-failed', 'Sign-in failed'), ('signed-out', 'Signed out'), ('credential-set', 'Credential set'), ('credential-removed', 'Credential removed'), ('role-changed', 'Role changed'), ('member-added', 'Member added'), ('member-invited', 'Member invited'), ('invitation-revoked', 'Invitation revoked'), ('member-activated', 'Member activated'), ('member-deactivated', 'Member deactivated'), ('member-activated-again', 'Member activated again'), ('access-refused', 'Access refused'), ('second-factor-added', 'Second factor set up'), ('second-factor-removed', 'Second factor removed'), ('second-factor-used', 'Second factor used'), ('second-factor-failed', 'Second factor refused'), ('second-factor-reset', 'Second factor reset by an admin'), ('recovery-codes-shown', 'Recovery codes shown'), ('recovery-codes-renewed', 'Recovery codes renewed'), ('single-sign-on-refused', 'Single sign-on refused'), ('single-sign-on-failed', 'Single sign-on failed'), ('single-sign-on-linked', 'Linked to single sign-on'), ('last-admin-kept', 'Last admin kept her role')], max_length=32),
+            model_name="event",
+            name="act",
+            field=models.CharField(
+                choices=[
+                    ("signed-in", "Signed in"),
+                    ("sign-in-failed", "Sign-in failed"),
+                    ("signed-out", "Signed out"),
+                    ("credential-set", "Credential set"),
+                    ("credential-removed", "Credential removed"),
+                    ("role-changed", "Role changed"),
+                    ("member-added", "Member added"),
+                    ("member-invited", "Member invited"),
+                    ("invitation-revoked", "Invitation revoked"),
+                    ("member-activated", "Member activated"),
+                    ("member-deactivated", "Member deactivated"),
+                    ("member-activated-again", "Member activated again"),
+                    ("access-refused", "Access refused"),
+                    ("second-factor-added", "Second factor set up"),
+                    ("second-factor-removed", "Second factor removed"),
+                    ("second-factor-used", "Second factor used"),
+                    ("second-factor-failed", "Second factor refused"),
+                    ("second-factor-reset", "Second factor reset by an admin"),
+                    ("recovery-codes-shown", "Recovery codes shown"),
+                    ("recovery-codes-renewed", "Recovery codes renewed"),
+                    ("single-sign-on-refused", "Single sign-on refused"),
+                    ("single-sign-on-failed", "Single sign-on failed"),
+                    ("single-sign-on-linked", "Linked to single sign-on"),
+                    ("last-admin-kept", "Last admin kept her role"),
+                ],
+                max_length=32,
+            ),
         ),
     ]
