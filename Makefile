@@ -5,7 +5,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help install develop run test benchmark check format lock screenshots chromium servers clean
+.PHONY: help install develop run test benchmark check format lock messages screenshots chromium servers gettext clean
 
 help: ## List these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -60,6 +60,12 @@ lock: develop ## Write requirements/*.txt anew from requirements/*.in (UPGRADE=-
 	$(LOCK) $(UPGRADE) requirements/development.in --constraint requirements/runtime.txt \
 		--output-file requirements/development.txt
 
+messages: develop gettext ## Collect what is to be translated into locale/, and compile what is translated
+	@$(BIN)/django-admin makemessages --all --no-wrap --no-obsolete --add-location=file $(foreach place,.venv .local staticfiles tests templates/development,--ignore '$(place)/*')
+	@for catalog in locale/*/LC_MESSAGES/django.po; do \
+		sed -i '/^"POT-Creation-Date/d' $$catalog; \
+		msgfmt --check-format --statistics --output-file $${catalog%.po}.mo $$catalog || exit 1; done
+
 screenshots: develop chromium ## Take the README's pictures anew
 	@$(BIN)/python -m tests.browser.screenshots
 
@@ -95,6 +101,12 @@ chromium:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing Chromium for the browser tests …"; \
 		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq chromium; } >/dev/null || true; fi
+
+gettext:
+	@command -v msgfmt >/dev/null && command -v xgettext >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing GNU gettext for the translations …"; \
+		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq gettext; } >/dev/null || true; fi
 
 # The services tests start a PostgreSQL and a Redis of their own. Where they are not installed, those tests say so.
 servers:

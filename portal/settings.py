@@ -102,6 +102,7 @@ INSTALLED_APPS = [
     "portal.accounts",
     "portal.audit",
     "portal.credentials",
+    "portal.saved_views",
     "portal.instances",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -14,6 +14,7 @@ urlpatterns = [
     path("credentials/", include("portal.credentials.urls")),
     path("audit/", include("portal.audit.urls")),
     path("<region:region>/instances/", include("portal.instances.urls")),
+    path("<region:region>/views/", include("portal.saved_views.urls")),
     *(development.urlpatterns if settings.DEBUG else ()),
 ]
 

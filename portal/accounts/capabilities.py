@@ -28,6 +28,7 @@ class Capability(StrEnum):
     KEEP_OWN_PREFERENCES = "keep-own-preferences"
     KEEP_OWN_SECOND_FACTOR = "keep-own-second-factor"
     """All that is left to a member who must set up a second factor and has none."""
+    KEEP_SAVED_VIEWS = "keep-saved-views"
     FORCE_REFRESH = "force-refresh"
     KEEP_TEAM = "keep-team"
     READ_AUDIT = "read-audit"
@@ -41,6 +42,7 @@ _VIEWER = frozenset(
         Capability.KEEP_OWN_CREDENTIAL,
         Capability.KEEP_OWN_PREFERENCES,
         Capability.KEEP_OWN_SECOND_FACTOR,
+        Capability.KEEP_SAVED_VIEWS,
     }
 )
 _OPERATOR = _VIEWER | {Capability.FORCE_REFRESH}

@@ -25,7 +25,9 @@ def render_rows(rows: Iterable[Row], columns: Sequence[Column]) -> SafeString:
     makers = [(_begin(column), _OWN.get(column.name, _show_value), column) for column in columns[1:]]
     html: list[str] = []
     for row in rows:
-        html += ('<tr data-instance-id="', escape(row.id), '"><th scope="row">', _show_name(row), "</th>")
+        # The id is where an instance's page leads back to.
+        html += ('<tr data-instance-id="', escape(row.id), f'" id="{escape(row.key)}"><th scope="row">')
+        html += (_show_name(row), "</th>")
         for beginning, show, column in makers:
             html += (beginning, show(row, column) or DASH, "</td>")
         html.append("</tr>\n")

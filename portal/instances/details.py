@@ -8,7 +8,7 @@ from django.urls import reverse
 from portal.bycloud import Address, ApiKey, Region
 from portal.gateway import Access, Exchange, StoredInstance
 from portal.instances.filters import ListView
-from portal.instances.rows import Link, describe_sizes, link_image, tag_url
+from portal.instances.rows import Link, describe_sizes, link_flavor, link_image, tag_url
 from portal.instances.statuses import State, derive_state
 
 
@@ -24,6 +24,7 @@ class Details(msgspec.Struct, frozen=True):
 
     state: State
     shows_fault: bool
+    flavor: Link | None
     sizes: str
     image: Link | None
     addresses: tuple[NetworkAddress, ...]
@@ -40,6 +41,7 @@ def build_details(stored: StoredInstance, *, region: Region) -> Details:
     return Details(
         state=state,
         shows_fault=instance.fault is not None and state.is_fault,
+        flavor=link_flavor(path, whole_list, instance),
         sizes=describe_sizes(instance.flavor),
         image=link_image(path, whole_list, instance),
         addresses=tuple(

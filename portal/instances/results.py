@@ -11,6 +11,7 @@ from portal.instances import filters
 from portal.instances.catalog import Listing, Seen
 from portal.instances.filters import ListView
 from portal.instances.links import list_url
+from portal.web.numbers import number_text
 from portal.web.times import clock_text
 
 
@@ -77,10 +78,10 @@ def build_pager(listing: Listing, view: ListView, *, region: Region) -> Pager:
 def describe_count(listing: Listing) -> str:
     """How many instances the whole list holds: `150`, or `at least 40` where nobody has said."""
     if listing.total is not None:
-        return str(listing.total)
+        return number_text(listing.total)
     more = 1 if listing.next_marker else 0
     least = (listing.first_position or 1) - 1 + len(listing.instances) + more
-    return _("at least %(least)d") % {"least": least}
+    return _("at least %(least)s") % {"least": number_text(least)}
 
 
 def describe_range(listing: Listing) -> str:
@@ -88,17 +89,15 @@ def describe_range(listing: Listing) -> str:
     shown = len(listing.instances)
     if listing.first_position is None:
         text = ngettext("%(shown)d shown", "%(shown)d shown", shown) % {"shown": shown}
-        return _("%(shown)s of %(total)d") % {"shown": text, "total": listing.total} if listing.total else text
-    numbers = {
-        "first": listing.first_position,
-        "last": listing.first_position + max(shown - 1, 0),
-        "total": listing.total,
-    }
-    return (
-        _("%(first)d–%(last)d of %(total)d") % numbers
-        if listing.total is not None
-        else _("%(first)d–%(last)d") % numbers
-    )
+        return (
+            _("%(shown)s of %(total)s") % {"shown": text, "total": number_text(listing.total)}
+            if listing.total
+            else text
+        )
+    first, last = number_text(listing.first_position), number_text(listing.first_position + max(shown - 1, 0))
+    if listing.total is None:
+        return f"{first}–{last}"
+    return _("%(first)s–%(last)s of %(total)s") % {"first": first, "last": last, "total": number_text(listing.total)}
 
 
 def describe_page(listing: Listing) -> str:

@@ -34,8 +34,10 @@ def offset_text(moment: datetime) -> str:
 
 
 def exact_text(moment: datetime) -> str:
-    """`23 Nov 2026, 14:32:07 (UTC−03:00)`."""
-    return f"{date_format(local_time(moment), 'j M Y, H:i:s')} ({offset_text(moment)})"
+    """`23 Nov 2026, 14:32:07 (UTC−03:00)`, in the order that the active language gives it."""
+    # Written in the letters of Django's `date` filter.
+    order = pgettext("day and time", "j M Y, H:i:s")
+    return f"{date_format(local_time(moment), order)} ({offset_text(moment)})"
 
 
 def clock_text(moment: datetime) -> str:

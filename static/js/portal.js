@@ -131,7 +131,7 @@
       search?.focus();
       search?.select();
     },
-    "?": () => document.getElementById("keys")?.showModal(),
+    "?": () => document.getElementById("shortcuts")?.showModal(),
     j: () => goToRow(1),
     k: () => goToRow(-1),
     r: () => press("[data-key=r]"),

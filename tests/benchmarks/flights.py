@@ -47,7 +47,7 @@ def main() -> None:
         sandbox = scene.start_sandbox(instances=10_000, latency=UPSTREAM_SECONDS)
         scene.prepare({"spo1": sandbox}, CACHE_URL=redis, WEB_CONCURRENCY="2")
         rows = []
-        for threads in (32, 64):
+        for threads in (32, 128):
             portal = scene.start_portal(WEB_THREADS=str(threads))
             for turn in range(TURNS):
                 control(sandbox, "DELETE", "requests")

@@ -38,7 +38,7 @@ def test_from_sign_in_to_a_copied_address_and_back_without_a_mouse(visits: Visit
     page.keyboard.press("Enter")
     expect(page.locator("#pager")).to_contain_text("1–20 of")
 
-    tab_to(page, page.get_by_label("Name", exact=True))
+    tab_to(page, page.locator("#filters input[name=name]"))
     page.keyboard.type("web-*")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"\?name=web-\*$"))
@@ -199,8 +199,8 @@ def test_without_scripts_the_link_leads_to_the_list_of_keys(visits: Visits) -> N
     page = visits.sign_in("vera", scripts=False)
     page.locator("#person summary").click()
     page.get_by_role("link", name="Keyboard shortcuts").click()
-    expect(page).to_have_url(re.compile("/preferences/#shortcuts$"))
-    expect(page.locator("#shortcuts kbd").first).to_be_visible()
+    expect(page).to_have_url(re.compile("/preferences/#keyboard$"))
+    expect(page.locator("#keyboard kbd").first).to_be_visible()
 
 
 @pytest.mark.parametrize("field", ["#search", "#filters input[name=name]"])
@@ -209,7 +209,7 @@ def test_keys_are_letters_in_a_field(visits: Visits, field: str) -> None:
     page.locator(field).focus()
     page.keyboard.type("j/?[]rpc")
     expect(page.locator(field)).to_have_value("j/?[]rpc")
-    expect(page.locator("#keys")).to_be_hidden()
+    expect(page.locator("#shortcuts")).to_be_hidden()
     expect(page.locator("[data-live-words]")).not_to_have_text("paused")
 
 
@@ -249,7 +249,7 @@ def test_a_key_that_is_held_down_counts_once_but_for_rows(visits: Visits) -> Non
 def test_switched_off_no_single_key_does_anything(visits: Visits) -> None:
     visits.portal.add_member_of_globex("lena")
     page = visits.sign_in("lena")
-    page.goto("/preferences/#shortcuts")
+    page.goto("/preferences/#keyboard")
     box = page.get_by_label("Use single keys as shortcuts")
     tab_to(page, box)
     page.keyboard.press("Space")
@@ -262,7 +262,7 @@ def test_switched_off_no_single_key_does_anything(visits: Visits) -> None:
             page.keyboard.press(key)
         assert focused_row(page) is None
         expect(page.locator("#search")).not_to_be_focused()
-        expect(page.locator("#keys")).to_be_hidden()
+        expect(page.locator("#shortcuts")).to_be_hidden()
         expect(page.locator("[data-live-words]")).not_to_have_text("paused")
         assert list_ids(page) == ids
         page.locator("#person summary").click()

@@ -125,16 +125,26 @@ def test_an_instance_of_another_organization_is_not_found(at_desk: Client, viewi
     assert "12 instances of spo1 were searched" in words(response)
 
 
+def test_flavor_image_and_tags_lead_to_the_list_of_their_like(at_desk: Client) -> None:
+    page = at_desk.get(find(at_desk, "web-20"))
+    for label, parameter in (("m1.medium", "flavor_id="), ("Ubuntu 24.04 LTS", "image_id="), ("frontend", "tags=")):
+        url = link(page, label)
+        assert url.startswith(f"{LIST}?{parameter}")
+        assert "web-20" in words(at_desk.get(url))
+
+
 def test_back_leads_to_the_list_as_it_was_left(at_desk: Client) -> None:
     query = "?name=web-*&limit=50"
-    url = open_first(at_desk, query)
-    assert link(at_desk.get(url), "Instances") in {LIST, f"{LIST}{query}"}
-    assert f"{LIST}{query}" in links(at_desk.get(url))
+    left = at_desk.get(f"{LIST}{query}")
+    row = ids(left)[0]
+    assert f"{LIST}{query}#{row}" in links(at_desk.get(detail_url(left)))
+    assert f' id="{row}"' in text(left)
 
 
 def test_back_from_a_later_page_keeps_its_marker(at_desk: Client) -> None:
     second = link(at_desk.get(LIST), "Next")
-    assert second in links(at_desk.get(detail_url(at_desk.get(second))))
+    left = at_desk.get(second)
+    assert f"{second}#{ids(left)[0]}" in links(at_desk.get(detail_url(left)))
 
 
 def test_back_is_never_an_address_of_somebody_else(at_desk: Client, upstream: Upstream) -> None:

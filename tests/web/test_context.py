@@ -141,10 +141,10 @@ def test_single_keys_work_for_members_who_want_them(client: Client, vera: Member
 def test_the_list_of_keys_is_a_link_where_no_script_opens_it(client: Client, vera: Member) -> None:
     client.force_login(vera)
     page = get_page(client, "/credentials/").content.decode()
-    assert 'href="/preferences/#shortcuts" data-opens="keys"' in page
-    assert '<dialog id="keys"' in page
-    assert '<dialog id="keys"' not in get_page(Client(), "/sign-in/").content.decode()
-    assert 'id="shortcuts"' in get_page(client, "/preferences/").content.decode()
+    assert 'href="/preferences/#keyboard" data-opens="shortcuts"' in page
+    assert '<dialog id="shortcuts"' in page
+    assert '<dialog id="shortcuts"' not in get_page(Client(), "/sign-in/").content.decode()
+    assert 'id="keyboard"' in get_page(client, "/preferences/").content.decode()
 
 
 def test_no_page_needs_an_inline_style_or_script(client: Client, ada: Member) -> None:

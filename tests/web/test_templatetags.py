@@ -75,9 +75,9 @@ def test_an_unknown_icon_is_an_error_at_once() -> None:
         (1024, "1 GiB"),
         (1536, "1.5 GiB"),
         (4096, "4 GiB"),
-        (1048576, "1024 GiB"),
-        (1024_000_000, "1000000 GiB"),
-        (10**400, f"{10**400 // 1024} GiB"),
+        (1048576, "1,024 GiB"),
+        (1024_000_000, "1,000,000 GiB"),
+        (10**400, f"{10**400 // 1024:,} GiB"),
     ],
 )
 def test_memory_is_shown_in_the_unit_people_use(mebibytes: int | None, text: str) -> None:

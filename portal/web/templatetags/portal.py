@@ -16,6 +16,7 @@ from lucide import _render_icon  # The template tag parses its icon anew each ti
 
 from portal.web import times
 from portal.web.components import render_component
+from portal.web.numbers import number_text
 
 register = template.Library()
 
@@ -117,20 +118,20 @@ def is_older(moment: datetime, seconds: int) -> bool:
 
 @register.filter
 def mebibytes(value: int | None) -> str:
-    """A size given in MiB: `512 MiB`, `4 GiB`, `1.5 GiB`."""
+    """A size given in MiB: `512 MiB`, `4 GiB`, `1.5 GiB`, its number as the active language writes it."""
     if value is None:
         return DASH
     if abs(value) < MEBIBYTES_IN_GIBIBYTE:
-        return f"{value} MiB"
+        return f"{number_text(value)} MiB"
     if abs(value) >= LARGEST_EXACT:
-        return f"{value // MEBIBYTES_IN_GIBIBYTE} GiB"
-    return f"{value / MEBIBYTES_IN_GIBIBYTE:.1f}".removesuffix(".0") + " GiB"
+        return f"{number_text(value // MEBIBYTES_IN_GIBIBYTE)} GiB"
+    return f"{number_text(f'{value / MEBIBYTES_IN_GIBIBYTE:.1f}'.removesuffix('.0'))} GiB"
 
 
 @register.filter
 def gigabytes(value: int | None) -> str:
     """A size given in GB: `40 GB`."""
-    return DASH if value is None else f"{value} GB"
+    return DASH if value is None else f"{number_text(value)} GB"
 
 
 @register.filter
