@@ -58,11 +58,12 @@
 
   for (const form of document.querySelectorAll("form[data-passkey]")) {
     const trouble = form.querySelector("[data-passkey-trouble]");
-    const button = form.querySelector("button[type=submit]");
+    const button = form.querySelector("button");
     const say = (text) => {
       trouble.textContent = text;
       trouble.hidden = !text;
     };
+    if (button.type === "button") button.addEventListener("click", () => form.requestSubmit());
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       say("");
