@@ -185,7 +185,8 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         extra_context: dict[str, Any] | None = None,
     ) -> NoReturn:
         del extra_context
-        if error == AuthError.CANCELLED:
+        # Some providers leave out the state when they say so, which allauth takes for an answer nobody asked for.
+        if error == AuthError.CANCELLED or request.GET.get("error") == "access_denied":
             messages.info(request, gettext("You did not sign in at %(name)s.") % {"name": settings.OIDC_NAME})
             raise ImmediateHttpResponse(redirect("account_login"))
         raise ImmediateHttpResponse(fail(request, exception))

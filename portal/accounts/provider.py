@@ -52,6 +52,10 @@ class OpenIDProvider(OpenIDConnectProvider):  # type: ignore[misc]
         """Nothing of what the provider tells about a person is kept but her subject."""
         return {}
 
+    def extract_common_fields(self, _data: dict[str, Any]) -> dict[str, Any]:
+        """None: `single_sign_on` reads the claims, of whatever type they are."""
+        return {}
+
     def extract_email_addresses(self, _data: dict[str, Any]) -> list[Any]:
         """None: an address opens no account here."""
         return []

@@ -350,7 +350,7 @@ class TestRequirement:
             ("everybody", "vera", True),
         ],
     )
-    def test_who_must_and_has_none_is_led_to_set_one_up(
+    def test_who_must_and_has_none_is_led_to_set_one_up(  # noqa: PLR0917
         self,
         client: Client,
         ada: Member,
@@ -359,7 +359,7 @@ class TestRequirement:
         settings: Settings,
         rule: str,
         who: str,
-        is_led: bool,
+        is_led: bool,  # noqa: FBT001
     ) -> None:
         settings.REQUIRE_SECOND_FACTOR = rule
         client.force_login(Member.objects.get(username=who))

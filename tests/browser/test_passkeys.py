@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import CDPSession, Page, expect
-from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.accounts.codes import make_code
 from tests.browser.portal import Portal, Visits, run_portal
@@ -15,6 +14,7 @@ from tests.browser.portal import Portal, Visits, run_portal
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 PASSKEY = "Sign in with a passkey"
+PASSWORD = "a-long-enough-password"
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def strict_portal(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture
-def visits(strict_portal: Portal, browser: Chromium) -> Iterator[Visits]:
+def visits(strict_portal: Portal, browser: Browser) -> Iterator[Visits]:
     visits = Visits(strict_portal, browser)
     yield visits
     visits.close()
@@ -68,11 +68,11 @@ def enter(visits: Visits, name: str) -> tuple[Page, Keys]:
     return page, Keys(page)
 
 
-def set_up_passkey(page: Page, password: str = "a-long-enough-password", *, alone: bool = True) -> None:
+def set_up_passkey(page: Page, *, alone: bool = True) -> None:
     page.goto("/second-factor/")
     page.get_by_role("link", name="Set up a passkey").click()
     if page.get_by_role("heading", name="Is it you?").is_visible():
-        page.get_by_label("Password").fill(password)
+        page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Go on").click()
     page.get_by_label("Name", exact=True).fill("Her laptop")
     page.get_by_label("Sign in with this passkey alone").set_checked(alone)
@@ -87,7 +87,7 @@ def sign_out(page: Page) -> None:
 
 def fill_password(page: Page, name: str) -> None:
     page.get_by_label("User name or e-mail").fill(name)
-    page.get_by_label("Password").fill("a-long-enough-password")
+    page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
@@ -178,7 +178,7 @@ def test_without_scripts_passkeys_are_not_offered_and_codes_are(visits: Visits) 
     visits.portal.add_member("quinn", "viewer")
     page = visits.sign_in("quinn", scripts=False)
     page.goto("/second-factor/passkeys/")
-    page.get_by_label("Password").fill("a-long-enough-password")
+    page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_text("Passkeys need scripts")).to_be_visible()
     expect(page.get_by_role("button", name="Set up")).to_have_count(0)
@@ -211,7 +211,7 @@ def test_an_admin_is_led_to_set_one_up_and_reaches_nothing_before(visits: Visits
         page.goto(path)
         expect(page.get_by_text("Set up a second factor to go on")).to_be_visible()
     page.get_by_role("link", name="Set up an app").click()
-    page.get_by_label("Password").fill("a-long-enough-password")
+    page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Go on").click()
     set_up_app(page)
     page.get_by_role("button", name="Show the codes").click()
@@ -229,7 +229,7 @@ def test_axe_finds_nothing_on_the_pages_of_second_factors(visits: Visits, scheme
     found = {}
     page.goto("/second-factor/app/")
     found["is it you"] = find_violations(page)
-    page.get_by_label("Password").fill("a-long-enough-password")
+    page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Go on").click()
     found["app"] = find_violations(page)
     page.goto("/second-factor/passkeys/")
