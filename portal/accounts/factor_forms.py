@@ -22,6 +22,7 @@ from portal.accounts.factors import suggest_name
 from portal.accounts.models import Member
 from portal.audit.events import record_event
 from portal.audit.models import Act
+from portal.credentials.vault import VaultError
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +49,15 @@ def _any_code() -> forms.CharField:
 class CodeForm(code_forms.AuthenticateForm):  # type: ignore[misc]  # allauth has no types
     code = _any_code()
 
+    def clean_code(self) -> str:
+        return _open_or_refuse(super().clean_code)
+
 
 class CodeAgainForm(code_forms.ReauthenticateForm):  # type: ignore[misc]
     code = _any_code()
+
+    def clean_code(self) -> str:
+        return _open_or_refuse(super().clean_code)
 
 
 class PasswordAgainForm(ReauthenticateForm):  # type: ignore[misc]
@@ -132,6 +139,15 @@ class AddPasskeyForm(passkey_forms.AddWebAuthnForm):  # type: ignore[misc]
 
 class RenamePasskeyForm(passkey_forms.EditWebAuthnForm):  # type: ignore[misc]
     name = forms.CharField(label=_("Name"), max_length=LONGEST_NAME)
+
+
+def _open_or_refuse(read: Callable[[], str]) -> str:
+    """The code, if what it is compared with can be opened at all."""
+    try:
+        return read()
+    except VaultError as error:
+        text = _("Your second factor cannot be opened any more. An admin of your team can reset it.")
+        raise forms.ValidationError(text) from error
 
 
 def _refuse_unless_good(read: Callable[[], Any], *, member: Member | None, is_on_record: bool = True) -> Any:

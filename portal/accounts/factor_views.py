@@ -40,7 +40,7 @@ def show_factors(request: MemberRequest) -> HttpResponse:
     mine = factors.list_factors(request.user)
     context = {
         "factors": mine,
-        "codes_left": len(mine.codes.wrap().get_unused_codes()) if mine.codes else 0,
+        "codes_left": len(factors.list_recovery_codes(mine.codes)) if mine.codes else 0,
         "must_set_up": factors.must_set_up(request.user, request),
         "is_required": factors.is_required_of(request.user),
     }
@@ -148,7 +148,7 @@ def _show_codes(request: MemberRequest) -> HttpResponse:
     codes = factors.list_factors(request.user).codes
     if codes is None:
         raise Http404
-    left = codes.wrap().get_unused_codes()
+    left = factors.list_recovery_codes(codes)
     is_shown = request.method == "POST"
     if is_shown:
         record_event(Act.RECOVERY_CODES_SHOWN, request=request, member=request.user, subject=f"{len(left)} left")

@@ -15,6 +15,7 @@ from portal.accounts.models import Member
 from portal.accounts.sessions import end_sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
+from portal.credentials.vault import VaultError
 
 
 class LastFactorError(Exception):
@@ -87,6 +88,15 @@ def reset_factors(member: Member, *, by: Member | None = None, request: HttpRequ
             record_event(Act.SECOND_FACTOR_RESET, request=request, member=by, subject=member.username)
             end_sessions(member)
     return bool(count)
+
+
+def list_recovery_codes(codes: Authenticator) -> list[str]:
+    """Those that still work; none when the keys of the portal do not open them."""
+    try:
+        left: list[str] = codes.wrap().get_unused_codes()
+    except VaultError:
+        return []
+    return left
 
 
 def describe(authenticator: Authenticator) -> str:

@@ -472,6 +472,18 @@ class TestSecrecy:
         client.post(ASKED, {"code": make_code(app)})
         assert is_signed_in(client)
 
+    def test_where_no_key_opens_it_nobody_gets_in_and_she_is_told_whom_to_ask(
+        self, client: Client, app: str, vera: Member, settings: Settings
+    ) -> None:
+        sign_in(client, "vera")
+        settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
+        page = client.post(ASKED, {"code": make_code(app)}).content.decode()
+        assert "An admin of your team can reset it." in page
+        client.force_login(vera)
+        assert "0 codes are left" in client.get(PAGE).content.decode()
+        page = client.post("/second-factor/again/code/", {"code": make_code(app)}).content.decode()
+        assert "An admin of your team can reset it." in page
+
     def test_rotation_names_whose_cannot_be_opened(self, app: str, settings: Settings) -> None:
         settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
         said = StringIO()

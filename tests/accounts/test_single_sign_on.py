@@ -514,6 +514,13 @@ class TestSingleSignOnOnly:
         assert "is not right" in page("vera", PASSWORD)
         assert not is_signed_in(client)
 
+    def test_an_invitation_is_for_admins_alone(self, client: Client, ada: Member) -> None:
+        client.force_login(ada)
+        page = client.get("/team/invitations/").content.decode()
+        assert 'value="admin" selected' in page
+        assert 'value="viewer"' not in page
+        assert client.post("/team/invitations/", {"name": "Eve", "role": "viewer"}).status_code == 422
+
     def test_an_admin_comes_in(self, client: Client, ada: Member) -> None:
         assert client.post("/sign-in/", {"login": "ada", "password": PASSWORD})["Location"] == "/"
 
