@@ -1,5 +1,6 @@
 """Answers as pages: the whole page, or the one region of it that htmx asked for. Calls nothing upstream."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -37,6 +38,10 @@ _REGIONS = {
     "results": "instances/_results.html",
     "instance": "instances/_instance.html",
 }
+# Regions in which white space is all one. An instance's JSON stands as it came.
+_WITHOUT_LITERAL_TEXT = frozenset({"instances", "results"})
+# A twentieth of what is swapped in, even compressed.
+_INDENTATION = re.compile(rb"\n\s+")
 VARY = ("HX-Request", "HX-Target", "HX-Trigger", "Cookie")
 
 
@@ -88,7 +93,6 @@ def answer_list(
         "region": region,
         "form": build_form(Reading(view), seen=seen),
         "tokens": tokens,
-        "has_filters": has_filters(view),
         "clear_url": list_url(region, without_filters(view)),
         "list_url": reverse("instances:list", args=[region]),
         "url": url,
@@ -105,6 +109,7 @@ def answer_list(
         "listing": outcome,
         "page": page,
         "table": table,
+        "is_without_matches": table is None and has_filters(view),
         "pager": results.build_pager(outcome, view, region=region),
         "count": results.describe_count(outcome),
         "notice": describe(page.trouble, read_meter(access)) if page.trouble else None,
@@ -234,7 +239,7 @@ def _lay_beside(request: MemberRequest, region: Region, view: ListView, layout: 
         beside |= {
             "views": views,
             "has_own_views": any(one.is_own for one in views),
-            "is_whole_list": at_marker(view, None) == ListView(),
+            "is_whole_list": at_marker(view, None) == ListView() and not any(one.is_current for one in views),
             "whole_list_url": list_url(region, ListView()),
         }
     if not is_alone:
@@ -304,6 +309,8 @@ def _answer(
         template = _REGIONS["instances" if "is_refused" in context else target]
     context["counts_apart"] = target == "results"
     response = render(request, template, context, status=notice.status if notice else status)
+    if target in _WITHOUT_LITERAL_TEXT:
+        response.content = _INDENTATION.sub(b"\n", response.content)
     if notice and notice.retry_seconds:
         response.headers["Retry-After"] = str(notice.retry_seconds)
     patch_vary_headers(response, VARY)

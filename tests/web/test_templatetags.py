@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.template import Context, Engine, Template
+from django.utils import translation
 from lucide import IconDoesNotExist
 
 NOW = datetime(2026, 11, 23, 17, 32, 7, tzinfo=UTC)
@@ -39,8 +40,13 @@ def test_a_moment_that_is_absent_is_a_dash(tag: str) -> None:
 
 def test_a_copy_button_says_what_it_copies() -> None:
     assert render('{% copy value "the ID of web-01" %}', value="2d9b") == (
-        '<button type="button" class="copy" data-copy="2d9b" aria-label="Copy the ID of web-01"'
-        ' title="Copy the ID of web-01"></button>'
+        '<button type="button" class="copy" data-copy="2d9b" aria-label="Copy the ID of web-01"></button>'
+    )
+
+
+def test_a_copy_button_need_not_repeat_what_stands_before_it() -> None:
+    assert render('{% copy value "it" stands_before=True %}', value="2d9b") == (
+        '<button type="button" class="copy" data-copy="" aria-label="Copy it"></button>'
     )
 
 
@@ -50,7 +56,7 @@ def test_there_is_no_button_to_copy_nothing() -> None:
 
 def test_what_is_copied_and_what_it_is_called_are_escaped() -> None:
     html = render("{% copy value label %}", value=HOSTILE, label=HOSTILE)
-    assert html.count(ESCAPED) == 3
+    assert html.count(ESCAPED) == 2
     assert "<script>" not in html
 
 
@@ -82,6 +88,13 @@ def test_an_unknown_icon_is_an_error_at_once() -> None:
 )
 def test_memory_is_shown_in_the_unit_people_use(mebibytes: int | None, text: str) -> None:
     assert render("{{ value|mebibytes }}", value=mebibytes) == text
+
+
+def test_sizes_are_written_as_the_active_language_writes_numbers() -> None:
+    with translation.override("pt-br"):
+        assert (
+            render("{{ 1536|mebibytes }} {{ 1048576|mebibytes }} {{ 2000|gigabytes }}") == "1,5 GiB 1.024 GiB 2.000 GB"
+        )
 
 
 def test_disks_are_shown_in_gigabytes() -> None:
