@@ -76,7 +76,7 @@ def set_up_passkey(page: Page, *, alone: bool = True) -> None:
         page.get_by_role("button", name="Go on").click()
     page.get_by_label("Name", exact=True).fill("Her laptop")
     page.get_by_label("Sign in with this passkey alone").set_checked(alone)
-    page.get_by_role("button", name="Set up").click()
+    page.get_by_role("button", name="Finish").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Recovery codes")
 
 
@@ -181,7 +181,7 @@ def test_without_scripts_passkeys_are_not_offered_and_codes_are(visits: Visits) 
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_text("Passkeys need scripts")).to_be_visible()
-    expect(page.get_by_role("button", name="Set up")).to_have_count(0)
+    expect(page.get_by_role("button", name="Finish")).to_have_count(0)
     secret = set_up_app(page)
     sign_out(page)
     expect(page.get_by_role("button", name=PASSKEY)).to_have_count(0)
@@ -197,7 +197,7 @@ def set_up_app(page: Page) -> str:
     page.goto("/second-factor/app/")
     secret = page.locator("#totp-secret").inner_text()
     page.get_by_role("textbox", name="Code").fill(make_code(secret))
-    page.get_by_role("button", name="Set up").click()
+    page.get_by_role("button", name="Finish").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Recovery codes")
     return secret
 
