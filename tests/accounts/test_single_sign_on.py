@@ -10,12 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from allauth.mfa.models import Authenticator
-from allauth.socialaccount.models import SocialAccount
+from allauth.socialaccount.models import SocialAccount, SocialLogin
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError
 from django.test import Client
 from pytest_django import Settings
 
+from portal.accounts import single_sign_on
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.accounts.provider import Exchange
@@ -578,20 +580,43 @@ class TestSecondFactor:
 def test_two_first_sign_ins_at_once_make_one_member(
     client: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the look for the subject and the new row, another request of hers adds it."""
-    from portal.accounts import single_sign_on  # noqa: PLC0415
-
+    """Another request of hers adds her between this one's look for the subject and its new row."""
     provider.add_person("s-70", preferred_username="olga", groups=["staff"])
-    add = single_sign_on._add_member
-
-    def add_after_another(*args: Any, **rest: Any) -> Member:
-        monkeypatch.setattr(single_sign_on, "_add_member", add)
-        add(*args, **rest)
-        return add(*args, **rest)
-
-    monkeypatch.setattr(single_sign_on, "_add_member", add_after_another)
+    come_in(Client(), "s-70")
+    monkeypatch.setattr(SocialLogin, "_lookup_by_socialaccount", lambda _login: False)
     come_in(client, "s-70")
-    assert is_signed_in(client)
+    assert client.session["_auth_user_id"] == str(Member.objects.get().pk)
+
+
+def test_a_user_name_that_is_taken_meanwhile_is_looked_for_anew(
+    client: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch, vera: Member
+) -> None:
+    provider.add_person("s-71", preferred_username="vera", groups=["staff"])
+    names = iter([["vera"], ["vera", "vera-2"]])
+    monkeypatch.setattr(single_sign_on, "_list_names", lambda _name: next(names))
+    taken = Member.objects.filter
+    seen: list[bool] = []
+
+    def look(**wanted: Any) -> Any:
+        # At the first look nobody has the name yet.
+        seen.append("username__iexact" in wanted)
+        return Member.objects.none() if seen.count(True) == 1 and seen[-1] else taken(**wanted)
+
+    monkeypatch.setattr(Member.objects, "filter", look)
+    come_in(client, "s-71")
+    assert Member.objects.get(pk=client.session["_auth_user_id"]).username == "vera-2"
+
+
+def test_a_member_who_cannot_be_added_is_a_failure(
+    client: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: Any, **_rest: Any) -> None:
+        raise IntegrityError
+
+    provider.add_person("s-72", groups=["staff"])
+    monkeypatch.setattr(single_sign_on, "_add_member", fail)
+    assert come_in(client, "s-72").status_code == 502
+    assert not is_signed_in(client)
 
 
 def test_no_secret_of_the_provider_is_in_logs_or_audit(

@@ -75,11 +75,10 @@ class Command(BaseCommand):
 def _reseal_factors() -> list[str]:
     """Seal what makes members' one-time and recovery codes anew; whose cannot be opened. A team's are few."""
     lost: list[str] = []
-    for key in Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).values_list("pk", flat=True):
-        with transaction.atomic():
-            row = Authenticator.objects.select_for_update(of=("self",)).select_related("user").filter(pk=key).first()
-            if row is None:
-                continue
+    rows = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).select_related("user").order_by("pk")
+    with transaction.atomic():
+        # All at once, locked: they are a few per member, and a code that is used meanwhile must stay used.
+        for row in rows.select_for_update(of=("self",)):
             name = "secret" if row.type == Authenticator.Type.TOTP else "seed"
             try:
                 row.data[name] = vault.reseal_text(row.data[name], purpose=vault.SECOND_FACTOR)
