@@ -78,6 +78,32 @@ def read_regions(text: str, *, allow_plain_http: bool) -> dict[str, Region]:
     return regions
 
 
+def read_origin(name: str, url: str, *, allow_plain_http: bool) -> str:
+    """The origin of an address in the setting `name`. Only `https`, unless plain HTTP is allowed for loopback."""
+    if "@" in url:
+        refuse(name, "has a name or password in an address, where none belongs")
+    host, is_loopback = _read_host(url)
+    if not host:
+        refuse(name, f"has {url!r}, which does not read like https://login.example.com")
+    if not url.startswith("https://") and not (is_loopback and allow_plain_http):
+        refuse(name, f"has {url!r}, which must begin with https://")
+    split = urlsplit(url)
+    return f"{split.scheme}://{split.netloc}"
+
+
+def read_role_groups(text: str, *, roles: tuple[str, ...]) -> dict[str, str]:
+    """`group=role` pairs, commas between. The last equals sign counts: a group's name may hold some."""
+    groups: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        group, _, role = (part.strip() for part in pair.rpartition("="))
+        if not group or role not in roles:
+            refuse("OIDC_ROLE_GROUPS", f"has {pair!r}, which does not read like a-group=one of {', '.join(roles)}")
+        if group in groups:
+            refuse("OIDC_ROLE_GROUPS", f"names the group {group!r} twice")
+        groups[group] = role
+    return groups
+
+
 def _read_host(url: str) -> tuple[str, bool]:
     """The host of a base URL and whether it is this machine; no host when the URL cannot be a base URL."""
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from portal.bycloud.client import Limits
-from portal.environment import Environment, read_regions, refuse
+from portal.environment import Environment, read_origin, read_regions, read_role_groups, refuse
 from portal.web import logging as log_lines
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -112,6 +112,8 @@ INSTALLED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
     "csp",
     "django_htmx",
     "django_structlog",
@@ -217,7 +219,10 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"login": "portal.accounts.forms.SignInForm"}
+ACCOUNT_FORMS = {
+    "login": "portal.accounts.forms.SignInForm",
+    "reauthenticate": "portal.accounts.factor_forms.PasswordAgainForm",
+}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -226,6 +231,68 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/5m/ip,5/5m/key"}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 INVITATION_LIFETIME = timedelta(days=3)
+
+# A second factor
+
+REQUIRE_SECOND_FACTOR = read(env.str, "REQUIRE_SECOND_FACTOR", default="nobody" if PLAIN_HTTP else "admins")
+if REQUIRE_SECOND_FACTOR not in {"nobody", "admins", "everybody"}:
+    refuse("REQUIRE_SECOND_FACTOR", "must be nobody, admins or everybody")
+MFA_ADAPTER = "portal.accounts.adapter.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+# E-mail addresses are not verified here, and open no account.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+# A code counts in its own half minute alone: allauth remembers a used one for no longer.
+MFA_TOTP_TOLERANCE = 0
+MFA_FORMS = {
+    "authenticate": "portal.accounts.factor_forms.CodeForm",
+    "authenticate_webauthn": "portal.accounts.factor_forms.PasskeyForm",
+    "reauthenticate": "portal.accounts.factor_forms.CodeAgainForm",
+    "reauthenticate_webauthn": "portal.accounts.factor_forms.PasskeyAgainForm",
+    "login_webauthn": "portal.accounts.factor_forms.PasskeySignInForm",
+    "activate_totp": "portal.accounts.factor_forms.AppForm",
+    "add_webauthn": "portal.accounts.factor_forms.AddPasskeyForm",
+    "edit_webauthn": "portal.accounts.factor_forms.RenamePasskeyForm",
+}
+
+# Single sign-on: off without OIDC_ISSUER
+
+OIDC_ISSUER = read(env.str, "OIDC_ISSUER", default="").rstrip("/")
+OIDC_CLIENT_ID = read(env.str, "OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = read(env.str, "OIDC_CLIENT_SECRET", default="")
+OIDC_NAME = read(env.str, "OIDC_NAME", default="")
+OIDC_SCOPES = read(env.list, "OIDC_SCOPES", default=["openid", "profile", "email"])
+OIDC_GROUPS_CLAIM = read(env.str, "OIDC_GROUPS_CLAIM", default="groups")
+OIDC_ROLE_GROUPS = read_role_groups(
+    read(env.str, "OIDC_ROLE_GROUPS", default=""), roles=("admin", "operator", "viewer")
+)
+OIDC_COUNTS_AS_SECOND_FACTOR = read(env.bool, "OIDC_COUNTS_AS_SECOND_FACTOR", default=False)
+OIDC_CA_BUNDLE = read(env.str, "OIDC_CA_BUNDLE", default="")
+# Where a browser may be led by the form that begins a single sign-on.
+_further: list[str] = read(env.list, "OIDC_ORIGINS", default=[])
+OIDC_ORIGINS = [read_origin("OIDC_ORIGINS", url, allow_plain_http=PLAIN_HTTP) for url in _further]
+SSO_ONLY = read(env.bool, "SSO_ONLY", default=False)
+if OIDC_ISSUER:
+    OIDC_ORIGINS = [read_origin("OIDC_ISSUER", OIDC_ISSUER, allow_plain_http=PLAIN_HTTP), *OIDC_ORIGINS]
+    # It stands in a column of this length.
+    if len(OIDC_ISSUER) > 200:
+        refuse("OIDC_ISSUER", "must not have more than 200 characters")
+    OIDC_NAME = OIDC_NAME or OIDC_ORIGINS[0].partition("://")[2]
+    for name, given in (
+        ("OIDC_CLIENT_ID", OIDC_CLIENT_ID),
+        ("OIDC_CLIENT_SECRET", OIDC_CLIENT_SECRET),
+        ("OIDC_ROLE_GROUPS", OIDC_ROLE_GROUPS),
+    ):
+        if not given:
+            refuse(name, "is not set; single sign-on (OIDC_ISSUER) needs it")
+    if "openid" not in OIDC_SCOPES:
+        refuse("OIDC_SCOPES", "must have openid among them")
+    if OIDC_CA_BUNDLE and not Path(OIDC_CA_BUNDLE).is_file():
+        refuse("OIDC_CA_BUNDLE", f"names {OIDC_CA_BUNDLE}, which is not a file")
+elif SSO_ONLY:
+    refuse("SSO_ONLY", "needs OIDC_ISSUER: nobody but admins could sign in")
+SOCIALACCOUNT_ADAPTER = "portal.accounts.adapter.ProviderAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 
 # Safety on the wire
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from portal.bycloud import Region
-from portal.environment import Environment, read_regions
+from portal.environment import Environment, read_origin, read_regions, read_role_groups
 
 START = "ByCloud Portal cannot start: "
 
@@ -157,3 +157,51 @@ def test_a_password_in_a_regions_address_is_refused_and_not_repeated(url: str) -
     sentence = sentence_of(lambda: read_regions(f"spo1={url}", allow_plain_http=False))
     assert "BYCLOUD_REGIONS has a name or password in the address of 'spo1'" in sentence
     assert "a-password" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://login.example.com", "https://login.example.com"),
+        ("https://login.example.com:8443/realms/acme", "https://login.example.com:8443"),
+        ("http://localhost:9400/a", "http://localhost:9400"),
+    ],
+)
+def test_an_origin_is_what_comes_before_the_path(url: str, origin: str) -> None:
+    assert read_origin("OIDC_ISSUER", url, allow_plain_http=True) == origin
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://login.example.com", "must begin with https://"),
+        ("http://localhost:9400", "must begin with https://"),
+        ("login.example.com", "does not read like https://login.example.com"),
+        ("https://", "does not read like"),
+        ("https://login.example.com/?a=b", "does not read like"),
+        ("https://ada:hunter2@login.example.com", "has a name or password"),
+    ],
+)
+def test_an_origin_that_is_none_is_refused(url: str, words: str) -> None:
+    sentence = sentence_of(lambda: read_origin("OIDC_ISSUER", url, allow_plain_http=False))
+    assert words in sentence
+    assert "hunter2" not in sentence
+
+
+def test_groups_give_roles_and_may_hold_equals_signs() -> None:
+    text = " a-group = admin , cn=ops=operator,/staff=operator,"
+    roles = ("admin", "operator")
+    assert read_role_groups(text, roles=roles) == {"a-group": "admin", "cn=ops": "operator", "/staff": "operator"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("staff", "does not read like a-group=one of admin, operator"),
+        ("=admin", "does not read like"),
+        ("staff=owner", "does not read like"),
+        ("staff=admin,staff=operator", "names the group 'staff' twice"),
+    ],
+)
+def test_groups_that_give_no_role_are_refused(text: str, words: str) -> None:
+    assert words in sentence_of(lambda: read_role_groups(text, roles=("admin", "operator")))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from portal.accounts.capabilities import Role
 from tests.test_environment import sentence_of
 
 ROOT = Path(__file__).parent.parent
@@ -142,6 +143,10 @@ def test_a_production_start_needs_it(environ: pytest.MonkeyPatch, name: str) -> 
         ("WEB_CONCURRENCY", "0", "must be at least 1"),
         ("WEB_THREADS", "4", "must be more than 4"),
         ("PORTAL_PROCESSES", "0", "must be at least WEB_CONCURRENCY"),
+        ("REQUIRE_SECOND_FACTOR", "some", "must be nobody, admins or everybody"),
+        ("OIDC_ORIGINS", "login.example.com", "does not read like https://login.example.com"),
+        ("OIDC_ROLE_GROUPS", "staff=owner", "does not read like a-group=one of admin, operator, viewer"),
+        ("SSO_ONLY", "1", "needs OIDC_ISSUER"),
     ],
 )
 def test_a_value_that_cannot_work_stops_the_start(
@@ -157,3 +162,66 @@ def test_a_value_that_cannot_work_stops_the_start(
 def test_a_refused_secret_is_not_repeated(environ: pytest.MonkeyPatch, name: str) -> None:
     environ.setenv(name, "hunter2://hunter2")
     assert "hunter2" not in sentence_of(read_settings)
+
+
+PROVIDER = {
+    "OIDC_ISSUER": "https://login.example.com/realms/acme/",
+    "OIDC_CLIENT_ID": "portal",
+    "OIDC_CLIENT_SECRET": "a-secret-of-the-portal",
+    "OIDC_ROLE_GROUPS": "admins=admin",
+}
+
+
+@pytest.fixture
+def with_provider(environ: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in PROVIDER.items():
+        environ.setenv(name, value)
+    return environ
+
+
+def test_a_provider_is_known_by_its_issuer_and_called_by_its_host(with_provider: pytest.MonkeyPatch) -> None:
+    settings = read_settings()
+    assert settings["OIDC_ISSUER"] == "https://login.example.com/realms/acme"
+    assert settings["OIDC_NAME"] == "login.example.com"
+    assert settings["OIDC_ORIGINS"] == ["https://login.example.com"]
+    with_provider.setenv("OIDC_NAME", "Acme ID")
+    with_provider.setenv("OIDC_ORIGINS", "https://sso.example.com/path")
+    settings = read_settings()
+    assert settings["OIDC_NAME"] == "Acme ID"
+    assert settings["OIDC_ORIGINS"] == ["https://login.example.com", "https://sso.example.com"]
+
+
+@pytest.mark.parametrize("name", ["OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ROLE_GROUPS"])
+def test_half_a_provider_stops_the_start(with_provider: pytest.MonkeyPatch, name: str) -> None:
+    with_provider.delenv(name)
+    assert sentence_of(read_settings) == f"{name} is not set; single sign-on (OIDC_ISSUER) needs it."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("OIDC_ISSUER", "http://login.example.com", "must begin with https://"),
+        ("OIDC_ISSUER", "http://localhost:9400", "must begin with https://"),
+        ("OIDC_ISSUER", "https://login.example.com/" + "x" * 200, "must not have more than 200 characters"),
+        ("OIDC_SCOPES", "profile", "must have openid among them"),
+        ("OIDC_CA_BUNDLE", "/nowhere/ca.pem", "names /nowhere/ca.pem, which is not a file"),
+    ],
+)
+def test_a_provider_that_cannot_work_stops_the_start(
+    with_provider: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    with_provider.setenv(name, value)
+    sentence = sentence_of(read_settings)
+    assert sentence.startswith(f"{name} ")
+    assert words in sentence
+
+
+def test_admins_need_a_second_factor_unless_this_is_a_machine_of_ones_own(environ: pytest.MonkeyPatch) -> None:
+    assert read_settings()["REQUIRE_SECOND_FACTOR"] == "admins"
+    environ.setenv("PLAIN_HTTP", "1")
+    assert read_settings()["REQUIRE_SECOND_FACTOR"] == "nobody"
+
+
+def test_the_roles_that_groups_can_give_are_the_roles_there_are(with_provider: pytest.MonkeyPatch) -> None:
+    with_provider.setenv("OIDC_ROLE_GROUPS", ",".join(f"{role}-group={role}" for role in Role.values))
+    assert len(read_settings()["OIDC_ROLE_GROUPS"]) == len(Role.values)

@@ -1,17 +1,44 @@
 """How allauth behaves here: nobody signs up by herself, and a refused sign-in tells nothing about who exists."""
 
-from typing import Any
+import functools
+from http import HTTPStatus
+from typing import Any, NoReturn
 
+import qrcode
+import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.socialaccount.providers.base import AuthError
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from portal.accounts import single_sign_on
+from portal.accounts.capabilities import Capability
 from portal.accounts.models import Member
+from portal.audit.events import record_event
+from portal.audit.models import Act
+from portal.credentials import vault
 from portal.web.addresses import is_own_url, read_address
 
+log = structlog.get_logger(__name__)
+
 _WRONG = _("The user name, e-mail address or password is not right.")
+
+
+def may_sign_in_here(member: Member) -> bool:
+    """Whether she may sign in without the OpenID provider; admins always may, for the day when it is down."""
+    return not settings.SSO_ONLY or member.can(Capability.KEEP_TEAM)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -40,15 +67,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return read_address(request) or "unknown"
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        """A deactivated member is refused as a wrong password is, and counted as one.
+        """A deactivated member is refused as a wrong password is, and counted as one; so is whoever may sign in
+        through the OpenID provider alone.
 
         An e-mail address is never a user name here. Were it looked up as both, a member's password would be hashed
         twice and a stranger's once, and the time taken would tell who is a member.
         """
         if "email" in credentials:
             credentials.pop("username", None)
-        user: AbstractBaseUser | None = super().authenticate(request, **credentials)
-        if user is None or user.is_active:
+        user: Member | None = super().authenticate(request, **credentials)
+        if user is None or (user.is_active and may_sign_in_here(user)):
             return user
         # The right password took back the count of this try.
         self.pre_authenticate(request, **credentials)
@@ -59,3 +87,123 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         typed = str(credentials.get("email") or credentials.get("username") or "")
         member = Member.objects.filter(Q(username__iexact=typed) | Q(email=typed.lower())).only("pk").first()
         return f"member {member.pk}" if member else f"typed {typed.lower()}"
+
+    def respond_user_inactive(self, request: HttpRequest, _user: AbstractBaseUser) -> HttpResponseRedirect:
+        """She was deactivated between two steps of one sign-in."""
+        messages.error(request, gettext("This sign-in cannot go on. Ask an admin of your team."))
+        return redirect("account_login")
+
+    def get_reauthentication_methods(self, user: AbstractBaseUser) -> list[dict[str, Any]]:
+        """Whoever has a second factor proves with it who she is; a password that was stolen once must not remove it."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        return [method for method in methods if method["id"] != "reauthenticate"] or methods
+
+
+class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Second factors: what makes their codes is sealed in the vault, and apps and devices show the portal's name."""
+
+    error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": _("This code is not right.")}
+
+    def encrypt(self, text: str) -> str:
+        return vault.seal_text(text, purpose=vault.SECOND_FACTOR)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return vault.unseal_text(encrypted_text, purpose=vault.SECOND_FACTOR)
+
+    def get_totp_issuer(self) -> str:
+        return self._get_site_name()
+
+    def _get_site_name(self) -> str:
+        # Of several portals each has a name of its own in the app.
+        host = context.request.get_host()
+        return f"ByCloud Portal {host.replace(':', ' ')}"
+
+    def _get_user_identifier(self, user: AbstractBaseUser) -> str:
+        return user.get_username()
+
+    def build_totp_svg(self, url: str) -> str:
+        """A picture without a style of its own, which the content policy would refuse."""
+        code = qrcode.QRCode(border=4)
+        code.add_data(url)
+        rows = code.get_matrix()
+        path = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, is_dark in enumerate(row) if is_dark)
+        return format_html(
+            '<svg viewBox="0 0 {size} {size}" width="220" height="220" role="img" aria-label="{name}">'
+            '<rect width="{size}" height="{size}" fill="#fff"/><path d="{path}" fill="#000"/></svg>',
+            size=len(rows),
+            name=gettext("QR code for your authenticator app"),
+            path=path,
+        )
+
+
+class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """Single sign-on: one provider, out of the settings; who may come in is `single_sign_on.admit`'s to say."""
+
+    def list_apps(self, _request: HttpRequest, provider: str | None = None, client_id: str | None = None) -> list[Any]:
+        """The provider of the settings, whose accounts are kept under its issuer: of another one, with the same
+        subjects, nobody here would be known.
+        """
+        app = SocialApp(
+            provider="oidc",
+            provider_id=settings.OIDC_ISSUER,
+            name=settings.OIDC_NAME,
+            client_id=settings.OIDC_CLIENT_ID,
+            secret=settings.OIDC_CLIENT_SECRET,
+            settings={
+                "server_url": settings.OIDC_ISSUER,
+                "scope": settings.OIDC_SCOPES,
+                "oauth_pkce_enabled": True,
+                "email_authentication": False,
+            },
+        )
+        is_meant = provider in {None, "oidc", settings.OIDC_ISSUER} and client_id in {None, app.client_id}
+        return [app] if settings.OIDC_ISSUER and is_meant else []
+
+    def get_requests_session(self) -> Any:
+        """Goes where the settings say, with nothing from the process environment, and no further."""
+        session = super().get_requests_session()
+        session.trust_env = False
+        session.verify = settings.OIDC_CA_BUNDLE or True
+        session.request = functools.partial(session.request, allow_redirects=False)
+        return session
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Known and new members alike pass here, before anything is signed in."""
+        try:
+            single_sign_on.admit(sociallogin, request=request)
+        except single_sign_on.RefusedError as error:
+            facts = _describe_provider() | {"reason": error.reason, "name": error.name}
+            page = render(request, "accounts/single_sign_on_refused.html", facts, status=HTTPStatus.FORBIDDEN)
+            raise ImmediateHttpResponse(page) from error
+
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        _provider: Any,
+        error: str | None = None,
+        exception: Exception | None = None,
+        extra_context: dict[str, Any] | None = None,
+    ) -> NoReturn:
+        del extra_context
+        # Some providers leave out the state when they say so, which allauth takes for an answer nobody asked for.
+        if error == AuthError.CANCELLED or request.GET.get("error") == "access_denied":
+            messages.info(request, gettext("You did not sign in at %(name)s.") % {"name": settings.OIDC_NAME})
+            raise ImmediateHttpResponse(redirect("account_login"))
+        raise ImmediateHttpResponse(fail(request, exception))
+
+
+def fail(request: HttpRequest, exception: Exception | None) -> HttpResponse:
+    """The page for a single sign-on that came to nothing. Only a failure of the provider is on record: an answer that
+    was never asked for may come from anywhere, any number of times.
+    """
+    if exception is not None:
+        log.warning("single_sign_on_failed", error=type(exception).__name__, problem=str(exception)[:200])
+        record_event(Act.SINGLE_SIGN_ON_FAILED, request=request, subject=type(exception).__name__)
+    status = HTTPStatus.BAD_REQUEST if exception is None else HTTPStatus.BAD_GATEWAY
+    facts = _describe_provider() | {"is_theirs": exception is not None}
+    return render(request, "accounts/single_sign_on_failed.html", facts, status=status)
+
+
+def _describe_provider() -> dict[str, str]:
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    return {"provider_name": settings.OIDC_NAME, "request_id": str(request_id)}

@@ -26,6 +26,8 @@ class Capability(StrEnum):
     READ_RAW_INSTANCE = "read-raw-instance"
     KEEP_OWN_CREDENTIAL = "keep-own-credential"
     KEEP_OWN_PREFERENCES = "keep-own-preferences"
+    KEEP_OWN_SECOND_FACTOR = "keep-own-second-factor"
+    """All that is left to a member who must set up a second factor and has none."""
     KEEP_SAVED_VIEWS = "keep-saved-views"
     FORCE_REFRESH = "force-refresh"
     KEEP_TEAM = "keep-team"
@@ -39,6 +41,7 @@ _VIEWER = frozenset(
         Capability.READ_RAW_INSTANCE,
         Capability.KEEP_OWN_CREDENTIAL,
         Capability.KEEP_OWN_PREFERENCES,
+        Capability.KEEP_OWN_SECOND_FACTOR,
         Capability.KEEP_SAVED_VIEWS,
     }
 )

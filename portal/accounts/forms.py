@@ -11,7 +11,8 @@ from django.conf import settings
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.utils.translation import gettext_lazy as _
 
-from portal.accounts.models import Invitation, Member
+from portal.accounts.capabilities import Role
+from portal.accounts.models import Invitation, Member, list_inviting_roles
 
 LONGEST_LOGIN = 254
 
@@ -38,6 +39,15 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's cla
         help_texts = {
             "email": _("Optional. It can be used to sign in, as the user name can. Nothing is sent to it."),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if settings.SSO_ONLY:
+            role = self.fields["role"]
+            assert isinstance(role, forms.ChoiceField)  # noqa: S101 - for the type checker
+            role.choices = [(value, Role(value).label) for value in list_inviting_roles()]
+            role.initial = role.choices[0][0]
+            role.help_text = _("All others come in by single sign-on; an invitation would open nothing for them.")
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"].lower()

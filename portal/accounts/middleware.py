@@ -16,6 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from portal.accounts.capabilities import Capability
+from portal.accounts.factors import must_set_up
 from portal.accounts.models import Member
 from portal.audit.events import record_event
 from portal.audit.models import Act
@@ -48,6 +49,8 @@ class AccessMiddleware:
             return send_to_sign_in(request)
         structlog.contextvars.bind_contextvars(member=member.get_username())
         if capability is not None and member.can(capability):
+            if capability is not Capability.KEEP_OWN_SECOND_FACTOR and must_set_up(member, request):
+                return send_to(request, resolve_url("mfa_index"))
             return None
         record_event(Act.ACCESS_REFUSED, request=request, member=member, subject=f"{request.method} {request.path}")
         raise PermissionDenied
@@ -88,6 +91,11 @@ def send_to_sign_in(request: HttpRequest) -> HttpResponse:
     """To the sign-in page, and from there back to the page the person was on."""
     back = _find_way_back(request)
     url = resolve_url(settings.LOGIN_URL) + (f"?{urlencode({'next': back}, safe='/')}" if back else "")
+    return send_to(request, url)
+
+
+def send_to(request: HttpRequest, url: str) -> HttpResponse:
+    """To a whole page, from wherever in a page the request came."""
     response = HttpResponseClientRedirect(url) if HtmxDetails(request) else HttpResponseRedirect(url)
     patch_vary_headers(response, ["HX-Request", "Cookie"])
     return response

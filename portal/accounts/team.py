@@ -29,6 +29,27 @@ def change_role(pk: int, role: str, *, by: Member, request: HttpRequest) -> Memb
         return member
 
 
+def follow_groups(member: Member, role: str, *, request: HttpRequest) -> bool:
+    """Give a member the role that her groups at the OpenID provider give, and end her sessions when that changes it.
+
+    False when she stays what she is, for she is the last active admin: that is on record at each sign-in.
+    """
+    with transaction.atomic():
+        admins = {admin.pk for admin in Member.objects.keeping_team().select_for_update().order_by("pk")}
+        member = Member.objects.select_for_update().get(pk=member.pk)
+        if role == member.role:
+            return True
+        what = f"{member.username}: {member.role} → {role}, by her groups"
+        if admins == {member.pk}:
+            record_event(Act.LAST_ADMIN_KEPT, request=request, member=member, subject=what)
+            return False
+        member.role = role
+        member.save(update_fields=["role"])
+        end_sessions(member)
+        record_event(Act.ROLE_CHANGED, request=request, member=member, subject=what)
+        return True
+
+
 def deactivate(pk: int, *, by: Member, request: HttpRequest) -> Member:
     """Shut a member out, and end her sessions at once. Raises `LastAdminError`; 404 when there is no such member."""
     with transaction.atomic():

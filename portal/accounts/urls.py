@@ -1,16 +1,33 @@
-"""Routes of sign-in, the team and one's own preferences. Sign-in and sign-out keep allauth's global names."""
+"""Routes of sign-in, second factors, the team and one's own preferences. What is allauth's keeps its global names."""
 
-from allauth.account.views import login
+from collections.abc import Callable
+from typing import Any
+
+from allauth.account.views import reauthenticate
+from allauth.mfa.base.views import reauthenticate as reauthenticate_by_code
 from django.urls import include, path
 
-from portal.accounts import views
+from portal.accounts import factor_views, sign_in_views, views
 from portal.accounts.capabilities import Capability, requires
 
+
+def form(view: Callable[..., Any], capability: Capability) -> Callable[..., Any]:
+    """A view of allauth's, which declares no capability and takes any method."""
+    return requires(capability)(views.require_form(view))
+
+
+OWN = Capability.KEEP_OWN_SECOND_FACTOR
+
 own_patterns = [
+    path("sign-in/passkey/challenge/", sign_in_views.make_challenge, name="passkey_challenge"),
+    path("sign-in/provider/", sign_in_views.start_single_sign_on, name="single_sign_on"),
+    path("sign-in/provider/back/", sign_in_views.finish_single_sign_on, name="single_sign_on_callback"),
+    path("second-factor/<int:pk>/remove/", factor_views.remove_factor, name="remove_factor"),
     path("team/", views.show_team, name="team"),
     path("team/invitations/", views.invite, name="invite"),
     path("team/invitations/<int:pk>/revoke/", views.revoke_invitation, name="revoke_invitation"),
     path("team/<int:pk>/role/", views.change_role, name="change_role"),
+    path("team/<int:pk>/second-factor/", factor_views.reset_factors, name="reset_factors"),
     path("team/<int:pk>/deactivate/", views.deactivate, name="deactivate"),
     path("team/<int:pk>/activate-again/", views.activate_again, name="activate_again"),
     path("invitations/<str:token>/", views.accept_invitation, name="accept_invitation"),
@@ -19,7 +36,30 @@ own_patterns = [
 ]
 
 urlpatterns = [
-    path("sign-in/", requires(Capability.PUBLIC)(views.require_form(login)), name="account_login"),
+    path("sign-in/", form(sign_in_views.SignInView.as_view(), Capability.PUBLIC), name="account_login"),
+    path(
+        "sign-in/second-factor/",
+        form(sign_in_views.SecondFactorView.as_view(), Capability.PUBLIC),
+        name="mfa_authenticate",
+    ),
+    path(
+        "sign-in/passkey/",
+        form(sign_in_views.PasskeySignInView.as_view(), Capability.PUBLIC),
+        name="mfa_login_webauthn",
+    ),
+    path("second-factor/again/", form(reauthenticate, OWN), name="account_reauthenticate"),
+    path("second-factor/again/code/", form(reauthenticate_by_code, OWN), name="mfa_reauthenticate"),
+    path(
+        "second-factor/again/passkey/",
+        form(factor_views.PasskeyAgainView.as_view(), OWN),
+        name="mfa_reauthenticate_webauthn",
+    ),
+    path("second-factor/", factor_views.show_factors, name="mfa_index"),
+    path("second-factor/app/", form(factor_views.SetUpAppView.as_view(), OWN), name="mfa_activate_totp"),
+    path("second-factor/passkeys/", form(factor_views.AddPasskeyView.as_view(), OWN), name="mfa_add_webauthn"),
+    path("second-factor/<int:pk>/name/", form(factor_views.RenamePasskeyView.as_view(), OWN), name="mfa_edit_webauthn"),
+    path("second-factor/recovery-codes/", factor_views.show_recovery_codes, name="mfa_view_recovery_codes"),
+    path("second-factor/recovery-codes/renew/", factor_views.renew_recovery_codes, name="mfa_generate_recovery_codes"),
     path("sign-out/", views.sign_out, name="account_logout"),
     path("", include((own_patterns, "accounts"))),
 ]

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.accounts import invitations, team
+from portal.accounts import factors, invitations, team
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm, ThemeForm
 from portal.accounts.models import Invitation, Member
@@ -48,6 +48,7 @@ class TeamRow:
     member: Member
     regions: tuple[tuple[str, bool], ...]
     is_last_admin: bool
+    has_second_factor: bool
 
 
 @requires(Capability.KEEP_TEAM)
@@ -57,11 +58,13 @@ def show_team(request: MemberRequest) -> HttpResponse:
     credential = apps.get_model("credentials", "Credential")
     kept = set(credential.objects.values_list("member_id", "region"))
     admins = set(Member.objects.keeping_team().values_list("pk", flat=True))
+    with_factor = set(factors.filter_factors().values_list("user_id", flat=True))
     rows = [
         TeamRow(
             member=member,
             regions=tuple((region, (member.pk, region) in kept) for region in settings.BYCLOUD_REGIONS),
             is_last_admin=admins == {member.pk},
+            has_second_factor=member.pk in with_factor,
         )
         for member in Member.objects.order_by("-is_active", "username")
     ]

@@ -32,6 +32,21 @@ class Act(models.TextChoices):
     VIEW_REMOVED = "view-removed", _("Shared view removed")
     INSTANCES_EXPORTED = "instances-exported", _("Instances exported")
     ACCESS_REFUSED = "access-refused", _("Access refused")
+    SECOND_FACTOR_ADDED = "second-factor-added", _("Second factor set up")
+    SECOND_FACTOR_REMOVED = "second-factor-removed", _("Second factor removed")
+    SECOND_FACTOR_USED = "second-factor-used", _("Second factor used")
+    SECOND_FACTOR_FAILED = "second-factor-failed", _("Second factor refused")
+    SECOND_FACTOR_RESET = "second-factor-reset", _("Second factor reset by an admin")
+    RECOVERY_CODES_SHOWN = "recovery-codes-shown", _("Recovery codes shown")
+    RECOVERY_CODES_RENEWED = "recovery-codes-renewed", _("Recovery codes renewed")
+    SINGLE_SIGN_ON_REFUSED = "single-sign-on-refused", _("Single sign-on refused")
+    SINGLE_SIGN_ON_FAILED = "single-sign-on-failed", _("Single sign-on failed")
+    SINGLE_SIGN_ON_LINKED = "single-sign-on-linked", _("Linked to single sign-on")
+    LAST_ADMIN_KEPT = "last-admin-kept", _("Last admin kept her role")
+
+
+# May be done by somebody who is no member (yet); then the event's name is what she called herself.
+BEFORE_SIGN_IN = frozenset({Act.SIGN_IN_FAILED, Act.SINGLE_SIGN_ON_REFUSED, Act.SINGLE_SIGN_ON_FAILED})
 
 
 class AppendOnlyError(TypeError):
@@ -93,4 +108,4 @@ class Event(models.Model):
     @property
     def is_from_command_line(self) -> bool:
         """Nobody was signed in, and nobody tried to: whoever could log in to the machine did it."""
-        return self.member_id is None and self.act != Act.SIGN_IN_FAILED
+        return self.member_id is None and self.act not in BEFORE_SIGN_IN

@@ -1,11 +1,15 @@
-"""Hears sign-in, sign-out and failed sign-in from Django and writes them down."""
+"""Hears of sign-in, sign-out and second factors from Django and allauth and writes them down."""
 
 from typing import Any
 
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.mfa import signals
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from portal.accounts.factors import describe
 from portal.accounts.models import Member
 from portal.audit.events import record_event
 from portal.audit.models import Act
@@ -13,7 +17,7 @@ from portal.audit.models import Act
 
 @receiver(user_logged_in, dispatch_uid="audit")
 def record_sign_in(*, request: HttpRequest, user: Member, **_rest: Any) -> None:
-    record_event(Act.SIGNED_IN, request=request, member=user)
+    record_event(Act.SIGNED_IN, request=request, member=user, subject=_describe_ways(request, user))
 
 
 @receiver(user_logged_out, dispatch_uid="audit")
@@ -28,3 +32,29 @@ def record_failed_sign_in(*, credentials: dict[str, Any], request: HttpRequest |
     record_event(
         Act.SIGN_IN_FAILED, request=request, name=str(credentials.get("username") or credentials.get("email") or "")
     )
+
+
+@receiver(signals.authenticator_removed, dispatch_uid="audit")
+def record_removed_factor(*, request: HttpRequest, user: Member, authenticator: Authenticator, **_rest: Any) -> None:
+    record_event(Act.SECOND_FACTOR_REMOVED, request=request, member=user, subject=describe(authenticator))
+
+
+@receiver(signals.authenticator_used, dispatch_uid="audit")
+def record_used_factor(
+    *, request: HttpRequest, user: Member, authenticator: Authenticator, reauthenticated: bool, **_rest: Any
+) -> None:
+    purpose = "to confirm a change" if reauthenticated else "to sign in"
+    record_event(Act.SECOND_FACTOR_USED, request=request, member=user, subject=f"{describe(authenticator)}, {purpose}")
+
+
+@receiver(signals.authentication_failed, dispatch_uid="audit")
+def record_failed_factor(*, request: HttpRequest, user: Member, **_rest: Any) -> None:
+    """A code that was right neither for the app nor as a recovery code. (Passkeys' failures: `factor_forms`.)"""
+    record_event(Act.SECOND_FACTOR_FAILED, request=request, member=user, subject="code")
+
+
+def _describe_ways(request: HttpRequest, user: Member) -> str:
+    """How she proved who she is, in order."""
+    names = {"socialaccount": "single sign-on", "totp": "authenticator app", "recovery_codes": "recovery code"}
+    ways = [record.get("type") or record["method"] for record in get_authentication_records(request, user)]
+    return ", ".join(names.get(way, "passkey" if way == "webauthn" else way) for way in ways)

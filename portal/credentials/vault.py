@@ -15,6 +15,9 @@ from portal import bycloud
 from portal.accounts.models import Member
 from portal.credentials import models
 
+# What `seal_text` is for.
+SECOND_FACTOR = "second factor"
+
 
 class VaultError(Exception):
     """A credential cannot be sealed or opened. The text is one sentence for people and holds no secret."""
@@ -77,6 +80,35 @@ def fingerprint(credential: bycloud.Credential) -> str:
     """Four bytes of a keyed hash, as in `3f:a9:1c:07`: tells two credentials apart and gives neither away."""
     encoded = msgspec.json.encode(credential).decode()
     return salted_hmac("portal.credentials.vault.fingerprint", encoded, algorithm="sha256").digest()[:4].hex(":")
+
+
+@sensitive_variables()
+def seal_text(text: str, *, purpose: str) -> str:
+    """Encrypt a secret that is no credential, such as what makes a member's one-time codes."""
+    return MultiFernet(_make_fernets()).encrypt(f"{purpose}:{text}".encode()).decode()
+
+
+@sensitive_variables()
+def unseal_text(sealed: str, *, purpose: str) -> str:
+    """Open with any key. `VaultError` when no key opens it, or when it was sealed for another purpose."""
+    try:
+        opened = MultiFernet(_make_fernets()).decrypt(sealed.encode()).decode()
+    except InvalidToken:
+        opened = ""
+    if not opened.startswith(f"{purpose}:"):
+        raise VaultError(_("This cannot be opened with any key of the portal."))
+    return opened.removeprefix(f"{purpose}:")
+
+
+@sensitive_variables()
+def reseal_text(sealed: str, *, purpose: str) -> str:
+    """Seal under the first key; what is under it already comes back as it was. `VaultError` as for `unseal_text`."""
+    text = unseal_text(sealed, purpose=purpose)
+    try:
+        _make_fernets()[0].decrypt(sealed.encode())
+    except InvalidToken:
+        return seal_text(text, purpose=purpose)
+    return sealed
 
 
 def _make_fernets() -> list[Fernet]:

@@ -29,6 +29,7 @@ HIGHEST_PORT = 65535
 INHERITED = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHON", "COVERAGE_"),
     *("PAGE_FRESH_SECONDS", "BYCLOUD_DEADLINE_SECONDS", "BYCLOUD_RATE_PER_MINUTE", "BYCLOUD_RATE_PER_HOUR"),
+    *("REQUIRE_SECOND_FACTOR", "OIDC_", "SSO_ONLY"),
 )
 SANDBOX_OPTIONS = ("--instances", "150", "--latency", "0.15")
 
@@ -133,8 +134,8 @@ def manage(environment: Mapping[str, str], *command: str, secret: str = "") -> N
 
 
 def make_environment(state: Path, *, port: int, sandbox_address: str) -> dict[str, str]:
-    """The portal's settings for this run. No `.env` file takes part, and of what is exported only how long pages stay
-    fresh and how long ByCloud may take: a run on the sandbox can never touch another deployment's database.
+    """The portal's settings for this run. No `.env` file takes part, and of what is exported only what is worth trying
+    on a sandbox (`INHERITED`): a run on the sandbox can never touch another deployment's database.
     """
     keys = {
         "secret_key": secrets.token_urlsafe(64),

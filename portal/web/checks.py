@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 IN_PROCESS_CACHES = frozenset(
     {"django.core.cache.backends.locmem.LocMemCache", "django.core.cache.backends.dummy.DummyCache"}
 )
+SHORTEST_CLIENT_SECRET = 16
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1", ".localhost"})
 
 
@@ -62,6 +63,33 @@ def check_trusted_origins(**_rest: Any) -> Sequence[CheckMessage]:
     if settings.PLAIN_HTTP or not plain:
         return []
     return [Error(f"CSRF_TRUSTED_ORIGINS names {', '.join(plain)}, which is not https://.", id="portal.E005")]
+
+
+@register(Tags.security)
+def check_second_factor(**_rest: Any) -> Sequence[CheckMessage]:
+    if settings.PLAIN_HTTP or settings.REQUIRE_SECOND_FACTOR != "nobody":
+        return []
+    return [
+        Warning(
+            "REQUIRE_SECOND_FACTOR is nobody: whoever learns an admin's password is one.",
+            hint="Leave it out, so that admins need a second factor, or set it to everybody.",
+            id="portal.W007",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_provider_secret(**_rest: Any) -> Sequence[CheckMessage]:
+    length = len(settings.OIDC_CLIENT_SECRET)
+    if settings.PLAIN_HTTP or not settings.OIDC_ISSUER or length >= SHORTEST_CLIENT_SECRET:
+        return []
+    return [
+        Warning(
+            f"OIDC_CLIENT_SECRET has {length} characters: it can be guessed.",
+            hint=f"Let the provider make one of {SHORTEST_CLIENT_SECRET} or more.",
+            id="portal.W008",
+        )
+    ]
 
 
 @register(Tags.security)

@@ -11,8 +11,9 @@ from django_structlog.middlewares import RequestMiddleware
 
 from portal.web.addresses import read_address
 
+# Passkeys are asked for and made on the portal's own pages; everything else is asked of nobody.
 _PERMISSIONS = ", ".join(
-    f"{feature}=()"
+    f"{feature}={'(self)' if feature.startswith('publickey-') else '()'}"
     for feature in (
         "accelerometer",
         "autoplay",
@@ -28,6 +29,7 @@ _PERMISSIONS = ", ".join(
         "midi",
         "payment",
         "picture-in-picture",
+        "publickey-credentials-create",
         "publickey-credentials-get",
         "screen-wake-lock",
         "usb",

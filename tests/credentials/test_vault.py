@@ -120,3 +120,23 @@ def test_a_row_copied_to_another_member_does_not_open(ada: Member, otto: Member)
 
 def test_a_row_that_opens_is_known_to(ada: Member) -> None:
     assert vault.can_open(keep(ada, TOKEN))
+
+
+def test_a_text_that_is_sealed_opens_for_its_purpose_alone() -> None:
+    sealed = vault.seal_text("JBSWY3DP", purpose="a")
+    assert "JBSWY3DP" not in sealed
+    assert vault.unseal_text(sealed, purpose="a") == "JBSWY3DP"
+    with pytest.raises(VaultError):
+        vault.unseal_text(sealed, purpose="b")
+
+
+def test_a_text_is_sealed_anew_under_the_first_key_only_where_it_is_not_yet(settings: Settings) -> None:
+    sealed = vault.seal_text("JBSWY3DP", purpose="a")
+    assert vault.reseal_text(sealed, purpose="a") == sealed
+    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode(), *settings.CREDENTIAL_KEYS]
+    renewed = vault.reseal_text(sealed, purpose="a")
+    assert renewed != sealed
+    settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS[:1]
+    assert vault.unseal_text(renewed, purpose="a") == "JBSWY3DP"
+    with pytest.raises(VaultError):
+        vault.unseal_text(sealed, purpose="a")

@@ -42,6 +42,23 @@ ROUTES = {
     "health_ready": Route("/health/ready/", "public", READ, EVERYBODY),
     "account_login": Route("/sign-in/", "public", FORM, EVERYBODY),
     "account_logout": Route("/sign-out/", "public", FORM, EVERYBODY),
+    "mfa_authenticate": Route("/sign-in/second-factor/", "public", FORM, EVERYBODY),
+    "mfa_login_webauthn": Route("/sign-in/passkey/", "public", FORM, EVERYBODY),
+    "accounts:passkey_challenge": Route("/sign-in/passkey/challenge/", "public", WRITE, EVERYBODY),
+    "accounts:single_sign_on": Route("/sign-in/provider/", "public", WRITE, EVERYBODY),
+    "accounts:single_sign_on_callback": Route("/sign-in/provider/back/", "public", READ, EVERYBODY),
+    "account_reauthenticate": Route("/second-factor/again/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_reauthenticate": Route("/second-factor/again/code/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_reauthenticate_webauthn": Route("/second-factor/again/passkey/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_index": Route("/second-factor/", "keep-own-second-factor", READ, MEMBERS),
+    "mfa_activate_totp": Route("/second-factor/app/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_add_webauthn": Route("/second-factor/passkeys/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_edit_webauthn": Route("/second-factor/1/name/", "keep-own-second-factor", FORM, MEMBERS),
+    "accounts:remove_factor": Route("/second-factor/1/remove/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_view_recovery_codes": Route("/second-factor/recovery-codes/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_generate_recovery_codes": Route(
+        "/second-factor/recovery-codes/renew/", "keep-own-second-factor", WRITE, MEMBERS
+    ),
     "accounts:accept_invitation": Route("/invitations/no-such-token/", "public", FORM, EVERYBODY),
     "accounts:preferences": Route("/preferences/", "keep-own-preferences", FORM, MEMBERS),
     "accounts:change_theme": Route("/preferences/theme/", "keep-own-preferences", WRITE, MEMBERS),
@@ -49,6 +66,7 @@ ROUTES = {
     "accounts:invite": Route("/team/invitations/", "keep-team", FORM, ADMINS),
     "accounts:revoke_invitation": Route("/team/invitations/1/revoke/", "keep-team", WRITE, ADMINS),
     "accounts:change_role": Route(f"/team/{SOMEBODY}/role/", "keep-team", FORM, ADMINS),
+    "accounts:reset_factors": Route(f"/team/{SOMEBODY}/second-factor/", "keep-team", FORM, ADMINS),
     "accounts:deactivate": Route(f"/team/{SOMEBODY}/deactivate/", "keep-team", FORM, ADMINS),
     "accounts:activate_again": Route(f"/team/{SOMEBODY}/activate-again/", "keep-team", WRITE, ADMINS),
     "audit:list": Route("/audit/", "read-audit", READ, ADMINS),
@@ -70,7 +88,7 @@ ROUTES = {
     "saved_views:make_default": Route("/spo1/views/1/default/", "keep-saved-views", WRITE, MEMBERS),
     "saved_views:remove": Route("/spo1/views/1/remove/", "keep-saved-views", WRITE, MEMBERS),
 }
-PUBLIC = {"health_live", "health_ready", "account_login", "account_logout", "accounts:accept_invitation"}
+PUBLIC = {name for name, route in ROUTES.items() if route.capability == "public"}
 
 
 def walk(resolver: URLResolver, namespaces: tuple[str, ...] = ()) -> Iterator[tuple[str, URLPattern]]:
@@ -110,7 +128,7 @@ def outcome(client: Client, method: str, path: str) -> str:
         response.status_code == 302
         and method != "GET"
         and response["Location"] == "/sign-in/"
-        and "sign-out" not in path
+        and not path.startswith("/sign-")
     ):
         return "to sign-in"
     return {403: "refused", 405: "no such method"}.get(response.status_code, "reached")

@@ -32,6 +32,9 @@ def production(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         ALLOWED_HOSTS=["portal.example.com"],
         CSRF_TRUSTED_ORIGINS=["https://portal.example.com"],
         TRUSTED_PROXY_COUNT=1,
+        REQUIRE_SECOND_FACTOR="admins",
+        OIDC_ISSUER="",
+        OIDC_CLIENT_SECRET="",
         PORTAL_PROCESSES=1,
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/portal.sqlite3"}},
         CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
@@ -56,6 +59,8 @@ def test_production_settings_pass(production: SimpleNamespace) -> None:
         ({"PLAIN_HTTP": True}, "portal.W004"),
         ({"CSRF_TRUSTED_ORIGINS": ["http://portal.example.com"]}, "portal.E005"),
         ({"ALLOWED_HOSTS": ["*"]}, "portal.E006"),
+        ({"REQUIRE_SECOND_FACTOR": "nobody"}, "portal.W007"),
+        ({"OIDC_ISSUER": "https://login.example.com", "OIDC_CLIENT_SECRET": "short"}, "portal.W008"),
     ],
 )
 def test_each_mistake_has_its_name(production: SimpleNamespace, change: dict[str, Any], code: str) -> None:
@@ -83,6 +88,7 @@ def test_a_cache_inside_each_of_several_processes_is_refused(
 
 def test_at_home_plain_http_and_debug_are_fine(production: SimpleNamespace) -> None:
     production.PLAIN_HTTP = production.DEBUG = True
+    production.REQUIRE_SECOND_FACTOR = "nobody"
     production.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
     production.CSRF_TRUSTED_ORIGINS = ["http://localhost:8000"]
     assert found() == set()

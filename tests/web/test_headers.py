@@ -43,6 +43,7 @@ def test_every_answer_carries_the_safety_headers(client: Client, db: None, path:
     assert response.status_code == status
     assert EVERYWHERE.items() <= dict(response.items()).items()
     assert "camera=()" in response["Permissions-Policy"]
+    assert "publickey-credentials-create=(self), publickey-credentials-get=(self)" in response["Permissions-Policy"]
     assert "default-src 'none'" in response["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in response["Content-Security-Policy"]
 

@@ -1,7 +1,8 @@
-"""`manage.py rotate_credential_keys`: seals every credential under the first of CREDENTIAL_KEYS."""
+"""`manage.py rotate_credential_keys`: seals credentials and second factors under the first of CREDENTIAL_KEYS."""
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -14,7 +15,10 @@ BATCH_SIZE = 200
 
 
 class Command(BaseCommand):
-    help = "Seal every credential under the first key of CREDENTIAL_KEYS. May be run again at any time."
+    help = (
+        "Seal every credential, and what makes one-time codes, under the first key of CREDENTIAL_KEYS."
+        " May be run again at any time."
+    )
 
     def handle(self, **_options: Any) -> None:
         total = Credential.objects.count()
@@ -51,8 +55,12 @@ class Command(BaseCommand):
             _("Done. Sealed anew: %(resealed)s. Already under the first key: %(already)s.")
             % {"resealed": resealed, "already": seen - resealed - len(lost)}
         )
-        for owner in lost:
+        lost_factors = _reseal_factors()
+        for owner in lost + lost_factors:
             self.stdout.write(_("Cannot be opened with any of the keys: %(owner)s") % {"owner": owner})
+        if lost_factors:
+            text = _("There are second factors that cannot be opened; reset those members' (reset_second_factor).")
+            raise CommandError(text)
         if lost:
             raise CommandError(
                 ngettext(
@@ -62,3 +70,20 @@ class Command(BaseCommand):
                 )
                 % {"count": len(lost)}
             )
+
+
+def _reseal_factors() -> list[str]:
+    """Seal what makes members' one-time and recovery codes anew; whose cannot be opened. A team's are few."""
+    lost: list[str] = []
+    rows = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).select_related("user").order_by("pk")
+    with transaction.atomic():
+        # All at once, locked: they are a few per member, and a code that is used meanwhile must stay used.
+        for row in rows.select_for_update(of=("self",)):
+            name = "secret" if row.type == Authenticator.Type.TOTP else "seed"
+            try:
+                row.data[name] = vault.reseal_text(row.data[name], purpose=vault.SECOND_FACTOR)
+            except vault.VaultError:
+                lost.append(f"{row.user.get_username()}, {row.get_type_display()}")
+                continue
+            row.save(update_fields=["data"])
+    return lost

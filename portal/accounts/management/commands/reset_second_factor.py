@@ -1,0 +1,23 @@
+"""`manage.py reset_second_factor NAME`: for the admin who has lost hers and has nobody to ask."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.accounts.factors import reset_factors
+from portal.accounts.models import Member
+
+
+class Command(BaseCommand):
+    help = "Removes a member's authenticator app, passkeys and recovery codes, and ends her sessions."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="the user name")
+
+    def handle(self, *_args: Any, name: str, **_options: Any) -> None:
+        member = Member.objects.filter(username__iexact=name).first()
+        if member is None:
+            raise CommandError(f"There is no member {name}.")
+        had_some = reset_factors(member)
+        self.stdout.write(f"{member.username} {'has no second factor any more' if had_some else 'had none'}.")

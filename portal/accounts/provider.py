@@ -1,0 +1,64 @@
+"""The OpenID provider of the settings, in the place where allauth looks for one. Knows nothing of members and roles."""
+
+from typing import Any
+
+from allauth.socialaccount.models import SocialApp, SocialLogin, SocialToken
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
+from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has no types
+    """What goes between portal and provider (OpenID Connect Core 1.0 and Discovery 1.0)."""
+
+    @property
+    def openid_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = super().openid_config
+        # Discovery 4.3: whoever answers for another issuer is not to be believed.
+        if str(config.get("issuer", "")).rstrip("/") != settings.OIDC_ISSUER:
+            raise OAuth2Error("The provider gives another issuer than OIDC_ISSUER")
+        return config
+
+    def get_callback_url(self, request: HttpRequest, _app: SocialApp) -> str:
+        return request.build_absolute_uri(reverse("accounts:single_sign_on_callback"))
+
+    def complete_login(self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: Any) -> SocialLogin:
+        """What the ID token says, and, of the same subject (Core 5.3.2), what the provider tells about her besides."""
+        encoded = kwargs["response"].get("id_token")
+        if not encoded:
+            raise OAuth2Error("The provider sent no ID token")
+        claims: dict[str, Any] = self._decode_id_token(app, encoded)
+        if "userinfo_endpoint" in self.openid_config:
+            about = self._fetch_user_info(token.token)
+            if about.get("sub") != claims.get("sub"):
+                raise OAuth2Error("The provider tells about another subject than it signed in")
+            claims = about | claims
+        return self.get_provider().sociallogin_from_response(request, claims)
+
+
+class OpenIDProvider(OpenIDConnectProvider):  # type: ignore[misc]
+    id = "oidc"
+    oauth2_adapter_class = Exchange
+
+    def sociallogin_from_response(self, request: HttpRequest, response: dict[str, Any]) -> SocialLogin:
+        login = super().sociallogin_from_response(request, response)
+        login.claims = response
+        return login
+
+    def extract_extra_data(self, _data: dict[str, Any]) -> dict[str, Any]:
+        """Nothing of what the provider tells about a person is kept but her subject."""
+        return {}
+
+    def extract_common_fields(self, _data: dict[str, Any]) -> dict[str, Any]:
+        """None: `single_sign_on` reads the claims, of whatever type they are."""
+        return {}
+
+    def extract_email_addresses(self, _data: dict[str, Any]) -> list[Any]:
+        """None: an address opens no account here."""
+        return []
+
+
+provider_classes = [OpenIDProvider]

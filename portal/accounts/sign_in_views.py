@@ -1,0 +1,123 @@
+"""The ways in besides the second factor's own pages: name and password, a passkey alone, the OpenID provider."""
+
+import json
+import secrets
+from typing import Any
+
+from allauth.account.models import Login
+from allauth.account.utils import get_next_redirect_url
+from allauth.account.views import LoginView
+from allauth.core import ratelimit
+from allauth.mfa.base.views import AuthenticateView
+from allauth.mfa.webauthn.internal import auth, flows
+from allauth.mfa.webauthn.views import LoginWebAuthnView
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.providers.base.constants import AuthProcess
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ImproperlyConfigured
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.accounts.adapter import fail
+from portal.accounts.capabilities import Capability, requires
+from portal.accounts.provider import Exchange
+
+# What a provider can make of its answers, besides what allauth looks for. (requests' errors are OSErrors.)
+_UNREADABLE = (OAuth2Error, OSError, KeyError, TypeError, ValueError, AttributeError, ImproperlyConfigured)
+
+
+class SignInView(LoginView):  # type: ignore[misc]  # allauth has no types
+    """allauth's, and the other ways in beside it. With SSO_ONLY the form stands at `?local=1` alone."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        if settings.OIDC_ISSUER:
+            # Browsers hold a form's target to the policy also where it is redirected to.
+            response._csp_update = {"form-action": settings.OIDC_ORIGINS}  # type: ignore[attr-defined]  # noqa: SLF001
+        return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        facts: dict[str, Any] = super().get_context_data(**kwargs)
+        is_asked_for = self.request.method == "POST" or "local" in self.request.GET
+        return facts | {
+            "provider_name": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
+            "has_password_form": is_asked_for or not settings.SSO_ONLY,
+        }
+
+
+class SecondFactorView(AuthenticateView):  # type: ignore[misc]
+    """After the right password: a code or a passkey."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        facts: dict[str, Any] = super().get_context_data(**kwargs)
+        options = facts["js_data"]["request_options"]
+        has_passkeys = bool(options["publicKey"].get("allowCredentials"))
+        return facts | {"has_passkeys": has_passkeys, "options": json.dumps(options)}
+
+
+@requires(Capability.PUBLIC)
+@require_POST
+def make_challenge(request: HttpRequest) -> HttpResponse:
+    """What a browser signs to come in with a passkey alone; the session remembers it."""
+    # One more way to fill the table of sessions: limited as sign-in forms are.
+    refused: HttpResponse | None = ratelimit.consume_or_429(request, action="login")
+    return refused or JsonResponse(auth.begin_authentication(user=None))
+
+
+class PasskeySignInView(LoginWebAuthnView):  # type: ignore[misc]
+    """Signs in with a passkey alone. Like the password's form it leads back to `next`."""
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        authenticator = form.cleaned_data["credential"]
+        login = Login(user=authenticator.user, redirect_url=get_next_redirect_url(self.request))
+        response: HttpResponse = flows.perform_passwordless_login(self.request, authenticator, login)
+        return response
+
+    def form_invalid(self, form: Form) -> HttpResponse:
+        for error in form.errors.get("credential", []):
+            messages.error(self.request, str(error))
+        back = get_next_redirect_url(self.request)
+        return redirect(reverse("account_login") + (f"?{urlencode({'next': back})}" if back else ""))
+
+
+@requires(Capability.PUBLIC)
+@require_POST
+def start_single_sign_on(request: HttpRequest) -> HttpResponse:
+    """Leads to the provider. Nothing of the request but `next` gets a say in what is asked there."""
+    if not settings.OIDC_ISSUER:
+        raise Http404
+    if refused := ratelimit.consume_or_429(request, action="login"):
+        return refused  # type: ignore[no-any-return]
+    nonce = secrets.token_urlsafe(16)
+    provider = get_adapter().get_provider(request, settings.OIDC_ISSUER)
+    try:
+        response: HttpResponse = provider.redirect(
+            request,
+            process=AuthProcess.LOGIN,
+            next_url=get_next_redirect_url(request),
+            auth_params={"nonce": nonce},
+            nonce=nonce,
+        )
+    except _UNREADABLE as error:
+        return fail(request, error)
+    return response
+
+
+@requires(Capability.PUBLIC)
+@require_safe
+def finish_single_sign_on(request: HttpRequest) -> HttpResponse:
+    """Where the provider sends the browser back to."""
+    if not settings.OIDC_ISSUER:
+        raise Http404
+    try:
+        response: HttpResponse = OAuth2CallbackView.adapter_view(Exchange(request, settings.OIDC_ISSUER))(request)
+    except _UNREADABLE as error:
+        return fail(request, error)
+    return response

@@ -1,0 +1,174 @@
+"""Single sign-on in a real browser, against a real OpenID provider: over there, and back."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.accounts.providers import Provider, run_provider
+from tests.browser.portal import Portal, Visits, find_free_port, run_portal
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+ACME = "Sign in with Acme ID"
+
+
+@dataclass(frozen=True)
+class Acme:
+    """A portal that lets in whom its provider knows, and admins by password."""
+
+    portal: Portal
+    provider: Provider
+
+
+@pytest.fixture(scope="session")
+def acme(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
+    state = tmp_path_factory.mktemp("portal with a provider") / "state"
+    with run_provider() as provider:
+        settings = {
+            "OIDC_ISSUER": provider.url,
+            "OIDC_CLIENT_ID": "portal",
+            "OIDC_CLIENT_SECRET": "a-secret-of-the-portal",
+            "OIDC_NAME": "Acme ID",
+            "OIDC_ROLE_GROUPS": "portal-admins=admin,staff=viewer",
+            "SSO_ONLY": "1",
+        }
+        with run_portal(state, settings=settings) as portal:
+            yield Acme(portal, provider)
+
+
+@pytest.fixture
+def visits(acme: Acme, browser: Browser) -> Iterator[Visits]:
+    # Over there things are as they are; what its pages load from elsewhere is not loaded.
+    visits = Visits(acme.portal, browser)
+    visits.expected += [f"request to another host: {acme.provider.url}", "cdn.jsdelivr.net", "status of 403"]
+    yield visits
+    visits.close()
+    assert visits.list_unexpected() == []
+
+
+def open_portal(visits: Visits, *, scripts: bool = True, scheme: str = "light") -> Page:
+    def leave_out(route: Route) -> None:
+        route.fulfill(status=200, content_type="text/css", body="")
+
+    page = visits.open(scripts=scripts, scheme=scheme)
+    page.context.route(re.compile(r"^https://"), leave_out)
+    return page
+
+
+def sign_in_there(page: Page, subject: str) -> None:
+    page.get_by_role("button", name=ACME).click()
+    page.get_by_placeholder("sub").fill(subject)
+    page.get_by_role("button", name="Authorize").click()
+
+
+def find_violations(page: Page) -> str:
+    results = Axe().run(page)
+    return str(results.generate_report()) if results.violations_count else ""
+
+
+def test_somebody_new_goes_there_and_comes_back_to_her_page(visits: Visits, acme: Acme, *, scripts: bool) -> None:
+    subject = f"olga-{scripts}"
+    acme.provider.add_person(subject, preferred_username=subject, groups=["staff"])
+    page = open_portal(visits, scripts=scripts)
+    page.goto("/preferences/")
+    sign_in_there(page, subject)
+    expect(page).to_have_url(f"{acme.portal.url}/preferences/")
+    expect(page.locator("#person")).to_contain_text(subject)
+    page.goto("/team/")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("You may not do this")
+
+
+def test_her_role_follows_her_groups_at_the_next_sign_in(visits: Visits, acme: Acme) -> None:
+    acme.provider.add_person("ines", preferred_username="ines", groups=["staff"])
+    page = open_portal(visits)
+    page.goto("/preferences/")
+    sign_in_there(page, "ines")
+    expect(page.locator("#person")).to_contain_text("Viewer")
+    acme.provider.add_person("ines", preferred_username="ines", groups=["staff", "portal-admins"])
+    page.locator("form.sign-out button").first.click()
+    page.get_by_role("button", name=ACME).click()
+    page.get_by_role("button", name="ines").click()
+    expect(page.locator("#person")).to_contain_text("Admin")
+
+
+def test_without_a_group_there_is_a_page_that_says_so(visits: Visits, acme: Acme, *, scripts: bool) -> None:
+    acme.provider.add_person("eve", preferred_username="eve", groups=["elsewhere"])
+    page = open_portal(visits, scripts=scripts)
+    page.goto("/sign-in/")
+    sign_in_there(page, "eve")
+    expect(page.get_by_role("heading", name="No access")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("none of your groups there gives you a role here")
+    page.get_by_role("link", name="Go to the sign-in page").click()
+    expect(page.get_by_role("button", name=ACME)).to_be_visible()
+
+
+def test_whoever_turns_round_there_is_told_so(visits: Visits) -> None:
+    page = open_portal(visits)
+    page.goto("/sign-in/")
+    page.get_by_role("button", name=ACME).click()
+    page.get_by_role("button", name="Deny").click()
+    expect(page.locator("#messages")).to_contain_text("You did not sign in at Acme ID.")
+
+
+def test_the_password_is_for_admins_alone(visits: Visits, acme: Acme) -> None:
+    page = open_portal(visits)
+    page.goto("/sign-in/?next=/team/")
+    expect(page.get_by_label("Password")).to_have_count(0)
+    page.get_by_role("link", name="Admins: sign in without it").click()
+    page.get_by_label("User name or e-mail").fill("vera")
+    page.get_by_label("Password").fill(acme.portal.passwords["vera"])
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("alert").first).to_contain_text("is not right")
+    page.get_by_label("User name or e-mail").fill("ada")
+    page.get_by_label("Password").fill(acme.portal.passwords["ada"])
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page).to_have_url(f"{acme.portal.url}/team/")
+
+
+def test_the_admin_gets_in_while_the_provider_is_down(
+    browser: Browser, chromium: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    settings = {
+        "OIDC_ISSUER": f"http://localhost:{find_free_port()}",
+        "OIDC_CLIENT_ID": "portal",
+        "OIDC_CLIENT_SECRET": "a-secret-of-the-portal",
+        "OIDC_NAME": "Acme ID",
+        "OIDC_ROLE_GROUPS": "staff=viewer",
+        "SSO_ONLY": "1",
+    }
+    with run_portal(tmp_path_factory.mktemp("down") / "state", settings=settings) as portal:
+        visits = Visits(portal, browser)
+        visits.expected += ["status of 502"]
+        page = visits.open()
+        page.goto("/sign-in/")
+        page.get_by_role("button", name=ACME).click()
+        expect(page.get_by_role("heading", name="Sign-in failed")).to_be_visible()
+        expect(page.locator("main")).to_contain_text("Acme ID cannot be reached")
+        assert find_violations(page) == ""
+        page.goto("/sign-in/?local=1")
+        page.get_by_label("User name or e-mail").fill("ada")
+        page.get_by_label("Password").fill(portal.passwords["ada"])
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(page.locator("form.sign-out").first).to_be_attached()
+        visits.close()
+        assert visits.list_unexpected() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_pages_of_single_sign_on(visits: Visits, acme: Acme, scheme: str) -> None:
+    acme.provider.add_person("eve", preferred_username="eve", groups=["elsewhere"])
+    page = open_portal(visits, scheme=scheme)
+    found = {}
+    page.goto("/sign-in/")
+    found["sign-in"] = find_violations(page)
+    page.goto("/sign-in/?local=1")
+    found["local"] = find_violations(page)
+    page.goto("/sign-in/")
+    sign_in_there(page, "eve")
+    expect(page.get_by_role("heading", name="No access")).to_be_visible()
+    found["refused"] = find_violations(page)
+    assert {name: report for name, report in found.items() if report} == {}
