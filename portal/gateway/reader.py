@@ -13,8 +13,10 @@ from portal.bycloud import (
     BadPayload,
     ByCloudError,
     Client,
+    Forbidden,
     InstancePage,
     InstanceQuery,
+    Rejected,
     TimedOut,
     decode_instance,
     decode_instance_page,
@@ -40,6 +42,7 @@ from portal.gateway.store import (
     remember,
     trouble_name,
 )
+from portal.gateway.uses import record_refusal, record_use
 
 POLL_SECONDS = 0.03
 OWN_KINDS = frozenset({"budget-spent", "busy"})
@@ -95,13 +98,15 @@ def forget_instance(access: Access, instance_id: str) -> None:
     forget(access, instance_name(instance_id))
 
 
-def check_credential(access: Access) -> None:
+def check_credential(access: Access) -> int | None:
     """Ask upstream for one instance, so that a credential that is not taken raises its `ByCloudError` now.
 
-    A credential that is taken ends the pause that its refusal began.
+    Gives how many instances it may see, None when the answer does not say. A credential that is taken ends the pause
+    that its refusal began.
     """
-    _fetch(access, InstanceQuery(limit=1), Errand.PERSON, settings.BYCLOUD_LIMITS.deadline_seconds)
+    _, page = _fetch(access, InstanceQuery(limit=1), Errand.PERSON, settings.BYCLOUD_LIMITS.deadline_seconds)
     end_pause(access, is_credential_good=True)
+    return page.meta.total if page.meta else None
 
 
 def _show_instead(stored: Dated[InstancePage] | None, trouble: Trouble) -> Dated[InstancePage]:
@@ -204,7 +209,10 @@ def _fetch(
             upstream_request_id=error.request_id,
             upstream_milliseconds=round(seconds * 1000),
         )
+        if isinstance(error, Rejected | Forbidden):
+            record_refusal(access)
         raise
+    record_use(access)
     log.info(
         "bycloud_exchange",
         region=access.region.code,
