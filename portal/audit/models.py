@@ -20,6 +20,8 @@ class Act(models.TextChoices):
     SIGNED_OUT = "signed-out", _("Signed out")
     CREDENTIAL_SET = "credential-set", _("Credential set")
     CREDENTIAL_REMOVED = "credential-removed", _("Credential removed")
+    TEAM_CREDENTIAL_SET = "team-credential-set", _("Team credential set")
+    TEAM_CREDENTIAL_REMOVED = "team-credential-removed", _("Team credential removed")
     ROLE_CHANGED = "role-changed", _("Role changed")
     MEMBER_ADDED = "member-added", _("Member added")
     MEMBER_INVITED = "member-invited", _("Member invited")
@@ -28,6 +30,13 @@ class Act(models.TextChoices):
     MEMBER_DEACTIVATED = "member-deactivated", _("Member deactivated")
     MEMBER_ACTIVATED_AGAIN = "member-activated-again", _("Member activated again")
     ACCESS_REFUSED = "access-refused", _("Access refused")
+    AUDIT_EXPORTED = "audit-exported", _("Audit exported")
+    AUDIT_PRUNED = "audit-pruned", _("Old events pruned")
+
+
+def list_acts() -> list[tuple[str, str]]:
+    """For the column: a function, so that a new act is no migration."""
+    return Act.choices
 
 
 class AppendOnlyError(TypeError):
@@ -56,7 +65,7 @@ class Event(models.Model):
     """
 
     at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
-    act = models.CharField(max_length=32, choices=Act)
+    act = models.CharField(max_length=32, choices=list_acts)
     member = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
     )
