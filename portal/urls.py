@@ -15,6 +15,7 @@ urlpatterns = [
     path("team/credentials/", include("portal.credentials.team_urls")),
     path("audit/", include("portal.audit.urls")),
     path("<region:region>/instances/", include("portal.instances.urls")),
+    path("<region:region>/views/", include("portal.saved_views.urls")),
     *(development.urlpatterns if settings.DEBUG else ()),
 ]
 

@@ -26,6 +26,7 @@ class Capability(StrEnum):
     READ_RAW_INSTANCE = "read-raw-instance"
     KEEP_OWN_CREDENTIAL = "keep-own-credential"
     KEEP_OWN_PREFERENCES = "keep-own-preferences"
+    KEEP_SAVED_VIEWS = "keep-saved-views"
     FORCE_REFRESH = "force-refresh"
     KEEP_TEAM = "keep-team"
     KEEP_TEAM_CREDENTIAL = "keep-team-credential"
@@ -39,6 +40,7 @@ _VIEWER = frozenset(
         Capability.READ_RAW_INSTANCE,
         Capability.KEEP_OWN_CREDENTIAL,
         Capability.KEEP_OWN_PREFERENCES,
+        Capability.KEEP_SAVED_VIEWS,
     }
 )
 _OPERATOR = _VIEWER | {Capability.FORCE_REFRESH}

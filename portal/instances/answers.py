@@ -21,21 +21,23 @@ from portal.gateway import Access, Asking, Dated, read_meter
 from portal.instances import results
 from portal.instances.catalog import Found, Listing, Missing, Seen, read_seen
 from portal.instances.details import build_details, describe_curl
-from portal.instances.filters import ListView, Reading, has_filters, to_query_string, without_filters
+from portal.instances.filters import ListView, Reading, at_marker, has_filters, to_query_string, without_filters
 from portal.instances.forms import build_form
 from portal.instances.hints import Hints, read_back
 from portal.instances.layouts import Layout, lay_out
 from portal.instances.links import credential_url, instance_url, list_url, raw_url
 from portal.instances.live import Live, describe_budget, describe_unchanged, make_version, name_pending
 from portal.instances.tables import render_table
+from portal.instances.tools import build_settings, build_share, link_views
 from portal.instances.troubles import Notice, describe
+from portal.saved_views.shelf import list_views
 
 _REGIONS = {
     "instances": "instances/_instances.html",
     "results": "instances/_results.html",
     "instance": "instances/_instance.html",
 }
-VARY = ("HX-Request", "HX-Target", "Cookie")
+VARY = ("HX-Request", "HX-Target", "HX-Trigger", "Cookie")
 
 
 def wants_fragment(request: MemberRequest) -> bool:
@@ -86,12 +88,12 @@ def answer_list(
         "region": region,
         "form": build_form(Reading(view), seen=seen),
         "tokens": tokens,
-        "has_filters": has_filters(view),
         "clear_url": list_url(region, without_filters(view)),
         "list_url": reverse("instances:list", args=[region]),
         "url": url,
         "budget": describe_budget(read_meter(access)),
         **_renewing(request, region, to_query_string(view), url, target="#results"),
+        **_lay_beside(request, region, view, layout),
     }
     if isinstance(outcome, Notice):
         live = Live(url=url, target="#results", version="", refresh_seconds=refresh_seconds, trouble=outcome.trouble)
@@ -102,6 +104,7 @@ def answer_list(
         "listing": outcome,
         "page": page,
         "table": table,
+        "is_without_matches": table is None and has_filters(view),
         "pager": results.build_pager(outcome, view, region=region),
         "count": results.describe_count(outcome),
         "notice": describe(page.trouble, read_meter(access)) if page.trouble else None,
@@ -218,6 +221,25 @@ def _renewing(request: MemberRequest, region: Region, query_string: str, url: st
         "revalidate_url": revalidate_url,
         "credential_url": credential_url(region, next_url=url),
     }
+
+
+def _lay_beside(request: MemberRequest, region: Region, view: ListView, layout: Layout) -> dict[str, object]:
+    """What stands around the results, as far as it is asked for: all of it, or what another filter or page changes."""
+    is_alone = wants_fragment(request) and request.htmx.target == "results"
+    if is_alone and "Portal-Refresh" in request.headers:
+        return {}
+    beside: dict[str, object] = {"share": build_share(request, view, layout, region=region)}
+    if not is_alone or request.htmx.trigger == "filters":
+        views = link_views(list_views(request.user, region.code), view, layout, request=request, region=region)
+        beside |= {
+            "views": views,
+            "has_own_views": any(one.is_own for one in views),
+            "is_whole_list": at_marker(view, None) == ListView() and not any(one.is_current for one in views),
+            "whole_list_url": list_url(region, ListView()),
+        }
+    if not is_alone:
+        beside["layout"] = build_settings(view, layout)
+    return beside
 
 
 def _is_due(page: Dated[Any], asking: Asking) -> bool:

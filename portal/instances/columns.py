@@ -121,6 +121,11 @@ def read_names(text: str) -> tuple[str, ...]:
     return names if len(names) > 1 or text == FIRST else DEFAULT_NAMES
 
 
+def write_names(names: tuple[str, ...]) -> str:
+    """What `read_names` reads back; nothing for the columns that every list begins with."""
+    return "" if names == DEFAULT_NAMES else ",".join(names)
+
+
 def list_unknown(names: Iterable[str]) -> list[str]:
     return [name for name in names if name not in COLUMNS]
 

@@ -7,6 +7,7 @@ from django.urls import reverse
 from portal.bycloud import Region
 from portal.instances.filters import ListView, to_query_string
 from portal.instances.hints import Hints
+from portal.saved_views.models import SavedView
 
 # The whole list, whatever the reader's default view is: without any parameter, that one is opened.
 WHOLE_LIST = "limit=20"
@@ -14,6 +15,10 @@ WHOLE_LIST = "limit=20"
 
 def list_url(region: Region, view: ListView) -> str:
     return list_url_at(reverse("instances:list", args=[region]), view)
+
+
+def saved_view_url(region: Region, saved: SavedView) -> str:
+    return f"{reverse('instances:list', args=[region])}?{saved.query or WHOLE_LIST}"
 
 
 def list_url_at(path: str, view: ListView) -> str:

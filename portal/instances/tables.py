@@ -26,6 +26,8 @@ from portal.instances.rows import build_rows
 from portal.web.times import relative_text
 
 MOST_BYTES = 8 * 1024 * 1024
+# That many stand side by side in a wide window; a table with more scrolls in its own box.
+MOST_COLUMNS = 8
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -83,6 +85,7 @@ def render_table(instances: tuple[Instance, ...], *, region: Region, view: ListV
         context = {
             "region": region,
             "columns": columns,
+            "is_wide": len(columns) > MOST_COLUMNS,
             "is_compact": layout.density == "compact",
             "rows": render_rows(rows, columns),
         }

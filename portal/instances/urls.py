@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.instances import views
+from portal.instances import actions, views
 
 app_name = "instances"
 
@@ -10,6 +10,8 @@ urlpatterns = [
     path("", views.list_page, name="list"),
     path("revalidate/", views.revalidate, name="revalidate"),
     path("refresh/", views.refresh, name="refresh"),
+    path("layout/", actions.change_layout, name="change_layout"),
+    path("save-view/", actions.save_view, name="save_view"),
     path("<uuid:instance_id>/", views.detail_page, name="detail"),
     path("<uuid:instance_id>.json", views.raw, name="raw"),
 ]

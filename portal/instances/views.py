@@ -10,24 +10,29 @@ from django_htmx.http import push_url
 
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.requests import MemberRequest
-from portal.bycloud import InstanceQuery, Region
-from portal.credentials.vault import VaultError, find_credential
+from portal.bycloud import Region
 from portal.gateway import Access, Asking, Troubled, read_meter
 from portal.instances import answers, raws
-from portal.instances.catalog import Found, Listing, Missing, Seen, find_instance, list_instances, read_seen
+from portal.instances.asking import find_access, find_names, list_or_notice, read_posted
+from portal.instances.catalog import Found, Missing, find_instance
 from portal.instances.filters import ListView, is_uuid, read_view
 from portal.instances.hints import Hints, read_hints
-from portal.instances.links import instance_url, list_url
+from portal.instances.links import instance_url, list_url, saved_view_url
 from portal.instances.troubles import Notice, describe
+from portal.saved_views.shelf import find_default
 
 
 @requires(Capability.LIST_INSTANCES)
 @require_safe
 def list_page(request: MemberRequest, region: Region) -> HttpResponse:
-    access = _find_access(request, region)
+    access = find_access(request, region)
     if not isinstance(access, Access):
         return answers.ask_for_credential(request, region, access, url=request.get_full_path())
-    reading = read_view(request.GET, seen=_find_names(access, request.GET))
+    # Opened without any parameter, the list is the one that this member has chosen to begin with.
+    default = None if request.META.get("QUERY_STRING") else find_default(member=request.user, region=region.code)
+    if default:
+        return HttpResponseRedirect(saved_view_url(region, default))
+    reading = read_view(request.GET, seen=find_names(access, request.GET))
     view = reading.view
     if view is None:
         return answers.refuse_list(request, region, reading)
@@ -36,7 +41,7 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     if not is_canonical and not answers.wants_fragment(request):
         return HttpResponseRedirect(url)
     asking = _read_asking(request)
-    listing = _list(access, view.query, asking)
+    listing = list_or_notice(access, view.query, asking)
     response = answers.answer_list(request, access, view, listing, asking=asking)
     return response if is_canonical else push_url(response, url)
 
@@ -44,7 +49,7 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
 @requires(Capability.OPEN_INSTANCE)
 @require_safe
 def detail_page(request: MemberRequest, region: Region, instance_id: UUID) -> HttpResponse:
-    access = _find_access(request, region)
+    access = find_access(request, region)
     if not isinstance(access, Access):
         return answers.ask_for_credential(request, region, access, url=request.get_full_path())
     hints = read_hints(request.GET)
@@ -62,7 +67,7 @@ def detail_page(request: MemberRequest, region: Region, instance_id: UUID) -> Ht
 @require_safe
 def raw(request: MemberRequest, region: Region, instance_id: UUID) -> HttpResponse:
     """The untouched JSON of one instance; errors are JSON too."""
-    access = _find_access(request, region)
+    access = find_access(request, region)
     if not isinstance(access, Access):
         return raws.refuse(HTTPStatus.CONFLICT, access or _("You have no ByCloud credential for this region yet."))
     hints = read_hints(request.GET, also=("download",))
@@ -95,23 +100,23 @@ def _renew(request: MemberRequest, region: Region, asking: Asking) -> HttpRespon
 
     What went wrong is answered at once, since a page loaded later may not tell of it.
     """
-    access = _find_access(request, region)
+    access = find_access(request, region)
     if not isinstance(access, Access):
         url = list_url(region, ListView())
         return answers.ask_for_credential(request, region, access, url=url)
-    given = QueryDict(request.POST.get("query", ""))
     instance_id = request.POST.get("instance", "")
     if is_uuid(instance_id):
+        given = QueryDict(request.POST.get("query", ""))
         return _renew_instance(request, access, instance_id, given, asking)
-    return _renew_list(request, access, given, asking)
+    return _renew_list(request, access, read_posted(request), asking)
 
 
 def _renew_list(request: MemberRequest, access: Access, given: QueryDict, asking: Asking) -> HttpResponse:
-    reading = read_view(given, seen=_find_names(access, given))
+    reading = read_view(given, seen=find_names(access, given))
     view = reading.view
     if view is None:
         return answers.refuse_list(request, access.region, reading)
-    listing = _list(access, view.query, asking)
+    listing = list_or_notice(access, view.query, asking)
     if isinstance(listing, Notice) or (listing.page.trouble and answers.wants_fragment(request)):
         return answers.answer_list(request, access, view, listing, asking=asking)
     return HttpResponseRedirect(list_url(access.region, view), status=HTTPStatus.SEE_OTHER)
@@ -129,31 +134,10 @@ def _renew_instance(
     return HttpResponseRedirect(instance_url(access.region, instance_id, hints), status=HTTPStatus.SEE_OTHER)
 
 
-def _find_names(access: Access, given: QueryDict) -> Seen:
-    """The names that filters may be given by. Most lists have no such filter, and are spared the look-up."""
-    return read_seen(access) if {"flavor_id", "image_id"} & given.keys() else Seen()
-
-
-def _find_access(request: MemberRequest, region: Region) -> Access | str:
-    """What to ask upstream with, or why there is nothing: a sentence, empty when no credential was ever given."""
-    try:
-        credential = find_credential(request.user, region)
-    except VaultError as error:
-        return str(error)
-    return Access(region, credential) if credential else ""
-
-
 def _read_asking(request: MemberRequest) -> Asking:
     """A page that refreshes itself says so with this header on the same URL, and whether anything is in transition."""
     refreshes = {"1": Asking.REVALIDATED, "quick": Asking.QUICKENED}
     return refreshes.get(request.headers.get("Portal-Refresh", ""), Asking.STORED_FIRST)
-
-
-def _list(access: Access, query: InstanceQuery, asking: Asking) -> Listing | Notice:
-    try:
-        return list_instances(access, query, asking=asking)
-    except Troubled as error:
-        return describe(error.trouble, read_meter(access))
 
 
 def _find(access: Access, instance_id: str, hints: Hints, asking: Asking) -> Found | Missing | Notice:

@@ -12,6 +12,7 @@ MAY = {
     Capability.READ_RAW_INSTANCE: "viewer operator admin",
     Capability.KEEP_OWN_CREDENTIAL: "viewer operator admin",
     Capability.KEEP_OWN_PREFERENCES: "viewer operator admin",
+    Capability.KEEP_SAVED_VIEWS: "viewer operator admin",
     Capability.FORCE_REFRESH: "operator admin",
     Capability.KEEP_TEAM: "admin",
     Capability.READ_AUDIT: "admin",

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,17 +42,17 @@ class Portal:
     def reset_sandbox(self) -> None:
         requests.post(f"{self.sandbox_url}/_sandbox/reset", timeout=10).raise_for_status()
 
-    def add_member(self, name: str, role: str) -> None:
-        """Somebody new, without a credential."""
+    def add_member(self, name: str, role: str, *, kind: str = "bearer", secret: str = "") -> None:
+        """Somebody new; without a secret, without a credential."""
         self.passwords[name] = "a-long-enough-password"
         self._manage("add_member", name, "--role", role, secret=self.passwords[name])
+        if secret:
+            self._manage("set_credential", name, "--region", "spo1", "--kind", kind, secret=secret)
 
     def add_member_of_globex(self, name: str) -> None:
         """Once: somebody whose instances a test may change without disturbing another."""
         if name not in self.passwords:
-            self.add_member(name, "operator")
-            secret = "AKIASANDBOXGLOBEX:sandbox-globex-secret"
-            self._manage("set_credential", name, "--region", "spo1", "--kind", "api-key", secret=secret)
+            self.add_member(name, "operator", kind="api-key", secret="AKIASANDBOXGLOBEX:sandbox-globex-secret")
 
     def _manage(self, *command: str, secret: str) -> None:
         subprocess.run(
@@ -75,13 +75,19 @@ def find_free_port() -> int:
 
 
 @contextlib.contextmanager
-def run_portal(state: Path, *, port: int | None = None) -> Iterator[Portal]:
+def run_portal(
+    state: Path,
+    *,
+    port: int | None = None,
+    settings: Mapping[str, str] = SETTINGS,
+    sandbox_options: Sequence[str] = (),
+) -> Iterator[Portal]:
     """`python -m portal.sandbox.demo` on free ports, from the first start on; stopped by Ctrl-C at the end."""
     port, sandbox_port = port or find_free_port(), find_free_port()
     with subprocess.Popen(
-        [sys.executable, "-m", "portal.sandbox.demo", "--state", str(state), *SANDBOX_OPTIONS],
+        [sys.executable, "-m", "portal.sandbox.demo", "--state", str(state), *SANDBOX_OPTIONS, *sandbox_options],
         cwd=ROOT,
-        env=os.environ | {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port)} | SETTINGS,
+        env=os.environ | {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port)} | SETTINGS | dict(settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

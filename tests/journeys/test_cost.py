@@ -1,4 +1,4 @@
-"""What a warm view may ask for: three rows of the database, and nothing of ByCloud."""
+"""What a warm view may ask for: a few rows of the database, and nothing of ByCloud."""
 
 import pytest
 from django.test import Client
@@ -9,13 +9,21 @@ from tests.upstream import Upstream
 LIST = "/spo1/instances/"
 
 
-@pytest.mark.parametrize("query", ["", "?limit=100"], ids=["20 rows", "100 rows"])
-def test_a_warm_list_reads_session_member_and_credential_however_many_rows_it_has(
+@pytest.mark.parametrize("query", ["?limit=20", "?limit=100"], ids=["20 rows", "100 rows"])
+def test_a_warm_list_reads_session_member_credential_and_saved_views_however_many_rows_it_has(
     at_desk: Client, upstream: Upstream, query: str, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     at_desk.get(LIST + query)
     upstream.clear()
-    for headers in ({}, {"hx-request": "true", "hx-target": "results"}):
-        with django_assert_num_queries(3):
+    for headers, most in (({}, 4), ({"hx-request": "true", "hx-target": "results"}, 3)):
+        with django_assert_num_queries(most):
             assert at_desk.get(LIST + query, headers=headers).status_code == 200
     assert upstream.requests() == []
+
+
+def test_a_list_without_parameters_reads_the_default_view_beside_them(
+    at_desk: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    at_desk.get(LIST)
+    with django_assert_num_queries(5):
+        assert at_desk.get(LIST).status_code == 200

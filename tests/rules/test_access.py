@@ -59,8 +59,15 @@ ROUTES = {
     "instances:list": Route("/spo1/instances/", "list-instances", READ, MEMBERS),
     "instances:revalidate": Route("/spo1/instances/revalidate/", "list-instances", WRITE, MEMBERS),
     "instances:refresh": Route("/spo1/instances/refresh/", "force-refresh", WRITE, OPERATORS),
+    "instances:change_layout": Route("/spo1/instances/layout/", "keep-own-preferences", WRITE, MEMBERS),
+    "instances:save_view": Route("/spo1/instances/save-view/", "keep-saved-views", WRITE, MEMBERS),
     "instances:detail": Route(f"/spo1/instances/{INSTANCE}/", "open-instance", READ, MEMBERS),
     "instances:raw": Route(f"/spo1/instances/{INSTANCE}.json", "read-raw-instance", READ, MEMBERS),
+    "saved_views:list": Route("/spo1/views/", "keep-saved-views", READ, MEMBERS),
+    "saved_views:clear_default": Route("/spo1/views/no-default/", "keep-saved-views", WRITE, MEMBERS),
+    "saved_views:edit": Route("/spo1/views/1/", "keep-saved-views", FORM, MEMBERS),
+    "saved_views:make_default": Route("/spo1/views/1/default/", "keep-saved-views", WRITE, MEMBERS),
+    "saved_views:remove": Route("/spo1/views/1/remove/", "keep-saved-views", WRITE, MEMBERS),
 }
 PUBLIC = {"health_live", "health_ready", "account_login", "account_logout", "accounts:accept_invitation"}
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.template import Context, Engine, Template
+from django.utils import translation
 from lucide import IconDoesNotExist
 
 NOW = datetime(2026, 11, 23, 17, 32, 7, tzinfo=UTC)
@@ -82,6 +83,13 @@ def test_an_unknown_icon_is_an_error_at_once() -> None:
 )
 def test_memory_is_shown_in_the_unit_people_use(mebibytes: int | None, text: str) -> None:
     assert render("{{ value|mebibytes }}", value=mebibytes) == text
+
+
+def test_sizes_are_written_as_the_active_language_writes_numbers() -> None:
+    with translation.override("pt-br"):
+        assert (
+            render("{{ 1536|mebibytes }} {{ 1048576|mebibytes }} {{ 2000|gigabytes }}") == "1,5 GiB 1.024 GiB 2.000 GB"
+        )
 
 
 def test_disks_are_shown_in_gigabytes() -> None:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from portal.web.times import clock_text, exact_text, iso_text, offset_text, relative_text
 
@@ -48,6 +48,33 @@ def test_a_moment_is_told_in_whole_units(passed: timedelta, text: str) -> None:
 def test_the_exact_time_is_the_active_zones_with_its_offset(zone: str, text: str) -> None:
     with timezone.override(ZoneInfo(zone)):
         assert exact_text(NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("passed", "text"),
+    [
+        (timedelta(), "agora mesmo"),
+        (timedelta(seconds=5), "há 5 segundos"),
+        (timedelta(minutes=1), "há 1 minuto"),
+        (timedelta(hours=2), "há 2 horas"),
+        (timedelta(days=1), "há 1 dia"),
+        (timedelta(days=30), "há 1 mês"),
+        (timedelta(days=60), "há 2 meses"),
+        (timedelta(days=365), "há 1 ano"),
+        (-timedelta(days=3), "em 3 dias"),
+    ],
+)
+@time_machine.travel(NOW, tick=False)
+def test_a_moment_is_told_in_the_active_language(passed: timedelta, text: str) -> None:
+    with translation.override("pt-br"):
+        assert relative_text(NOW - passed) == text
+
+
+@time_machine.travel(NOW, tick=False)
+def test_the_exact_time_is_in_the_order_of_the_active_language() -> None:
+    with translation.override("pt-br"):
+        assert exact_text(NOW) == "23 de nov. de 2026, 17:32:07 (UTC)"
+        assert clock_text(NOW) == "17:32:07 (UTC)"
 
 
 def test_the_offset_is_that_of_the_moment_and_not_of_today() -> None:

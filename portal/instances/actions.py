@@ -1,0 +1,110 @@
+"""What one does with the list one sees: choose how it is shown, save it as a view. All of it comes back to the list."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from portal.accounts.capabilities import Capability, requires
+from portal.accounts.models import Density
+from portal.accounts.requests import MemberRequest
+from portal.bycloud import Region
+from portal.instances import answers
+from portal.instances.asking import read_posted
+from portal.instances.catalog import Seen
+from portal.instances.columns import write_names
+from portal.instances.filters import DEFAULT_LIMIT, at_marker, read_view, to_query_string, with_look
+from portal.instances.layouts import lay_out
+from portal.instances.links import list_url
+from portal.instances.tools import describe_view
+from portal.saved_views import shelf
+from portal.saved_views.forms import SavedViewForm
+from portal.saved_views.models import QUERY_LENGTH, SavedView
+
+LONGEST_NUMBER = 18
+
+
+@requires(Capability.KEEP_OWN_PREFERENCES)
+@require_POST
+def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
+    """Columns, density and page size, as `how` says: `keep` them for all of one's lists, show them `here` alone, or
+    go back to the `usual` ones.
+    """
+    given = read_posted(request).copy()
+    limit = given.get("limit", "")
+    chosen = {"columns": ",".join(request.POST.getlist("columns"))} | {
+        name: request.POST.get(name, "") for name in ("density", "limit")
+    }
+    for name, text in chosen.items():
+        given[name] = text
+    reading = read_view(given, seen=Seen())
+    view = reading.view
+    if view is None:
+        return answers.refuse_list(request, region, reading)
+    how = request.POST.get("how")
+    if how in {"keep", "usual"}:
+        member = request.user
+        member.columns = write_names(view.columns) if how == "keep" else ""
+        member.density = view.density or Density.COMFORTABLE if how == "keep" else Density.COMFORTABLE
+        member.save(update_fields=["columns", "density"])
+        view = with_look(view, columns=(), density="")
+    if view.query.limit != _read_number(limit or str(DEFAULT_LIMIT)):
+        view = at_marker(view, None)
+    return HttpResponseRedirect(list_url(region, view), status=HTTPStatus.SEE_OTHER)
+
+
+@requires(Capability.KEEP_SAVED_VIEWS)
+@require_POST
+def save_view(request: MemberRequest, region: Region) -> HttpResponse:
+    """Keep the list as it is seen: under a name, or in the place of one's own `view`."""
+    reading = read_view(read_posted(request), seen=Seen())
+    view = reading.view
+    if view is None:
+        return answers.refuse_list(request, region, reading)
+    query = describe_view(view, lay_out(view, request.user))
+    pk = request.POST.get("view", "")
+    if pk:
+        saved = shelf.find_own_view(_read_number(pk), member=request.user, region=region.code)
+        if saved is None:
+            raise Http404
+    else:
+        saved = SavedView(owner=request.user, region=region.code)
+    saved.query = query
+    form = SavedViewForm(_fill(request, saved), instance=saved)
+    if len(query) > QUERY_LENGTH:
+        form.add_error(None, _("These filters are too long to be kept."))
+    if form.is_valid():
+        try:
+            keep = shelf.change_view if pk else shelf.add_view
+            keep(form.save(commit=False), request=request)
+        except shelf.NameTakenError:
+            form.refuse_name()
+        except shelf.ShelfFullError:
+            form.add_error(None, _("You have %(most)d views, and no more can be kept.") % {"most": shelf.MOST_VIEWS})
+        else:
+            messages.success(request, _("The view %(name)s is saved.") % {"name": saved.name})
+            path = reverse("instances:list", args=[region])
+            return HttpResponseRedirect(f"{path}?{query}", status=HTTPStatus.SEE_OTHER)
+    context = {
+        "region": region,
+        "form": form,
+        "query_string": to_query_string(view),
+        "back_url": list_url(region, view),
+    }
+    return render(request, "saved_views/save.html", context, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+def _fill(request: MemberRequest, saved: SavedView) -> Mapping[str, Any]:
+    """What the form is bound to: what was sent, or what a view has already whose list alone is replaced."""
+    return {"name": saved.name, "is_shared": saved.is_shared} if saved.pk else request.POST
+
+
+def _read_number(text: str) -> int:
+    """Zero, which no view has, for what is no number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER else 0

@@ -1,0 +1,42 @@
+"""What the views of lists and instances begin with: the credential to ask with, the address meant, and the answer."""
+
+from django.http import QueryDict
+
+from portal.accounts.requests import MemberRequest
+from portal.bycloud import InstanceQuery, Region
+from portal.credentials.vault import VaultError, find_credential
+from portal.gateway import Access, Asking, Troubled, read_meter
+from portal.instances.catalog import Listing, Seen, list_instances, read_seen
+from portal.instances.troubles import Notice, describe
+
+
+def find_access(request: MemberRequest, region: Region) -> Access | str:
+    """What to ask upstream with, or why there is nothing: a sentence, empty when no credential was ever given."""
+    try:
+        credential = find_credential(request.user, region)
+    except VaultError as error:
+        return str(error)
+    return Access(region, credential) if credential else ""
+
+
+def find_names(access: Access, given: QueryDict) -> Seen:
+    """The names that filters may be given by. Most lists have no such filter, and are spared the look-up."""
+    return read_seen(access) if {"flavor_id", "image_id"} & given.keys() else Seen()
+
+
+def read_posted(request: MemberRequest) -> QueryDict:
+    """The list that a form stands beside: its query string, or its address.
+
+    htmx may have changed the address since the form was made. It names the present one with each request, and
+    portal.js puts it into forms that the browser sends.
+    """
+    text = (request.htmx.current_url_abs_path if request.htmx else None) or request.POST.get("query", "")
+    return QueryDict(text.partition("?")[2] if text.startswith("/") else text)
+
+
+def list_or_notice(access: Access, query: InstanceQuery, asking: Asking) -> Listing | Notice:
+    """A page of the list; what went wrong where there is none to show."""
+    try:
+        return list_instances(access, query, asking=asking)
+    except Troubled as error:
+        return describe(error.trouble, read_meter(access))

@@ -1,0 +1,94 @@
+"""What stands beside the list's title and above its table: how it is shown, saved views, its addresses to pass on."""
+
+import msgspec
+from django.utils.functional import Promise
+
+from portal.accounts.requests import MemberRequest
+from portal.bycloud import Region
+from portal.instances.columns import COLUMNS, FIRST
+from portal.instances.filters import PAGE_SIZES, ListView, at_marker, to_query_string
+from portal.instances.layouts import Layout, pin
+from portal.instances.links import list_url, saved_view_url
+from portal.saved_views.models import SavedView
+
+
+class Option(msgspec.Struct, frozen=True):
+    value: str
+    label: str | Promise
+    is_chosen: bool
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The form of how the list is shown. `first` is the column that cannot be left out."""
+
+    first: str
+    columns: tuple[Option, ...]
+    sizes: tuple[int, ...]
+    limit: int | None
+    is_compact: bool
+
+
+class ViewLink(msgspec.Struct, frozen=True):
+    """A saved view as a link. `owner` is named where it is somebody else's."""
+
+    pk: int
+    name: str
+    url: str
+    is_current: bool
+    is_own: bool
+    is_shared: bool
+    is_default: bool
+    owner: str
+
+
+class Share(msgspec.Struct, frozen=True):
+    """The page's address: as it is, so that everybody sees her own columns, and with these columns."""
+
+    url: str
+    pinned_url: str
+
+
+def build_settings(view: ListView, layout: Layout) -> Settings:
+    limit = view.query.limit
+    return Settings(
+        first=FIRST,
+        columns=tuple(
+            Option(column.name, column.title, column.name in layout.columns)
+            for column in COLUMNS.values()
+            if column.name != FIRST
+        ),
+        sizes=tuple(sorted({*PAGE_SIZES, limit or PAGE_SIZES[0]})),
+        limit=limit,
+        is_compact=layout.density == "compact",
+    )
+
+
+def build_share(request: MemberRequest, view: ListView, layout: Layout, *, region: Region) -> Share:
+    return Share(
+        url=request.build_absolute_uri(list_url(region, view)),
+        pinned_url=request.build_absolute_uri(list_url(region, pin(view, layout))),
+    )
+
+
+def describe_view(view: ListView, layout: Layout) -> str:
+    """What is saved of a view: all that is seen, for whoever opens it, from its first page."""
+    return to_query_string(pin(at_marker(view, None), layout))
+
+
+def link_views(
+    saved: tuple[SavedView, ...], view: ListView, layout: Layout, *, request: MemberRequest, region: Region
+) -> tuple[ViewLink, ...]:
+    current = describe_view(view, layout)
+    return tuple(
+        ViewLink(
+            pk=one.pk,
+            name=one.name,
+            url=saved_view_url(region, one),
+            is_current=one.query == current,
+            is_own=one.owner_id == request.user.pk,
+            is_shared=one.is_shared,
+            is_default=one.is_default,
+            owner="" if one.owner_id == request.user.pk else one.owner.get_username(),
+        )
+        for one in saved
+    )

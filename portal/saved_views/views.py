@@ -1,0 +1,81 @@
+"""The page of saved views: rename, share, remove, choose a default. They are made and used on the list itself."""
+
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal.accounts.capabilities import Capability, requires
+from portal.accounts.requests import MemberRequest
+from portal.bycloud import Region
+from portal.saved_views import shelf
+from portal.saved_views.forms import SavedViewForm
+
+require_form = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@requires(Capability.KEEP_SAVED_VIEWS)
+@require_safe
+def list_page(request: MemberRequest, region: Region) -> HttpResponse:
+    views = shelf.list_views(request.user, region.code)
+    context = {
+        "region": region,
+        "views": views,
+        "has_default": any(view.is_default for view in views),
+        "may_remove_shared": request.user.can(Capability.KEEP_TEAM),
+        "most": shelf.MOST_VIEWS,
+    }
+    return render(request, "saved_views/list.html", context)
+
+
+@requires(Capability.KEEP_SAVED_VIEWS)
+@require_form
+def edit(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
+    view = shelf.find_own_view(pk, member=request.user, region=region.code)
+    if view is None:
+        raise Http404
+    name = view.name
+    form = SavedViewForm(request.POST if request.method == "POST" else None, instance=view)
+    if form.is_valid():
+        try:
+            shelf.change_view(form.save(commit=False), request=request)
+        except shelf.NameTakenError:
+            form.refuse_name()
+        else:
+            messages.success(request, _("The view %(name)s is changed.") % {"name": view.name})
+            return redirect("saved_views:list", region)
+    context = {"region": region, "form": form, "view": view, "name": name}
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+    return render(request, "saved_views/edit.html", context, status=status)
+
+
+@requires(Capability.KEEP_SAVED_VIEWS)
+@require_POST
+def remove(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
+    view = shelf.remove_view(pk, member=request.user, region=region.code, request=request)
+    if view is None:
+        raise Http404
+    messages.success(request, _("The view %(name)s is removed.") % {"name": view.name})
+    return redirect("saved_views:list", region)
+
+
+@requires(Capability.KEEP_SAVED_VIEWS)
+@require_POST
+def make_default(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
+    view = shelf.find_view(pk, member=request.user, region=region.code)
+    if view is None:
+        raise Http404
+    shelf.set_default(view, member=request.user, region=region.code)
+    messages.success(request, _("Your list begins with %(name)s from now on.") % {"name": view.name})
+    return redirect("saved_views:list", region)
+
+
+@requires(Capability.KEEP_SAVED_VIEWS)
+@require_POST
+def clear_default(request: MemberRequest, region: Region) -> HttpResponse:
+    shelf.set_default(None, member=request.user, region=region.code)
+    messages.success(request, _("Your list begins with all instances from now on."))
+    return redirect("saved_views:list", region)

@@ -1,0 +1,405 @@
+"""Every page in every state, as a table: what axe, the measuring of boxes and the HTML checker look at.
+
+Says how a state comes about, and knows nothing of what is looked for in it. States do not depend on their order.
+"""
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+from tests.browser.portal import Portal, fill_sign_in, run_portal
+
+# Nothing refreshes itself while it is looked at, and one search does not reach the end of the list.
+SETTINGS = {"PAGE_FRESH_SECONDS": "3600"}
+INSTANCES = 700
+LIST = "/spo1/instances/"
+# What is around the rows is the matter.
+SHORT = f"{LIST}?limit=5"
+LATER = {"Retry-After": "600"}
+NOWHERE = "00000000-0000-0000-0000-000000000000"
+# What was seen long ago, with everything used up: as an answer without changes would say it.
+USED_UP = """() => document.dispatchEvent(new CustomEvent('portal:unchanged', {detail: {at: '2026-01-23T14:31:07Z',
+    clock: '14:31:07 (UTC)', exact: '23 Jan 2026', minute: [60, 60], hour: [900, 1000], others: 3}}))"""
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """Somebody with a credential that nobody else has, for what befalls a whole credential."""
+
+    role: str = "operator"
+    kind: str = "bearer"
+    secret: str = ""
+
+
+NEWCOMERS = {
+    "nils": Newcomer("viewer"),
+    "ines": Newcomer(secret="sandbox-initech-token"),
+    "gina": Newcomer(secret="sandbox-globex-token"),
+    "lars": Newcomer(kind="api-key", secret="AKIASANDBOXGLOBEX:sandbox-globex-secret"),
+    "fred": Newcomer("viewer"),
+}
+
+
+@dataclass
+class Stage:
+    """A portal of its own, and its people's browsers: each signs in once. `open` closes what was open before."""
+
+    portal: Portal
+    browser: Browser
+    contexts: dict[str, BrowserContext] = field(default_factory=dict)
+    prepared: set[str] = field(default_factory=set)
+    # What the browser says of scripts that fail and of what the content policy refuses.
+    trouble: list[str] = field(default_factory=list)
+
+    def open(self, state: "State") -> Page:
+        self.clear()
+        return state.show(self)
+
+    def page_of(self, name: str) -> Page:
+        """A page of somebody who is signed in; of a guest without a name."""
+        if name in self.contexts:
+            return self.contexts[name].new_page()
+        context = self.browser.new_context(
+            base_url=self.portal.url,
+            viewport={"width": 1440, "height": 900},
+            color_scheme="light",
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(15_000)
+        context.on("weberror", lambda error: self.trouble.append(f"error in a script: {error.error}"))
+        context.on("console", self._note_message)
+        self.contexts[name] = context
+        page = context.new_page()
+        if name:
+            if name not in self.portal.passwords:
+                newcomer = NEWCOMERS[name]
+                self.portal.add_member(name, newcomer.role, kind=newcomer.kind, secret=newcomer.secret)
+            page.goto("/sign-in/")
+            fill_sign_in(page, name, self.portal.passwords[name])
+        return page
+
+    def clear(self) -> None:
+        self.portal.clear_faults()
+        for context in self.contexts.values():
+            for page in context.pages:
+                page.close()
+
+    def close(self) -> None:
+        for context in self.contexts.values():
+            context.close()
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            self.trouble.append(message.text)
+
+
+@contextlib.contextmanager
+def set_stage(browser: Browser, state: Path) -> Iterator[Stage]:
+    with run_portal(state, settings=SETTINGS, sandbox_options=["--instances", str(INSTANCES)]) as portal:
+        stage = Stage(portal, browser)
+        yield stage
+        stage.close()
+
+
+@dataclass(frozen=True)
+class State:
+    name: str
+    show: Callable[[Stage], Page]
+
+
+def visit(path: str, *, name: str = "ada") -> Callable[[Stage], Page]:
+    """An address, as `name` sees it."""
+
+    def show(stage: Stage) -> Page:
+        page = stage.page_of(name)
+        page.goto(path)
+        return page
+
+    return show
+
+
+def unfold(path: str, *summaries: str) -> Callable[[Stage], Page]:
+    """An address, with something on it opened."""
+
+    def show(stage: Stage) -> Page:
+        page = visit(path)(stage)
+        for summary in summaries:
+            page.locator(f"{summary} > summary").click()
+            expect(page.locator(summary)).to_have_attribute("open", "")
+        return page
+
+    return show
+
+
+def fail(query: str, *, said: str, seen_before: bool = False, **fault: object) -> Callable[[Stage], Page]:
+    """A list for which ByCloud has no good answer, with rows from before or without."""
+
+    def show(stage: Stage) -> Page:
+        page = stage.page_of("ada")
+        path = f"/spo1/instances/?{query}"
+        if seen_before:
+            page.goto(path)
+        # What failed a moment ago is not asked for again.
+        if seen_before and not page.locator("#notice").count():
+            stage.portal.script_fault(match=query, **fault)
+            press_refresh(page)
+        elif not seen_before:
+            stage.portal.script_fault(match=query, **fault)
+            page.goto(path)
+        expect(page.locator("#notice")).to_contain_text(said)
+        expect(page.locator("#table")).to_have_count(int(seen_before))
+        return page
+
+    return show
+
+
+def trouble_of(name: str, query: str, *, said: str, **fault: object) -> Callable[[Stage], Page]:
+    """A list of somebody whose credential is in trouble altogether, since the first time it is asked for here."""
+
+    def show(stage: Stage) -> Page:
+        page = stage.page_of(name)
+        page.goto("/spo1/instances/")
+        if name not in stage.prepared:
+            stage.portal.script_fault(**fault)
+            press_refresh(page)
+            expect(page.locator("#notice")).to_be_visible()
+            stage.prepared.add(name)
+        page.goto(f"/spo1/instances/{query}")
+        expect(page.locator("#notice")).to_contain_text(said)
+        return page
+
+    return show
+
+
+def press_refresh(page: Page) -> None:
+    with page.expect_response(lambda response: response.request.method == "POST"):
+        page.locator(".page-head").get_by_role("button", name="Refresh").click()
+
+
+def refuse_sign_in(stage: Stage) -> Page:
+    page = visit("/sign-in/", name="")(stage)
+    page.locator("input[name=login]").fill("ada")
+    page.locator("input[name=password]").fill("not her password")
+    page.locator("main form button[type=submit]").click()
+    expect(page.locator(".errorlist, .error, .alert").first).to_be_visible()
+    return page
+
+
+def show_instance(query: str, section: str) -> Callable[[Stage], Page]:
+    """The page of the first instance that a filter finds."""
+
+    def show(stage: Stage) -> Page:
+        page = visit(f"/spo1/instances/?{query}")(stage)
+        page.locator("[data-instance-id] th a").first.click()
+        expect(page.locator(section)).to_be_visible()
+        return page
+
+    return show
+
+
+def unfold_instance(stage: Stage) -> Page:
+    page = show_instance("name=web-*", "#found")(stage)
+    page.locator("#json details > summary, #working > summary").evaluate_all("all => all.forEach(one => one.click())")
+    return page
+
+
+def fail_instance(stage: Stage) -> Page:
+    page = show_instance("name=db-*", "#found")(stage)
+    stage.portal.script_fault(times=4, status=503)
+    press_refresh(page)
+    expect(page.locator("#notice")).to_be_visible()
+    return page
+
+
+def refuse_credential(stage: Stage) -> Page:
+    page = visit("/credentials/spo1/", name="nils")(stage)
+    page.get_by_label("Bearer token", exact=True).check()
+    page.locator("input[name=token]").fill("not-a-token-of-the-sandbox")
+    page.get_by_role("button", name="Check and save").click()
+    expect(page.get_by_role("alert").first).to_be_visible()
+    return page
+
+
+def make_invitation(stage: Stage) -> Page:
+    page = visit("/team/invitations/")(stage)
+    page.locator("main input[name=name]").fill("Bruna Souza")
+    page.locator("main form button[type=submit]").click()
+    expect(page.locator("#invitation-link")).to_be_visible()
+    return page
+
+
+def accept_invitation(stage: Stage) -> Page:
+    link = make_invitation(stage).locator("#invitation-link").inner_text()
+    page = stage.page_of("")
+    page.goto(link)
+    expect(page.locator("input[name=username]")).to_be_visible()
+    return page
+
+
+def refuse_acceptance(stage: Stage) -> Page:
+    page = accept_invitation(stage)
+    page.locator("input[name=username]").fill("ada")
+    page.locator("input[name=password1]").fill("short")
+    page.locator("input[name=password2]").fill("shorter")
+    page.locator("main form button[type=submit]").click()
+    expect(page.locator("[aria-invalid=true]").first).to_be_visible()
+    return page
+
+
+def show_member_form(word: str) -> Callable[[Stage], Page]:
+    """What the team page offers for one member."""
+
+    def show(stage: Stage) -> Page:
+        page = visit("/team/")(stage)
+        page.locator("[data-member=otto]").get_by_role("link", name=re.compile(f"^{word}")).click()
+        expect(page.locator("main form button[type=submit]")).to_be_visible()
+        return page
+
+    return show
+
+
+def show_deactivated(stage: Stage) -> Page:
+    stage.page_of("fred")
+    page = visit("/team/")(stage)
+    fred = page.locator("[data-member=fred]")
+    if fred.get_by_role("link", name=re.compile("^Deactivate")).count():
+        fred.get_by_role("link", name=re.compile("^Deactivate")).click()
+        page.locator("main form button[type=submit]").click()
+    expect(page.locator("[data-member=fred]")).to_contain_text("Deactivated")
+    return page
+
+
+def save_preferences(stage: Stage) -> Page:
+    page = visit("/preferences/", name="vera")(stage)
+    page.locator("main form button[type=submit]").first.click()
+    expect(page.locator("#messages .alert")).to_be_visible()
+    return page
+
+
+def break_the_database(stage: Stage) -> Page:
+    page = stage.page_of("ada")
+    rename = "ALTER TABLE {} RENAME TO {}".format
+    with contextlib.closing(sqlite3.connect(stage.portal.state / "portal.sqlite3", timeout=10)) as database:
+        database.execute(rename("audit_event", "audit_event_away"))
+        try:
+            page.goto("/audit/")
+        finally:
+            database.execute(rename("audit_event_away", "audit_event"))
+    expect(page.locator(".error-code")).to_have_text("500")
+    return page
+
+
+def lose_the_form(stage: Stage) -> Page:
+    page = visit("/preferences/")(stage)
+    page.context.clear_cookies(name=re.compile("csrf"))
+    page.locator("main form button[type=submit]").first.click()
+    expect(page.locator(".error-code")).to_have_text("403")
+    return page
+
+
+def lose_the_portal(stage: Stage) -> Page:
+    page = visit(SHORT)(stage)
+    page.context.set_offline(True)
+    page.locator("#pager").get_by_role("link", name="Next").click()
+    expect(page.locator("#troubles .alert")).to_be_visible()
+    page.context.set_offline(False)
+    return page
+
+
+def use_everything_up(stage: Stage) -> Page:
+    page = unfold(SHORT, "#budget")(stage)
+    page.evaluate(USED_UP)
+    expect(page.locator(".budget-out")).to_be_visible()
+    return page
+
+
+def pause(stage: Stage) -> Page:
+    page = visit(SHORT)(stage)
+    page.locator("#pause").click()
+    expect(page.locator("#pause")).to_have_attribute("aria-pressed", "true")
+    return page
+
+
+def swap(stage: Stage) -> Page:
+    """What stands there once htmx has put rows in the place of others, twice."""
+    page = visit(SHORT)(stage)
+    for shows in ("6–10", "11–15"):
+        page.locator("#pager").get_by_role("link", name="Next").click()
+        expect(page.locator("#pager")).to_contain_text(shows)
+    return page
+
+
+STATES = (
+    State("sign-in", visit("/sign-in/", name="")),
+    State("sign-in, wrong password", refuse_sign_in),
+    State("sign-out", visit("/sign-out/")),
+    State("list", visit(LIST)),
+    State("list, as a viewer", visit(SHORT, name="vera")),
+    State("list, filtered", visit(f"{LIST}?name=web-*&status=ACTIVE&tags=production&limit=5")),
+    State("list, after swaps", swap),
+    State("list, paused", pause),
+    State("no matches", visit(f"{LIST}?name=nothing-is-called-so&status=ACTIVE")),
+    State("empty organization", visit(LIST, name="ines")),
+    State("bad parameters", visit(f"{LIST}?limit=none&flavor_id=what&colour=red")),
+    State("marker gone", visit(f"{LIST}?limit=5&marker={NOWHERE}")),
+    State("no token yet", visit(LIST, name="nils")),
+    State("failed, nothing seen", fail("name=cold-*", said="ByCloud answers 503", times=4, status=503)),
+    State(
+        "failed, with rows",
+        fail("name=web-*&limit=5", said="ByCloud answers 503", seen_before=True, times=4, status=503),
+    ),
+    State("unreadable answer", fail("name=unread-*", said="cannot be read", times=4, mode="wrong-types")),
+    State("token may not list", fail("name=mayn-*", said="may not list", times=1, status=403)),
+    State(
+        "rate limited, with rows",
+        trouble_of("lars", "", said="Paused for", status=429, headers=LATER, organization="globex"),
+    ),
+    State(
+        "rate limited, nothing seen",
+        trouble_of(
+            "lars", "?limit=7", said="Paused", status=429, headers={"Retry-After": "600"}, organization="globex"
+        ),
+    ),
+    State("token refused, with rows", trouble_of("gina", "", said="was refused", status=401, organization="globex")),
+    State("token refused, nothing seen", trouble_of("gina", "?limit=7", said="refused", status=401)),
+    State("portal out of reach", lose_the_portal),
+    State("menu of the person", unfold(SHORT, "#person")),
+    State("menu of themes", unfold(SHORT, "#theme")),
+    State("budget and working unfolded", unfold(SHORT, "#working", "#budget")),
+    State("budget used up, and old", use_everything_up),
+    State("rows unfolded", unfold(LIST, "[data-instance-id] details >> nth=0")),
+    State("instance", show_instance("name=web-*", "#found")),
+    State("instance, unfolded", unfold_instance),
+    State("instance with a fault", show_instance("status=ERROR", "#fault")),
+    State("instance, failed, with what was seen", fail_instance),
+    State("instance, searching", visit(f"{LIST}{NOWHERE}/?step=10")),
+    State("instance, not found", visit(f"{LIST}{NOWHERE}/?name=nothing-is-called-so", name="ines")),
+    State("credentials", visit("/credentials/")),
+    State("credentials, none", visit("/credentials/", name="nils")),
+    State("credential form", visit("/credentials/spo1/")),
+    State("credential refused", refuse_credential),
+    State("preferences", visit("/preferences/")),
+    State("preferences, saved", save_preferences),
+    State("team", visit("/team/")),
+    State("team, somebody deactivated", show_deactivated),
+    State("invite", visit("/team/invitations/")),
+    State("invitation made", make_invitation),
+    State("accept invitation", accept_invitation),
+    State("accept invitation, refused", refuse_acceptance),
+    State("invitation gone", visit("/invitations/gone/", name="")),
+    State("role", show_member_form("Change role")),
+    State("deactivate", show_member_form("Deactivate")),
+    State("audit", visit("/audit/")),
+    State("audit, no matches", visit("/audit/?member=nobody-at-all")),
+    State("audit, bad parameters", visit("/audit/?since=never&colour=red")),
+    State("403", visit("/team/", name="vera")),
+    State("403, form", lose_the_form),
+    State("404", visit("/nowhere/")),
+    State("404, not signed in", visit("/nowhere/", name="")),
+    State("500", break_the_database),
+)

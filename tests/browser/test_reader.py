@@ -1,0 +1,111 @@
+"""What the script says and does for its reader: her language, her pace of refresh."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from tests.browser.portal import Visits, fill_sign_in, list_ids
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+TOLD = "() => [...document.querySelectorAll('time[data-ago]')].map(time => time.textContent)"
+
+FETCHED = "async () => (await fetch(location.href)).text()"
+
+
+def open_in_portuguese(visits: Visits, name: str = "vera") -> Page:
+    context = visits.browser.new_context(base_url=visits.portal.url, locale="pt-BR", reduced_motion="reduce")
+    context.set_default_timeout(10_000)
+    visits.contexts.append(context)
+    page = context.new_page()
+    page.goto("/")
+    expect(page.locator("h1")).to_have_text("Entrar")
+    fill_sign_in(page, name, visits.portal.passwords[name])
+    return page
+
+
+@pytest.fixture
+def lena(visits: Visits) -> Iterator[Page]:
+    """The preferences of somebody who has globex to herself; as they were, afterwards."""
+    visits.portal.add_member_of_globex("lena")
+    page = visits.sign_in("lena")
+    page.goto("/preferences/")
+    yield page
+    page.goto("/preferences/")
+    page.locator("select[name=refresh_seconds]").select_option("30")
+    page.locator("input[name=language][value='']").check()
+    page.locator("main form button[type=submit]").click()
+
+
+def save(page: Page) -> None:
+    page.locator("main form button[type=submit]").click()
+    expect(page.locator("#messages .alert")).to_be_visible()
+
+
+def test_the_script_tells_ages_as_the_page_did(visits: Visits) -> None:
+    page = open_in_portuguese(visits)
+    expect(page.locator("html")).to_have_attribute("lang", "pt-br")
+    page.goto("/spo1/instances/?limit=50")
+    ages = page.evaluate(TOLD)
+    # What the server says, before a script has a word in it.
+    said = re.findall(r"<time[^>]* data-ago>([^<]*)</time>", page.evaluate(FETCHED))
+    assert len(ages) == len(said) > 50
+    # Younger ones may have grown older between the two.
+    settled = [(one, other) for one, other in zip(ages, said, strict=True) if re.search(r"\b(dia|mês|mes|ano)", one)]
+    assert len(set(settled)) > 10
+    assert [(one, other) for one, other in settled if one != other] == []
+
+
+def test_the_script_speaks_the_pages_language(visits: Visits) -> None:
+    page = open_in_portuguese(visits)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    expect(page.locator("[data-live-words]")).to_have_text(re.compile("^atualiza a cada"))
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    expect(page.locator("#announcer")).to_contain_text("Copiado")
+    page.keyboard.press("p")
+    expect(page.locator("[data-live-words]")).to_have_text("pausada")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Atalhos de teclado")).to_be_visible()
+
+
+def test_a_language_that_is_chosen_goes_before_the_browsers(lena: Page) -> None:
+    lena.get_by_label("Português (Brasil)").check()
+    save(lena)
+    expect(lena.locator("html")).to_have_attribute("lang", "pt-br")
+    expect(lena.locator("h1")).to_have_text("Preferências")
+    lena.goto("/spo1/instances/")
+    expect(lena.locator("[data-live-words]")).to_have_text(re.compile("^atualiza a cada"))
+
+
+def test_a_page_refreshes_at_the_pace_its_reader_chose(visits: Visits, lena: Page) -> None:
+    lena.locator("select[name=refresh_seconds]").select_option("300")
+    save(lena)
+    lena.goto("/spo1/instances/?status=ACTIVE")
+    expect(lena.locator("[data-live-words]")).to_have_text("refreshes every 300 s")
+
+
+def test_a_page_that_refreshes_only_when_asked_waits_for_the_button(visits: Visits, lena: Page) -> None:
+    lena.locator("select[name=refresh_seconds]").select_option("0")
+    save(lena)
+    page = lena.context.new_page()
+    page.clock.install()
+    seen: list[Request] = []
+    page.on("request", lambda request: seen.append(request) if "portal-refresh" in request.headers else None)
+    # One is in transition there, and would be looked at more often.
+    page.goto("/spo1/instances/?name=*")
+    page.clock.run_for(1500)
+    page.wait_for_function("() => !document.documentElement.classList.contains('is-refreshing')")
+    words = page.locator("[data-live-words]")
+    expect(words).to_have_text("refreshes only when asked")
+    expect(page.locator("[data-live-pause]")).to_have_count(0)
+    del seen[:]
+    page.clock.run_for(400_000)
+    expect(words).to_have_text("refreshes only when asked")
+    assert seen == []
+    with page.expect_response(lambda response: response.request.method == "POST") as refreshed:
+        page.keyboard.press("r")
+    assert refreshed.value.status == 303
+    assert list_ids(page)

@@ -1,0 +1,152 @@
+"""What pages owe to their reader: her language, her way to write numbers and days, her pace of refresh."""
+
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+from pytest_django import Settings
+
+from portal.accounts.models import Member
+from tests.journeys.pages import LIST, detail_url, has_rows, ids, is_due, refresh, text, words
+from tests.upstream import Upstream
+
+PORTUGUESE = {"accept-language": "pt-BR,pt;q=0.9"}
+LATER = timedelta(seconds=30)
+
+
+def speak_portuguese() -> None:
+    Member.objects.update(language="pt-br")
+
+
+def read_pace(page: str) -> str:
+    found = re.search(r'data-every="(\d+)"', page)
+    assert found
+    return found[1]
+
+
+def test_the_list_speaks_portuguese_to_whoever_reads_it(at_desk: Client) -> None:
+    speak_portuguese()
+    response = at_desk.get(LIST)
+    read = words(response)
+    assert '<html lang="pt-br"' in text(response)
+    assert "Instâncias (150)" in read
+    assert "1–20 de 150" in read
+    assert "Dados de" in read
+    assert "agora mesmo" in read
+    assert "Próxima" in read
+    assert response["Content-Language"] == "pt-br"
+    assert {"Accept-Language", "Cookie", "HX-Target"} <= set(response["Vary"].split(", "))
+
+
+def test_a_table_that_is_kept_is_not_shown_in_another_language(
+    at_desk: Client, viewing: Client, clock: time_machine.Traveller
+) -> None:
+    english = at_desk.get(LIST)
+    portuguese = at_desk.get(LIST, headers=PORTUGUESE)
+    assert "Building" in words(english)
+    assert "Criando" in words(portuguese)
+    assert "Building" not in words(portuguese)
+    assert text(at_desk.get(LIST)).count("Building") == text(english).count("Building")
+
+
+def test_an_open_page_is_brought_anew_in_the_language_that_was_chosen_meanwhile(
+    at_desk: Client, clock: time_machine.Traveller
+) -> None:
+    page = at_desk.get(LIST)
+    clock.shift(LATER)
+    assert refresh(at_desk, page).status_code == 204
+    speak_portuguese()
+    response = refresh(at_desk, page)
+    assert response.status_code == 200
+    assert "Linhas por página" in words(response)
+
+
+def test_an_instance_is_told_in_portuguese_but_for_bycloudss_own_words(at_desk: Client) -> None:
+    speak_portuguese()
+    response = at_desk.get(detail_url(at_desk.get(f"{LIST}?name=web-20")))
+    read = words(response)
+    assert "Grupos de segurança" in read
+    assert re.search(r"\d de \w{3}\. de 20\d\d, \d\d:\d\d:\d\d \(UTC\)", read)
+    assert "RUNNING" in read
+
+
+@pytest.mark.parametrize(("name", "counted"), [("web-20", "1–1 de 1"), ("zzz-*", "Nenhum resultado")])
+def test_what_a_filter_finds_is_told_in_portuguese(at_desk: Client, name: str, counted: str) -> None:
+    speak_portuguese()
+    assert counted in words(at_desk.get(f"{LIST}?name={name}"))
+
+
+def test_a_large_count_is_written_in_the_readers_way(at_desk: Client, settings: Settings) -> None:
+    settings.BYCLOUD_RATE_PER_HOUR = 12345
+    assert "12,345" in words(at_desk.get(LIST))
+    speak_portuguese()
+    assert "12.345" in words(at_desk.get(LIST))
+
+
+def test_trouble_and_refusals_are_told_in_portuguese(at_desk: Client, upstream: Upstream) -> None:
+    speak_portuguese()
+    assert "Não é um número inteiro de 1 a 100." in words(at_desk.get(f"{LIST}?limit=0"))
+    upstream.script(times=9, status=503)
+    response = at_desk.get(LIST)
+    assert not has_rows(response)
+    assert "O ByCloud responde 503" in words(response)
+    assert "Tentar novamente" in words(response)
+    assert "Página não encontrada" in words(at_desk.get("/nothing/"))
+
+
+def test_sign_in_is_refused_in_the_browsers_language(client: Client, vera: Member) -> None:
+    response = client.post("/sign-in/", {"login": "vera", "password": "wrong"}, headers=PORTUGUESE)
+    assert "O nome de usuário, o e-mail ou a senha não está correto." in words(response)
+    response = client.post("/sign-in/", {"login": "", "password": ""}, headers=PORTUGUESE)
+    assert "Este campo é obrigatório." in words(response)
+
+
+def test_what_the_script_says_stands_in_the_page_in_its_language(at_desk: Client) -> None:
+    speak_portuguese()
+    page = text(at_desk.get(LIST))
+    assert 'data-just-now="agora mesmo"' in page
+    assert 'data-live-every="atualiza a cada {seconds} s"' in page
+
+
+@pytest.mark.parametrize(("chosen", "fresh", "pace"), [(15, 10, 15), (15, 20.5, 21), (60, 15, 60), (300, 15, 300)])
+def test_a_page_refreshes_at_the_members_pace_but_no_faster_than_there_is_news(
+    at_desk: Client, settings: Settings, chosen: int, fresh: float, pace: int
+) -> None:
+    settings.PAGE_FRESH_SECONDS = fresh
+    Member.objects.update(refresh_seconds=chosen)
+    response = at_desk.get(LIST)
+    assert read_pace(text(response)) == str(pace)
+    assert f"refreshes every {pace} s" in words(response)
+    response = at_desk.get(detail_url(response))
+    assert read_pace(text(response)) == str(pace)
+
+
+def test_a_page_that_refreshes_only_when_asked_says_so_and_has_nothing_to_pause(at_desk: Client) -> None:
+    Member.objects.update(refresh_seconds=0)
+    response = at_desk.get(LIST)
+    assert read_pace(text(response)) == "0"
+    assert "refreshes only when asked" in words(response)
+    assert 'id="pause"' not in text(response)
+
+
+def test_a_page_that_refreshes_only_when_asked_still_opens_with_what_is_new(
+    at_desk: Client, clock: time_machine.Traveller
+) -> None:
+    Member.objects.update(refresh_seconds=0)
+    first = at_desk.get(LIST)
+    assert not is_due(first)
+    clock.shift(LATER)
+    response = at_desk.get(LIST)
+    assert is_due(response)
+    assert ids(response) == ids(first)
+
+
+def test_a_page_that_refreshes_only_when_asked_promises_no_next_try(at_desk: Client, upstream: Upstream) -> None:
+    upstream.script(times=9, status=503)
+    assert "next try in" in words(at_desk.get(LIST))
+    Member.objects.update(refresh_seconds=0)
+    response = at_desk.get(LIST)
+    assert "ByCloud answers 503" in words(response)
+    assert "try in" not in words(response).lower()

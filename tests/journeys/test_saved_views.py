@@ -1,0 +1,255 @@
+"""Views of the list under a name: made on the list, used by their address, private unless they are shared."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from portal.accounts.models import Member
+from portal.audit.models import Event
+from portal.bycloud import BearerToken
+from portal.saved_views.models import SavedView
+from portal.saved_views.shelf import MOST_VIEWS
+from tests.credentials.rows import keep
+from tests.journeys.pages import LIST, Response, ask_htmx, ids, link, press, text, words
+
+VIEWS = "/spo1/views/"
+REQUEST_ID = re.compile(r"Request [0-9a-f-]{36}")
+COLUMNS = "columns=name,state,addresses,flavor,image,tags,age&density=comfortable"
+
+
+def save(client: Client, query: str, name: str, *, shared: bool = False) -> Response:
+    """The page that follows: the list under its new name, or the form once more. (Django's client would spell its
+    address in another way.)
+    """
+    sent = {"query": query, "name": name} | ({"is_shared": "on"} if shared else {})
+    response = client.post(f"{LIST}save-view/", sent)
+    return client.get(response.headers["Location"]) if response.status_code == 303 else response
+
+
+def pk(name: str) -> int:
+    return SavedView.objects.get(name=name).pk
+
+
+def acts() -> list[tuple[str, str]]:
+    return list(Event.objects.filter(act__startswith="view-").order_by("id").values_list("act", "subject"))
+
+
+@pytest.fixture
+def administering(ada: Member, at_desk: Client) -> Client:
+    """Ada, with the credential of the same organization as Otto's."""
+    keep(ada, BearerToken("sandbox-acme-token"))
+    client = Client()
+    client.force_login(ada)
+    return client
+
+
+def test_a_view_holds_filters_columns_density_and_size_but_no_place(at_desk: Client) -> None:
+    second = at_desk.get(link(at_desk.get(f"{LIST}?tags=web"), "Next"))
+    saved = save(at_desk, second.request["QUERY_STRING"], "Web, fifty")
+    assert saved.request["QUERY_STRING"] == f"tags=web&{COLUMNS}"
+    assert "The view Web, fifty is saved." in words(saved)
+    assert link(saved, "Web, fifty") == f"{LIST}?tags=web&{COLUMNS}"
+
+
+def test_a_view_keeps_the_columns_that_were_seen_when_ones_own_change(at_desk: Client, otto: Member) -> None:
+    Member.objects.filter(pk=otto.pk).update(columns="name,ram", density="compact")
+    save(at_desk, "status=ACTIVE&limit=50", "Active")
+    Member.objects.filter(pk=otto.pk).update(columns="", density="comfortable")
+    url = link(at_desk.get(LIST), "Active")
+    assert url == f"{LIST}?status=ACTIVE&limit=50&columns=name,ram&density=compact"
+    assert 'class="num">RAM</th>' in text(at_desk.get(url))
+
+
+def test_the_current_view_is_marked_on_each_of_its_pages_and_no_other_is(at_desk: Client) -> None:
+    save(at_desk, "tags=web", "Web")
+    first = at_desk.get(f"{LIST}?tags=web")
+    for page in (at_desk.get(f"{LIST}?tags=web"), at_desk.get(link(first, "Next"))):
+        assert text(page).count('aria-current="page"') == 1
+        assert f'tags=web&amp;{COLUMNS.replace("&", "&amp;")}" aria-current="page"' in page.content.decode()
+    assert f'{LIST}?limit=20" aria-current="page">All instances' in text(at_desk.get(LIST))
+    assert 'aria-current="page"' not in text(at_desk.get(f"{LIST}?tags=db"))
+
+
+def test_htmx_is_told_which_view_is_current_when_the_filters_change(at_desk: Client) -> None:
+    save(at_desk, "tags=web", "Web")
+    typed = ask_htmx(at_desk, f"{LIST}?name=&tags=web", "results", **{"HX-Trigger": "filters"})
+    assert 'id="views" class="views"' in text(typed)
+    assert 'aria-current="page"><bdi>Web</bdi>' in text(typed)
+    assert 'id="views"' not in text(ask_htmx(at_desk, f"{LIST}?tags=web", "results"))
+
+
+def test_a_form_of_a_page_that_htmx_has_changed_means_the_present_address(at_desk: Client) -> None:
+    saved = save(at_desk, f"{LIST}?status=ERROR&limit=50", "Errors")
+    assert link(saved, "Errors") == f"{LIST}?status=ERROR&limit=50&{COLUMNS}"
+
+
+def test_a_private_view_is_nobody_elses(at_desk: Client, administering: Client) -> None:
+    save(at_desk, "tags=secret-project", "Secret project")
+    for page in (administering.get(LIST), administering.get(VIEWS)):
+        assert "Secret project" not in words(page)
+        assert "secret-project" not in text(page)
+    number = pk("Secret project")
+    unknown = number + 1000
+    for address in ("", "default/", "remove/"):
+        given = {"name": "Mine now", "view": str(number)}
+        private = administering.post(f"{VIEWS}{number}/{address}", given)
+        missing = administering.post(f"{VIEWS}{unknown}/{address}", given)
+        assert (private.status_code, missing.status_code) == (404, 404)
+        assert REQUEST_ID.sub("", words(private)) == REQUEST_ID.sub("", words(missing))
+    assert administering.get(f"{VIEWS}{number}/").status_code == 404
+    taken = administering.post(f"{LIST}save-view/", {"query": "", "view": str(number)})
+    assert taken.status_code == 404
+    kept = SavedView.objects.get(pk=number)
+    assert (kept.name, kept.query) == ("Secret project", f"tags=secret-project&{COLUMNS}")
+
+
+def test_a_shared_view_is_used_by_all_and_changed_by_its_owner_alone(at_desk: Client, administering: Client) -> None:
+    save(at_desk, "tags=web", "Web", shared=True)
+    page = administering.get(LIST)
+    assert ids(administering.get(link(page, "Web (shared by otto)")))
+    assert administering.get(f"{VIEWS}{pk('Web')}/").status_code == 404
+    assert administering.post(f"{VIEWS}{pk('Web')}/", {"name": "Ours"}).status_code == 404
+    given = {"query": "", "view": str(pk("Web"))}
+    assert administering.post(f"{LIST}save-view/", given).status_code == 404
+    assert SavedView.objects.get(name="Web").query == f"tags=web&{COLUMNS}"
+
+
+def test_only_who_keeps_the_team_removes_what_another_shares(
+    at_desk: Client, viewing: Client, administering: Client
+) -> None:
+    save(at_desk, "tags=web", "Web", shared=True)
+    assert "Remove" not in words(viewing.get(VIEWS))
+    assert viewing.post(f"{VIEWS}{pk('Web')}/remove/").status_code == 404
+    removed = press(administering, administering.get(VIEWS), "Remove")
+    assert "The view Web is removed." in words(removed)
+    assert not SavedView.objects.exists()
+    assert acts() == [("view-shared", "spo1: Web (otto)"), ("view-removed", "spo1: Web (otto)")]
+
+
+def test_a_view_is_renamed_and_shared_and_made_private_again(at_desk: Client) -> None:
+    save(at_desk, "tags=web", "Web")
+    address = f"{VIEWS}{pk('Web')}/"
+    assert 'value="Web"' in text(at_desk.get(address))
+    shared = at_desk.post(address, {"name": "All of the web", "is_shared": "on"}, follow=True)
+    assert "The view All of the web is changed." in words(shared)
+    assert "The team" in words(shared)
+    at_desk.post(address, {"name": "All of the web"})
+    at_desk.post(address, {"name": "The web"})
+    assert acts() == [("view-shared", "spo1: All of the web (otto)"), ("view-unshared", "spo1: All of the web (otto)")]
+
+
+def test_a_view_is_changed_to_what_is_seen_now_and_keeps_its_name_and_readers(at_desk: Client) -> None:
+    save(at_desk, "tags=web", "Web", shared=True)
+    changed = press(at_desk, at_desk.get(f"{LIST}?tags=db&limit=50"), "Save")
+    assert changed.status_code == 422
+    at_desk.post(f"{LIST}save-view/", {"query": "tags=db&limit=50", "view": str(pk("Web"))})
+    kept = SavedView.objects.get()
+    assert (kept.name, kept.query, kept.is_shared) == ("Web", f"tags=db&limit=50&{COLUMNS}", True)
+
+
+def test_one_removes_ones_own_view(at_desk: Client) -> None:
+    save(at_desk, "tags=web", "Web")
+    press(at_desk, at_desk.get(VIEWS), "Remove")
+    assert "No saved views yet" in words(at_desk.get(VIEWS))
+    assert acts() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("", "required"), ("WEB", "You have a view of this name already"), ("x" * 61, "60"), ("a\x0bb", "control")],
+)
+def test_a_name_that_cannot_be_is_said_beside_it_and_nothing_is_lost(at_desk: Client, name: str, problem: str) -> None:
+    save(at_desk, "tags=web", "Web")
+    refused = at_desk.post(f"{LIST}save-view/", {"query": "tags=db", "name": name})
+    assert refused.status_code == 422
+    assert problem in words(refused)
+    assert 'name="query" value="tags=db"' in text(refused)
+    assert press(at_desk, refused, "Save").status_code == 422
+    save(at_desk, "tags=db", "Db")
+    renamed = at_desk.post(f"{VIEWS}{pk('Db')}/", {"name": name})
+    assert renamed.status_code == 422
+    assert problem in words(renamed)
+    assert SavedView.objects.count() == 2
+
+
+def test_two_members_may_have_a_view_of_one_name(at_desk: Client, viewing: Client) -> None:
+    save(at_desk, "tags=web", "Web", shared=True)
+    assert save(viewing, "tags=web", "Web", shared=True).status_code == 200
+    assert SavedView.objects.count() == 2
+
+
+def test_there_is_an_end_to_the_views_one_keeps(at_desk: Client, otto: Member) -> None:
+    SavedView.objects.bulk_create(
+        SavedView(owner=otto, region="spo1", name=str(number), query="limit=50") for number in range(MOST_VIEWS)
+    )
+    refused = save(at_desk, "", "One more")
+    assert refused.status_code == 422
+    assert "no more can be kept" in words(refused)
+    assert SavedView.objects.count() == MOST_VIEWS
+
+
+def test_filters_that_are_too_long_to_be_kept_are_refused(at_desk: Client) -> None:
+    refused = save(at_desk, f"tags={'%C3%A7' * 900}", "Long")
+    assert refused.status_code == 422
+    assert "too long to be kept" in words(refused)
+
+
+def test_what_is_no_list_is_not_kept(at_desk: Client) -> None:
+    refused = save(at_desk, "sort=name&columns=colour", "Sorted")
+    assert refused.status_code == 400
+    assert "There is no such column: colour." in words(refused)
+    assert not SavedView.objects.exists()
+
+
+@pytest.mark.parametrize("number", ["x", "-1", "٢", "9" * 40])
+def test_a_number_of_no_view_is_not_found(at_desk: Client, number: str) -> None:
+    assert at_desk.post(f"{LIST}save-view/", {"query": "", "view": number}).status_code == 404
+
+
+def test_the_list_begins_with_the_default_view_by_a_redirect_to_its_address(at_desk: Client) -> None:
+    save(at_desk, "tags=web", "Web")
+    chosen = press(at_desk, at_desk.get(VIEWS), "Begin with it")
+    assert "Your list begins with Web from now on." in words(chosen)
+    opened = at_desk.get(LIST)
+    assert (opened.status_code, opened.headers["Location"]) == (302, f"{LIST}?tags=web&{COLUMNS}")
+    assert at_desk.get("/").headers["Location"] == LIST
+    page = at_desk.get(opened.headers["Location"])
+    assert link(page, "Web (your list begins with it)")
+    whole = at_desk.get(link(page, "Clear filters"))
+    assert whole.status_code == 200
+    assert "1–20 of 150" in words(whole)
+    press(at_desk, at_desk.get(VIEWS), "Begin with all instances again")
+    assert at_desk.get(LIST).status_code == 200
+
+
+def test_another_default_takes_the_place_of_the_first(at_desk: Client) -> None:
+    for name in ("Web", "Db"):
+        save(at_desk, f"tags={name.lower()}", name)
+        at_desk.post(f"{VIEWS}{pk(name)}/default/")
+    assert at_desk.get(LIST).headers["Location"] == f"{LIST}?tags=db&{COLUMNS}"
+
+
+def test_a_default_that_is_private_by_now_or_gone_counts_no_more(at_desk: Client, viewing: Client) -> None:
+    save(at_desk, "tags=web", "Web", shared=True)
+    viewing.post(f"{VIEWS}{pk('Web')}/default/")
+    assert viewing.get(LIST).status_code == 302
+    at_desk.post(f"{VIEWS}{pk('Web')}/", {"name": "Web"})
+    assert viewing.get(LIST).status_code == 200
+    assert "Web" not in words(viewing.get(VIEWS)).partition("Saved views")[2]
+    at_desk.post(f"{VIEWS}{pk('Web')}/remove/")
+    assert viewing.get(LIST).status_code == 200
+
+
+def test_a_view_is_of_one_region(at_desk: Client, otto: Member) -> None:
+    save(at_desk, "tags=web", "Web")
+    keep(otto, BearerToken("sandbox-acme-token"), region="sao2")
+    assert at_desk.get(f"/sao2/views/{pk('Web')}/").status_code == 404
+    assert "Web" not in words(at_desk.get("/sao2/views/"))
+
+
+def test_a_hostile_name_is_text_and_nothing_else(at_desk: Client, viewing: Client) -> None:
+    save(at_desk, "tags=web", '"><script>alert(1)</script>', shared=True)
+    for page in (at_desk.get(LIST), viewing.get(LIST), at_desk.get(VIEWS)):
+        assert "<script>alert" not in page.content.decode()
+        assert "alert(1)" in page.content.decode()
