@@ -1,4 +1,4 @@
-"""What people did: written once, never changed and never deleted from here."""
+"""What people did: written once, never changed and, but for `pruning`, never deleted. The database holds it, too."""
 
 from typing import Any, NoReturn
 
@@ -38,7 +38,7 @@ class Act(models.TextChoices):
     AUDIT_PRUNED = "audit-pruned", _("Old events pruned")
 
 
-def list_acts() -> list[tuple[str, str]]:
+def list_acts() -> list[tuple[str, Any]]:
     """For the column: a function, so that a new act is no migration."""
     return Act.choices
 

@@ -5,7 +5,7 @@ from portal.audit.triggers import drop_triggers, install_triggers
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audit", "0001_initial")]
+    dependencies = [("audit", "0002_views_and_exports")]
 
     operations = [
         migrations.AlterField(
