@@ -1,10 +1,11 @@
-"""What one does with the list one sees: choose how it is shown, save it as a view. All of it comes back to the list."""
+"""What one does with the list one sees: choose how it is shown, save it as a view, take its page along as a file."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,15 +15,20 @@ from django.views.decorators.http import require_POST
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.models import Density
 from portal.accounts.requests import MemberRequest
+from portal.audit.events import record_event
+from portal.audit.models import Act
 from portal.bycloud import Region
+from portal.gateway import Access, Asking
 from portal.instances import answers
-from portal.instances.asking import read_posted
+from portal.instances.asking import find_access, find_names, list_or_notice, read_posted
 from portal.instances.catalog import Seen
-from portal.instances.columns import write_names
-from portal.instances.filters import DEFAULT_LIMIT, at_marker, read_view, to_query_string, with_look
+from portal.instances.columns import find_columns, write_names
+from portal.instances.exports import CONTENT_TYPES, name_file, write_csv, write_json
+from portal.instances.filters import DEFAULT_LIMIT, ListView, at_marker, read_view, to_query_string, with_look
 from portal.instances.layouts import lay_out
-from portal.instances.links import list_url
+from portal.instances.links import WHOLE_LIST, list_url
 from portal.instances.tools import describe_view
+from portal.instances.troubles import Notice
 from portal.saved_views import shelf
 from portal.saved_views.forms import SavedViewForm
 from portal.saved_views.models import QUERY_LENGTH, SavedView
@@ -98,6 +104,37 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
         "back_url": list_url(region, view),
     }
     return render(request, "saved_views/save.html", context, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+@requires(Capability.LIST_INSTANCES)
+@require_POST
+def export(request: MemberRequest, region: Region) -> HttpResponse:
+    """The page that is seen, as a file; from the store where it is there, as it costs ByCloud no more than a look."""
+    form = request.POST.get("format", "")
+    if form not in CONTENT_TYPES:
+        raise BadRequest
+    access = find_access(request, region)
+    if not isinstance(access, Access):
+        return answers.ask_for_credential(request, region, access, url=list_url(region, ListView()))
+    given = read_posted(request)
+    reading = read_view(given, seen=find_names(access, given))
+    view = reading.view
+    if view is None:
+        return answers.refuse_list(request, region, reading)
+    listing = list_or_notice(access, view.query, Asking.STORED_FIRST)
+    if isinstance(listing, Notice):
+        return answers.answer_list(request, access, view, listing, asking=Asking.STORED_FIRST)
+    page, instances = listing.page, listing.instances
+    if form == "csv":
+        body = write_csv(instances, find_columns(lay_out(view, request.user).columns))
+    else:
+        body = write_json(instances, region=region, fetched_at=page.fetched_at, source=page.exchange.target)
+    subject = f"{region.code}: {len(instances)} instances, {form}, {to_query_string(view) or WHOLE_LIST}"
+    record_event(Act.INSTANCES_EXPORTED, request=request, member=request.user, subject=subject)
+    response = HttpResponse(body, content_type=CONTENT_TYPES[form])
+    response.headers["Content-Disposition"] = f'attachment; filename="{name_file(region, page.fetched_at, form)}"'
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def _fill(request: MemberRequest, saved: SavedView) -> Mapping[str, Any]:

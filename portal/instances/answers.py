@@ -1,5 +1,6 @@
 """Answers as pages: the whole page, or the one region of it that htmx asked for. Calls nothing upstream."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -38,6 +39,10 @@ _REGIONS = {
     "results": "instances/_results.html",
     "instance": "instances/_instance.html",
 }
+# Regions in which white space is all one. An instance's JSON stands as it came.
+_WITHOUT_LITERAL_TEXT = frozenset({"instances", "results"})
+# A twentieth of what is swapped in, even compressed.
+_INDENTATION = re.compile(rb"\n\s+")
 VARY = ("HX-Request", "HX-Target", "HX-Trigger", "Cookie")
 
 
@@ -306,6 +311,8 @@ def _answer(
     context |= {"held": request.held, "expiry_warning": describe_expiry(request.held)}
     context["counts_apart"] = target == "results"
     response = render(request, template, context, status=notice.status if notice else status)
+    if target in _WITHOUT_LITERAL_TEXT:
+        response.content = _INDENTATION.sub(b"\n", response.content)
     if notice and notice.retry_seconds:
         response.headers["Retry-After"] = str(notice.retry_seconds)
     patch_vary_headers(response, VARY)

@@ -109,7 +109,7 @@ def _show_text(text: str) -> str:
 
 def _show_code(text: str) -> str:
     short = shorten(text)
-    return f'<span class="row"><code>{_bdi(short)}</code>{copy(text, short)}</span>'
+    return f'<span class="row"><code>{_bdi(short)}</code>{copy(text, short, stands_before=short == text)}</span>'
 
 
 def _fold(row: Row, column: Column, shown: Sequence[str], *, first: int, say: Callable[[int], str]) -> str:

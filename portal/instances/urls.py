@@ -11,6 +11,7 @@ urlpatterns = [
     path("revalidate/", views.revalidate, name="revalidate"),
     path("refresh/", views.refresh, name="refresh"),
     path("layout/", actions.change_layout, name="change_layout"),
+    path("export/", actions.export, name="export"),
     path("save-view/", actions.save_view, name="save_view"),
     path("<uuid:instance_id>/", views.detail_page, name="detail"),
     path("<uuid:instance_id>.json", views.raw, name="raw"),

@@ -8,6 +8,7 @@
   const words = document.getElementById("portal-words").dataset;
   const announcer = document.getElementById("announcer");
   const troubles = document.getElementById("troubles");
+  const toasts = document.getElementById("toasts");
 
   const announce = (text) => {
     if (!text) return;
@@ -53,7 +54,9 @@
     }
   };
 
-  // Copying: <button data-copy="text">
+  // Copying: <button data-copy="text">; without a text, what stands before the button
+
+  const readCopy = (button) => button.dataset.copy || button.previousElementSibling.textContent;
 
   const copyText = async (text) => {
     if (navigator.clipboard) return navigator.clipboard.writeText(text);
@@ -68,25 +71,43 @@
     if (!isDone) throw new Error("refused");
   };
 
-  // A key copies without taking the focus off its row.
-  const copyFrom = async (button, takesFocus) => {
+  const showToast = (name, text) => {
+    const toast = document.getElementById(name).content.firstElementChild.cloneNode(true);
+    toast.querySelector("p").textContent = text;
+    toasts.replaceChildren(toast);
+    setTimeout(() => toast.remove(), 4000);
+  };
+
+  // A key leaves the focus on its row, and the button may be out of sight: a toast says what was copied.
+  const copyFrom = async (button, isByKey) => {
+    let isDone = true;
     try {
-      await copyText(button.dataset.copy);
+      await copyText(readCopy(button));
     } catch {
-      announce(words.notCopied);
-      button.dataset.note = words.notCopied;
-      setTimeout(() => delete button.dataset.note, 4000);
+      isDone = false;
+    }
+    const text = isDone ? words.copied : words.notCopied;
+    if (isByKey) {
+      showToast(isDone ? "toast" : "toast-error", isDone ? `${text}: ${readCopy(button)}` : text);
       return;
     }
-    if (takesFocus) button.focus({ preventScroll: true });
-    button.classList.add("is-copied");
-    button.dataset.note = words.copied;
-    announce(words.copied);
+    button.focus({ preventScroll: true });
+    button.classList.toggle("is-copied", isDone);
+    button.dataset.note = text;
+    announce(text);
     setTimeout(() => {
       button.classList.remove("is-copied");
       delete button.dataset.note;
-    }, 1600);
+    }, isDone ? 1600 : 4000);
   };
+
+  // The name of a copy button is its tooltip, too, as long as it is pointed at: its row stays as it came.
+  document.addEventListener("pointerover", (event) => {
+    const button = event.target.closest(".copy");
+    if (!button) return;
+    button.title = button.ariaLabel;
+    button.addEventListener("pointerleave", () => button.removeAttribute("title"), { once: true });
+  });
 
   // Menus: <details class="menu">
 
@@ -99,7 +120,7 @@
   document.addEventListener("click", (event) => {
     closeMenus(event.target);
     const button = event.target.closest("[data-copy]");
-    if (button) copyFrom(button, true);
+    if (button) copyFrom(button, false);
     if (event.target.closest("[data-retry]")) retry();
     const opener = event.target.closest("[data-opens]");
     if (opener) {
@@ -119,7 +140,8 @@
 
   const goToRow = (by) => {
     const links = [...document.querySelectorAll("[data-instance-id] th a")];
-    const row = findRow();
+    // Back from an instance, its row is where one was.
+    const row = findRow() || document.querySelector("[data-instance-id]:target");
     const at = row ? links.findIndex((link) => row.contains(link)) + by : 0;
     links[at]?.focus();
     links[at]?.closest("tr").scrollIntoView({ block: "nearest" });
@@ -138,7 +160,7 @@
     p: () => press("[data-live-pause]"),
     c: () => {
       const button = (findRow() || document.getElementById("instance"))?.querySelector("[data-copy]");
-      if (button) copyFrom(button);
+      if (button) copyFrom(button, true);
     },
     "[": () => press("a[rel=prev]"),
     "]": () => press("a[rel=next]"),

@@ -67,8 +67,10 @@ def test_from_sign_in_to_a_copied_address_and_back_without_a_mouse(visits: Visit
     back = page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="Instances")
     tab_to(page, back, "Shift+Tab")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(address)
+    expect(page).to_have_url(f"{address}#{second[1]}")
     assert list_ids(page) == second
+    page.keyboard.press("j")
+    assert focused_row(page) == second[2]
 
 
 def test_j_and_k_walk_the_rows_and_stop_at_their_ends(visits: Visits) -> None:
@@ -139,15 +141,17 @@ def test_p_pauses_and_goes_on(visits: Visits) -> None:
 def test_c_copies_the_id_of_the_row_and_leaves_the_focus_there(visits: Visits) -> None:
     page = visits.sign_in("vera")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    toast = page.locator("#toasts .toast")
     page.keyboard.press("c")
-    expect(page.locator("#announcer")).to_be_empty()
     page.keyboard.press("j")
     page.keyboard.press("j")
+    expect(toast).to_have_count(0)
     page.keyboard.press("c")
-    expect(page.locator("#announcer")).to_contain_text("Copied")
     chosen = list_ids(page)[1]
+    expect(toast).to_have_text(f"Copied: {chosen}")
     assert page.evaluate("() => navigator.clipboard.readText()") == chosen
     expect(page.locator(f"[data-instance-id='{chosen}'] th a")).to_be_focused()
+    expect(toast).to_have_count(0)
 
 
 def test_c_copies_the_id_of_the_open_instance(visits: Visits) -> None:
@@ -158,8 +162,24 @@ def test_c_copies_the_id_of_the_open_instance(visits: Visits) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#found")).to_be_attached()
     page.keyboard.press("c")
-    expect(page.locator("#announcer")).to_contain_text("Copied")
+    expect(page.locator("#toasts")).to_have_text(f"Copied: {chosen}")
     assert page.evaluate("() => navigator.clipboard.readText()") == chosen
+
+
+def test_what_could_not_be_copied_is_said(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    page.evaluate(
+        """() => {
+            Object.defineProperty(navigator, 'clipboard', {value: null});
+            document.execCommand = () => false;
+        }"""
+    )
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    expect(page.locator("#toasts .toast-error")).to_contain_text("Not copied")
+    page.locator("[data-instance-id] th .copy").first.click()
+    expect(page.locator("#announcer")).to_contain_text("Not copied")
+    expect(page.locator("[data-instance-id] th .copy").first).to_have_class("copy")
 
 
 def test_the_keys_are_listed_in_a_window_that_takes_the_keyboard_and_gives_it_back(visits: Visits) -> None:
@@ -273,3 +293,19 @@ def test_switched_off_no_single_key_does_anything(visits: Visits) -> None:
         box.check()
         page.get_by_role("button", name="Save").click()
     expect(page.locator("body")).to_have_attribute("data-shortcuts", "")
+
+
+def test_the_row_that_has_the_focus_is_never_covered(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    page.goto("/spo1/instances/?limit=50")
+    is_covered = """() => {
+        const { left, top, width, height } = document.activeElement.getBoundingClientRect();
+        return !document.activeElement.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+    }"""
+    for _ in range(30):
+        page.keyboard.press("j")
+        assert not page.evaluate(is_covered), focused_row(page)
+    for _ in range(29):
+        page.keyboard.press("k")
+        assert not page.evaluate(is_covered), focused_row(page)
+    assert focused_row(page) == list_ids(page)[0]

@@ -64,7 +64,7 @@ def test_the_script_speaks_the_pages_language(visits: Visits) -> None:
     expect(page.locator("[data-live-words]")).to_have_text(re.compile("^atualiza a cada"))
     page.keyboard.press("j")
     page.keyboard.press("c")
-    expect(page.locator("#announcer")).to_contain_text("Copiado")
+    expect(page.locator("#toasts")).to_contain_text("Copiado: ")
     page.keyboard.press("p")
     expect(page.locator("[data-live-words]")).to_have_text("pausada")
     page.keyboard.press("?")

@@ -65,6 +65,7 @@ ROUTES = {
     "instances:revalidate": Route("/spo1/instances/revalidate/", "list-instances", WRITE, MEMBERS),
     "instances:refresh": Route("/spo1/instances/refresh/", "force-refresh", WRITE, OPERATORS),
     "instances:change_layout": Route("/spo1/instances/layout/", "keep-own-preferences", WRITE, MEMBERS),
+    "instances:export": Route("/spo1/instances/export/", "list-instances", WRITE, MEMBERS),
     "instances:save_view": Route("/spo1/instances/save-view/", "keep-saved-views", WRITE, MEMBERS),
     "instances:detail": Route(f"/spo1/instances/{INSTANCE}/", "open-instance", READ, MEMBERS),
     "instances:raw": Route(f"/spo1/instances/{INSTANCE}.json", "read-raw-instance", READ, MEMBERS),

@@ -38,16 +38,16 @@ def test_a_component_sees_nothing_of_the_page_but_what_it_is_given() -> None:
     assert "elsewhere" not in render('{% component "alert" text="here" %}', title="elsewhere")
 
 
-def test_attributes_are_handed_on_and_escaped() -> None:
-    html = render(
-        '{% component "button" label=word hx_get=word data_merge=True aria_label=None data_no=False %}',
-        word=HOSTILE,
-    )
-    assert " data-merge>" in html
+def test_attributes_are_handed_on_and_escaped_and_empty_ones_are_left_out() -> None:
+    html = render('{% component "button" label=word hx_get=word data_merge=True data_zero=0 %}', word=HOSTILE)
     assert 'hx-get="&quot;' in html
     assert "<script>" not in html
-    assert "aria-" not in html
-    assert "data-no" not in html
+    assert ' data-merge data-zero="0">' in html
+    sentence = "{% blocktranslate asvar words %}Role of {{ word }}{% endblocktranslate %}"
+    assert 'aria-label="Role of &lt;b&gt;"' in render(
+        sentence + '{% component "button" label="Go" aria_label=words %}', word="<b>"
+    )
+    assert " data-" not in render('{% component "button" label="Go" data_a=None data_b=False data_c=absent %}')
 
 
 @pytest.mark.parametrize(

@@ -89,20 +89,23 @@ def _time(moment: datetime, text: str) -> str:
 
 
 @register.simple_tag
-def copy(value: object, label: str) -> str:
-    """A button that copies `value`; `label` names it for its tooltip and screen readers: `the ID of web-01`."""
+def copy(value: object, label: str, *, stands_before: bool = False) -> str:
+    """A button that copies `value`; `label` names it for screen readers: `the ID of web-01`. With `stands_before` it
+    copies the text of the element before it, which must be `value`.
+
+    A list has forty of them, so each is short: the script makes the name a tooltip while it is pointed at.
+    """
     if not value:
         return ""
     words = gettext("Copy %(what)s") % {"what": label}
-    return format_html(
-        '<button type="button" class="copy" data-copy="{}" aria-label="{}" title="{}"></button>', value, words, words
-    )
+    given = "" if stands_before else value
+    return format_html('<button type="button" class="copy" data-copy="{}" aria-label="{}"></button>', given, words)
 
 
 @register.simple_tag
 def icon(name: str, size: int = 16) -> SafeString:
-    """A lucide icon that only decorates: hidden from screen readers."""
-    return _icon(str(name), size)
+    """A lucide icon that only decorates: hidden from screen readers. Nothing for no name."""
+    return _icon(str(name), size) if name else mark_safe("")
 
 
 @lru_cache(maxsize=128)

@@ -1,0 +1,54 @@
+"""A page of the list as a file: CSV with the columns that are shown, JSON with all that is known. Knows no requests.
+
+Times are ISO 8601, sizes are bare numbers with their unit in the heading. What a spreadsheet would take for a formula
+is made text (OWASP: CSV Injection).
+"""
+
+import csv
+from collections.abc import Sequence
+from datetime import datetime
+from io import StringIO
+from typing import Any
+
+import msgspec
+
+from portal.bycloud import Instance, Region
+from portal.instances.columns import Column
+from portal.web.times import iso_text
+
+CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+# With their wide forms, which some spreadsheets read likewise.
+_FORMULA_SIGNS = tuple("=+-@\t\r＝＋－＠")
+_UNITS = {"mebibytes": "_mib", "gigabytes": "_gb"}
+
+
+def write_csv(instances: Sequence[Instance], columns: Sequence[Column]) -> bytes:
+    """In UTF-8 with a byte order mark, without which spreadsheets take it for something else."""
+    file = StringIO(newline="")
+    writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+    writer.writerow(["id", *(column.name + _UNITS.get(column.kind, "") for column in columns)])
+    for instance in instances:
+        writer.writerow([_write(instance.id), *(_write(column.read(instance)) for column in columns)])
+    return file.getvalue().encode("utf-8-sig")
+
+
+def write_json(instances: Sequence[Instance], *, region: Region, fetched_at: datetime, source: str) -> bytes:
+    """Every documented field of each instance; `source` is the request to ByCloud that they come from."""
+    page = {"region": region.code, "fetched_at": iso_text(fetched_at), "source": source, "instances": instances}
+    return msgspec.json.format(msgspec.json.encode(page), indent=2)
+
+
+def name_file(region: Region, fetched_at: datetime, ending: str) -> str:
+    """Letters, digits, dashes and one dot: `instances-spo1-20261123T143207Z.csv`."""
+    return f"instances-{region.code}-{iso_text(fetched_at).replace('-', '').replace(':', '')}.{ending}"
+
+
+def _write(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return iso_text(value)
+    if isinstance(value, int):
+        return str(value)
+    text = "; ".join(value) if isinstance(value, tuple) else str(value)
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_SIGNS) else text

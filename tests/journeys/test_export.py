@@ -1,0 +1,78 @@
+"""Taking the page that is seen along as a file."""
+
+import csv
+import json
+import re
+from io import StringIO
+
+import pytest
+from django.test import Client
+
+from portal.accounts.models import Member
+from portal.audit.models import Act, Event
+from tests.journeys.pages import LIST, ids, link, text, words
+from tests.upstream import Upstream
+
+EXPORT = f"{LIST}export/"
+
+
+def test_the_csv_has_the_rows_and_the_columns_of_the_page(at_desk: Client, otto: Member) -> None:
+    Member.objects.filter(pk=otto.pk).update(columns="name,ram")
+    page = at_desk.get(f"{LIST}?tags=web&limit=50")
+    response = at_desk.post(EXPORT, {"query": "tags=web&limit=50", "format": "csv"})
+    head, *rows = csv.reader(StringIO(response.content.decode("utf-8-sig"), newline=""))
+    assert head == ["id", "name", "ram_mib"]
+    assert [row[0] for row in rows] == ids(page)
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert re.fullmatch(
+        r'attachment; filename="instances-spo1-\d{8}T\d{6}Z\.csv"', response.headers["Content-Disposition"]
+    )
+
+
+def test_the_json_is_of_the_page_that_htmx_came_to(at_desk: Client) -> None:
+    second = at_desk.get(link(at_desk.get(LIST), "Next"))
+    address = f"{LIST}?{second.request['QUERY_STRING']}"
+    page = json.loads(at_desk.post(EXPORT, {"query": address, "format": "json"}).content)
+    assert [instance["id"] for instance in page["instances"]] == ids(second)
+    assert page["source"].startswith("/v1/instances?limit=20&marker=")
+
+
+def test_an_export_costs_bycloud_no_more_than_the_page(at_desk: Client, upstream: Upstream) -> None:
+    at_desk.get(LIST)
+    upstream.clear()
+    for form in ("csv", "json"):
+        assert at_desk.post(EXPORT, {"query": "", "format": form}).status_code == 200
+    assert upstream.requests() == []
+    at_desk.post(EXPORT, {"query": "limit=100", "format": "csv"})
+    assert len(upstream.requests()) == 1
+
+
+def test_an_export_is_on_record_with_what_it_held(at_desk: Client) -> None:
+    at_desk.post(EXPORT, {"query": "", "format": "csv"})
+    at_desk.post(EXPORT, {"query": "name=none", "format": "json"})
+    events = Event.objects.filter(act=Act.INSTANCES_EXPORTED).order_by("id").values_list("name", "subject")
+    assert list(events) == [
+        ("otto", "spo1: 20 instances, csv, limit=20"),
+        ("otto", "spo1: 0 instances, json, name=none"),
+    ]
+
+
+@pytest.mark.parametrize(("query", "form"), [("limit=0", "csv"), ("", "xlsx"), ("", "")])
+def test_what_cannot_be_exported_is_refused_and_not_on_record(at_desk: Client, query: str, form: str) -> None:
+    assert at_desk.post(EXPORT, {"query": query, "format": form}).status_code == 400
+    assert not Event.objects.filter(act=Act.INSTANCES_EXPORTED).exists()
+
+
+def test_without_a_credential_or_an_answer_there_is_no_file(client: Client, otto: Member, at_desk: Client) -> None:
+    otto.credentials.all().delete()
+    response = at_desk.post(EXPORT, {"query": "", "format": "csv"})
+    assert "text/html" in response.headers["Content-Type"]
+    assert 'name="next"' in text(response)
+
+
+def test_an_export_that_fails_says_why(at_desk: Client, upstream: Upstream) -> None:
+    upstream.script(status=503, times=10)
+    response = at_desk.post(EXPORT, {"query": "", "format": "csv"})
+    assert response.status_code == 503
+    assert "ByCloud answers 503" in words(response)
+    assert not Event.objects.filter(act=Act.INSTANCES_EXPORTED).exists()
