@@ -123,6 +123,16 @@ def test_its_pages_are_those_of_the_same_credential_entered_by_a_member(
     assert len(upstream.requests()) == asked
 
 
+def test_an_export_with_it_is_on_record_as_such(at_desk: Client, vera: Member) -> None:
+    row = keep(None, GLOBEX)
+    at_desk.post(f"{INSTANCES}export/", {"format": "csv"})
+    subject = Event.objects.get(act=Act.INSTANCES_EXPORTED).subject
+    assert f"csv with the team's credential {row.fingerprint}" in subject
+    keep(vera, ACME)
+    at_desk.post(f"{INSTANCES}export/", {"format": "csv"})
+    assert "team" not in Event.objects.filter(act=Act.INSTANCES_EXPORTED)[0].subject
+
+
 @pytest.mark.parametrize("path", [LIST, EDIT, REMOVE, f"{EDIT}check/"])
 def test_nobody_but_an_admin_comes_near_it(at_desk: Client, otto: Member, path: str) -> None:
     row = keep(None, GLOBEX)
