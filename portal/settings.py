@@ -277,6 +277,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+FILE_UPLOAD_HANDLERS = ["portal.web.uploads.NoUploads"]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # Log lines
