@@ -1,10 +1,10 @@
-"""What every page keeps to: nothing for axe to find, nothing that scrolls sideways, few bytes, no other host."""
+"""What every page keeps to: nothing for axe to find, nothing that scrolls sideways, no other host."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.portal import Visits, list_ids
+from tests.browser.portal import Visits
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -74,17 +74,3 @@ def test_nothing_but_the_table_scrolls_sideways_on_a_small_screen(visits: Visits
     if scrolls_sideways(page):
         wide.append("an instance")
     assert wide == []
-
-
-def test_the_first_visit_is_small(visits: Visits) -> None:
-    signed_in = visits.sign_in("ada")
-    page = visits.open()
-    page.context.add_cookies(signed_in.context.cookies())  # type: ignore[arg-type]
-    bytes_of: dict[str, float] = {}
-    line = page.context.new_cdp_session(page)
-    line.send("Network.enable")
-    line.on("Network.loadingFinished", lambda event: bytes_of.update({event["requestId"]: event["encodedDataLength"]}))
-    page.goto("/spo1/instances/", wait_until="load")
-    assert len(list_ids(page)) == 20
-    assert len(bytes_of) <= 7
-    assert sum(bytes_of.values()) <= 50 * 1024

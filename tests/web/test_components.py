@@ -1,5 +1,6 @@
 """The parts that pages are made of, and the page that shows them all."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,25 @@ def test_a_tag_is_a_link_where_it_leads_somewhere() -> None:
     assert render('{% tag "web" "?tags=web" %}') == '<a class="tag" href="?tags=web"><bdi>web</bdi></a>'
     assert 'hx-get="?tags=web"' in render('{% tag "web" "?tags=web" swaps=True %}')
     assert "<script>" not in render("{% tag word word swaps=True %}", word=HOSTILE)
+
+
+# What a component is known by; elsewhere it would be a second copy. Rows and filters are flat, see docs/interface.md.
+MARKUP = re.compile(
+    r'class="(?:alert|button|dialog|empty|facts|field|gauge|menu|panel|pager|status|table-scroll|tag|toast|token)[ "]'
+)
+FLAT = {"instances/_filters.html"}
+
+
+def test_no_page_has_a_copy_of_a_component() -> None:
+    templates = COMPONENTS.parent
+    copies = {
+        path.relative_to(templates).as_posix(): MARKUP.findall(path.read_text(encoding="utf-8"))
+        for path in templates.rglob("*.html")
+        if path.parent != COMPONENTS
+    }
+    assert {path for path, found in copies.items() if found} <= FLAT
+
+
+def test_the_documents_name_every_component() -> None:
+    text = (COMPONENTS.parent.parent / "docs" / "interface.md").read_text(encoding="utf-8")
+    assert {path.stem[1:] for path in COMPONENTS.iterdir()} <= set(re.findall(r"`(\w+)`", text))

@@ -1,0 +1,172 @@
+"""The list in a browser: typing in filters, view settings, saved views, addresses to share, files to take along."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, Request, Route, expect
+
+from tests.browser.portal import Visits, list_ids
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+LIST = "/spo1/instances/"
+PAUSE = 600
+SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+
+
+@pytest.fixture
+def typing(visits: Visits) -> Page:
+    """The list at a clock that the test moves."""
+    visits.portal.add_member_of_globex("lena")
+    page = visits.open()
+    page.clock.install()
+    visits.sign_in_on(page, "lena")
+    page.goto(f"{LIST}?limit=20")
+    return page
+
+
+@pytest.fixture
+def otto(visits: Visits, scripts: bool) -> Iterator[Page]:  # noqa: FBT001 -- a fixture
+    """Otto's list, whose look and views are as at first when the test is over."""
+    page = visits.sign_in("otto", scripts=scripts)
+    page.goto(f"{LIST}?limit=20")
+    yield page
+    page.goto("/spo1/views/")
+    while page.get_by_role("button", name="Remove ").count():
+        page.get_by_role("button", name="Remove ").first.click()
+    page.goto(f"{LIST}?limit=20")
+    page.get_by_text("View settings").click()
+    page.get_by_role("button", name="Reset").click()
+
+
+def note_names(page: Page) -> list[str]:
+    """The names that the page asks for by itself, as it does."""
+    names: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.headers.get("hx-trigger") == "filters":
+            names.extend(parse_qs(urlsplit(request.url).query).get("name", [""]))
+
+    page.on("request", note)
+    return names
+
+
+def headings(page: Page) -> list[str]:
+    return page.locator("#table thead th").all_text_contents()
+
+
+def test_typing_asks_once_when_it_pauses_and_leaves_the_field_as_it_is(typing: Page) -> None:
+    names = note_names(typing)
+    field = typing.locator("#id_name")
+    field.focus()
+    typing.clock.pause_at(datetime.now(UTC) + timedelta(seconds=5))
+    for letter in "shop-*":
+        field.press(letter)
+        typing.clock.run_for(PAUSE - 50)
+    assert names == []
+    field.evaluate("field => { field.wasMarked = true; }")
+    typing.clock.run_for(PAUSE)
+    typing.clock.resume()
+    expect(typing.locator(".token")).to_have_text("name: shop-*")
+    assert names == ["shop-*"]
+    assert typing.url.endswith(f"{LIST}?name=shop-*")
+    assert field.evaluate("field => field.wasMarked && field === document.activeElement")
+    expect(typing.locator("#counter")).to_have_text("(5)")
+
+
+def test_what_is_typed_later_takes_the_place_of_what_is_still_asked_for(typing: Page) -> None:
+    held: list[Route] = []
+    typing.route(lambda url: "name=shop" in url, lambda route: held.append(route))  # noqa: PLW0108 -- it must be a function
+    names = note_names(typing)
+    for text in ("shop-*", "mail-*"):
+        typing.locator("#id_name").fill(text)
+        typing.clock.run_for(PAUSE)
+    expect(typing.locator(".token")).to_have_text("name: mail-*")
+    assert names == ["shop-*", "mail-*"]
+    assert len(held) == 1
+    assert typing.url.endswith("?name=mail-*")
+    assert typing.locator("#table tbody th a").all_text_contents() == ["mail-02", "mail-01"]
+
+
+def test_a_status_that_is_picked_filters_at_once_and_a_token_brings_the_form_back(typing: Page) -> None:
+    typing.locator("#id_status").select_option("ACTIVE")
+    expect(typing.locator(".token")).to_have_text("status: ACTIVE")
+    assert typing.url.endswith("?status=ACTIVE")
+    typing.locator(".token").click()
+    expect(typing.locator(".token")).to_have_count(0)
+    expect(typing.locator("#id_status")).to_have_value("")
+    assert typing.url.endswith("?limit=20")
+
+
+def test_a_flavor_that_was_never_seen_is_refused_beside_its_field(visits: Visits, typing: Page) -> None:
+    visits.expected.append("400 (Bad Request)")
+    visits.expected.append("Response Status Error Code 400")
+    field = typing.locator("#id_flavor_id")
+    field.fill("m9.none")
+    field.press("Tab")
+    expect(typing.locator("#id_flavor_id_error")).to_contain_text("Paste the id instead")
+    expect(typing.locator("#id_flavor_id")).to_have_value("m9.none")
+
+
+@pytest.mark.parametrize("scripts", [True])
+def test_a_page_that_is_turned_leaves_the_form_and_shares_its_own_address(otto: Page) -> None:
+    otto.locator("#id_name").evaluate("field => { field.wasMarked = true; }")
+    first = list_ids(otto)
+    otto.get_by_role("link", name="Next").click()
+    expect(otto.locator("#pager")).to_contain_text("21–40 of 150")
+    assert not set(first) & set(list_ids(otto))
+    assert otto.locator("#id_name").evaluate("field => field.wasMarked")
+    assert otto.locator("#share-url").input_value() == otto.url
+    assert "marker=" in otto.url
+
+
+@SCRIPTS
+def test_columns_and_density_are_kept_and_go_with_the_member(otto: Page) -> None:
+    otto.get_by_text("View settings").click()
+    for name in ("IP addresses", "Flavor", "Image", "Tags"):
+        otto.get_by_role("checkbox", name=name).uncheck()
+    otto.get_by_label("RAM").check()
+    otto.get_by_label("Compact").check()
+    otto.locator("#layout-limit").select_option("50")
+    otto.get_by_role("button", name="Keep for all my lists").click()
+    expect(otto.locator("#table tbody tr")).to_have_count(50)
+    assert otto.url.endswith("?limit=50")
+    assert headings(otto) == ["Name", "State", "Age", "RAM"]
+    otto.goto(f"{LIST}?tags=web")
+    assert headings(otto) == ["Name", "State", "Age", "RAM"]
+    expect(otto.locator("#table .table.is-compact")).to_have_count(1)
+
+
+@SCRIPTS
+def test_a_view_is_saved_marked_made_the_default_and_removed(otto: Page) -> None:
+    otto.goto(f"{LIST}?tags=db")
+    otto.get_by_text("Save view").click()
+    otto.locator("#view-name").fill("Databases")
+    otto.get_by_role("button", name="Save", exact=True).click()
+    expect(otto.locator("#views [aria-current]")).to_have_text("Databases")
+    address = otto.url
+    otto.get_by_role("link", name="All instances").click()
+    expect(otto.locator("#views [aria-current]")).to_have_text("All instances")
+    otto.get_by_role("link", name="Manage views").click()
+    otto.get_by_role("button", name="Begin with it").click()
+    otto.goto(LIST)
+    assert otto.url == address
+    otto.goto("/spo1/views/")
+    otto.get_by_role("button", name="Remove Databases").click()
+    expect(otto.locator("main")).to_contain_text("No saved views yet")
+    otto.goto(LIST)
+    assert otto.url.endswith(LIST)
+
+
+@SCRIPTS
+@pytest.mark.parametrize(("label", "ending"), [("CSV", ".csv"), ("JSON", ".json")])
+def test_a_page_is_taken_along_as_a_file(otto: Page, label: str, ending: str) -> None:
+    otto.locator("#export > summary").click()
+    with otto.expect_download() as download:
+        otto.get_by_role("button", name=label).click()
+    assert download.value.suggested_filename.startswith("instances-spo1-")
+    assert download.value.suggested_filename.endswith(ending)
+    text = download.value.path().read_text(encoding="utf-8-sig")
+    assert all(id_ in text for id_ in list_ids(otto))

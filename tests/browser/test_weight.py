@@ -1,0 +1,152 @@
+"""What pages weigh: bytes and requests, as a browser counts them on its line, and what moves while they are read.
+
+Nothing here is timed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Page, Request, expect
+
+from tests.browser.portal import Visits, list_ids
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+KB = 1024
+# What reads as 0 when it is written with two digits. Ages that count on move the words behind them by less.
+SHIFT_OF_NOTHING = 0.005
+# Also what follows a click or a key, which the browser's own figure leaves out.
+NOTE_SHIFTS = """
+    window.shifts = [];
+    const name = node => node && (node.id || node.className || node.nodeName);
+    const note = entry => window.shifts.push([entry.value, ...entry.sources.map(source => name(source.node))]);
+    new PerformanceObserver(list => list.getEntries().forEach(note)).observe({type: 'layout-shift', buffered: true});
+"""
+
+
+@dataclass
+class Line:
+    """What came over a page's line. Bodies are counted as they were sent, and apart from their headers."""
+
+    total: dict[str, float] = field(default_factory=dict)
+    headers: dict[str, float] = field(default_factory=dict)
+    encodings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def bodies(self) -> list[float]:
+        return [size - self.headers[request] for request, size in self.total.items()]
+
+
+@contextmanager
+def open_line(page: Page) -> Iterator[Line]:
+    line, session = Line(), page.context.new_cdp_session(page)
+
+    def note_head(event: dict[str, Any]) -> None:
+        line.headers[event["requestId"]] = event["response"]["encodedDataLength"]
+        headers = {name.lower(): value for name, value in event["response"]["headers"].items()}
+        line.encodings[event["requestId"]] = headers.get("content-encoding", "")
+
+    def note_end(event: dict[str, Any]) -> None:
+        line.total[event["requestId"]] = event["encodedDataLength"]
+
+    session.on("Network.responseReceived", note_head)
+    session.on("Network.loadingFinished", note_end)
+    session.send("Network.enable")
+    yield line
+    session.detach()
+
+
+def open_anew(visits: Visits, name: str) -> Page:
+    """A page of somebody who is signed in, with nothing in the browser's cache."""
+    signed_in = visits.sign_in(name)
+    page = visits.open()
+    page.context.add_cookies(signed_in.context.cookies())  # type: ignore[arg-type]
+    return page
+
+
+def sum_shifts(page: Page) -> float:
+    shifts: list[list[Any]] = page.evaluate("() => window.shifts")
+    return float(sum(shift[0] for shift in shifts))
+
+
+def is_swap(request: Request) -> bool:
+    return request.headers.get("hx-request") == "true" and "portal-refresh" not in request.headers
+
+
+def test_the_first_visit_is_small(visits: Visits) -> None:
+    page = open_anew(visits, "ada")
+    with open_line(page) as line:
+        page.goto("/spo1/instances/", wait_until="load")
+    assert len(list_ids(page)) == 20
+    assert len(line.total) <= 7
+    assert sum(line.total.values()) <= 50 * KB
+
+
+def test_a_page_of_twenty_other_rows_is_small(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    with open_line(page) as line, page.expect_request_finished(is_swap):
+        page.locator("#pager").get_by_role("link", name="Next").click()
+    expect(page.locator("#pager")).to_contain_text("21–40")
+    assert len(list_ids(page)) == 20
+    assert "br" in line.encodings.values()
+    assert max(line.bodies) <= 5 * KB
+
+
+def test_twenty_rows_with_the_form_that_filtered_them_are_small(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    page.locator("#filters").get_by_label("Name", exact=True).fill("*")
+    with open_line(page) as line, page.expect_request_finished(is_swap):
+        page.locator("#filters").get_by_role("button", name="Filter").click()
+    expect(page.locator("#results .token")).to_have_count(1)
+    assert len(list_ids(page)) == 20
+    assert max(line.bodies) <= 6 * KB
+
+
+@pytest.mark.parametrize(("files", "most"), [("link[rel=stylesheet]", 15), ("script[src]", 8)])
+def test_the_styles_and_the_script_of_our_own_are_small(visits: Visits, files: str, most: int) -> None:
+    page = visits.sign_in("ada")
+    addresses: list[str] = page.locator(files).evaluate_all("all => all.map(one => one.href || one.src)")
+    sizes = {address: weigh(address) for address in addresses if "htmx" not in address}
+    assert sizes
+    assert sum(sizes.values()) <= most * KB, sizes
+
+
+def weigh(address: str) -> int:
+    """The bytes of a file as it is sent to a browser."""
+    with requests.get(address, headers={"Accept-Encoding": "br"}, stream=True, timeout=10) as answer:
+        assert answer.headers["Content-Encoding"] == "br"
+        return len(answer.raw.read(decode_content=False))
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_nothing_moves_while_a_list_loads_refreshes_and_gives_way_to_another(visits: Visits, width: int) -> None:
+    page = visits.open(width=width)
+    page.add_init_script(NOTE_SHIFTS)
+    visits.sign_in_on(page, "otto")
+    page.goto("/spo1/instances/?limit=19", wait_until="networkidle")
+    # Stored, and stale: the page asks for a fresh one by itself.
+    page.wait_for_timeout(1500)
+    with page.expect_response(lambda response: "portal-refresh" in response.request.headers):
+        page.reload()
+    expect(page.locator(".freshness")).to_contain_text("just now")
+    assert sum_shifts(page) < SHIFT_OF_NOTHING
+    # So late that a browser no longer takes what moves for the click's doing.
+    visits.portal.script_fault(times=1, delay=0.8, match="marker=")
+    page.evaluate("() => { scrollTo(0, 0); window.shifts = []; }")
+    page.locator("#pager").get_by_role("link", name="Next").evaluate("link => link.click()")
+    expect(page.locator("#pager")).to_contain_text("20–38")
+    page.wait_for_timeout(200)
+    assert sum_shifts(page) < SHIFT_OF_NOTHING
+
+
+def test_nothing_moves_while_an_instance_loads(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    address = page.locator("[data-instance-id] th a").first.get_attribute("href")
+    page.add_init_script(NOTE_SHIFTS)
+    page.goto(str(address), wait_until="networkidle")
+    expect(page.locator("#found")).to_be_visible()
+    assert sum_shifts(page) < SHIFT_OF_NOTHING
