@@ -103,6 +103,25 @@ def test_it_never_steps_in_for_one_that_is_refused_or_cannot_be_opened(
     settings.CREDENTIAL_KEYS = [key]
 
 
+@pytest.mark.parametrize(
+    ("token", "words", "way_on"),
+    [
+        ("a-token-nobody-gave-out", "Your team's ByCloud token was refused", "Enter your own"),
+        ("sandbox-forbidden-token", "Your team's ByCloud token may not list instances", "Retry"),
+    ],
+)
+def test_when_it_is_refused_the_page_says_whose_it_is_and_whom_to_ask(
+    at_desk: Client, token: str, words: str, way_on: str
+) -> None:
+    keep(None, BearerToken(token))
+    response = at_desk.get(INSTANCES)
+    assert response.status_code == 403
+    notice = words_of(response).split(words)[1]
+    assert "An admin can replace it" in notice
+    assert way_on in notice
+    assert "Your ByCloud token" not in words_of(response)
+
+
 def test_its_expiry_is_said_as_the_teams(at_desk: Client) -> None:
     keep(None, GLOBEX, expires_on="2020-01-31")
     words = words_of(at_desk.get(INSTANCES))
