@@ -93,6 +93,13 @@ for key in CREDENTIAL_KEYS:
     except ValueError:
         refuse("CREDENTIAL_KEYS", "has a key that is not a Fernet key (32 bytes in URL-safe base64)")
 
+CREDENTIAL_WARN_DAYS = read(env.int, "CREDENTIAL_WARN_DAYS", default=14)
+if CREDENTIAL_WARN_DAYS < 0:
+    refuse("CREDENTIAL_WARN_DAYS", "must not be negative")
+AUDIT_DAYS = read(env.int, "AUDIT_DAYS", default=90)
+if AUDIT_DAYS < 30:
+    refuse("AUDIT_DAYS", "must be at least 30: the database keeps younger events from being deleted")
+
 # What it is made of
 
 ROOT_URLCONF = "portal.urls"
@@ -337,6 +344,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+FILE_UPLOAD_HANDLERS = ["portal.web.uploads.NoUploads"]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # Log lines

@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("portal.web.urls")),
     path("", include("portal.accounts.urls")),
     path("credentials/", include("portal.credentials.urls")),
+    path("team/credentials/", include("portal.credentials.team_urls")),
     path("audit/", include("portal.audit.urls")),
     path("<region:region>/instances/", include("portal.instances.urls")),
     path("<region:region>/views/", include("portal.saved_views.urls")),

@@ -31,6 +31,7 @@ class Capability(StrEnum):
     KEEP_SAVED_VIEWS = "keep-saved-views"
     FORCE_REFRESH = "force-refresh"
     KEEP_TEAM = "keep-team"
+    KEEP_TEAM_CREDENTIAL = "keep-team-credential"
     READ_AUDIT = "read-audit"
 
 
@@ -46,7 +47,7 @@ _VIEWER = frozenset(
     }
 )
 _OPERATOR = _VIEWER | {Capability.FORCE_REFRESH}
-_ADMIN = _OPERATOR | {Capability.KEEP_TEAM, Capability.READ_AUDIT}
+_ADMIN = _OPERATOR | {Capability.KEEP_TEAM, Capability.KEEP_TEAM_CREDENTIAL, Capability.READ_AUDIT}
 
 ROLE_CAPABILITIES: dict[str, frozenset[Capability]] = {
     Role.VIEWER: _VIEWER,

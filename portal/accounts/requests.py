@@ -1,13 +1,22 @@
 """The request as views see it: signed in, and with htmx's headers read."""
 
+from typing import TYPE_CHECKING
+
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
 from portal.accounts.models import Member
 
+if TYPE_CHECKING:
+    from portal.credentials.models import Credential
+
 
 class MemberRequest(HttpRequest):
-    """A request that `AccessMiddleware` has let through to a view that is not public."""
+    """A request that `AccessMiddleware` has let through to a view that is not public.
+
+    `held`, there once ByCloud is about to be asked: the row of the credential for that, the member's own or the team's.
+    """
 
     user: Member
     htmx: HtmxDetails
+    held: "Credential"

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from django.apps import apps
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -19,6 +18,7 @@ from portal.accounts.capabilities import Capability, requires
 from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm, ThemeForm
 from portal.accounts.models import Invitation, Member
 from portal.accounts.requests import MemberRequest
+from portal.credentials.standings import Mark, list_marks, list_standings
 from portal.web.addresses import find_own_path
 
 require_form = require_http_methods(["GET", "HEAD", "POST"])
@@ -43,10 +43,10 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 @dataclass(frozen=True)
 class TeamRow:
-    """A member, and for each region in the settings whether she keeps a credential there: yes or no, nothing else."""
+    """A member, and for each region in the settings how her credential stands: whether it is valid, nothing else."""
 
     member: Member
-    regions: tuple[tuple[str, bool], ...]
+    regions: tuple[tuple[str, Mark], ...]
     is_last_admin: bool
     has_second_factor: bool
 
@@ -54,15 +54,13 @@ class TeamRow:
 @requires(Capability.KEEP_TEAM)
 @require_safe
 def show_team(request: MemberRequest) -> HttpResponse:
-    # By name, as the credentials app is built on this one.
-    credential = apps.get_model("credentials", "Credential")
-    kept = set(credential.objects.values_list("member_id", "region"))
+    standings = list_standings()
     admins = set(Member.objects.keeping_team().values_list("pk", flat=True))
     with_factor = set(factors.filter_factors().values_list("user_id", flat=True))
     rows = [
         TeamRow(
             member=member,
-            regions=tuple((region, (member.pk, region) in kept) for region in settings.BYCLOUD_REGIONS),
+            regions=list_marks(member, standings),
             is_last_admin=admins == {member.pk},
             has_second_factor=member.pk in with_factor,
         )

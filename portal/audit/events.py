@@ -1,13 +1,17 @@
-"""The one way to write an audit event. No password, token or credential is ever handed in here."""
+"""The one way to write an audit event: a row, and a log line that says the same. No secret is ever handed in here."""
 
 import unicodedata
 
 import structlog
+from django.db import transaction
 from django.http import HttpRequest
 
 from portal.accounts.models import Member
 from portal.audit.models import COMMAND_LINE, NAME_LENGTH, SUBJECT_LENGTH, USER_AGENT_LENGTH, Act, Event
 from portal.web.addresses import read_address
+from portal.web.times import iso_text
+
+log = structlog.get_logger(__name__)
 
 
 def record_event(
@@ -22,11 +26,12 @@ def record_event(
 
     `member` is who acts, `name` her name as typed when a sign-in failed; with neither, and no request, it is done from
     the command line. `subject` is what it was done to, in plain text. Address, browser and request id are taken from
-    `request`. Control characters are removed and every text is cut to its column.
+    `request`. Control characters are removed and every text is cut to its column. The log line is written when the row
+    is there to stay.
     """
     if request is None and member is None and not name:
         name = COMMAND_LINE
-    Event(
+    event = Event(
         act=act,
         member=member,
         name=_tidy(member.get_username() if member else name, NAME_LENGTH),
@@ -34,7 +39,24 @@ def record_event(
         address=read_address(request) if request else "",
         user_agent=_tidy(request.headers.get("User-Agent", ""), USER_AGENT_LENGTH) if request else "",
         request_id=structlog.contextvars.get_contextvars().get("request_id", "") if request else "",
-    ).save()
+    )
+    event.save()
+    transaction.on_commit(lambda: log.info("audit", **describe_event(event)), robust=True)
+
+
+def describe_event(event: Event) -> dict[str, str | int | None]:
+    """The event as log lines and exports spell it: texts and numbers, the time in UTC."""
+    return {
+        "id": event.pk,
+        "at": iso_text(event.at),
+        "act": event.act,
+        "member_id": event.member_id,
+        "name": event.name,
+        "subject": event.subject,
+        "address": event.address,
+        "user_agent": event.user_agent,
+        "request_id": event.request_id,
+    }
 
 
 def _tidy(text: str, length: int) -> str:

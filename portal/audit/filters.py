@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.audit.models import Act, Event
 
 PAGE_SIZE = 50
+FILTERS = ("member", "act", "since", "until")
 LARGEST_ID = 2**63 - 1
 
 

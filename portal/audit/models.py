@@ -1,4 +1,4 @@
-"""What people did: written once, never changed and never deleted from here."""
+"""What people did: written once, never changed and, but for `pruning`, never deleted. The database holds it, too."""
 
 from typing import Any, NoReturn
 
@@ -20,6 +20,8 @@ class Act(models.TextChoices):
     SIGNED_OUT = "signed-out", _("Signed out")
     CREDENTIAL_SET = "credential-set", _("Credential set")
     CREDENTIAL_REMOVED = "credential-removed", _("Credential removed")
+    TEAM_CREDENTIAL_SET = "team-credential-set", _("Team credential set")
+    TEAM_CREDENTIAL_REMOVED = "team-credential-removed", _("Team credential removed")
     ROLE_CHANGED = "role-changed", _("Role changed")
     MEMBER_ADDED = "member-added", _("Member added")
     MEMBER_INVITED = "member-invited", _("Member invited")
@@ -43,10 +45,17 @@ class Act(models.TextChoices):
     SINGLE_SIGN_ON_FAILED = "single-sign-on-failed", _("Single sign-on failed")
     SINGLE_SIGN_ON_LINKED = "single-sign-on-linked", _("Linked to single sign-on")
     LAST_ADMIN_KEPT = "last-admin-kept", _("Last admin kept her role")
+    AUDIT_EXPORTED = "audit-exported", _("Audit exported")
+    AUDIT_PRUNED = "audit-pruned", _("Old events pruned")
 
 
 # May be done by somebody who is no member (yet); then the event's name is what she called herself.
 BEFORE_SIGN_IN = frozenset({Act.SIGN_IN_FAILED, Act.SINGLE_SIGN_ON_REFUSED, Act.SINGLE_SIGN_ON_FAILED})
+
+
+def list_acts() -> list[tuple[str, Any]]:
+    """For the column: a function, so that a new act is no migration."""
+    return Act.choices
 
 
 class AppendOnlyError(TypeError):
@@ -75,7 +84,7 @@ class Event(models.Model):
     """
 
     at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
-    act = models.CharField(max_length=32, choices=Act)
+    act = models.CharField(max_length=32, choices=list_acts)
     member = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
     )

@@ -1,8 +1,11 @@
-"""Routes of the audit page, under /audit/."""
+"""Routes of the audit page and its export, under /audit/."""
 
 from django.urls import path
 
 from portal.audit import views
 
 app_name = "audit"
-urlpatterns = [path("", views.list_events, name="list")]
+urlpatterns = [
+    path("", views.list_events, name="list"),
+    path("export/", views.export_events, name="export"),
+]

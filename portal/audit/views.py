@@ -1,14 +1,20 @@
-"""The audit page: who did what, when and from where."""
+"""The audit page: who did what, when and from where; and the same as a file."""
 
+from http import HTTPStatus
+from typing import get_args
 from urllib.parse import urlencode
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.requests import MemberRequest
-from portal.audit.filters import PAGE_SIZE, EventFilter
+from portal.audit.events import record_event
+from portal.audit.exports import CONTENT_TYPES, Format, write_events
+from portal.audit.filters import FILTERS, PAGE_SIZE, EventFilter
+from portal.audit.models import Act, Event
 from portal.audit.pages import read_page
 
 
@@ -22,10 +28,34 @@ def list_events(request: MemberRequest) -> HttpResponse:
         return render(request, "audit/list.html", context, status=422)
     asked = form.cleaned_data
     page = read_page(form.select(), before=asked["before"], after=asked["after"], size=PAGE_SIZE)
-    kept = {name: request.GET[name] for name in ("member", "act", "since", "until") if asked[name]}
+    kept = {name: request.GET[name] for name in FILTERS if asked[name]}
     page_urls = {
         "newest": f"?{urlencode(kept)}" if page.newer else "",
         "newer": f"?{urlencode(kept | {'after': page.newer})}" if page.newer else "",
         "older": f"?{urlencode(kept | {'before': page.older})}" if page.older else "",
     }
-    return render(request, "audit/list.html", context | {"page": page, "page_urls": page_urls})
+    return render(request, "audit/list.html", context | {"page": page, "page_urls": page_urls, "kept": kept})
+
+
+@requires(Capability.READ_AUDIT)
+@require_POST
+def export_events(request: MemberRequest) -> HttpResponseBase:
+    """What the filters of the form leave, as a file. It is on record before the first line goes out, and not in it."""
+    form = EventFilter({name: request.POST.get(name, "") for name in FILTERS})
+    kind = _read_format(request.POST.get("format", ""))
+    if kind is None or not form.is_valid():
+        return render(
+            request, "audit/list.html", {"form": form, "unknown": [], "page": None}, status=HTTPStatus.BAD_REQUEST
+        )
+    newest = Event.objects.values_list("id", flat=True).first() or 0
+    asked = urlencode({name: form.data[name] for name in FILTERS if form.data[name]})
+    record_event(Act.AUDIT_EXPORTED, request=request, member=request.user, subject=f"{kind}, {asked or 'everything'}")
+    response = StreamingHttpResponse(
+        write_events(form.select().filter(id__lte=newest), kind), content_type=CONTENT_TYPES[kind]
+    )
+    response.headers["Content-Disposition"] = f'attachment; filename="audit-{timezone.now():%Y%m%dT%H%M%SZ}.{kind}"'
+    return response
+
+
+def _read_format(text: str) -> Format | None:
+    return next((kind for kind in get_args(Format) if kind == text), None)

@@ -1,9 +1,12 @@
 """The form that takes a credential. It never shows a secret again, not even beside an error."""
 
 import re
+from datetime import date
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -48,11 +51,27 @@ class CredentialForm(forms.Form):
         help_text=_("ByCloud shows it once, when the key is made."),
     )
 
+    expires_on = forms.DateField(
+        label=_("Expires on (optional)"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        input_formats=["%Y-%m-%d"],
+        error_messages={"invalid": _("Write a day as 2026-11-23.")},
+        validators=[MaxValueValidator(date(2999, 12, 31), _("This day is too far off."))],
+        help_text=_("The last day it works, as ByCloud told you. The portal warns ahead of it."),
+    )
+
     credential: bycloud.Credential | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         # Ids of its own: the form also stands on pages that have other forms.
         super().__init__(*args, **{"auto_id": "credential_%s", **options})
+
+    def clean_expires_on(self) -> date | None:
+        day: date | None = self.cleaned_data["expires_on"]
+        if day and day < timezone.localdate():
+            raise forms.ValidationError(_("This day is over."))
+        return day
 
     @sensitive_variables()
     def clean(self) -> dict[str, Any]:

@@ -4,20 +4,22 @@ ByCloud says no (401, 403): nothing is stored and the earlier one stays. ByCloud
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
-from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from portal import bycloud, gateway
 from portal.accounts.models import Member
+from portal.accounts.requests import MemberRequest
 from portal.audit.events import record_event
 from portal.audit.models import Act
 from portal.credentials import vault
 from portal.credentials.models import Credential, Kind
+
+LARGEST_TOTAL = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,19 @@ class Refused:
 def take_credential(
     credential: bycloud.Credential,
     *,
-    member: Member,
+    member: Member | None,
     region: bycloud.Region,
-    request: HttpRequest | None = None,
+    expires_on: date | None = None,
+    request: MemberRequest | None = None,
 ) -> Kept | Refused:
-    """Check, seal and store `credential` as the member's only one for the region. `VaultError`: it cannot be sealed."""
-    sealed = vault.seal(credential, member_id=member.pk, region=region.code)
-    doubt = ""
+    """Check, seal and store `credential` as the member's only one for the region; as the team's, without a member.
+
+    `VaultError`: it cannot be sealed. Without a request it is done from the command line.
+    """
+    sealed = vault.seal(credential, member_id=member.pk if member else None, region=region.code)
+    doubt, total = "", None
     try:
-        gateway.check_credential(gateway.Access(region=region, credential=credential))
+        total = gateway.check_credential(gateway.Access(region=region, credential=credential))
     except bycloud.Rejected:
         return Refused(_("ByCloud refused this credential (401): it is wrong, expired or revoked. Nothing was saved."))
     except bycloud.Forbidden:
@@ -62,7 +68,16 @@ def take_credential(
         doubt = _describe_doubt(error)
     now = timezone.now()
     with transaction.atomic():
-        row = _store(credential, sealed, member=member, region=region, now=now, checked_at=None if doubt else now)
+        row = _store(
+            credential,
+            sealed,
+            member=member,
+            region=region,
+            now=now,
+            checked_at=None if doubt else now,
+            visible_total=_bound(total),
+            expires_on=expires_on,
+        )
         _record_set(row, member=member, request=request)
     if doubt:
         return Kept(
@@ -83,7 +98,7 @@ def check_again(row: Credential, *, region: bycloud.Region) -> Kept | Refused:
     rejected = _("ByCloud refuses the credential for %(region)s (401): it is wrong, expired or revoked. Replace it.")
     forbidden = _("ByCloud knows the credential for %(region)s, but it may not list instances (403). Replace it.")
     try:
-        gateway.check_credential(gateway.Access(region=region, credential=credential))
+        total = gateway.check_credential(gateway.Access(region=region, credential=credential))
     except bycloud.Rejected:
         return Refused(rejected % named)
     except bycloud.Forbidden:
@@ -92,7 +107,9 @@ def check_again(row: Credential, *, region: bycloud.Region) -> Kept | Refused:
         sentence = _("The credential for %(region)s could not be checked: %(doubt)s.")
         return Kept(row, is_checked=False, sentence=sentence % (named | {"doubt": _describe_doubt(error)}))
     # Another one may have been saved in the meantime.
-    Credential.objects.filter(pk=row.pk, fingerprint=row.fingerprint).update(checked_at=timezone.now())
+    Credential.objects.filter(pk=row.pk, fingerprint=row.fingerprint).update(
+        checked_at=timezone.now(), visible_total=_bound(total)
+    )
     return Kept(row, is_checked=True, sentence=_("ByCloud takes the credential for %(region)s.") % named)
 
 
@@ -100,16 +117,20 @@ def _store(
     credential: bycloud.Credential,
     sealed: bytes,
     *,
-    member: Member,
+    member: Member | None,
     region: bycloud.Region,
     now: datetime,
     checked_at: datetime | None,
+    visible_total: int | None,
+    expires_on: date | None,
 ) -> Credential:
     kept = {
         "kind": Kind.BEARER if isinstance(credential, bycloud.BearerToken) else Kind.API_KEY,
         "sealed": sealed,
         "fingerprint": vault.fingerprint(credential),
         "checked_at": checked_at,
+        "visible_total": visible_total,
+        "expires_on": expires_on,
     }
     row, _created = Credential.objects.update_or_create(
         member=member,
@@ -120,12 +141,18 @@ def _store(
     return row
 
 
-def _record_set(row: Credential, *, member: Member, request: HttpRequest | None) -> None:
+def _bound(total: int | None) -> int | None:
+    """A total that the column has room for; a number that nobody could have means nothing."""
+    return total if total is not None and 0 <= total <= LARGEST_TOTAL else None
+
+
+def _record_set(row: Credential, *, member: Member | None, request: MemberRequest | None) -> None:
+    act = Act.CREDENTIAL_SET if member else Act.TEAM_CREDENTIAL_SET
     if request is not None:
-        record_event(Act.CREDENTIAL_SET, request=request, member=member, subject=str(row))
+        record_event(act, request=request, member=request.user, subject=str(row))
     else:
         # Whoever is at the command line is not known; the member did not do it herself.
-        record_event(Act.CREDENTIAL_SET, subject=f"{row} ({member.get_username()})")
+        record_event(act, subject=f"{row} ({member.get_username()})" if member else str(row))
 
 
 def _describe_doubt(error: bycloud.ByCloudError) -> str:

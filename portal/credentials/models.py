@@ -1,4 +1,4 @@
-"""What is kept of a member's credentials: the sealed bytes and facts that give nothing away. Only `vault` opens one."""
+"""What is kept of credentials: the sealed bytes and facts that give nothing away. Only `vault` opens one."""
 
 from datetime import datetime
 
@@ -16,9 +16,13 @@ class Kind(models.TextChoices):
 
 
 class Credential(models.Model):
-    """One member's credential for one region. `checked_at` is when ByCloud took it; null: it was not asked yet."""
+    """One member's credential for one region; without a member, the team's.
 
-    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="credentials")
+    `checked_at` is when ByCloud took it (null: it was not asked yet), `visible_total` how many instances it saw then.
+    `expires_on` is the last day on which it works, as whoever entered it said.
+    """
+
+    member = models.ForeignKey(Member, null=True, on_delete=models.CASCADE, related_name="credentials")
     region = models.CharField(_("region"), max_length=63)
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     sealed = models.BinaryField()
@@ -26,14 +30,24 @@ class Credential(models.Model):
     created_at = models.DateTimeField(_("created at"))
     replaced_at = models.DateTimeField(_("replaced at"), null=True)
     checked_at = models.DateTimeField(_("checked at"), null=True)
+    visible_total = models.PositiveBigIntegerField(_("instances it sees"), null=True)
+    expires_on = models.DateField(_("expires on"), null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["member", "region"], name="one_credential_per_member_and_region"),
+            models.UniqueConstraint(
+                fields=["region"], condition=models.Q(member=None), name="one_team_credential_per_region"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.region} {self.fingerprint}"
+        return f"{self.region} {self.fingerprint}{' (team)' if self.is_team else ''}"
+
+    @property
+    def is_team(self) -> bool:
+        """Set by an admin, for members who have none of their own."""
+        return self.member_id is None
 
     @property
     def set_at(self) -> datetime:

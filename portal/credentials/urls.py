@@ -1,4 +1,4 @@
-"""A member's own credentials."""
+"""Routes of a member's own credentials, under /credentials/."""
 
 from django.urls import path
 

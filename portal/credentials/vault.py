@@ -1,12 +1,15 @@
 """Seals credentials, and is the only module that opens one. Knows no requests, no pages and no ByCloud calls.
 
 The owner and the region are sealed in with the secret: Fernet has no associated data, and without them a row copied to
-another member would open there.
+another member, or made the team's, would open there. The owner None is the team.
 """
+
+from dataclasses import dataclass
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+from django.db.models import F, Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
@@ -27,27 +30,35 @@ class NoKeyError(VaultError):
     """`CREDENTIAL_KEYS` holds no usable key, so nothing at all can be sealed or opened."""
 
 
+@dataclass(frozen=True)
+class Held:
+    """What ByCloud is asked with, and the row it came from: the member's own, or else the team's."""
+
+    credential: bycloud.Credential
+    row: models.Credential
+
+
 class _Content(msgspec.Struct, frozen=True):
-    member_id: int
+    member_id: int | None
     region: str
     credential: bycloud.Credential
 
 
 @sensitive_variables()
-def seal(credential: bycloud.Credential, *, member_id: int, region: str) -> bytes:
+def seal(credential: bycloud.Credential, *, member_id: int | None, region: str) -> bytes:
     """Encrypt with the first key of `CREDENTIAL_KEYS`, bound to its owner and region."""
     content = _Content(member_id=member_id, region=region, credential=credential)
     return MultiFernet(_make_fernets()).encrypt(msgspec.json.encode(content))
 
 
 @sensitive_variables()
-def unseal(sealed: bytes, *, member_id: int, region: str) -> bycloud.Credential:
+def unseal(sealed: bytes, *, member_id: int | None, region: str) -> bycloud.Credential:
     """Open with any key. `VaultError` when no key opens it, or when it was sealed for another member or region."""
     return _open(MultiFernet(_make_fernets()), sealed, member_id=member_id, region=region)
 
 
 @sensitive_variables()
-def reseal(sealed: bytes, *, member_id: int, region: str) -> bytes:
+def reseal(sealed: bytes, *, member_id: int | None, region: str) -> bytes:
     """Seal under the first key; what is under it already comes back as it was. `VaultError` as for `unseal`."""
     fernets = _make_fernets()
     credential = _open(MultiFernet(fernets), sealed, member_id=member_id, region=region)
@@ -58,12 +69,22 @@ def reseal(sealed: bytes, *, member_id: int, region: str) -> bytes:
     return sealed
 
 
-def find_credential(member: Member, region: bycloud.Region) -> bycloud.Credential | None:
-    """The member's own credential for the region, or None. `VaultError` when there is one that cannot be opened."""
-    row = models.Credential.objects.filter(member=member, region=region.code).first()
+def find_held(member: Member, region: bycloud.Region) -> Held | None:
+    """The member's own credential for the region, else the team's, else None.
+
+    `VaultError` when it cannot be opened: the team's never steps in for one that the member has entered.
+    """
+    rows = models.Credential.objects.filter(Q(member=member) | Q(member=None), region=region.code)
+    row = rows.order_by(F("member").asc(nulls_last=True)).first()
     if row is None:
         return None
-    return unseal(bytes(row.sealed), member_id=member.pk, region=region.code)
+    return Held(unseal(bytes(row.sealed), member_id=row.member_id, region=region.code), row)
+
+
+def find_credential(member: Member, region: bycloud.Region) -> bycloud.Credential | None:
+    """As `find_held`, the credential alone."""
+    held = find_held(member, region)
+    return held.credential if held else None
 
 
 def can_open(row: models.Credential) -> bool:
@@ -123,7 +144,7 @@ def _make_fernets() -> list[Fernet]:
 
 
 @sensitive_variables()
-def _open(fernet: MultiFernet, sealed: bytes, *, member_id: int, region: str) -> bycloud.Credential:
+def _open(fernet: MultiFernet, sealed: bytes, *, member_id: int | None, region: str) -> bycloud.Credential:
     try:
         content = msgspec.json.decode(fernet.decrypt(sealed), type=_Content)
     except (InvalidToken, msgspec.DecodeError):

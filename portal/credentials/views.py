@@ -1,4 +1,4 @@
-"""A member's own credentials: listed by fingerprint, entered, replaced and removed. No page ever shows one."""
+"""Credentials listed by fingerprint, entered, replaced, removed: a member's own and the team's. None is ever shown."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,110 +14,173 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.requests import MemberRequest
 from portal.audit.events import record_event
-from portal.audit.models import Act
 from portal.bycloud import Region
 from portal.credentials import intake, vault
+from portal.credentials.desks import TEAM_DESK, Desk, own_desk
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential
+from portal.credentials.standings import Standing, read_standing
 from portal.web.addresses import find_own_path
+
+require_form = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @dataclass(frozen=True)
 class _Row:
+    """A region with what is kept for it. `has_team`: there is none, and the team's is used."""
+
     region: str
-    credential: Credential | None
-    can_open: bool
+    standing: Standing | None
+    has_team: bool
+    edit_url: str
+    check_url: str
 
 
 @requires(Capability.KEEP_OWN_CREDENTIAL)
 @require_safe
 def list_credentials(request: MemberRequest) -> HttpResponse:
-    kept = {row.region: row for row in Credential.objects.filter(member=request.user).order_by("region")}
-    rows = [
-        _Row(region, credential=row, can_open=row is not None and vault.can_open(row))
-        for region in settings.BYCLOUD_REGIONS
-        for row in [kept.pop(region, None)]
-    ]
-    return render(request, "credentials/list.html", {"rows": rows, "left_over": list(kept.values())})
+    return _show_list(request, own_desk(request))
+
+
+@requires(Capability.KEEP_TEAM_CREDENTIAL)
+@require_safe
+def list_team_credentials(request: MemberRequest) -> HttpResponse:
+    return _show_list(request, TEAM_DESK)
 
 
 @requires(Capability.KEEP_OWN_CREDENTIAL)
 @sensitive_post_parameters()
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_form
 def edit_credential(request: MemberRequest, region: Region) -> HttpResponse:
-    if request.method == "POST":
-        return _save(request, region)
-    row = _find_row(request, region.code)
-    form = CredentialForm(initial={"kind": row.kind} if row else None)
-    return _show_form(request, region, form, row)
+    return _edit(request, own_desk(request), region)
+
+
+@requires(Capability.KEEP_TEAM_CREDENTIAL)
+@sensitive_post_parameters()
+@require_form
+def edit_team_credential(request: MemberRequest, region: Region) -> HttpResponse:
+    return _edit(request, TEAM_DESK, region)
 
 
 @requires(Capability.KEEP_OWN_CREDENTIAL)
 @require_POST
 def remove_credential(request: MemberRequest, region: str) -> HttpResponse:
-    with transaction.atomic():
-        row = Credential.objects.select_for_update().filter(member=request.user, region=region).first()
-        if row is not None:
-            row.delete()
-            record_event(Act.CREDENTIAL_REMOVED, request=request, member=request.user, subject=str(row))
-    if row is None:
-        messages.info(request, _("There was no credential for %(region)s to remove.") % {"region": region})
-    else:
-        messages.success(request, _("The credential for %(region)s is removed.") % {"region": region})
-    return redirect("credentials:list")
+    return _remove(request, own_desk(request), region)
+
+
+@requires(Capability.KEEP_TEAM_CREDENTIAL)
+@require_POST
+def remove_team_credential(request: MemberRequest, region: str) -> HttpResponse:
+    return _remove(request, TEAM_DESK, region)
 
 
 @requires(Capability.KEEP_OWN_CREDENTIAL)
 @require_POST
 def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
     """Ask ByCloud about the credential that is kept; it stays, whatever the answer."""
-    row = _find_row(request, region.code)
+    return _check(request, own_desk(request), region)
+
+
+@requires(Capability.KEEP_TEAM_CREDENTIAL)
+@require_POST
+def check_team_credential(request: MemberRequest, region: Region) -> HttpResponse:
+    return _check(request, TEAM_DESK, region)
+
+
+def _show_list(request: MemberRequest, desk: Desk) -> HttpResponse:
+    kept = {row.region: row for row in desk.list_rows().order_by("region")}
+    team = set() if desk.is_team else set(TEAM_DESK.list_rows().values_list("region", flat=True))
+    rows = [
+        _Row(
+            region,
+            standing=read_standing(row) if row else None,
+            has_team=region in team,
+            edit_url=desk.find_url("edit", region),
+            check_url=desk.find_url("check", region),
+        )
+        for region in settings.BYCLOUD_REGIONS
+        for row in [kept.pop(region, None)]
+    ]
+    left_over = [(row, desk.find_url("remove", row.region)) for row in kept.values()]
+    return render(request, "credentials/list.html", {"desk": desk, "rows": rows, "left_over": left_over})
+
+
+def _edit(request: MemberRequest, desk: Desk, region: Region) -> HttpResponse:
+    if request.method == "POST":
+        return _save(request, desk, region)
+    row = desk.find_row(region.code)
+    form = CredentialForm(initial={"kind": row.kind} if row else None)
+    return _show_form(request, desk, region, form, row)
+
+
+def _remove(request: MemberRequest, desk: Desk, region: str) -> HttpResponse:
+    with transaction.atomic():
+        row = desk.list_rows().select_for_update().filter(region=region).first()
+        if row is not None:
+            row.delete()
+            record_event(desk.removal, request=request, member=request.user, subject=str(row))
+    if row is None:
+        messages.info(request, _("There was no credential for %(region)s to remove.") % {"region": region})
+    else:
+        messages.success(request, _("The credential for %(region)s is removed.") % {"region": region})
+    return redirect(desk.list_url)
+
+
+def _check(request: MemberRequest, desk: Desk, region: Region) -> HttpResponse:
+    row = desk.find_row(region.code)
     if row is None:
         messages.info(request, _("There is no credential for %(region)s to check.") % {"region": region.code})
-        return redirect("credentials:list")
+        return redirect(desk.list_url)
     try:
         checked = intake.check_again(row, region=region)
     except vault.VaultError as error:
         messages.error(request, str(error))
-        return redirect("credentials:list")
+        return redirect(desk.list_url)
     if isinstance(checked, intake.Refused):
         messages.error(request, checked.sentence)
     else:
         tell = messages.success if checked.is_checked else messages.warning
         tell(request, checked.sentence)
-    return redirect("credentials:list")
+    return redirect(desk.list_url)
 
 
-def _save(request: MemberRequest, region: Region) -> HttpResponse:
+def _save(request: MemberRequest, desk: Desk, region: Region) -> HttpResponse:
     form = CredentialForm(request.POST)
     if not form.is_valid() or form.credential is None:
-        return _show_form(request, region, form, _find_row(request, region.code))
+        return _show_form(request, desk, region, form, desk.find_row(region.code))
     try:
-        taken = intake.take_credential(form.credential, member=request.user, region=region, request=request)
+        taken = intake.take_credential(
+            form.credential,
+            member=desk.member,
+            region=region,
+            expires_on=form.cleaned_data["expires_on"],
+            request=request,
+        )
     except vault.VaultError as error:
         form.add_error(None, str(error))
-        return _show_form(request, region, form, _find_row(request, region.code))
+        return _show_form(request, desk, region, form, desk.find_row(region.code))
     if isinstance(taken, intake.Refused):
         form.refuse(taken.sentence)
-        return _show_form(request, region, form, _find_row(request, region.code))
+        return _show_form(request, desk, region, form, desk.find_row(region.code))
     tell = messages.success if taken.is_checked else messages.warning
     tell(request, taken.sentence)
-    return redirect(_read_next(request) or reverse("credentials:list"))
+    return redirect(_read_next(request) or desk.list_url)
 
 
-def _show_form(request: MemberRequest, region: Region, form: CredentialForm, row: Credential | None) -> HttpResponse:
+def _show_form(
+    request: MemberRequest, desk: Desk, region: Region, form: CredentialForm, row: Credential | None
+) -> HttpResponse:
     context = {
+        "desk": desk,
         "form": form,
         "region": region,
         "credential": row,
-        "can_open": row is None or vault.can_open(row),
+        "standing": read_standing(row) if row else None,
+        "action_url": desk.find_url("edit", region),
+        "removal_url": desk.find_url("remove", region.code),
         "next": _read_next(request),
     }
     return render(request, "credentials/edit.html", context, status=422 if form.errors else 200)
-
-
-def _find_row(request: MemberRequest, region: str) -> Credential | None:
-    return Credential.objects.filter(member=request.user, region=region).first()
 
 
 def _read_next(request: MemberRequest) -> str:

@@ -6,6 +6,7 @@ from portal.gateway.errors import BudgetSpent, Busy
 from portal.gateway.freshness import Asking, Dated, Exchange, StoredInstance, Trouble, Troubled
 from portal.gateway.reader import check_credential, forget_instance, read_instance, read_page
 from portal.gateway.store import recall, remember
+from portal.gateway.uses import Use, read_use
 
 __all__ = [
     "Access",
@@ -18,12 +19,14 @@ __all__ = [
     "StoredInstance",
     "Trouble",
     "Troubled",
+    "Use",
     "Window",
     "check_credential",
     "forget_instance",
     "read_instance",
     "read_meter",
     "read_page",
+    "read_use",
     "recall",
     "remember",
 ]

@@ -13,9 +13,11 @@ from portal.bycloud import (
     BadPayload,
     ByCloudError,
     Client,
+    Forbidden,
     InstancePage,
     InstanceQuery,
     RateLimited,
+    Rejected,
     TimedOut,
     decode_instance,
     decode_instance_page,
@@ -41,6 +43,7 @@ from portal.gateway.store import (
     remember,
     trouble_name,
 )
+from portal.gateway.uses import record_refusal, record_use
 
 POLL_SECONDS = 0.03
 
@@ -99,11 +102,12 @@ def forget_instance(access: Access, instance_id: str) -> None:
     forget(access, instance_name(instance_id))
 
 
-def check_credential(access: Access) -> None:
+def check_credential(access: Access) -> int | None:
     """Ask upstream for one instance, so that a credential that is not taken raises its `ByCloudError` now.
 
-    What it comes to counts for all: a failure begins a pause, and a credential that is taken ends the pause that its
-    refusal began. A time that ByCloud has named is waited for here, too.
+    Gives how many instances it may see, None when the answer does not say. What it comes to counts for all: a failure
+    begins a pause, and a credential that is taken ends the pause that its refusal began. A time that ByCloud has named
+    is waited for here, too.
     """
     pause = find_pause(access)
     if pause and pause.until and pause.holds_back(Asking.FORCED):
@@ -112,11 +116,12 @@ def check_credential(access: Access) -> None:
         spend(access, Errand.PERSON)
         began_at = datetime.now(UTC)
         try:
-            _fetch(access, InstanceQuery(limit=1), Errand.PERSON, settings.BYCLOUD_LIMITS.deadline_seconds)
+            _, page = _fetch(access, InstanceQuery(limit=1), Errand.PERSON, settings.BYCLOUD_LIMITS.deadline_seconds)
         except ByCloudError as error:
             record_failure(access, Trouble.from_error(error), began_at=began_at)
             raise
     end_pause(access, is_credential_good=True)
+    return page.meta.total if page.meta else None
 
 
 def _show_instead(stored: Dated[InstancePage] | None, trouble: Trouble) -> Dated[InstancePage]:
@@ -223,7 +228,10 @@ def _fetch(
             upstream_request_id=error.request_id,
             upstream_milliseconds=round(seconds * 1000),
         )
+        if isinstance(error, Rejected | Forbidden):
+            record_refusal(access)
         raise
+    record_use(access)
     log.info(
         "bycloud_exchange",
         region=access.region.code,

@@ -46,9 +46,9 @@ def flight_key(access: Access, query: InstanceQuery) -> str:
     return _key(access, f"flight:{query.to_query_string()}")
 
 
-def remember(access: Access, name: str, value: msgspec.Struct) -> None:
-    """Keep `value` for a day under `name`, within the scope of `access`."""
-    caches["pages"].set(_key(access, name), msgspec.msgpack.encode(value), KEPT_SECONDS)
+def remember(access: Access, name: str, value: msgspec.Struct, *, seconds: int = KEPT_SECONDS) -> None:
+    """Keep `value` under `name`, within the scope of `access`: for a day, unless it is told otherwise."""
+    caches["pages"].set(_key(access, name), msgspec.msgpack.encode(value), seconds)
 
 
 def recall(access: Access, name: str, kind: type[S]) -> S | None:

@@ -127,7 +127,8 @@ def export(request: MemberRequest, region: Region) -> HttpResponse:
         body = write_csv(instances, find_columns(lay_out(view, request.user).columns))
     else:
         body = write_json(instances, region=region, fetched_at=page.fetched_at, source=page.exchange.target)
-    subject = f"{region.code}: {len(instances)} instances, {form}, {to_query_string(view) or WHOLE_LIST}"
+    means = f"{form} with the team's credential {request.held.fingerprint}" if request.held.is_team else form
+    subject = f"{region.code}: {len(instances)} instances, {means}, {to_query_string(view) or WHOLE_LIST}"
     record_event(Act.INSTANCES_EXPORTED, request=request, member=request.user, subject=subject)
     response = HttpResponse(body, content_type=CONTENT_TYPES[form])
     response.headers["Content-Disposition"] = f'attachment; filename="{name_file(region, page.fetched_at, form)}"'

@@ -18,6 +18,7 @@ from portal.accounts.capabilities import Capability
 from portal.accounts.requests import MemberRequest
 from portal.bycloud import Region
 from portal.credentials.forms import CredentialForm
+from portal.credentials.standings import describe_expiry
 from portal.gateway import Access, Asking, Dated, read_meter
 from portal.instances import results
 from portal.instances.catalog import Found, Listing, Missing, Seen, read_seen
@@ -306,6 +307,7 @@ def _answer(
     target = request.htmx.target if wants_fragment(request) else None
     if target:
         template = _REGIONS["instances" if "is_refused" in context else target]
+    context |= {"held": request.held, "expiry_warning": describe_expiry(request.held)}
     context["counts_apart"] = target == "results"
     response = render(request, template, context, status=notice.status if notice else status)
     if target in _WITHOUT_LITERAL_TEXT:

@@ -1,22 +1,30 @@
 """What the views of lists and instances begin with: the credential to ask with, the address meant, and the answer."""
 
+import structlog
 from django.http import QueryDict
 
 from portal.accounts.requests import MemberRequest
 from portal.bycloud import InstanceQuery, Region
-from portal.credentials.vault import VaultError, find_credential
+from portal.credentials.vault import VaultError, find_held
 from portal.gateway import Access, Asking, Troubled, read_meter
 from portal.instances.catalog import Listing, Seen, list_instances, read_seen
 from portal.instances.troubles import Notice, describe
 
 
 def find_access(request: MemberRequest, region: Region) -> Access | str:
-    """What to ask upstream with, or why there is nothing: a sentence, empty when no credential was ever given."""
+    """What to ask upstream with, or why there is nothing: a sentence, empty when no credential was ever given.
+
+    Whose it is stands in `request.held` from then on, and in every log line.
+    """
     try:
-        credential = find_credential(request.user, region)
+        held = find_held(request.user, region)
     except VaultError as error:
         return str(error)
-    return Access(region, credential) if credential else ""
+    if held is None:
+        return ""
+    request.held = held.row
+    structlog.contextvars.bind_contextvars(asks_with="team" if held.row.is_team else "own")
+    return Access(region, held.credential)
 
 
 def find_names(access: Access, given: QueryDict) -> Seen:

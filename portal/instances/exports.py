@@ -14,11 +14,10 @@ import msgspec
 
 from portal.bycloud import Instance, Region
 from portal.instances.columns import Column
+from portal.web.sheets import defuse
 from portal.web.times import iso_text
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
-# With their wide forms, which some spreadsheets read likewise.
-_FORMULA_SIGNS = tuple("=+-@\t\r＝＋－＠")
 _UNITS = {"mebibytes": "_mib", "gigabytes": "_gb"}
 
 
@@ -51,4 +50,4 @@ def _write(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     text = "; ".join(value) if isinstance(value, tuple) else str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_SIGNS) else text
+    return defuse(text)

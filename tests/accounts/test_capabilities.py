@@ -16,6 +16,7 @@ MAY = {
     Capability.KEEP_SAVED_VIEWS: "viewer operator admin",
     Capability.FORCE_REFRESH: "operator admin",
     Capability.KEEP_TEAM: "admin",
+    Capability.KEEP_TEAM_CREDENTIAL: "admin",
     Capability.READ_AUDIT: "admin",
 }
 

@@ -470,6 +470,8 @@ STATES = (
     State("invitation gone", visit("/invitations/gone/", name="")),
     State("role", show_member_form("Change role")),
     State("deactivate", show_member_form("Deactivate")),
+    State("team credentials", visit("/team/credentials/")),
+    State("team credential", visit("/team/credentials/spo1/")),
     State("audit", visit("/audit/")),
     State("audit, no matches", visit("/audit/?member=nobody-at-all")),
     State("audit, bad parameters", visit("/audit/?since=never&colour=red")),

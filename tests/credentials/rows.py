@@ -1,5 +1,7 @@
 """Rows for tests that start where a credential is kept already."""
 
+from typing import Any
+
 from django.utils import timezone
 
 from portal.accounts.models import Member
@@ -7,15 +9,18 @@ from portal.bycloud import BearerToken, Credential
 from portal.credentials import models, vault
 
 
-def keep(member: Member, credential: Credential, region: str = "spo1", *, is_checked: bool = True) -> models.Credential:
-    """A credential as it stands after it was saved, without asking anybody."""
+def keep(
+    member: Member | None, credential: Credential, region: str = "spo1", *, is_checked: bool = True, **given: Any
+) -> models.Credential:
+    """A credential as it stands after it was saved, without asking anybody. Without a member, the team's."""
     now = timezone.now()
     return models.Credential.objects.create(
         member=member,
         region=region,
         kind=models.Kind.BEARER if isinstance(credential, BearerToken) else models.Kind.API_KEY,
-        sealed=vault.seal(credential, member_id=member.pk, region=region),
+        sealed=vault.seal(credential, member_id=member.pk if member else None, region=region),
         fingerprint=vault.fingerprint(credential),
         created_at=now,
         checked_at=now if is_checked else None,
+        **given,
     )

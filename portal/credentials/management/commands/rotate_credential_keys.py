@@ -40,7 +40,8 @@ class Command(BaseCommand):
                     except vault.NoKeyError as error:
                         raise CommandError(str(error)) from None
                     except vault.VaultError:
-                        lost.append(f"{row.member.get_username()}, {row.region}")
+                        owner = row.member.get_username() if row.member else _("the team")
+                        lost.append(f"{owner}, {row.region}")
                         continue
                     if renewed != sealed:
                         row.sealed = renewed

@@ -1,4 +1,4 @@
-"""`manage.py set_credential NAME --region spo1 --kind bearer|api-key`: the secret comes on standard input."""
+"""`manage.py set_credential NAME|--team --region spo1 --kind bearer|api-key`: the secret comes on standard input."""
 
 import sys
 from getpass import getpass
@@ -16,17 +16,24 @@ from portal.credentials.models import Kind
 
 
 class Command(BaseCommand):
-    help = "Check and save a member's ByCloud credential. Standard input holds the token, or id:secret for an API key."
+    help = (
+        "Check and save a member's or the team's ByCloud credential."
+        " Standard input holds the token, or id:secret for an API key."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="the member's user name")
+        parser.add_argument("name", nargs="?", default="", help="the member's user name")
+        parser.add_argument("--team", action="store_true", help="for members who have none of their own")
         parser.add_argument("--region", required=True, help="a region code of BYCLOUD_REGIONS, such as spo1")
         parser.add_argument("--kind", required=True, choices=Kind.values)
+        parser.add_argument("--expires", default="", metavar="DAY", help="the last day it works, such as 2027-01-31")
 
     @sensitive_variables()
-    def handle(self, *, name: str, region: str, kind: str, **_options: Any) -> None:
+    def handle(self, *, name: str, team: bool, region: str, kind: str, expires: str, **_options: Any) -> None:
+        if team == bool(name):
+            raise CommandError(_("Name a member, or give --team."))
         member = Member.objects.filter(username=name).first()
-        if member is None:
+        if member is None and not team:
             raise CommandError(_("There is no member %(name)s.") % {"name": name})
         place = settings.BYCLOUD_REGIONS.get(region)
         if place is None:
@@ -35,11 +42,13 @@ class Command(BaseCommand):
                 _("There is no region %(region)s; BYCLOUD_REGIONS names %(known)s.")
                 % {"region": region, "known": known}
             )
-        form = CredentialForm({"kind": kind, **_read_secret(kind)})
+        form = CredentialForm({"kind": kind, "expires_on": expires, **_read_secret(kind)})
         if not form.is_valid() or form.credential is None:
             raise CommandError(" ".join(str(sentence) for errors in form.errors.values() for sentence in errors))
         try:
-            taken = intake.take_credential(form.credential, member=member, region=place)
+            taken = intake.take_credential(
+                form.credential, member=member, region=place, expires_on=form.cleaned_data["expires_on"]
+            )
         except vault.VaultError as error:
             raise CommandError(str(error)) from None
         if isinstance(taken, intake.Refused):

@@ -1,0 +1,14 @@
+"""Events as they stand after some time."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from portal.audit.models import Act, Event
+
+
+def write(*, days_ago: float = 0, act: Act = Act.SIGNED_IN, name: str = "vera", **given: Any) -> Event:
+    event = Event(act=act, name=name, at=timezone.now() - timedelta(days=days_ago), **given)
+    event.save()
+    return event
