@@ -10,8 +10,8 @@ from tests.browser.portal import Visits
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 MOST_STEPS = 60
-# Where the focus is, whether it is marked, and what lies at its middle. A control inside a label may mark the label; the
-# parts of a date field are marked by the browser itself.
+# Where the focus is, whether it is marked, and what lies at its middle. A control inside a label may mark the label;
+# the parts of a date field are marked by the browser itself.
 LOOK = """() => {
     const element = document.activeElement, style = getComputedStyle(element);
     const box = element.getBoundingClientRect();
@@ -24,7 +24,8 @@ LOOK = """() => {
     return {
         name: `${element.tagName.toLowerCase()}#${element.id} "${element.textContent.trim().slice(0, 30)}"`,
         isLost: element === document.body,
-        isMarked: element.type === 'date' || marked(element) || [...(element.labels || [])].some(marked) || marked(element.parentElement),
+        isMarked: element.type === 'date' || marked(element) || marked(element.parentElement)
+            || [...(element.labels || [])].some(marked),
         isCovered: !(above && (element.contains(above) || above.contains(element)
             || [...(element.labels || [])].some(label => label.contains(above)))),
     };
