@@ -13,6 +13,11 @@ import django
 
 django.setup()
 
+from allauth.mfa.models import Authenticator  # noqa: E402
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes  # noqa: E402
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.core.cache import cache  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.http import HttpRequest  # noqa: E402
@@ -22,6 +27,7 @@ from portal.accounts.capabilities import Role  # noqa: E402
 from portal.accounts.invitations import make_invitation  # noqa: E402
 from portal.accounts.models import Invitation, Member  # noqa: E402
 from portal.audit.models import Event  # noqa: E402
+from tests.accounts.codes import make_code  # noqa: E402
 
 PASSWORD = "a-long-enough-password"
 ROUNDS = 5
@@ -85,6 +91,46 @@ def race_user_name() -> object:
     return {"joined": Member.objects.count() - 1, "answers": [answers], "pending": Invitation.objects.pending().count()}
 
 
+def race_last_factor() -> object:
+    """A member who needs a second factor removes both of hers at once; how many are left, round by round."""
+    settings.REQUIRE_SECOND_FACTOR = "everybody"
+    vera = Member.objects.create_user("vera", password=PASSWORD)
+    left, answers = [], []
+    for _ in range(ROUNDS):
+        Authenticator.objects.all().delete()
+        clients = [enter_and_prove(vera) for _ in range(2)]
+        keys = [Authenticator.objects.create(user=vera, type="webauthn", data={"name": name}).pk for name in "ab"]
+        paths = [f"/second-factor/{key}/remove/" for key in keys]
+        answers.append(run_at_once([partial(post, *each) for each in zip(clients, paths, strict=True)]))
+        left.append(Authenticator.objects.count())
+    return {"left": left, "answers": answers}
+
+
+def race_code(kind: str) -> object:
+    """Four browsers, each past the password, send one and the same code at once; how many got in, round by round."""
+    vera = Member.objects.create_user("vera", password=PASSWORD)
+    secret = generate_totp_secret()
+    TOTP.activate(vera, secret)
+    codes = RecoveryCodes.activate(vera)
+    inside = []
+    for number in range(ROUNDS):
+        cache.clear()
+        clients = [Client() for _ in range(4)]
+        for client in clients:
+            post(client, "/sign-in/", login="vera", password=PASSWORD)
+        code = make_code(secret) if kind == "app" else codes.generate_codes()[number]
+        run_at_once([partial(post, client, "/sign-in/second-factor/", code=code) for client in clients])
+        inside.append(sum("_auth_user_id" in client.session for client in clients))
+    return {"inside": inside}
+
+
+def enter_and_prove(member: Member) -> Client:
+    client = Client()
+    client.force_login(member)
+    client.post("/second-factor/again/", {"password": PASSWORD})
+    return client
+
+
 def post(client: Client, path: str, **fields: str) -> int:
     return client.post(path, fields).status_code
 
@@ -98,6 +144,9 @@ RACES: dict[str, Callable[[], object]] = {
     "deactivate": partial(race_last_admin, "deactivate"),
     "invitation": race_invitation,
     "user-name": race_user_name,
+    "last-factor": race_last_factor,
+    "app-code": partial(race_code, "app"),
+    "recovery-code": partial(race_code, "recovery"),
 }
 
 if __name__ == "__main__":

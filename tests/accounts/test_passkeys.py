@@ -121,6 +121,7 @@ def test_a_refusal_is_said_and_on_record(client: Client, vera: Member) -> None:
     assert [(event.name, event.subject) for event in Event.objects.filter(act=Act.SECOND_FACTOR_FAILED)] == [
         ("", "passkey")
     ]
+    assert not Event.objects.get(act=Act.SECOND_FACTOR_FAILED).is_from_command_line
 
 
 def test_the_address_that_takes_them_shows_nothing(client: Client, db: None) -> None:
