@@ -92,8 +92,8 @@ def keep_the_teams(ada: Member) -> list[str]:
     for path in ("/team/credentials/spo1/", "/team/credentials/spo1/check/"):
         response = admin.post(path, {"kind": "bearer", "token": "sandbox-globex-token"}, follow=True)
         answers.append(response.content.decode() + str(response.headers))
-    for path in ("/team/", "/team/credentials/spo1/", "/spo1/instances/", "/audit/"):
-        answers.append(admin.get(path).content.decode())
+    paths = ("/team/", "/team/credentials/spo1/", "/spo1/instances/", "/audit/")
+    answers += [admin.get(path).content.decode() for path in paths]
     for form in ("csv", "jsonl"):
         export: Any = admin.post("/audit/export/", {"format": form})
         answers.append(b"".join(export.streaming_content).decode())
