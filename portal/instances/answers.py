@@ -307,7 +307,9 @@ def _answer(
     target = request.htmx.target if wants_fragment(request) else None
     if target:
         template = _REGIONS["instances" if "is_refused" in context else target]
-    context |= {"held": request.held, "expiry_warning": describe_expiry(request.held)}
+    # What is refused for its parameters is refused before a credential is looked for.
+    held = getattr(request, "held", None)
+    context |= {"held": held, "expiry_warning": describe_expiry(held) if held else ""}
     context["counts_apart"] = target == "results"
     response = render(request, template, context, status=notice.status if notice else status)
     if target in _WITHOUT_LITERAL_TEXT:

@@ -84,9 +84,25 @@ def traces(run: Traces, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureF
     return run
 
 
+def keep_the_teams(ada: Member) -> list[str]:
+    """What an admin is answered who sets the team's credential, looks around and exports the audit."""
+    admin = Client()
+    admin.force_login(ada)
+    answers = []
+    for path in ("/team/credentials/spo1/", "/team/credentials/spo1/check/"):
+        response = admin.post(path, {"kind": "bearer", "token": "sandbox-globex-token"}, follow=True)
+        answers.append(response.content.decode() + str(response.headers))
+    paths = ("/team/", "/team/credentials/spo1/", "/spo1/instances/", "/audit/")
+    answers += [admin.get(path).content.decode() for path in paths]
+    for form in ("csv", "jsonl"):
+        export: Any = admin.post("/audit/export/", {"format": form})
+        answers.append(b"".join(export.streaming_content).decode())
+    return answers
+
+
 @pytest.fixture
-def run(
-    at_desk: Client, vera: Member, upstream: Upstream, settings: Settings, monkeypatch: pytest.MonkeyPatch
+def run(  # noqa: PLR0917 -- fixtures
+    at_desk: Client, vera: Member, ada: Member, upstream: Upstream, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Traces:
     """What is left after setting, failing in every way, using, replacing, rotating and removing."""
     traces = Traces()
@@ -122,6 +138,7 @@ def run(
     with pytest.raises(CommandError) as refused:
         call_command("set_credential", "vera", "--region", "spo1", "--kind", "bearer", stdout=out)
     errors += traceback.format_exception(refused.value)
+    traces.answers += keep_the_teams(ada)
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode(), *settings.CREDENTIAL_KEYS]
     call_command("rotate_credential_keys", stdout=out)
     traces.tables += dump_tables()
@@ -160,7 +177,8 @@ def test_the_search_looks_where_things_are(traces: Traces) -> None:
     fingerprints = [row.fingerprint for row in Credential.objects.all()]
     assert any(fingerprints[0] in answer for answer in traces.answers)
     assert "bycloud_exchange" in traces.logs
-    assert "credential-set" in traces.tables
+    assert "team-credential-set" in traces.tables
+    assert any('"team-credential-set"' in answer for answer in traces.answers), "the export"
     assert fingerprints[0] in traces.tables
     assert "sealed=gAAAA" in traces.tables
     assert "web-" in traces.caches
