@@ -104,7 +104,7 @@ PLACES: list[Callable[[Client, str], Any]] = [
 def test_nothing_leads_to_another_origin(
     vera: Member, sandbox: Sandbox, settings: Settings, go: Callable[[Client, str], Any]
 ) -> None:
-    settings.ACCOUNT_RATE_LIMITS = {}
+    settings.ACCOUNT_RATE_LIMITS = False
     for target in ELSEWHERE:
         response = go(Client(), target)
         assert response.status_code == 302, target
