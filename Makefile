@@ -61,7 +61,7 @@ lock: develop ## Write requirements/*.txt anew from requirements/*.in (UPGRADE=-
 		--output-file requirements/development.txt
 
 messages: develop gettext ## Collect what is to be translated into locale/, and compile what is translated
-	@$(BIN)/django-admin makemessages --all --no-wrap --no-obsolete --add-location=file $(foreach place,.venv .local staticfiles tests templates/development,--ignore '$(place)/*')
+	@$(BIN)/django-admin makemessages --all --no-wrap --no-obsolete --add-location=file $(foreach place,.venv .local .node staticfiles tests templates/development,--ignore '$(place)/*')
 	@for catalog in locale/*/LC_MESSAGES/django.po; do \
 		sed -i '/^"POT-Creation-Date/d' $$catalog; \
 		msgfmt --check-format --statistics --output-file $${catalog%.po}.mo $$catalog || exit 1; done
@@ -69,8 +69,14 @@ messages: develop gettext ## Collect what is to be translated into locale/, and 
 screenshots: develop chromium ## Take the README's pictures anew
 	@$(BIN)/python -m tests.browser.screenshots
 
+validate: develop chromium java .node/installed ## Check the HTML of every page in every state
+	@$(BIN)/python -m tests.browser.validate
+
+lighthouse: develop chromium .node/installed ## Measure list and instance with Lighthouse and write the scores into docs/
+	@$(BIN)/python -m tests.browser.lighthouse
+
 clean: ## Remove what was installed and measured (the sandbox's state in .local stays)
-	rm -rf .venv staticfiles .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
+	rm -rf .venv .node staticfiles .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
 
 # Each file stands for an installation that came to its end with the lock file as it was then.
 .venv/runtime: requirements/runtime.txt | .venv/bin/python
@@ -85,6 +91,14 @@ clean: ## Remove what was installed and measured (the sandbox's state in .local 
 
 # Twice quiet: only errors.
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
+
+# The HTML checker and Lighthouse, pinned with all they need. Nothing of either is run while it is installed.
+.node/installed: requirements/node/package-lock.json requirements/node/package.json | node
+	@echo "Installing the HTML checker and Lighthouse …"
+	@mkdir -p .node
+	@cp requirements/node/package.json requirements/node/package-lock.json .node/
+	@npm ci --prefix .node --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 .venv/bin/python:
 	@command -v "$(PYTHON)" >/dev/null || { \
@@ -107,6 +121,19 @@ gettext:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing GNU gettext for the translations …"; \
 		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq gettext; } >/dev/null || true; fi
+
+# The HTML checker runs on Java, Lighthouse on Node.js 18.16 or later.
+java:
+	@command -v java >/dev/null || { $(call APT_INSTALL,default-jre-headless); } || { \
+		echo "java was not found; on Debian and Ubuntu: apt install default-jre-headless" >&2; exit 1; }
+
+node:
+	@command -v npm >/dev/null || { $(call APT_INSTALL,nodejs npm); } || { \
+		echo "npm was not found; on Debian and Ubuntu: apt install nodejs npm" >&2; exit 1; }
+
+# Where we may: as root, with apt.
+APT_INSTALL = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing $(1) …" && \
+	{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $(1); } >/dev/null
 
 # The services tests start a PostgreSQL and a Redis of their own. Where they are not installed, those tests say so.
 servers:

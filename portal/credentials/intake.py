@@ -133,7 +133,8 @@ def _describe_doubt(error: bycloud.ByCloudError) -> str:
     match error:
         case bycloud.Unreachable():
             doubt = _("ByCloud could not be reached")
-        case bycloud.TimedOut():
+        # Where nobody may wait any more, others wait for ByCloud already.
+        case bycloud.TimedOut() | gateway.Busy():
             doubt = _("ByCloud did not answer in time")
         case gateway.BudgetSpent():
             doubt = _("the portal has used up the requests it may send to ByCloud for the moment")

@@ -2,7 +2,7 @@
 
 from portal.gateway.access import Access
 from portal.gateway.budget import Meter, Window, read_meter
-from portal.gateway.errors import BudgetSpent
+from portal.gateway.errors import BudgetSpent, Busy
 from portal.gateway.freshness import Asking, Dated, Exchange, StoredInstance, Trouble, Troubled
 from portal.gateway.reader import check_credential, forget_instance, read_instance, read_page
 from portal.gateway.store import recall, remember
@@ -11,6 +11,7 @@ __all__ = [
     "Access",
     "Asking",
     "BudgetSpent",
+    "Busy",
     "Dated",
     "Exchange",
     "Meter",

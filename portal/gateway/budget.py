@@ -13,7 +13,7 @@ from portal.gateway.errors import BudgetSpent
 from portal.gateway.failover import FailoverCache
 from portal.gateway.freshness import Errand
 from portal.gateway.leases import hold_briefly
-from portal.gateway.ledger import HOUR, PATIENCE_SECONDS, Ledger, Standing, enter_request, read_standing, write_ledger
+from portal.gateway.ledger import HOUR, Ledger, Standing, enter_request, read_standing, write_ledger
 
 MINUTE = 60.0
 
@@ -46,7 +46,7 @@ def spend(access: Access, errand: Errand) -> None:
     leave as much again to refreshes.
     """
     key = _key(access)
-    with hold_briefly(f"{key}:lock", patience_seconds=PATIENCE_SECONDS):
+    with hold_briefly(f"{key}:lock"):
         now = time()
         standing = read_standing(key, now)
         free_at = max(
@@ -67,7 +67,7 @@ def correct(access: Access, rate: RateLimit) -> None:
     if _correct(ledger, rate, time()) == ledger:
         # So it is nearly always; the ledger needs no holding for that.
         return
-    with hold_briefly(f"{key}:lock", patience_seconds=PATIENCE_SECONDS):
+    with hold_briefly(f"{key}:lock"):
         now = time()
         write_ledger(key, _correct(read_standing(key, now).ledger, rate, now), now)
 
@@ -106,7 +106,8 @@ def read_meter(access: Access) -> Meter:
 
 def _correct(ledger: Ledger, rate: RateLimit, now: float) -> Ledger:
     known = _count_since(ledger.times, now - MINUTE)
-    others = max(0, rate.limit - rate.remaining - known)
+    # Of a limit above ours, what others use is no concern of ours before it leaves less than ours would.
+    others = max(0, min(rate.limit, settings.BYCLOUD_RATE_PER_MINUTE) - rate.remaining - known)
     lower = rate.limit if rate.limit < settings.BYCLOUD_RATE_PER_MINUTE else None
     until = min(rate.reset_at.timestamp(), now + MINUTE) if rate.reset_at else now + MINUTE
     return msgspec.structs.replace(ledger, others=others, others_until=until if others else 0.0, limit=lower)

@@ -113,5 +113,8 @@ class FailoverCache(RedisCache):
                     self._alone.clear()
                     log.info("cache_server_back")
                 return answer
-        _outages.note_use(self._location)
-        return alone(*arguments, **options)
+        try:
+            return alone(*arguments, **options)
+        finally:
+            # Not before: what is kept after somebody has dropped all would stay unnoticed until the next outage.
+            _outages.note_use(self._location)

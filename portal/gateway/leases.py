@@ -10,7 +10,9 @@ from django.core.cache import caches
 
 LEASE_SECONDS = 3
 RENEWAL_SECONDS = 1.0
-FIRST_POLL_SECONDS = 0.005
+POLL_SECONDS = 0.005
+# Longer than a lease: a holder that died is no reason to go on without it.
+PATIENCE_SECONDS = LEASE_SECONDS + 1.0
 
 
 class Lease:
@@ -76,19 +78,21 @@ def take_lease(key: str) -> Lease | None:
 
 
 @contextmanager
-def hold_briefly(key: str, *, patience_seconds: float) -> Iterator[bool]:
+def hold_briefly(key: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[bool]:
     """Hold `key` for a few milliseconds' work. False when nobody let go of it in time; the work goes on regardless.
 
     The lease is not renewed: whoever dies with it blocks the others for `LEASE_SECONDS` at most.
     """
     ends_at = monotonic() + patience_seconds
-    token = uuid4().bytes
-    is_held = caches["pages"].add(key, token, LEASE_SECONDS)
+    asked_at = monotonic()
+    is_held = caches["pages"].add(key, b"held", LEASE_SECONDS)
     while not is_held and monotonic() < ends_at:
-        sleep(FIRST_POLL_SECONDS)
-        is_held = caches["pages"].add(key, token, LEASE_SECONDS)
+        sleep(POLL_SECONDS)
+        asked_at = monotonic()
+        is_held = caches["pages"].add(key, b"held", LEASE_SECONDS)
     try:
         yield is_held
     finally:
-        if is_held:
+        # Later than that the name may be somebody else's by now.
+        if is_held and monotonic() < asked_at + LEASE_SECONDS:
             caches["pages"].delete(key)

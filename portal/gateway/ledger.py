@@ -14,7 +14,6 @@ from portal.gateway.leases import hold_briefly
 HOUR = 3600.0
 # By then each process has found that the cache is back, and has entered what it spent without it.
 SETTLE_SECONDS = 3 * RETRY_SECONDS
-PATIENCE_SECONDS = 1.0
 
 
 class Ledger(msgspec.Struct, frozen=True):
@@ -143,7 +142,7 @@ def _enter_all() -> None:
                 _entering = None
                 return
         for key in keys:
-            with hold_briefly(f"{key}:lock", patience_seconds=PATIENCE_SECONDS):
+            with hold_briefly(f"{key}:lock"):
                 now = time()
                 write_ledger(key, read_standing(key, now).ledger, now)
 

@@ -10,7 +10,6 @@ from portal.gateway.leases import hold_briefly
 from portal.gateway.store import forget, recall, remember
 
 LONGEST_SECONDS = 60
-PATIENCE_SECONDS = 1.0
 PAUSING_KINDS = frozenset({"unreachable", "timed-out", "server-fault", "rate-limited", "rejected"})
 
 
@@ -42,7 +41,7 @@ def record_failure(access: Access, trouble: Trouble, *, began_at: datetime) -> T
     """
     if trouble.kind not in PAUSING_KINDS:
         return trouble
-    with hold_briefly(f"pause:{access.scope}:lock", patience_seconds=PATIENCE_SECONDS):
+    with hold_briefly(f"pause:{access.scope}:lock"):
         return _lengthen(access, trouble, began_at)
 
 
@@ -53,7 +52,7 @@ def end_pause(access: Access, *, is_credential_good: bool = False) -> None:
     """
     if find_pause(access) is None:
         return
-    with hold_briefly(f"pause:{access.scope}:lock", patience_seconds=PATIENCE_SECONDS):
+    with hold_briefly(f"pause:{access.scope}:lock"):
         pause = find_pause(access)
         if pause and (is_credential_good if pause.until is None else not pause.holds_back(Asking.FORCED)):
             forget(access, "pause")

@@ -15,6 +15,7 @@ from portal.bycloud import (
     Client,
     InstancePage,
     InstanceQuery,
+    RateLimited,
     TimedOut,
     decode_instance,
     decode_instance_page,
@@ -42,7 +43,6 @@ from portal.gateway.store import (
 )
 
 POLL_SECONDS = 0.03
-OWN_KINDS = frozenset({"budget-spent", "busy"})
 
 log = structlog.get_logger(__name__)
 _flights: Flights[Dated[InstancePage]] = Flights()
@@ -86,7 +86,11 @@ def read_instance(access: Access, instance_id: str) -> Dated[StoredInstance] | N
     answer = recall(access, instance_name(instance_id), StoredAnswer)
     if answer is None:
         return None
-    value = StoredInstance(instance=decode_instance(answer.body), source=answer.body)
+    try:
+        value = StoredInstance(instance=decode_instance(answer.body), source=answer.body)
+    except BadPayload:
+        # As for a page.
+        return None
     return Dated(value, answer.fetched_at, _exchange_behind(answer, from_store=True))
 
 
@@ -98,9 +102,20 @@ def forget_instance(access: Access, instance_id: str) -> None:
 def check_credential(access: Access) -> None:
     """Ask upstream for one instance, so that a credential that is not taken raises its `ByCloudError` now.
 
-    A credential that is taken ends the pause that its refusal began.
+    What it comes to counts for all: a failure begins a pause, and a credential that is taken ends the pause that its
+    refusal began. A time that ByCloud has named is waited for here, too.
     """
-    _fetch(access, InstanceQuery(limit=1), Errand.PERSON, settings.BYCLOUD_LIMITS.deadline_seconds)
+    pause = find_pause(access)
+    if pause and pause.until and pause.holds_back(Asking.FORCED):
+        raise RateLimited(pause.trouble.message, status=pause.trouble.status, retry_at=pause.until)
+    with take_place():
+        spend(access, Errand.PERSON)
+        began_at = datetime.now(UTC)
+        try:
+            _fetch(access, InstanceQuery(limit=1), Errand.PERSON, settings.BYCLOUD_LIMITS.deadline_seconds)
+        except ByCloudError as error:
+            record_failure(access, Trouble.from_error(error), began_at=began_at)
+            raise
     end_pause(access, is_credential_good=True)
 
 
@@ -127,13 +142,14 @@ def _fly(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -
         try:
             # Whoever led before may have landed since we last looked.
             answer, trouble = recall_page(access, query)
-            landed = _date(answer, trouble) if answer else None
-            if landed and (landed.fetched_at > began_at or asking.is_content_with(landed.fetched_at)):
-                return landed
+            if answer and (answer.fetched_at > began_at or asking.is_content_with(answer.fetched_at)):
+                landed = _date(answer, trouble)
+                if landed:
+                    return landed
             if trouble and trouble.at > began_at:
                 raise Troubled(trouble)
             if lease:
-                return _load_page(access, query, asking.errand, ends_at - monotonic())
+                return _load_page(access, query, asking, ends_at)
         finally:
             if lease:
                 lease.release()
@@ -146,33 +162,37 @@ def _find_page(access: Access, query: InstanceQuery) -> Dated[InstancePage] | No
     return _date(answer, trouble) if answer else None
 
 
-def _date(answer: StoredAnswer, trouble: Trouble | None) -> Dated[InstancePage]:
-    exchange = _exchange_behind(answer, from_store=True)
-    return Dated(decode_instance_page(answer.body), answer.fetched_at, exchange, trouble)
-
-
-def _load_page(access: Access, query: InstanceQuery, errand: Errand, within_seconds: float) -> Dated[InstancePage]:
-    began_at = datetime.now(UTC)
+def _date(answer: StoredAnswer, trouble: Trouble | None) -> Dated[InstancePage] | None:
+    """A stored page; None for one that another version of the portal could read and this one cannot."""
     try:
-        answer, page = _fetch(access, query, errand, within_seconds)
+        page = decode_instance_page(answer.body)
+    except BadPayload:
+        return None
+    return Dated(page, answer.fetched_at, _exchange_behind(answer, from_store=True), trouble)
+
+
+def _load_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Dated[InstancePage]:
+    pause = find_pause(access)
+    if pause and pause.holds_back(asking):
+        # It began while this one waited for its turn.
+        raise Troubled(pause.trouble)
+    spend(access, asking.errand)
+    began_at = datetime.now(UTC)
+    within_seconds = ends_at - monotonic()
+    try:
+        answer, page = _fetch(access, query, asking.errand, within_seconds)
     except ByCloudError as error:
         trouble = Trouble.from_error(error)
         # Too little time was left to call ByCloud slow.
         is_hasty = trouble.kind == "timed-out" and within_seconds < settings.BYCLOUD_LIMITS.deadline_seconds / 2
-        if trouble.kind not in OWN_KINDS and not is_hasty:
+        if not is_hasty:
             trouble = record_failure(access, trouble, began_at=began_at)
             remember(access, trouble_name(query), trouble)
         raise Troubled(trouble) from None
     answers = {page_name(query): answer}
     for instance, source in zip(page.instances or (), split_instances(answer.body), strict=True):
         if instance.id:
-            answers[instance_name(instance.id)] = StoredAnswer(
-                body=source,
-                fetched_at=answer.fetched_at,
-                target=answer.target,
-                elapsed_seconds=answer.elapsed_seconds,
-                request_id=answer.request_id,
-            )
+            answers[instance_name(instance.id)] = msgspec.structs.replace(answer, body=source)
     keep_answers(access, answers)
     forget(access, trouble_name(query))
     end_pause(access)
@@ -182,13 +202,12 @@ def _load_page(access: Access, query: InstanceQuery, errand: Errand, within_seco
 def _fetch(
     access: Access, query: InstanceQuery, errand: Errand, within_seconds: float
 ) -> tuple[StoredAnswer, InstancePage]:
-    """One exchange upstream, paid for from the budget, decoded and written to the log."""
+    """One exchange upstream, decoded and written to the log. Its first try is paid for already."""
     limits = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=within_seconds)
     client = Client(access.region, access.credential, limits=limits)
-    spend(access, errand)
     started_at = datetime.now(UTC)
     try:
-        answer = client.fetch_instances(query, may_try_again=partial(_may_spend, access, errand))
+        answer = client.fetch_instances(query, may_try_again=partial(_may_try_again, access, errand, started_at))
         if answer.rate_limit:
             correct(access, answer.rate_limit)
         _check_secrecy(access, answer)
@@ -230,7 +249,11 @@ def _check_list(page: InstancePage, answer: Answer) -> None:
         )
 
 
-def _may_spend(access: Access, errand: Errand) -> bool:
+def _may_try_again(access: Access, errand: Errand, started_at: datetime) -> bool:
+    """Whether the budget has room, and no other exchange was told since to stay away."""
+    pause = find_pause(access)
+    if pause and pause.trouble.at > started_at and pause.holds_back(Asking.FORCED):
+        return False
     try:
         spend(access, errand)
     except BudgetSpent:

@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -26,7 +25,7 @@ from portal.instances.columns import find_columns, write_names
 from portal.instances.exports import CONTENT_TYPES, name_file, write_csv, write_json
 from portal.instances.filters import DEFAULT_LIMIT, ListView, at_marker, read_view, to_query_string, with_look
 from portal.instances.layouts import lay_out
-from portal.instances.links import WHOLE_LIST, list_url
+from portal.instances.links import WHOLE_LIST, list_url, saved_view_url
 from portal.instances.tools import describe_view
 from portal.instances.troubles import Notice
 from portal.saved_views import shelf
@@ -95,8 +94,7 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
             form.add_error(None, _("You have %(most)d views, and no more can be kept.") % {"most": shelf.MOST_VIEWS})
         else:
             messages.success(request, _("The view %(name)s is saved.") % {"name": saved.name})
-            path = reverse("instances:list", args=[region])
-            return HttpResponseRedirect(f"{path}?{query}", status=HTTPStatus.SEE_OTHER)
+            return HttpResponseRedirect(saved_view_url(region, query), status=HTTPStatus.SEE_OTHER)
     context = {
         "region": region,
         "form": form,

@@ -31,7 +31,6 @@ from portal.instances.live import Live, describe_budget, describe_unchanged, mak
 from portal.instances.tables import render_table
 from portal.instances.tools import build_settings, build_share, link_views
 from portal.instances.troubles import Notice, describe
-from portal.saved_views.shelf import list_views
 
 _REGIONS = {
     "instances": "instances/_instances.html",
@@ -235,10 +234,10 @@ def _lay_beside(request: MemberRequest, region: Region, view: ListView, layout: 
         return {}
     beside: dict[str, object] = {"share": build_share(request, view, layout, region=region)}
     if not is_alone or request.htmx.trigger == "filters":
-        views = link_views(list_views(request.user, region.code), view, layout, request=request, region=region)
+        views = link_views(view, layout, member=request.user, region=region)
         beside |= {
             "views": views,
-            "has_own_views": any(one.is_own for one in views),
+            "has_own_views": any(not one.owner for one in views),
             "is_whole_list": at_marker(view, None) == ListView() and not any(one.is_current for one in views),
             "whole_list_url": list_url(region, ListView()),
         }

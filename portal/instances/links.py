@@ -7,7 +7,6 @@ from django.urls import reverse
 from portal.bycloud import Region
 from portal.instances.filters import ListView, to_query_string
 from portal.instances.hints import Hints
-from portal.saved_views.models import SavedView
 
 # The whole list, whatever the reader's default view is: without any parameter, that one is opened.
 WHOLE_LIST = "limit=20"
@@ -17,8 +16,8 @@ def list_url(region: Region, view: ListView) -> str:
     return list_url_at(reverse("instances:list", args=[region]), view)
 
 
-def saved_view_url(region: Region, saved: SavedView) -> str:
-    return f"{reverse('instances:list', args=[region])}?{saved.query or WHOLE_LIST}"
+def saved_view_url(region: Region, query_string: str) -> str:
+    return f"{reverse('instances:list', args=[region])}?{query_string}"
 
 
 def list_url_at(path: str, view: ListView) -> str:

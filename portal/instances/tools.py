@@ -3,13 +3,14 @@
 import msgspec
 from django.utils.functional import Promise
 
+from portal.accounts.models import Member
 from portal.accounts.requests import MemberRequest
 from portal.bycloud import Region
 from portal.instances.columns import COLUMNS, FIRST
 from portal.instances.filters import PAGE_SIZES, ListView, at_marker, to_query_string
 from portal.instances.layouts import Layout, pin
 from portal.instances.links import list_url, saved_view_url
-from portal.saved_views.models import SavedView
+from portal.saved_views.shelf import list_links
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -35,9 +36,7 @@ class ViewLink(msgspec.Struct, frozen=True):
     name: str
     url: str
     is_current: bool
-    is_own: bool
     is_shared: bool
-    is_default: bool
     owner: str
 
 
@@ -75,20 +74,16 @@ def describe_view(view: ListView, layout: Layout) -> str:
     return to_query_string(pin(at_marker(view, None), layout))
 
 
-def link_views(
-    saved: tuple[SavedView, ...], view: ListView, layout: Layout, *, request: MemberRequest, region: Region
-) -> tuple[ViewLink, ...]:
+def link_views(view: ListView, layout: Layout, *, member: Member, region: Region) -> tuple[ViewLink, ...]:
     current = describe_view(view, layout)
     return tuple(
         ViewLink(
             pk=one.pk,
             name=one.name,
-            url=saved_view_url(region, one),
+            url=saved_view_url(region, one.query),
             is_current=one.query == current,
-            is_own=one.owner_id == request.user.pk,
             is_shared=one.is_shared,
-            is_default=one.is_default,
-            owner="" if one.owner_id == request.user.pk else one.owner.get_username(),
+            owner="" if one.owner_id == member.pk else one.owner_name,
         )
-        for one in saved
+        for one in list_links(member, region.code)
     )

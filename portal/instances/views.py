@@ -31,7 +31,7 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     # Opened without any parameter, the list is the one that this member has chosen to begin with.
     default = None if request.META.get("QUERY_STRING") else find_default(member=request.user, region=region.code)
     if default:
-        return HttpResponseRedirect(saved_view_url(region, default))
+        return HttpResponseRedirect(saved_view_url(region, default.query))
     reading = read_view(request.GET, seen=find_names(access, request.GET))
     view = reading.view
     if view is None:

@@ -35,7 +35,7 @@ def test_a_link_that_was_sent_opens_after_signing_in(visits: Visits, *, scripts:
 def test_filters_stand_as_tokens_and_in_the_url_and_can_be_taken_away(visits: Visits, *, scripts: bool) -> None:
     page = visits.sign_in("ada", scripts=scripts)
     page.get_by_label("Name", exact=True).fill("web-*")
-    page.get_by_label("Status", exact=True).fill("ACTIVE")
+    page.get_by_label("Status", exact=True).select_option("ACTIVE")
     page.locator("#filters").get_by_role("button", name="Filter").click()
     tokens = page.locator("#results .token")
     expect(tokens).to_have_count(2)
@@ -48,7 +48,7 @@ def test_filters_stand_as_tokens_and_in_the_url_and_can_be_taken_away(visits: Vi
     expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-*")
     page.locator("#results").get_by_role("link", name="Clear filters").click()
     expect(tokens).to_have_count(0)
-    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/")
+    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?limit=20")
     expect(page.get_by_label("Name", exact=True)).to_have_value("")
 
 
@@ -90,7 +90,8 @@ def test_an_instance_opens_and_back_leads_to_the_list_as_it_was(visits: Visits, 
     expect(page.locator("h1")).to_have_text(name)
     assert page.url.startswith(f"{visits.portal.url}/spo1/instances/{ids[0]}/?name={name}")
     page.get_by_label("Breadcrumb").get_by_role("link", name="Instances").click()
-    expect(page).to_have_url(address)
+    # To the very row.
+    expect(page).to_have_url(f"{address}#{ids[0]}")
     assert list_ids(page) == ids
 
 
@@ -176,3 +177,38 @@ def test_a_refresh_under_way_gives_way_to_a_click(visits: Visits) -> None:
     expect(page).to_have_url(re.compile("marker="))
     page.go_back()
     expect(page.locator("#pager")).to_contain_text("1–37")
+
+
+def test_preferences_are_saved_and_go_with_the_member(visits: Visits, *, scripts: bool) -> None:
+    name = f"paula-{scripts}".lower()
+    visits.portal.add_member(name, "viewer")
+    page = visits.sign_in(name, scripts=scripts)
+    page.goto("/preferences/")
+    page.get_by_label("Dark", exact=True).check()
+    page.get_by_label("Time zone", exact=True).select_option("America/Sao_Paulo")
+    page.locator("main form").get_by_role("button", name="Save").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.locator("#footer")).to_contain_text("America/Sao_Paulo")
+    elsewhere = visits.sign_in(name, scripts=scripts)
+    expect(elsewhere.locator("html")).to_have_attribute("data-theme", "dark")
+    elsewhere.goto("/preferences/")
+    expect(elsewhere.get_by_label("Time zone", exact=True)).to_have_value("America/Sao_Paulo")
+
+
+def test_somebody_is_invited_joins_and_signs_in(visits: Visits, *, scripts: bool) -> None:
+    page = visits.sign_in("ada", scripts=scripts)
+    page.goto("/team/")
+    page.get_by_role("link", name="Invite", exact=True).click()
+    page.locator("main input[name=name]").fill("Igor Lima")
+    page.get_by_role("button", name="Make the link").click()
+    link = page.locator("#invitation-link").inner_text()
+    guest = visits.open(scripts=scripts)
+    guest.goto(link)
+    name = f"igor-{scripts}".lower()
+    guest.locator("input[name=username]").fill(name)
+    for field in ("password1", "password2"):
+        guest.locator(f"input[name={field}]").fill("a-long-enough-password")
+    guest.get_by_role("button", name="Join").click()
+    expect(guest.locator("#person")).to_contain_text(name)
+    page.goto("/team/")
+    expect(page.locator(f"[data-member={name}]")).to_be_visible()

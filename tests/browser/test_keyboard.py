@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.portal import Visits, list_ids
+from tests.browser.test_pages import find_violations, scrolls_sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -197,6 +198,16 @@ def test_the_keys_are_listed_in_a_window_that_takes_the_keyboard_and_gives_it_ba
     expect(keys).to_be_hidden()
     assert focused_row(page) == list_ids(page)[0]
     assert "marker=" not in page.url
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 320])
+def test_axe_finds_nothing_in_the_list_of_keys(visits: Visits, scheme: str, width: int) -> None:
+    page = visits.sign_in("vera", scheme=scheme, width=width)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    assert find_violations(page) == ""
+    assert not scrolls_sideways(page)
 
 
 def test_the_list_of_keys_opens_and_closes_by_mouse_as_well(visits: Visits) -> None:

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.portal import Visits, fill_sign_in, list_ids
+from tests.browser.test_pages import find_violations, scrolls_sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -15,8 +16,13 @@ TOLD = "() => [...document.querySelectorAll('time[data-ago]')].map(time => time.
 FETCHED = "async () => (await fetch(location.href)).text()"
 
 
-def open_in_portuguese(visits: Visits, name: str = "vera") -> Page:
-    context = visits.browser.new_context(base_url=visits.portal.url, locale="pt-BR", reduced_motion="reduce")
+def open_in_portuguese(visits: Visits, name: str = "vera", *, width: int = 1280) -> Page:
+    context = visits.browser.new_context(
+        base_url=visits.portal.url,
+        locale="pt-BR",
+        viewport={"width": width, "height": 900},
+        reduced_motion="reduce",
+    )
     context.set_default_timeout(10_000)
     visits.contexts.append(context)
     page = context.new_page()
@@ -69,6 +75,16 @@ def test_the_script_speaks_the_pages_language(visits: Visits) -> None:
     expect(page.locator("[data-live-words]")).to_have_text("pausada")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Atalhos de teclado")).to_be_visible()
+
+
+def test_longer_words_fit_the_smallest_screen(visits: Visits) -> None:
+    page = open_in_portuguese(visits, "ada", width=320)
+    instance = f"/spo1/instances/{list_ids(page)[3]}/"
+    for path in ("/spo1/instances/", instance, "/preferences/", "/team/", "/audit/", "/credentials/spo1/", "/nada/"):
+        page.goto(path)
+        expect(page.locator("h1")).to_be_visible()
+        assert not scrolls_sideways(page), path
+        assert find_violations(page) == "", path
 
 
 def test_a_language_that_is_chosen_goes_before_the_browsers(lena: Page) -> None:

@@ -293,10 +293,10 @@ def test_a_long_request_shows_that_it_is_under_way(visits: Visits) -> None:
     visits.portal.script_fault(times=1, delay=1.5)
     page.locator("#pager").get_by_role("link", name="Next").click()
     expect(page.locator("html")).to_have_class(re.compile("is-loading"))
-    expect(page.locator("#instances")).to_have_attribute("aria-busy", "true")
+    expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
     expect(page.locator("#pager")).to_contain_text("21–40")
     expect(page.locator("html")).not_to_have_class(re.compile("is-loading"))
-    expect(page.locator("#instances")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
 
 
 def test_a_form_may_send_itself_when_a_list_in_it_changes(visits: Visits) -> None:

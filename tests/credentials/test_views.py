@@ -1,5 +1,6 @@
 """The pages on which a member keeps her own credentials, over real HTTP to the sandbox."""
 
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from portal.bycloud import ApiKey, BearerToken, Region
 from portal.credentials import intake, vault
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential, Kind
+from portal.gateway.bulkhead import KEPT_FREE, take_place
 from portal.sandbox.server import Sandbox
 from tests.credentials.rows import keep
 from tests.upstream import Upstream
@@ -139,6 +141,18 @@ def test_when_bycloud_is_too_slow_it_is_stored_as_unchecked(
     response = at_desk.post(EDIT, TOKEN, follow=True)
     assert find_row(vera) is not None
     assert "did not answer in time" in text_of(response)
+
+
+def test_when_as_many_wait_for_bycloud_as_may_it_is_stored_as_unchecked(
+    at_desk: Client, vera: Member, settings: Settings, upstream: Upstream
+) -> None:
+    with ExitStack() as places:
+        for _ in range(settings.WEB_THREADS - KEPT_FREE):
+            places.enter_context(take_place())
+        response = at_desk.post(EDIT, TOKEN, follow=True)
+    assert find_row(vera) is not None
+    assert "did not answer in time" in text_of(response)
+    assert upstream.requests() == []
 
 
 def test_when_the_portals_own_budget_is_out_it_is_stored_as_unchecked_and_bycloud_is_not_blamed(

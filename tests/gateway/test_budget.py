@@ -146,6 +146,15 @@ def test_a_lower_limit_of_bycloud_counts_and_a_higher_one_does_not(acme: Access,
     assert read_meter(acme).minute == Window(used=5, limit=10)
 
 
+@pytest.mark.parametrize("limit", [300, 10**18])
+def test_of_a_higher_limit_others_may_use_what_is_not_ours(acme: Access, limit: int) -> None:
+    correct(acme, RateLimit(limit, limit // 2, None))
+    assert read_meter(acme).minute == Window(used=0, limit=10)
+    correct(acme, RateLimit(limit, 3, None))
+    assert read_meter(acme).minute == Window(used=7, limit=10)
+    assert count_granted(acme, Errand.PERSON) == 3
+
+
 def test_a_correction_that_changes_nothing_writes_nothing(acme: Access) -> None:
     correct(acme, RateLimit(10, 10, None))
     assert caches["pages"].get(f"budget:{acme.scope}") is None

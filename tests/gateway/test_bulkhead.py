@@ -5,7 +5,7 @@ import pytest
 from django.conf import settings
 
 from portal.bycloud import InstanceQuery
-from portal.gateway import Access, Asking, Troubled, read_page
+from portal.gateway import Access, Asking, Troubled, check_credential, read_page
 from portal.gateway.bulkhead import KEPT_FREE, take_place
 from portal.gateway.errors import Busy
 from tests.upstream import Upstream
@@ -24,6 +24,13 @@ def full_house() -> Iterator[None]:
 def test_there_is_no_place_beyond_the_last() -> None:
     with pytest.raises(Busy), take_place():
         pass
+
+
+@pytest.mark.usefixtures("full_house")
+def test_who_checks_a_credential_needs_a_place_too(acme: Access, upstream: Upstream) -> None:
+    with pytest.raises(Busy):
+        check_credential(acme)
+    assert upstream.requests() == []
 
 
 def test_a_place_is_free_again_after_a_failure() -> None:

@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery
 from portal.gateway import Access, Asking, Trouble, Troubled, read_page
+from portal.gateway.pauses import record_failure
 from portal.gateway.store import StoredAnswer, flight_key, page_name, recall, remember, trouble_name
 from tests.upstream import Upstream
 
@@ -43,6 +44,17 @@ def test_the_others_failure_is_taken_too(acme: Access, upstream: Upstream, fligh
     with pytest.raises(Troubled) as failure:
         read_page(acme, FIRST)
     assert failure.value.trouble.status == 500
+    assert upstream.requests() == []
+
+
+def test_a_pause_that_began_during_the_wait_is_obeyed(acme: Access, upstream: Upstream, flight: str) -> None:
+    caches["pages"].set(flight, b"another process", 0.5)
+    now = datetime.now(UTC)
+    refusal = Trouble("rate-limited", now, "Too many", 429, retry_at=now + timedelta(seconds=30))
+    Timer(0.1, record_failure, (acme, refusal), {"began_at": now}).start()
+    with pytest.raises(Troubled) as failure:
+        read_page(acme, FIRST, asking=Asking.FORCED)
+    assert failure.value.trouble == refusal
     assert upstream.requests() == []
 
 

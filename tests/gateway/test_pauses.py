@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from portal.bycloud import BearerToken, InstanceQuery, Region
+from portal.bycloud import BearerToken, InstanceQuery, RateLimited, Region, Rejected
 from portal.gateway import Access, Asking, Troubled, check_credential, read_page
 from portal.gateway.pauses import find_pause
 from portal.sandbox.server import Sandbox
@@ -60,7 +60,7 @@ def test_requests_that_fail_together_count_as_one_failure(acme: Access, upstream
     assert pause.failures == 1
 
 
-@pytest.mark.parametrize("later", [{"status": 200}, {"status": 500}])
+@pytest.mark.parametrize("later", [{"status": 200}, {"status": 500}, {"status": 503, "times": 3}])
 @pytest.mark.parametrize(
     ("first", "kind"),
     [({"status": 429, "headers": {"Retry-After": "30"}}, "rate-limited"), ({"status": 401}, "rejected")],
@@ -134,6 +134,30 @@ def test_saving_the_same_credential_again_ends_its_pause(acme: Access, upstream:
     fail(acme)
     check_credential(acme)
     assert read_page(acme, FIRST).value.instances
+
+
+def test_a_credential_that_a_check_has_seen_refused_is_not_tried_again(acme: Access, upstream: Upstream) -> None:
+    upstream.script(status=401)
+    with pytest.raises(Rejected):
+        check_credential(acme)
+    assert fail(acme).trouble.kind == "rejected"
+    assert len(upstream.requests()) == 1
+
+
+def test_a_retry_after_holds_for_checks_and_from_checks(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    upstream.script(status=429, headers={"Retry-After": "30"})
+    until = datetime.now(UTC) + timedelta(seconds=30)
+    with pytest.raises(RateLimited):
+        check_credential(acme)
+    assert fail(acme, asking=Asking.FORCED).trouble.retry_at == until
+    with pytest.raises(RateLimited) as refusal:
+        check_credential(acme)
+    assert refusal.value.retry_at == until
+    assert len(upstream.requests()) == 1
+    clock.move_to(until + timedelta(seconds=1))
+    check_credential(acme)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422])

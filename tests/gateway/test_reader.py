@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from time import monotonic
 
+import msgspec
 import pytest
 import time_machine
 from django.core.cache import caches
@@ -12,7 +13,7 @@ from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, Region, Rejected, Unreachable
 from portal.gateway import Access, Asking, Troubled, check_credential, read_instance, read_page, recall, remember
-from portal.gateway.store import StoredAnswer
+from portal.gateway.store import StoredAnswer, instance_name, page_name
 from portal.instances.catalog import Seen
 from tests.upstream import Upstream
 
@@ -130,6 +131,17 @@ def test_who_reads_several_pages_by_one_deadline_gets_no_more_time(
     with pytest.raises(Troubled):
         read_page(acme, InstanceQuery(limit=5), ends_at=monotonic() - 1)
     assert len(upstream.requests()) == 1
+
+
+def test_the_wait_for_the_ledger_is_part_of_the_deadline(acme: Access, upstream: Upstream, settings: Settings) -> None:
+    settings.BYCLOUD_LIMITS = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=1.2)
+    caches["pages"].add(f"budget:{acme.scope}:lock", b"somebody's", 1)
+    upstream.script(delay=1)
+    with pytest.raises(Troubled) as failure:
+        read_page(acme, FIRST)
+    assert failure.value.trouble.kind == "timed-out"
+    # What was left said nothing of ByCloud.
+    assert failure.value.trouble.retry_at is None
 
 
 def test_an_answer_that_repeats_the_credential_is_neither_shown_nor_kept(acme: Access, upstream: Upstream) -> None:
@@ -274,6 +286,17 @@ def test_what_another_version_kept_is_read_as_nothing(acme: Access) -> None:
     assert recall(acme, "seen", StoredAnswer) is not None
     remember(acme, "seen", Seen(statuses=("ACTIVE",)))
     assert recall(acme, "seen", StoredAnswer) is None
+
+
+def test_what_another_version_could_read_and_this_one_cannot_is_fetched_anew(acme: Access, upstream: Upstream) -> None:
+    def keep(name: str, body: bytes) -> None:
+        remember(acme, name, StoredAnswer(body, datetime.now(UTC), "/", 0.1, None))
+
+    keep(page_name(FIRST), b'{"instances": 5}')
+    keep(instance_name("a"), b'{"id": 5}')
+    assert read_instance(acme, "a") is None
+    assert len(ids(acme)) == 20
+    assert len(upstream.requests()) == 1
 
 
 @pytest.mark.parametrize("mode", ["empty-object", "no-instances", "null-page"])

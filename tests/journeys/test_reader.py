@@ -9,11 +9,26 @@ from django.test import Client
 from pytest_django import Settings
 
 from portal.accounts.models import Member
+from portal.bycloud import BearerToken
+from portal.sandbox.server import Sandbox
+from tests.credentials.rows import keep
 from tests.journeys.pages import LIST, detail_url, has_rows, ids, is_due, refresh, text, words
+from tests.rules.catalogs import LOCALES, read_po
 from tests.upstream import Upstream
 
 PORTUGUESE = {"accept-language": "pt-BR,pt;q=0.9"}
 LATER = timedelta(seconds=30)
+OTHER_PAGES = (
+    "/spo1/views/",
+    "/preferences/",
+    "/team/",
+    "/team/invitations/",
+    "/audit/",
+    "/credentials/",
+    "/credentials/spo1/",
+    "/sign-out/",
+    "/nothing/",
+)
 
 
 def speak_portuguese() -> None:
@@ -94,6 +109,19 @@ def test_trouble_and_refusals_are_told_in_portuguese(at_desk: Client, upstream: 
     assert "O ByCloud responde 503" in words(response)
     assert "Tentar novamente" in words(response)
     assert "Página não encontrada" in words(at_desk.get("/nothing/"))
+
+
+def test_no_page_falls_back_into_english(client: Client, ada: Member, sandbox: Sandbox) -> None:
+    keep(ada, BearerToken("sandbox-acme-token"))
+    client.force_login(ada)
+    speak_portuguese()
+    [catalog] = LOCALES.glob("pt_BR/LC_MESSAGES/django.po")
+    english = [entry.message.singular for entry in read_po(catalog) if entry.message.singular not in entry.translations]
+    # One word alone may be a name, or Portuguese as well.
+    phrases = [phrase for phrase in english if " " in phrase and "%" not in phrase]
+    paths = (LIST, detail_url(client.get(LIST)), f"{LIST}?limit=0", *OTHER_PAGES)
+    pages = {path: text(client.get(path)) for path in paths}
+    assert [(path, phrase) for path, page in pages.items() for phrase in phrases if phrase in page] == []
 
 
 def test_sign_in_is_refused_in_the_browsers_language(client: Client, vera: Member) -> None:

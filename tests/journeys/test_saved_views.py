@@ -8,7 +8,7 @@ from django.test import Client
 from portal.accounts.models import Member
 from portal.audit.models import Event
 from portal.bycloud import BearerToken
-from portal.saved_views.models import SavedView
+from portal.saved_views.models import DefaultView, SavedView
 from portal.saved_views.shelf import MOST_VIEWS
 from tests.credentials.rows import keep
 from tests.journeys.pages import LIST, Response, ask_htmx, ids, link, press, text, words
@@ -215,7 +215,7 @@ def test_the_list_begins_with_the_default_view_by_a_redirect_to_its_address(at_d
     assert (opened.status_code, opened.headers["Location"]) == (302, f"{LIST}?tags=web&{COLUMNS}")
     assert at_desk.get("/").headers["Location"] == LIST
     page = at_desk.get(opened.headers["Location"])
-    assert link(page, "Web (your list begins with it)")
+    assert "Your list begins with it" in words(at_desk.get(VIEWS))
     whole = at_desk.get(link(page, "Clear filters"))
     assert whole.status_code == 200
     assert "1–20 of 150" in words(whole)
@@ -253,3 +253,10 @@ def test_a_hostile_name_is_text_and_nothing_else(at_desk: Client, viewing: Clien
     for page in (at_desk.get(LIST), viewing.get(LIST), at_desk.get(VIEWS)):
         assert "<script>alert" not in page.content.decode()
         assert "alert(1)" in page.content.decode()
+
+
+def test_a_view_and_a_default_say_what_they_are(at_desk: Client) -> None:
+    save(at_desk, "tags=web", "Web")
+    at_desk.post(f"{VIEWS}{pk('Web')}/default/")
+    assert str(SavedView.objects.get()) == "Web"
+    assert str(DefaultView.objects.get()) == "otto spo1"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -76,6 +77,28 @@ def test_sharing_comes_back_by_itself_and_what_was_kept_alone_is_dropped(
     cache.set("two", "shared")
     with own_redis.connect() as client:
         assert [key for key in client.scan_iter() if key.endswith(b":two")]
+    own_redis.stop()
+    assert cache.get("one") is None
+    assert cache.is_alone
+
+
+def test_what_is_kept_alone_just_after_all_was_dropped_is_dropped_too(
+    cache: FailoverCache, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_redis.stop()
+    cache.set("two", "alone")
+    keep = cache._alone.set
+
+    def keep_late(*arguments: Any, **options: Any) -> None:
+        own_redis.start()
+        time.sleep(RETRY_SECONDS)
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(lambda: caches["default"].get("two")).result() is None
+        keep(*arguments, **options)
+
+    monkeypatch.setattr(cache._alone, "set", keep_late)
+    cache.set("one", "alone")
+    assert cache.get("one") is None
     own_redis.stop()
     assert cache.get("one") is None
     assert cache.is_alone

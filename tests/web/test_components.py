@@ -112,3 +112,8 @@ def test_no_page_has_a_copy_of_a_component() -> None:
         if path.parent != COMPONENTS
     }
     assert {path for path, found in copies.items() if found} <= FLAT
+
+
+def test_the_documents_name_every_component() -> None:
+    text = (COMPONENTS.parent.parent / "docs" / "interface.md").read_text(encoding="utf-8")
+    assert {path.stem[1:] for path in COMPONENTS.iterdir()} <= set(re.findall(r"`(\w+)`", text))
