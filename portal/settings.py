@@ -132,6 +132,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "portal.accounts.middleware.SessionMiddleware",
     "portal.accounts.middleware.AccessMiddleware",
     "portal.accounts.middleware.ReaderMiddleware",
 ]
@@ -201,7 +202,7 @@ elif "redis" in CACHES["default"]["BACKEND"]:
     }
 else:
     CACHES["pages"] = CACHES["default"] | {"KEY_PREFIX": "pages", "OPTIONS": {"MAX_ENTRIES": 100_000}}
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "portal.accounts.session_store"
 MESSAGE_STORAGE = "portal.web.messages.HostCookieStorage"
 
 # People
@@ -223,15 +224,34 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/5m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/5m/ip,5/5m/key", "reset_password": "10/5m/ip,3/1h/key"}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+SESSION_IDLE = timedelta(minutes=read(env.int, "SESSION_IDLE_MINUTES", default=30))
+if not timedelta(minutes=5) <= SESSION_IDLE:
+    refuse("SESSION_IDLE_MINUTES", "must be at least 5")
+SESSION_ABSOLUTE = timedelta(hours=read(env.int, "SESSION_ABSOLUTE_HOURS", default=8))
+if not SESSION_IDLE <= SESSION_ABSOLUTE:
+    refuse("SESSION_ABSOLUTE_HOURS", "must not be shorter than SESSION_IDLE_MINUTES")
+PASSWORD_RESET_TIMEOUT = 60 * 60
+# Without an e-mail server an admin hands out the link for a new password.
+EMAIL_URL = read(env.str, "EMAIL_URL", default="")
+if EMAIL_URL:
+    _email = read(env.dj_email_url, "EMAIL_URL", default="")
+    EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"]
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"], _email["EMAIL_HOST_PASSWORD"]
+    EMAIL_BACKEND = _email["EMAIL_BACKEND"]
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _email.get("EMAIL_USE_TLS", False), _email.get("EMAIL_USE_SSL", False)
+    EMAIL_TIMEOUT = 10
+    DEFAULT_FROM_EMAIL = read(env.str, "EMAIL_FROM", default="") or refuse(
+        "EMAIL_FROM", "is not set; EMAIL_URL needs it"
+    )
 INVITATION_LIFETIME = timedelta(days=3)
 
 # Safety on the wire
 
 _prefix = "" if PLAIN_HTTP else "__Host-"
 SESSION_COOKIE_NAME = f"{_prefix}sessionid"
-SESSION_COOKIE_AGE = 8 * 60 * 60
+SESSION_COOKIE_AGE = int(SESSION_ABSOLUTE.total_seconds())
 CSRF_COOKIE_NAME = f"{_prefix}csrftoken"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"

@@ -7,3 +7,7 @@ from django.utils.translation import gettext_lazy as _
 class AccountsConfig(AppConfig):
     name = "portal.accounts"
     verbose_name = _("Team")
+
+    def ready(self) -> None:
+        # What hears of each sign-in.
+        from portal.accounts import sessions  # noqa: F401, PLC0415 -- models are there only now

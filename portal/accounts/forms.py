@@ -31,6 +31,14 @@ class SignInForm(LoginForm):  # type: ignore[misc]  # allauth has no types
         self.order_fields(["login", "password"])
 
 
+class ForgottenForm(forms.Form):
+    login = forms.CharField(
+        label=_("User name or e-mail"),
+        max_length=LONGEST_LOGIN,
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+
+
 class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class takes none at run time
     class Meta:
         model = Invitation

@@ -1,20 +1,25 @@
 """Closed by default: every view declares a capability, and whoever lacks it does not reach the view."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext, ngettext
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from portal.accounts import sessions
 from portal.accounts.capabilities import Capability
 from portal.accounts.models import Member
 from portal.audit.events import record_event
@@ -53,6 +58,34 @@ class AccessMiddleware:
         raise PermissionDenied
 
 
+class SessionMiddleware:
+    """Ends a session that was idle for too long or lasts too long, and notes that a person is there.
+
+    An open page that refreshes itself is no person: it keeps no session alive.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Health must not ask the database who is there, and without a cookie nobody is.
+        has_cookie = settings.SESSION_COOKIE_NAME in request.COOKIES
+        if has_cookie and not request.path_info.startswith(_HEALTH) and sessions.is_signed_in(request.session):
+            end = sessions.find_end(request.session)
+            if end:
+                self._end(request, end)
+            elif "Portal-Refresh" not in request.headers:
+                sessions.note_presence(request.session)
+        return self.get_response(request)
+
+    def _end(self, request: HttpRequest, end: sessions.End) -> None:
+        if isinstance(request.user, Member):
+            record_event(Act.SESSION_ENDED, request=request, member=request.user, subject=f"{request.user}: {end}")
+        request.session.flush()
+        request.user = AnonymousUser()
+        request.session_end = end  # type: ignore[attr-defined]
+
+
 class ReaderMiddleware:
     """Speaks the member's language and shows times in her zone; to anybody else, the browser's language and UTC."""
 
@@ -86,11 +119,31 @@ def _find_zone(member: Member | None) -> ZoneInfo | None:
 
 def send_to_sign_in(request: HttpRequest) -> HttpResponse:
     """To the sign-in page, and from there back to the page the person was on."""
+    if settings.SESSION_COOKIE_NAME in request.COOKIES and request.session.is_empty():
+        messages.info(request, _describe_end(getattr(request, "session_end", None)))
     back = _find_way_back(request)
     url = resolve_url(settings.LOGIN_URL) + (f"?{urlencode({'next': back}, safe='/')}" if back else "")
     response = HttpResponseClientRedirect(url) if HtmxDetails(request) else HttpResponseRedirect(url)
     patch_vary_headers(response, ["HX-Request", "Cookie"])
     return response
+
+
+def _describe_end(end: sessions.End | None) -> str:
+    if end is sessions.End.IDLE:
+        minutes = settings.SESSION_IDLE // timedelta(minutes=1)
+        return ngettext(
+            "You were signed out after %(minutes)s minute without a sign of you. Sign in to go on where you were.",
+            "You were signed out after %(minutes)s minutes without a sign of you. Sign in to go on where you were.",
+            minutes,
+        ) % {"minutes": minutes}
+    if end is sessions.End.ABSOLUTE:
+        hours = settings.SESSION_ABSOLUTE // timedelta(hours=1)
+        return ngettext(
+            "A session lasts for %(hours)s hour. Sign in again to go on where you were.",
+            "A session lasts for %(hours)s hours. Sign in again to go on where you were.",
+            hours,
+        ) % {"hours": hours}
+    return gettext("Your session has ended. Sign in to go on where you were.")
 
 
 def _find_way_back(request: HttpRequest) -> str | None:

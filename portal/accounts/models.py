@@ -2,10 +2,13 @@
 
 import hashlib
 import secrets
+from importlib import import_module
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
@@ -13,6 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.capabilities import ROLE_CAPABILITIES, Capability, Role
+
+LONGEST_USER_AGENT = 200
 
 
 class Theme(models.TextChoices):
@@ -87,6 +92,20 @@ class Member(AbstractUser):
 
     def can(self, capability: Capability) -> bool:
         return self.is_active and capability in ROLE_CAPABILITIES.get(self.role, frozenset())
+
+
+class MemberSession(AbstractBaseSession):
+    """A session of Django's, and whose it is. Only its store writes it; `session_key` is a secret and never shown."""
+
+    member = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+    began_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    address = models.CharField(max_length=45, blank=True)
+    user_agent = models.CharField(max_length=LONGEST_USER_AGENT, blank=True)
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        return import_module(settings.SESSION_ENGINE).SessionStore  # type: ignore[no-any-return]
 
 
 def hash_token(token: str) -> str:

@@ -25,6 +25,8 @@ def change_role(pk: int, role: str, *, by: Member, request: HttpRequest) -> Memb
         before = member.role
         member.role = role
         member.save(update_fields=["role"])
+        # What she may do has changed in all that she has open, but where she has just done this herself.
+        end_sessions(member, but=request.session.session_key if member.pk == by.pk else None)
         record_event(Act.ROLE_CHANGED, request=request, member=by, subject=f"{member.username}: {before} → {role}")
         return member
 

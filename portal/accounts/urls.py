@@ -3,7 +3,7 @@
 from allauth.account.views import login
 from django.urls import include, path
 
-from portal.accounts import views
+from portal.accounts import password_views, session_views, views
 from portal.accounts.capabilities import Capability, requires
 
 own_patterns = [
@@ -14,6 +14,15 @@ own_patterns = [
     path("team/<int:pk>/deactivate/", views.deactivate, name="deactivate"),
     path("team/<int:pk>/activate-again/", views.activate_again, name="activate_again"),
     path("invitations/<str:token>/", views.accept_invitation, name="accept_invitation"),
+    path("team/<int:pk>/sessions/", session_views.show_members, name="member_sessions"),
+    path("team/<int:pk>/sessions/end/", session_views.end_members, name="end_member_sessions"),
+    path("team/<int:pk>/password/", password_views.make_link, name="make_password_link"),
+    path("sessions/", session_views.show_own, name="sessions"),
+    path("sessions/end/", session_views.end_own, name="end_sessions"),
+    path("sessions/stay/", session_views.stay, name="stay"),
+    path("password/", password_views.change_own, name="change_password"),
+    path("password/forgotten/", password_views.forgotten, name="forgotten_password"),
+    path("password/new/<str:key>/<str:token>/", password_views.choose_new, name="new_password"),
     path("preferences/", views.show_preferences, name="preferences"),
     path("preferences/theme/", views.change_theme, name="change_theme"),
 ]

@@ -26,6 +26,7 @@ class Frame:
     theme: str
     can: dict[str, bool]
     is_sandbox: bool
+    idle_seconds: int
     version: str = __version__
 
 
@@ -43,6 +44,7 @@ def frame(request: HttpRequest) -> dict[str, Frame]:
             theme=member.theme if member else Theme.SYSTEM,
             can={capability.name.lower(): bool(member and member.can(capability)) for capability in Capability},
             is_sandbox=is_sandbox(region),
+            idle_seconds=int(settings.SESSION_IDLE.total_seconds()),
         )
     }
 

@@ -21,8 +21,8 @@ _SECRET_VALUES = (
         ),
         rf"\1{REMOVED}",
     ),
-    # The address of an invitation is its key.
-    (re.compile(r"(/invitations/)[^/\s?\"']+"), rf"\1{REMOVED}"),
+    # The address of an invitation is its key, and so is that of the form for a new password.
+    (re.compile(r"(/invitations/|/password/new/[^/\s]+/)[^/\s?\"']+"), rf"\1{REMOVED}"),
 )
 
 

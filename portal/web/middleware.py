@@ -40,6 +40,8 @@ HEADERS = {
     "Permissions-Policy": _PERMISSIONS,
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
+    # Django's own middleware sets it for pages; files and refusals do not get as far.
+    "X-Frame-Options": "DENY",
 }
 
 

@@ -206,6 +206,45 @@
     if (here) here.value = location.pathname + location.search;
   });
 
+  // The session: <body data-idle> says after how many seconds without a person's request it ends. All tabs share one.
+
+  const { idle } = document.body.dataset;
+  const WARN_SECONDS = 180;
+  let seenAt = Date.now();
+  const noteSeen = () => {
+    seenAt = Date.now();
+    try {
+      localStorage.setItem("seen", seenAt);
+    } catch {
+      // Storage may be forbidden; then each tab warns by itself.
+    }
+  };
+  const readSeen = () => {
+    try {
+      return Math.max(seenAt, Number(localStorage.getItem("seen")));
+    } catch {
+      return seenAt;
+    }
+  };
+  const watchSession = () => {
+    const place = document.getElementById("session");
+    if (!idle || !place) return;
+    const left = idle - (Date.now() - readSeen()) / 1000;
+    const name = left <= 0 ? "ended" : left <= WARN_SECONDS ? "ending" : "";
+    if ((place.dataset.shown || "") !== name) {
+      place.dataset.shown = name;
+      place.replaceChildren(...(name ? [document.getElementById(`session-${name}`).content.cloneNode(true)] : []));
+      htmx.process(place);
+    }
+    const count = place.querySelector("[data-left]");
+    if (count) count.textContent = Math.ceil(left / 60);
+  };
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.successful && !isRefresh(detail.requestConfig)) noteSeen();
+    watchSession();
+  });
+  if (idle) noteSeen();
+
   // htmx: work under way
 
   let failed = null;
@@ -554,6 +593,7 @@
   setInterval(() => {
     tick();
     drive();
+    watchSession();
   }, 1000);
   drive();
 

@@ -66,9 +66,9 @@ def test_what_is_wrong_stands_beside_its_field(client: Client, vera: Member, fie
 
 def test_shortcuts_are_off_when_the_box_is_empty(client: Client, vera: Member) -> None:
     client.force_login(vera)
-    assert b"<body data-shortcuts>" in client.get("/preferences/").content
+    assert b"<body data-shortcuts" in client.get("/preferences/").content
     page = client.post("/preferences/", {**CHOSEN, "shortcuts": ""}, follow=True).content
-    assert b"<body>" in page
+    assert b"<body data-idle" in page
     vera.refresh_from_db()
     assert vera.shortcuts is False
 

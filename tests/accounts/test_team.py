@@ -3,13 +3,12 @@
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.test import Client
 from django.utils import timezone
 
 from portal.accounts.capabilities import Role
-from portal.accounts.models import Member
+from portal.accounts.models import Member, MemberSession
 from portal.accounts.sessions import end_sessions
 from portal.accounts.team import LastAdminError, change_role
 from portal.audit.models import Act, Event
@@ -165,9 +164,9 @@ def test_whoever_lost_her_rights_while_waiting_is_refused(ada: Member, otto: Mem
 
 def test_sessions_that_cannot_be_read_are_left_alone(client: Client, vera: Member) -> None:
     client.force_login(vera)
-    Session.objects.create(session_key="broken", session_data="x", expire_date=timezone.now().replace(year=2100))
+    MemberSession.objects.create(session_key="broken", session_data="x", expire_date=timezone.now().replace(year=2100))
     assert end_sessions(vera) == 1
-    assert Session.objects.filter(session_key="broken").exists()
+    assert MemberSession.objects.filter(session_key="broken").exists()
 
 
 @pytest.mark.parametrize("name", ["ada", "ADA", "Ada"])

@@ -51,6 +51,15 @@ ROUTES = {
     "accounts:change_role": Route(f"/team/{SOMEBODY}/role/", "keep-team", FORM, ADMINS),
     "accounts:deactivate": Route(f"/team/{SOMEBODY}/deactivate/", "keep-team", FORM, ADMINS),
     "accounts:activate_again": Route(f"/team/{SOMEBODY}/activate-again/", "keep-team", WRITE, ADMINS),
+    "accounts:member_sessions": Route(f"/team/{SOMEBODY}/sessions/", "keep-team", READ, ADMINS),
+    "accounts:end_member_sessions": Route(f"/team/{SOMEBODY}/sessions/end/", "keep-team", WRITE, ADMINS),
+    "accounts:make_password_link": Route(f"/team/{SOMEBODY}/password/", "keep-team", WRITE, ADMINS),
+    "accounts:sessions": Route("/sessions/", "keep-own-preferences", READ, MEMBERS),
+    "accounts:end_sessions": Route("/sessions/end/", "keep-own-preferences", WRITE, MEMBERS),
+    "accounts:stay": Route("/sessions/stay/", "keep-own-preferences", WRITE, MEMBERS),
+    "accounts:change_password": Route("/password/", "keep-own-preferences", FORM, MEMBERS),
+    "accounts:forgotten_password": Route("/password/forgotten/", "public", FORM, EVERYBODY),
+    "accounts:new_password": Route("/password/new/key/token/", "public", FORM, EVERYBODY),
     "audit:list": Route("/audit/", "read-audit", READ, ADMINS),
     "credentials:list": Route("/credentials/", "keep-own-credential", READ, MEMBERS),
     "credentials:edit": Route("/credentials/spo1/", "keep-own-credential", FORM, MEMBERS),
@@ -70,7 +79,15 @@ ROUTES = {
     "saved_views:make_default": Route("/spo1/views/1/default/", "keep-saved-views", WRITE, MEMBERS),
     "saved_views:remove": Route("/spo1/views/1/remove/", "keep-saved-views", WRITE, MEMBERS),
 }
-PUBLIC = {"health_live", "health_ready", "account_login", "account_logout", "accounts:accept_invitation"}
+PUBLIC = {
+    "health_live",
+    "health_ready",
+    "account_login",
+    "account_logout",
+    "accounts:accept_invitation",
+    "accounts:forgotten_password",
+    "accounts:new_password",
+}
 
 
 def walk(resolver: URLResolver, namespaces: tuple[str, ...] = ()) -> Iterator[tuple[str, URLPattern]]:

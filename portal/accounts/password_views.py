@@ -1,0 +1,75 @@
+"""Pages for a new password: one's own, a forgotten one, and the link that an admin passes on."""
+
+from allauth.core import ratelimit
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from portal.accounts import passwords
+from portal.accounts.capabilities import Capability, requires
+from portal.accounts.forms import ForgottenForm
+from portal.accounts.models import Member
+from portal.accounts.requests import MemberRequest
+
+require_form = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@requires(Capability.KEEP_OWN_PREFERENCES)
+@sensitive_post_parameters()
+@require_form
+def change_own(request: MemberRequest) -> HttpResponse:
+    # A copy, for the same reason as in the preferences.
+    member = Member.objects.get(pk=request.user.pk)
+    form = PasswordChangeForm(member, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and not ratelimit.consume(request, action="change_password", user=member):
+        form.add_error(None, _("Too many attempts. Try again in a minute."))
+    elif form.is_valid():
+        passwords.change_password(member, form.cleaned_data["new_password1"], request=request)
+        messages.success(request, _("Your password is changed. You are signed out everywhere else."))
+        return redirect("accounts:preferences")
+    return render(request, "accounts/change_password.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@requires(Capability.PUBLIC)
+@require_form
+def forgotten(request: HttpRequest) -> HttpResponse:
+    """The answer is the same whoever was named, and whether there is anybody of that name."""
+    form = ForgottenForm(request.POST if request.method == "POST" else None)
+    if form.is_valid() and settings.EMAIL_URL:
+        typed = form.cleaned_data["login"]
+        if ratelimit.consume(request, action="reset_password", key=typed.lower()):
+            passwords.send_link(typed, request=request)
+        return render(request, "accounts/password_sent.html")
+    context = {"form": form, "is_by_mail": bool(settings.EMAIL_URL)}
+    return render(request, "accounts/forgotten.html", context, status=422 if form.errors else 200)
+
+
+@requires(Capability.PUBLIC)
+@sensitive_post_parameters()
+@require_form
+def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
+    """The page behind a link."""
+    member = passwords.find_member(key, token)
+    if member is None:
+        return render(request, "accounts/password_link_gone.html", status=404)
+    form = SetPasswordForm(member, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        passwords.set_password(member, form.cleaned_data["new_password1"], request=request)
+        messages.success(request, _("Your new password is set. Sign in with it."))
+        return redirect("account_login")
+    context = {"form": form, "member": member}
+    return render(request, "accounts/new_password.html", context, status=422 if form.errors else 200)
+
+
+@requires(Capability.KEEP_TEAM)
+@require_POST
+def make_link(request: MemberRequest, pk: int) -> HttpResponse:
+    """The answer is the only place where the link ever stands, so it is no redirect."""
+    member = get_object_or_404(Member, pk=pk, is_active=True)
+    link = passwords.make_link(member, by=request.user, request=request)
+    return render(request, "accounts/password_link_made.html", {"member": member, "link": link})

@@ -1,0 +1,95 @@
+"""New passwords: changed by their owner, or set through a link that works once. Knows nothing of pages.
+
+The links are Django's: signed with the password and the last sign-in, so that either of them, or an hour, ends them.
+"""
+
+from threading import Thread
+
+import structlog
+from django.conf import settings
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.tokens import default_token_generator
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+from django.utils.translation import gettext
+
+from portal.accounts.models import Member
+from portal.accounts.sessions import end_sessions
+from portal.audit.events import record_event
+from portal.audit.models import Act
+
+log = structlog.get_logger(__name__)
+
+
+def change_password(member: Member, password: str, *, request: HttpRequest) -> None:
+    """Give the member who asks a new password. Her other sessions end, and this one goes on under a new id."""
+    with transaction.atomic():
+        _set_password(member, password, request=request)
+        update_session_auth_hash(request, member)
+        end_sessions(member, but=request.session.session_key)
+
+
+def make_link(member: Member, *, by: Member, request: HttpRequest) -> str:
+    """The address where a member chooses a new password, for an admin to pass on."""
+    record_event(Act.PASSWORD_LINK_MADE, request=request, member=by, subject=member.username)
+    return _build_link(member, request)
+
+
+def send_link(typed: str, *, request: HttpRequest) -> None:
+    """Send the link to whoever the typed name or e-mail address belongs to, if there is an address to send it to.
+
+    Time must not tell a member from nobody: the mail is written for either, and sent in a thread.
+    """
+    record_event(Act.PASSWORD_LINK_MADE, request=request, name=typed)
+    is_hers = Q(username__iexact=typed) | Q(email=typed.lower())
+    member = Member.objects.filter(is_hers, is_active=True).exclude(email="").first()
+    nobody = Member(pk=0, username=typed)
+    mail = _write(member or nobody, _build_link(member or nobody, request))
+    if member and member.has_usable_password():
+        Thread(target=_deliver, args=(mail,), name="password-link").start()
+
+
+def find_member(key: str, token: str) -> Member | None:
+    """Whose link this is, while it works."""
+    try:
+        member = Member.objects.filter(pk=int(urlsafe_base64_decode(key)), is_active=True).first()
+    except (ValueError, OverflowError):
+        return None
+    return member if member and default_token_generator.check_token(member, token) else None
+
+
+def set_password(member: Member, password: str, *, request: HttpRequest) -> None:
+    """What the form behind a link does. All sessions of hers end: somebody else may have had one."""
+    with transaction.atomic():
+        _set_password(member, password, request=request)
+        end_sessions(member)
+
+
+def _set_password(member: Member, password: str, *, request: HttpRequest) -> None:
+    member.set_password(password)
+    member.save(update_fields=["password"])
+    record_event(Act.PASSWORD_CHANGED, request=request, member=member, subject=member.username)
+
+
+def _build_link(member: Member, request: HttpRequest) -> str:
+    key = urlsafe_base64_encode(force_bytes(member.pk))
+    path = reverse("accounts:new_password", args=[key, default_token_generator.make_token(member)])
+    return request.build_absolute_uri(path)
+
+
+def _write(member: Member, link: str) -> EmailMessage:
+    text = render_to_string("accounts/password_mail.txt", {"member": member, "link": link})
+    return EmailMessage(gettext("A new password for ByCloud Portal"), text, settings.DEFAULT_FROM_EMAIL, [member.email])
+
+
+def _deliver(mail: EmailMessage) -> None:
+    try:
+        mail.send()
+    except OSError as error:
+        log.warning("mail_not_sent", error=type(error).__name__)

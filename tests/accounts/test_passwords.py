@@ -1,0 +1,169 @@
+"""New passwords: changed, forgotten, passed on as a link."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core import mail
+from django.test import Client
+from pytest_django import Settings
+
+from portal.accounts.models import Member
+from portal.audit.models import Act, Event
+from tests.accounts.test_sessions import is_in, sign_in, text_of
+from tests.conftest import PASSWORD
+
+NEW = "an-entirely-other-password"
+
+
+def change(client: Client, **fields: str) -> Any:
+    given = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW} | fields
+    return client.post("/password/", given)
+
+
+def make_link(member: Member, client: Client) -> str:
+    answer = client.post(f"/team/{member.pk}/password/")
+    assert answer.status_code == 200
+    found = re.search(r'id="password-link">http://testserver([^<]+)<', answer.content.decode())
+    assert found
+    return found[1]
+
+
+def choose(client: Client, link: str, password: str = NEW) -> Any:
+    return client.post(link, {"new_password1": password, "new_password2": password})
+
+
+def wait_for_mail() -> mail.EmailMessage:
+    from threading import enumerate as list_threads  # noqa: PLC0415
+
+    for thread in list_threads():
+        if thread.name == "password-link":
+            thread.join(10)
+    (message,) = mail.outbox
+    return message
+
+
+def test_a_changed_password_ends_all_other_sessions_and_this_one_goes_on_under_a_new_id(vera: Member) -> None:
+    other, client = sign_in("vera"), sign_in("vera")
+    before = client.session.session_key
+    assert change(client).status_code == 302
+    assert client.session.session_key != before
+    assert (is_in(client), is_in(other)) == (True, False)
+    vera.refresh_from_db()
+    assert vera.check_password(NEW)
+    assert Event.objects.filter(act=Act.PASSWORD_CHANGED, member=vera).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"old_password": "wrong"}, "entered incorrectly"),
+        ({"new_password2": "another-password"}, "match"),
+        ({"new_password1": "short1", "new_password2": "short1"}, "at least 12 characters"),
+        ({"new_password1": "password1234", "new_password2": "password1234"}, "too common"),
+        ({"new_password1": "vera@example.com", "new_password2": "vera@example.com"}, "too similar"),
+    ],
+)
+def test_a_weak_or_mistyped_password_is_refused_beside_its_field(
+    vera: Member, fields: dict[str, str], words: str
+) -> None:
+    client = sign_in("vera")
+    answer = change(client, **fields)
+    assert answer.status_code == 422
+    assert words in text_of(answer)
+    vera.refresh_from_db()
+    assert vera.check_password(PASSWORD)
+
+
+def test_the_old_password_cannot_be_guessed_there(vera: Member) -> None:
+    client = sign_in("vera")
+    for _ in range(5):
+        change(client, old_password="wrong")
+    assert "Too many attempts" in text_of(change(client))
+    vera.refresh_from_db()
+    assert vera.check_password(PASSWORD)
+
+
+def test_an_admins_link_sets_a_password_once_and_ends_all_sessions(ada: Member, vera: Member, client: Client) -> None:
+    theirs, hers = sign_in("vera"), sign_in("ada")
+    link = make_link(vera, hers)
+    assert "For vera." in text_of(client.get(link))
+    answer = choose(client, link)
+    assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
+    assert not is_in(theirs)
+    vera.refresh_from_db()
+    assert vera.check_password(NEW)
+    assert client.get(link).status_code == 404
+    assert choose(client, link, "yet-another-password").status_code == 404
+    acts = list(Event.objects.filter(act__in=[Act.PASSWORD_LINK_MADE, Act.PASSWORD_CHANGED]).values_list("act", "name"))
+    assert sorted(acts) == [(Act.PASSWORD_CHANGED, "vera"), (Act.PASSWORD_LINK_MADE, "ada")]
+    assert link.split("/")[-2] not in " ".join(Event.objects.values_list("subject", flat=True))
+
+
+def test_a_link_ends_with_an_hour_a_sign_in_or_the_account(
+    ada: Member, vera: Member, otto: Member, client: Client, clock: time_machine.Traveller
+) -> None:
+    hers = sign_in("ada")
+    veras, ottos = make_link(vera, hers), make_link(otto, hers)
+    clock.shift(timedelta(minutes=10))
+    sign_in("vera")
+    assert client.get(veras).status_code == 404
+    assert client.get(ottos).status_code == 200
+    Member.objects.filter(pk=otto.pk).update(is_active=False)
+    assert client.get(ottos).status_code == 404
+    Member.objects.filter(pk=otto.pk).update(is_active=True)
+    clock.shift(timedelta(minutes=51))
+    assert client.get(ottos).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/password/new/x/y/", "/password/new/MQ/y/", "/password/new/w7_Dvw/y-z/"])
+def test_a_made_up_link_opens_nothing(ada: Member, client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "This link no longer works" in text_of(answer)
+
+
+def test_without_an_e_mail_server_an_admin_is_the_way(client: Client, vera: Member) -> None:
+    assert "Ask an admin" in text_of(client.get("/password/forgotten/"))
+    assert client.post("/password/forgotten/", {"login": "vera"}).status_code == 200
+    assert not mail.outbox
+
+
+@pytest.mark.parametrize("login", ["vera", "VERA", "vera@example.com"])
+def test_with_one_the_link_is_sent(client: Client, vera: Member, settings: Settings, login: str) -> None:
+    settings.EMAIL_URL = "smtp://mail.example.com"
+    assert "If there is an account" in text_of(client.post("/password/forgotten/", {"login": login}))
+    message = wait_for_mail()
+    assert message.to == ["vera@example.com"]
+    link = re.search(r"http://testserver(/password/new/\S+)", str(message.body))
+    assert link
+    assert choose(client, link[1]).status_code == 302
+    vera.refresh_from_db()
+    assert vera.check_password(NEW)
+
+
+def test_the_answer_is_the_same_for_who_is_unknown_or_has_no_address(
+    client: Client, vera: Member, settings: Settings
+) -> None:
+    settings.EMAIL_URL = "smtp://mail.example.com"
+    Member.objects.create_user("nomail", password=PASSWORD)
+    Member.objects.create_user("gone", "gone@example.com", PASSWORD, is_active=False)
+    said = {
+        text_of(client.post("/password/forgotten/", {"login": login})) for login in ("vera", "nobody", "nomail", "gone")
+    }
+    assert len(said) == 1
+    assert wait_for_mail().to == ["vera@example.com"]
+
+
+def test_nobody_is_flooded_with_links(client: Client, vera: Member, settings: Settings) -> None:
+    settings.EMAIL_URL = "smtp://mail.example.com"
+    for _ in range(5):
+        assert client.post("/password/forgotten/", {"login": "vera"}).status_code == 200
+    assert Event.objects.filter(act=Act.PASSWORD_LINK_MADE).count() == 3
+
+
+def test_an_empty_form_says_what_is_missing(client: Client, db: None, settings: Settings) -> None:
+    settings.EMAIL_URL = "smtp://mail.example.com"
+    assert client.post("/password/forgotten/", {"login": ""}).status_code == 422

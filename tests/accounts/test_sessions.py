@@ -1,0 +1,191 @@
+"""How long a session lasts, who sees it, and what ends it."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from portal.accounts.models import Member, MemberSession
+from portal.audit.models import Act, Event
+from tests.conftest import PASSWORD
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML) Version/17.5 Safari/604.1"
+
+
+def sign_in(name: str, user_agent: str = FIREFOX) -> Client:
+    client = Client(headers={"User-Agent": user_agent})
+    answer = client.post("/sign-in/", {"login": name, "password": PASSWORD})
+    assert answer.status_code == 302
+    return client
+
+
+def is_in(client: Client) -> bool:
+    return client.get("/preferences/").status_code == 200
+
+
+def text_of(response: Any) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+
+
+def list_handles(client: Client, path: str = "/sessions/") -> list[str]:
+    return re.findall(r'name="session" value="([0-9a-f]{32})"', client.get(path).content.decode())
+
+
+def test_a_session_ends_after_half_an_hour_without_its_person(vera: Member, clock: time_machine.Traveller) -> None:
+    client = sign_in("vera")
+    for _ in range(3):
+        clock.shift(timedelta(minutes=29))
+        assert is_in(client)
+    clock.shift(timedelta(minutes=30))
+    answer = client.get("/preferences/")
+    assert (answer.status_code, answer["Location"]) == (302, "/sign-in/?next=/preferences/")
+    assert "signed out after 30 minutes without a sign of you" in text_of(client.get(answer["Location"]))
+    assert not MemberSession.objects.filter(member=vera).exists()
+    event = Event.objects.filter(act=Act.SESSION_ENDED).get()
+    assert (event.member_id, event.subject) == (vera.pk, "vera: idle")
+
+
+def test_a_session_ends_after_eight_hours_however_busy_its_person_is(
+    vera: Member, clock: time_machine.Traveller
+) -> None:
+    client = sign_in("vera")
+    for _ in range(8 * 3 - 1):
+        clock.shift(timedelta(minutes=20))
+        assert is_in(client)
+    clock.shift(timedelta(minutes=20))
+    answer = client.get("/preferences/")
+    assert answer.status_code == 302
+    assert "lasts for 8 hours" in text_of(client.get(answer["Location"]))
+
+
+def test_both_times_are_settings(vera: Member, clock: time_machine.Traveller, settings: Settings) -> None:
+    settings.SESSION_IDLE = timedelta(minutes=5)
+    client = sign_in("vera")
+    clock.shift(timedelta(minutes=5))
+    assert not is_in(client)
+
+
+def test_an_open_page_that_refreshes_itself_keeps_no_session_alive(vera: Member, clock: time_machine.Traveller) -> None:
+    client = sign_in("vera")
+    refresh = {"Portal-Refresh": "1", "HX-Request": "true", "HX-Target": "results"}
+    for _ in range(3):
+        clock.shift(timedelta(minutes=10))
+        answer = client.get("/spo1/instances/", headers=refresh)
+    assert answer.status_code == 200
+    assert answer["HX-Redirect"].startswith("/sign-in/")
+
+
+def test_whoever_is_warned_can_stay(vera: Member, clock: time_machine.Traveller) -> None:
+    client = sign_in("vera")
+    clock.shift(timedelta(minutes=28))
+    assert client.post("/sessions/stay/").status_code == 204
+    clock.shift(timedelta(minutes=28))
+    assert is_in(client)
+
+
+def test_presence_is_noted_once_a_minute_and_costs_nothing_else(vera: Member, clock: time_machine.Traveller) -> None:
+    client = sign_in("vera")
+    clock.shift(timedelta(seconds=59))
+    with CaptureQueriesContext(connection) as queries:
+        client.get("/preferences/")
+    assert not [query for query in queries if query["sql"].startswith(("UPDATE", "INSERT", "DELETE"))]
+    clock.shift(timedelta(seconds=1))
+    with CaptureQueriesContext(connection) as queries:
+        client.get("/preferences/")
+    written = [query["sql"] for query in queries if query["sql"].startswith(("UPDATE", "INSERT", "DELETE"))]
+    assert len(written) == 1
+    assert "membersession" in written[0]
+
+
+def test_a_member_sees_her_sessions_with_device_address_and_when(vera: Member, clock: time_machine.Traveller) -> None:
+    phone = sign_in("vera", PHONE)
+    clock.shift(timedelta(minutes=5))
+    client = sign_in("vera")
+    told = text_of(client.get("/sessions/"))
+    assert "Your sessions (2)" in told
+    assert "Firefox on Linux This session 127.0.0.1" in told
+    assert "Safari on iPhone 127.0.0.1 5 minutes ago" in told
+    page = client.get("/sessions/").content.decode()
+    assert client.session.session_key not in page
+    assert phone.session.session_key not in page
+
+
+def test_an_unknown_device_is_called_that(vera: Member) -> None:
+    client = sign_in("vera", "curl/8")
+    assert "Unknown browser" in text_of(client.get("/sessions/"))
+
+
+def test_she_ends_one_of_them(vera: Member) -> None:
+    phone, client = sign_in("vera", PHONE), sign_in("vera")
+    (handle,) = list_handles(client)
+    answer = client.post("/sessions/end/", {"session": handle}, follow=True)
+    assert "1 session is ended." in text_of(answer)
+    assert not is_in(phone)
+    assert is_in(client)
+    assert "Your session has ended." in text_of(phone.get("/sign-in/"))
+    assert Event.objects.filter(act=Act.SESSION_ENDED, member=vera).count() == 1
+
+
+def test_she_ends_all_others_at_once(vera: Member) -> None:
+    others = [sign_in("vera", PHONE) for _ in range(3)]
+    client = sign_in("vera")
+    assert "3 sessions are ended." in text_of(client.post("/sessions/end/", follow=True))
+    assert [is_in(other) for other in others] == [False] * 3
+    assert is_in(client)
+    assert "There was nothing to end." in text_of(client.post("/sessions/end/", follow=True))
+
+
+def test_nobody_ends_anothers_session_but_an_admin(ada: Member, otto: Member, vera: Member) -> None:
+    victim, ottos = sign_in("vera", PHONE), sign_in("otto")
+    client = sign_in("ada")
+    (handle,) = list_handles(client, f"/team/{vera.pk}/sessions/")
+    assert "There was nothing to end." in text_of(ottos.post("/sessions/end/", {"session": handle}, follow=True))
+    assert ottos.post(f"/team/{vera.pk}/sessions/end/", {"session": handle}).status_code == 403
+    assert is_in(victim)
+    assert "1 session is ended." in text_of(
+        client.post(f"/team/{vera.pk}/sessions/end/", {"session": handle}, follow=True)
+    )
+    assert not is_in(victim)
+    assert "No sessions" in text_of(client.get(f"/team/{vera.pk}/sessions/"))
+
+
+def test_a_change_of_role_ends_the_sessions_of_whom_it_concerns(ada: Member, otto: Member, vera: Member) -> None:
+    theirs, hers = sign_in("vera"), sign_in("ada")
+    hers.post(f"/team/{vera.pk}/role/", {"role": "operator"})
+    assert not is_in(theirs)
+    assert is_in(hers)
+
+
+def test_a_session_that_ends_in_mid_work_leads_back_to_the_same_page(vera: Member) -> None:
+    client = sign_in("vera")
+    MemberSession.objects.all().delete()
+    htmx = {
+        "HX-Request": "true",
+        "HX-Target": "results",
+        "HX-Current-URL": "http://testserver/spo1/instances/?name=web",
+    }
+    answer = client.get("/spo1/instances/?name=web", headers=htmx)
+    assert answer["HX-Redirect"] == "/sign-in/?next=/spo1/instances/%3Fname%3Dweb"
+    page = client.get(answer["HX-Redirect"])
+    assert "Your session has ended. Sign in to go on where you were." in text_of(page)
+    back = client.post("/sign-in/", {"login": "vera", "password": PASSWORD, "next": "/spo1/instances/?name=web"})
+    assert (back.status_code, back["Location"]) == (302, "/spo1/instances/?name=web")
+
+
+def test_whoever_never_signed_in_is_told_nothing_of_a_session(client: Client, db: None) -> None:
+    assert "session" not in text_of(client.get("/preferences/", follow=True))
+
+
+@pytest.mark.parametrize("key", ["session_key", "session_data"])
+def test_what_opens_a_session_is_on_no_page(ada: Member, key: str) -> None:
+    client = sign_in("ada")
+    row = MemberSession.objects.get(member=ada)
+    for path in ("/sessions/", f"/team/{ada.pk}/sessions/", "/team/", "/audit/", "/preferences/"):
+        assert getattr(row, key) not in client.get(path).content.decode()
