@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1", ".localhost"})
 FEWEST_SIGNS = 10
 FEWEST_BYTES = 10
 _NEW_KEYS = "docs/settings.md has a line that makes a new one."
+LONGEST_IDLE, LONGEST_SESSION = timedelta(hours=1), timedelta(days=1)
 SAFE_SSL_MODES = frozenset({"require", "verify-ca", "verify-full"})
 
 
@@ -115,7 +117,7 @@ def check_no_host_by_its_ending(**_rest: Any) -> Sequence[CheckMessage]:
         return []
     return [
         Warning(
-            f"ALLOWED_HOSTS names {', '.join(endings)}: links in invitations could be made to point at any host below.",
+            f"ALLOWED_HOSTS names {', '.join(endings)}: links that are passed on could point at any host below.",
             hint="Name each host.",
             id="portal.W022",
         )
@@ -148,6 +150,33 @@ def check_database_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
             hint="Add ?sslmode=verify-full to it.",
             id="portal.W024",
         )
+    ]
+
+
+@register(Tags.security)
+def check_mail_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
+    is_encrypted = settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL
+    if settings.PLAIN_HTTP or not settings.EMAIL_URL or is_encrypted or _is_here(settings.EMAIL_HOST):
+        return []
+    return [
+        Warning(
+            "EMAIL_URL sends without TLS: who listens in between gets the links for new passwords.",
+            hint="Begin it with submission:// or smtps://.",
+            id="portal.W025",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_sessions_end(**_rest: Any) -> Sequence[CheckMessage]:
+    figures = (
+        ("SESSION_IDLE_MINUTES", settings.SESSION_IDLE, LONGEST_IDLE, "an hour"),
+        ("SESSION_ABSOLUTE_HOURS", settings.SESSION_ABSOLUTE, LONGEST_SESSION, "a day"),
+    )
+    return [
+        Warning(f"{name} is more than {words}: whoever finds a screen unlocked finds it signed in.", id="portal.W026")
+        for name, given, longest, words in figures
+        if given > longest and not settings.PLAIN_HTTP
     ]
 
 

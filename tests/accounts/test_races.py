@@ -57,3 +57,10 @@ def test_two_who_choose_one_user_name_at_once_get_it_once(tmp_path: Path) -> Non
     assert found["joined"] == 1
     assert found["pending"] == 1
     assert sorted(found["answers"][0]) == [302, 422]
+
+
+def test_four_who_open_one_link_for_a_new_password_at_once_set_one(tmp_path: Path) -> None:
+    found = run_race("password-link", tmp_path)
+    assert [sorted(answers) for answers in found["answers"]] == [[302, 404, 404, 404]] * 5
+    assert [sum(kept) for kept in found["kept"]] == [1] * 5
+    assert found["changed"] == 5

@@ -6,16 +6,18 @@ Time is measured as what takes it: passwords hashed and questions put to the dat
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
 from portal.accounts.models import Invitation, Member
+from portal.accounts.passwords import make_link
 from tests.conftest import PASSWORD
 
 TRIES = 20
@@ -121,3 +123,53 @@ def test_links_that_were_made_used_revoked_or_never_made_are_one_page(ada: Membe
 def test_no_page_that_is_open_to_everybody_names_a_member(ada: Member, path: str) -> None:
     page = Client().get(path, follow=True).content.decode()
     assert not re.search(r"\b(ada|vera|gone|bare)\b", page)
+
+
+def ask_for_link(login: str) -> Any:
+    return Client(REMOTE_ADDR="192.0.2.1").post("/password/forgotten/", {"login": login})
+
+
+@pytest.mark.parametrize("email_url", ["", "submission://mail.example.com"])
+def test_whoever_has_forgotten_her_password_gets_the_answer_a_stranger_gets(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, email_url: str
+) -> None:
+    """In words, in passwords hashed and in questions put to the database; mail is sent when the answer is given."""
+    settings.EMAIL_URL = email_url
+    settings.ACCOUNT_RATE_LIMITS = False
+    monkeypatch.setattr("portal.accounts.passwords.Thread", Unstarted)
+    hashed: list[str] = []
+    monkeypatch.setattr(MD5PasswordHasher, "encode", lambda _hasher, password, _salt: hashed.append(password))
+    answers, costs = [], set()
+    for login in MEMBERS + STRANGERS:
+        with CaptureQueriesContext(connection) as queries:
+            answers.append(read_answer(ask_for_link(login), login))
+        costs.add((len(queries), len(hashed)))
+    assert answers.count(answers[0]) == len(answers)
+    assert len(costs) == 1
+
+
+def test_asking_for_a_link_is_shut_for_strangers_as_it_is_for_members(settings: Settings) -> None:
+    settings.EMAIL_URL = "submission://mail.example.com"
+    said = {login: [read_answer(ask_for_link(login), login) for _ in range(5)] for login in ("bare", "nobody")}
+    assert said["bare"] == said["nobody"]
+
+
+def test_links_for_a_password_that_were_used_or_never_made_are_one_page(vera: Member, rf: RequestFactory) -> None:
+    used = urlsplit(make_link(vera, by=vera, request=rf.get("/"))).path
+    vera.set_password("another-long-password")
+    vera.save()
+    key = used.split("/")[3]
+    paths = (used, f"/password/new/{key}/abc-def/", "/password/new/MA/abc-def/", "/password/new/%20/x/")
+    answers = [read_answer(Client().get(path), path) for path in paths]
+    assert answers[0][0] == 404
+    assert answers.count(answers[0]) == len(answers)
+
+
+class Unstarted:
+    """A thread that never begins: what is done in it takes no time of the answer."""
+
+    def __init__(self, **_options: Any) -> None:
+        pass
+
+    def start(self) -> None:
+        pass

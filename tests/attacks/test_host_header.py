@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from django.core import mail
 from django.test import Client
 from pytest_django import Settings
 
 from portal.accounts.models import Member
+from tests.accounts.test_passwords import wait_for_mail
 from tests.attacks.production import HOST, SecureClient, serve_as_production
 
 LIES = [
@@ -90,3 +92,16 @@ def test_without_a_trusted_proxy_nobody_is_believed_about_tls(db: None, header: 
 def test_no_header_names_another_path(db: None, header: str) -> None:
     response = SecureClient().get("/team/", headers={header: "/health/live/"})
     assert response["Location"] == "/sign-in/?next=/team/"
+
+
+def test_a_mail_is_never_sent_for_another_name(settings: Settings, vera: Member) -> None:
+    """A lie there would send the victim, with the link in her hand, to somebody else's host."""
+    settings.EMAIL_URL = "submission://mail.example.com"
+    for lie in LIES:
+        assert SecureClient().post("/password/forgotten/", {"login": "vera"}, HTTP_HOST=lie).status_code == 400
+    assert mail.outbox == []
+    proxied = {"x-forwarded-host": "evil.example", "forwarded": "host=evil.example"}
+    assert SecureClient().post("/password/forgotten/", {"login": "vera"}, headers=proxied).status_code == 200
+    message = wait_for_mail()
+    assert f"https://{HOST}/password/new/" in str(message.body)
+    assert "evil" not in str(message.body)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,6 +47,12 @@ def production(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
         SECRET_KEY=PRODUCTION["SECRET_KEY"],
         CREDENTIAL_KEYS=[PRODUCTION["CREDENTIAL_KEYS"]],
+        SESSION_IDLE=timedelta(hours=1),
+        SESSION_ABSOLUTE=timedelta(days=1),
+        EMAIL_URL="",
+        EMAIL_HOST="localhost",
+        EMAIL_USE_TLS=False,
+        EMAIL_USE_SSL=False,
     )
     monkeypatch.setattr(checks, "settings", facts)
     return facts
@@ -74,6 +81,9 @@ def test_production_settings_pass(production: SimpleNamespace) -> None:
         ({"CACHES": redis("redis://cache.example.com:6379/0")}, "portal.W023"),
         ({"DATABASES": postgresql("db.example.com")}, "portal.W024"),
         ({"DATABASES": postgresql("db.example.com", sslmode="prefer")}, "portal.W024"),
+        ({"EMAIL_URL": "smtp://mail.example.com", "EMAIL_HOST": "mail.example.com"}, "portal.W025"),
+        ({"SESSION_IDLE": timedelta(minutes=61)}, "portal.W026"),
+        ({"SESSION_ABSOLUTE": timedelta(hours=25)}, "portal.W026"),
     ],
 )
 def test_each_mistake_has_its_name(production: SimpleNamespace, change: dict[str, Any], code: str) -> None:
@@ -92,6 +102,8 @@ def test_each_mistake_has_its_name(production: SimpleNamespace, change: dict[str
         {"DATABASES": postgresql("localhost")},
         {"DATABASES": postgresql("/run/postgresql")},
         {"DATABASES": postgresql("")},
+        {"EMAIL_URL": "smtp://localhost"},
+        {"EMAIL_URL": "smtps://mail.example.com", "EMAIL_HOST": "mail.example.com", "EMAIL_USE_SSL": True},
     ],
 )
 def test_what_stays_on_this_machine_or_is_encrypted_passes(production: SimpleNamespace, change: dict[str, Any]) -> None:
@@ -150,6 +162,8 @@ def test_djangos_own_deployment_check_has_no_warning_with_production_settings() 
         ({"ALLOWED_HOSTS": ".example.com"}, "portal.W022"),
         ({"CACHE_URL": "redis://cache.example.com:6379/0"}, "portal.W023"),
         ({"DATABASE_URL": "postgres://portal:word@db.example.com/portal"}, "portal.W024"),
+        ({"EMAIL_URL": "smtp://portal:word@mail.example.com", "EMAIL_FROM": "portal@example.com"}, "portal.W025"),
+        ({"SESSION_IDLE_MINUTES": "120"}, "portal.W026"),
     ],
 )
 def test_it_fails_by_name_for_a_weak_setting_and_repeats_no_secret(extra: dict[str, str], code: str) -> None:
