@@ -66,7 +66,7 @@ messages: develop gettext ## Collect what is to be translated into locale/, and 
 		sed -i '/^"POT-Creation-Date/d' $$catalog; \
 		msgfmt --check-format --statistics --output-file $${catalog%.po}.mo $$catalog || exit 1; done
 
-screenshots: develop chromium ## Take the README's pictures anew
+screenshots: develop chromium ## Take the pictures of README and docs anew
 	@$(BIN)/python -m tests.browser.screenshots
 
 validate: develop chromium java .node/installed ## Check the HTML of every page in every state

@@ -67,9 +67,11 @@ def read_page(
     pause = find_pause(access)
     if pause and pause.holds_back(asking):
         return _show_instead(stored, pause.trouble)
-    flight = f"{access.scope}:{asking}:{page_name(query)}"
     longest = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     ends_at = longest if ends_at is None else min(ends_at, longest)
+    # Who has time does not share the impatience of who has little left.
+    hurry = "late" if _is_hasty(ends_at - monotonic()) else "in time"
+    flight = f"{access.scope}:{asking}:{hurry}:{page_name(query)}"
     try:
         with take_place():
             return _flights.join(
@@ -183,9 +185,7 @@ def _load_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: fl
         answer, page = _fetch(access, query, asking.errand, within_seconds)
     except ByCloudError as error:
         trouble = Trouble.from_error(error)
-        # Too little time was left to call ByCloud slow.
-        is_hasty = trouble.kind == "timed-out" and within_seconds < settings.BYCLOUD_LIMITS.deadline_seconds / 2
-        if not is_hasty:
+        if trouble.kind != "timed-out" or not _is_hasty(within_seconds):
             trouble = record_failure(access, trouble, began_at=began_at)
             remember(access, trouble_name(query), trouble)
         raise Troubled(trouble) from None
@@ -197,6 +197,11 @@ def _load_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: fl
     forget(access, trouble_name(query))
     end_pause(access)
     return Dated(page, answer.fetched_at, _exchange_behind(answer, from_store=False))
+
+
+def _is_hasty(within_seconds: float) -> bool:
+    """Whether that is too little time to call ByCloud slow."""
+    return within_seconds < settings.BYCLOUD_LIMITS.deadline_seconds / 2
 
 
 def _fetch(

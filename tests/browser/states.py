@@ -57,6 +57,7 @@ class Stage:
     trouble: list[str] = field(default_factory=list)
     # The answer that each page was last loaded from.
     answers: dict[Page, Response] = field(default_factory=dict)
+    views: int = 0
 
     def open(self, state: "State") -> Page:
         self.clear()
@@ -92,6 +93,11 @@ class Stage:
         for context in self.contexts.values():
             for page in context.pages:
                 page.close()
+
+    def count_views(self) -> int:
+        """So that each view has a name of its own."""
+        self.views += 1
+        return self.views
 
     def close(self) -> None:
         for context in self.contexts.values():
@@ -309,6 +315,38 @@ def save_preferences(stage: Stage) -> Page:
     return page
 
 
+def save_view(stage: Stage) -> Page:
+    page = unfold(f"{SHORT}&name=web-*", "#save-view")(stage)
+    page.locator("#view-name").fill(f"Web servers {stage.count_views()}")
+    page.locator("#view-shared").check()
+    page.locator("#save-view").get_by_role("button", name="Save").click()
+    expect(page.locator("#views [aria-current]")).to_contain_text("Web servers")
+    page.goto("/spo1/views/")
+    return page
+
+
+def edit_view(stage: Stage) -> Page:
+    page = save_view(stage)
+    page.locator("main").get_by_role("link", name=re.compile("Rename|Edit|Change")).first.click()
+    expect(page.locator("main form button[type=submit]").first).to_be_visible()
+    return page
+
+
+def show_keys(stage: Stage) -> Page:
+    page = visit(SHORT)(stage)
+    page.keyboard.press("?")
+    expect(page.locator("#shortcuts")).to_be_visible()
+    return page
+
+
+def speak_portuguese(stage: Stage) -> Page:
+    page = stage.page_of("ada")
+    page.set_extra_http_headers({"Accept-Language": "pt-BR"})
+    page.goto(SHORT)
+    expect(page.locator("html")).to_have_attribute("lang", re.compile("pt-br", re.IGNORECASE))
+    return page
+
+
 def break_the_database(stage: Stage) -> Page:
     page = stage.page_of("ada")
     rename = "ALTER TABLE {} RENAME TO {}".format
@@ -396,6 +434,16 @@ STATES = (
     State("token refused, with rows", trouble_of("gina", "", said="was refused", status=401, organization="globex")),
     State("token refused, nothing seen", trouble_of("gina", "?limit=7", said="refused", status=401)),
     State("portal out of reach", lose_the_portal),
+    State("list, compact, other columns", visit(f"{SHORT}&columns=name,state,crn,metadata&density=compact")),
+    State("view settings", unfold(SHORT, "#layout")),
+    State("export", unfold(SHORT, "#export")),
+    State("share", unfold(SHORT, "#share")),
+    State("save a view", unfold(SHORT, "#save-view")),
+    State("saved views", save_view),
+    State("saved views, none", visit("/spo1/views/", name="vera")),
+    State("saved view, one", edit_view),
+    State("list of keys", show_keys),
+    State("list in Portuguese", speak_portuguese),
     State("menu of the person", unfold(SHORT, "#person")),
     State("menu of themes", unfold(SHORT, "#theme")),
     State("budget and working unfolded", unfold(SHORT, "#working", "#budget")),

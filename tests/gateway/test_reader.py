@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from time import monotonic
+from time import monotonic, sleep
 
 import msgspec
 import pytest
@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, Region, Rejected, Unreachable
 from portal.gateway import Access, Asking, Troubled, check_credential, read_instance, read_page, recall, remember
-from portal.gateway.store import StoredAnswer, instance_name, page_name
+from portal.gateway.store import StoredAnswer, flight_key, instance_name, page_name
 from portal.instances.catalog import Seen
 from tests.upstream import Upstream
 
@@ -131,6 +131,22 @@ def test_who_reads_several_pages_by_one_deadline_gets_no_more_time(
     with pytest.raises(Troubled):
         read_page(acme, InstanceQuery(limit=5), ends_at=monotonic() - 1)
     assert len(upstream.requests()) == 1
+
+
+def test_who_has_time_does_not_share_the_time_out_of_who_has_little_left(acme: Access, upstream: Upstream) -> None:
+    upstream.script(delay=1)
+
+    def hurry() -> str:
+        with pytest.raises(Troubled) as failure:
+            read_page(acme, FIRST, ends_at=monotonic() + 0.5)
+        return failure.value.trouble.kind
+
+    with ThreadPoolExecutor(1) as pool:
+        hasty = pool.submit(hurry)
+        while not caches["pages"].get(flight_key(acme, FIRST)) and not hasty.done():
+            sleep(0.01)
+        assert read_page(acme, FIRST).value.instances
+    assert hasty.result() == "timed-out"
 
 
 def test_the_wait_for_the_ledger_is_part_of_the_deadline(acme: Access, upstream: Upstream, settings: Settings) -> None:
