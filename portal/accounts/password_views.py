@@ -59,7 +59,10 @@ def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
         return render(request, "accounts/password_link_gone.html", status=404)
     form = SetPasswordForm(member, request.POST if request.method == "POST" else None)
     if form.is_valid():
-        passwords.set_password(member, form.cleaned_data["new_password1"], request=request)
+        try:
+            passwords.set_password(member, form.cleaned_data["new_password1"], token=token, request=request)
+        except passwords.LinkGoneError:
+            return render(request, "accounts/password_link_gone.html", status=404)
         messages.success(request, _("Your new password is set. Sign in with it."))
         return redirect("account_login")
     context = {"form": form, "member": member}

@@ -27,6 +27,10 @@ from portal.audit.models import Act
 log = structlog.get_logger(__name__)
 
 
+class LinkGoneError(Exception):
+    """Used, expired, or ended by a sign-in or another new password."""
+
+
 def change_password(member: Member, password: str, *, request: HttpRequest) -> None:
     """Give the member who asks a new password. Her other sessions end, and this one goes on under a new id."""
     with transaction.atomic():
@@ -64,11 +68,17 @@ def find_member(key: str, token: str) -> Member | None:
     return member if member and default_token_generator.check_token(member, token) else None
 
 
-def set_password(member: Member, password: str, *, request: HttpRequest) -> None:
-    """What the form behind a link does. All sessions of hers end: somebody else may have had one."""
+def set_password(member: Member, password: str, *, token: str, request: HttpRequest) -> None:
+    """What the form behind a link does. All sessions of hers end: somebody else may have had one.
+
+    Raises `LinkGoneError`. The row is locked, so of two who come with one link at once the second finds it used.
+    """
     with transaction.atomic():
-        _set_password(member, password, request=request)
-        end_sessions(member)
+        locked = Member.objects.select_for_update().filter(pk=member.pk, is_active=True).first()
+        if locked is None or not default_token_generator.check_token(locked, token):
+            raise LinkGoneError
+        _set_password(locked, password, request=request)
+        end_sessions(locked)
 
 
 def _set_password(member: Member, password: str, *, request: HttpRequest) -> None:

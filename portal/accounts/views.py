@@ -37,7 +37,8 @@ def sign_out(request: HttpRequest) -> HttpResponse:
         return render(request, "account/logout.html") if request.user.is_authenticated else redirect("account_login")
     logout(request)
     response = redirect("account_login")
-    response["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    # Without "cookies": that would empty all hosts of the domain, and the session's own is gone already.
+    response["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 

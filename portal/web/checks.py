@@ -1,7 +1,10 @@
 """System checks of a deployment: settings that are each right and together wrong. Every `manage.py check` runs them."""
 
+from base64 import urlsafe_b64decode
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
@@ -11,6 +14,12 @@ IN_PROCESS_CACHES = frozenset(
 )
 SHORTEST_CLIENT_SECRET = 16
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1", ".localhost"})
+# A random key of 50 signs has some 35 different ones; what was typed, repeated or copied has few.
+FEWEST_SIGNS = 10
+FEWEST_BYTES = 10
+_NEW_KEYS = "docs/settings.md has a line that makes a new one."
+LONGEST_IDLE, LONGEST_SESSION = timedelta(hours=1), timedelta(days=1)
+SAFE_SSL_MODES = frozenset({"require", "verify-ca", "verify-full"})
 
 
 @register(Tags.security)
@@ -99,3 +108,106 @@ def check_any_host(**_rest: Any) -> Sequence[CheckMessage]:
     return [
         Error("ALLOWED_HOSTS is *: links in invitations could be made to point at any host.", id="portal.E006"),
     ]
+
+
+@register(Tags.security)
+def check_secret_key_is_random(**_rest: Any) -> Sequence[CheckMessage]:
+    key: str = settings.SECRET_KEY
+    if settings.PLAIN_HTTP or (len(set(key)) >= FEWEST_SIGNS and not key.startswith("django-insecure-")):
+        return []
+    return [
+        Error(
+            "SECRET_KEY was not made at random: whoever guesses it can write herself a session.",
+            hint=_NEW_KEYS,
+            id="portal.E020",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_credential_keys_are_random(**_rest: Any) -> Sequence[CheckMessage]:
+    weak = [key for key in settings.CREDENTIAL_KEYS if len(set(urlsafe_b64decode(key))) < FEWEST_BYTES]
+    if settings.PLAIN_HTTP or not weak:
+        return []
+    return [
+        Error(
+            "CREDENTIAL_KEYS has a key that was not made at random: it would open every credential.",
+            hint=_NEW_KEYS,
+            id="portal.E021",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_no_host_by_its_ending(**_rest: Any) -> Sequence[CheckMessage]:
+    endings = [host for host in settings.ALLOWED_HOSTS if host.startswith(".") and host not in LOOPBACK]
+    if settings.PLAIN_HTTP or not endings:
+        return []
+    return [
+        Warning(
+            f"ALLOWED_HOSTS names {', '.join(endings)}: links that are passed on could point at any host below.",
+            hint="Name each host.",
+            id="portal.W022",
+        )
+    ]
+
+
+@register(Tags.caches)
+def check_cache_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
+    location = str(settings.CACHES["default"].get("LOCATION", ""))
+    if settings.PLAIN_HTTP or not location.startswith("redis://") or _is_here(urlsplit(location).hostname):
+        return []
+    return [
+        Warning(
+            "CACHE_URL is redis:// to another machine: who listens in between reads people's instances.",
+            hint="Use rediss://, or a network that nobody else is in.",
+            id="portal.W023",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_database_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
+    database = settings.DATABASES["default"]
+    is_remote = database["ENGINE"].endswith("postgresql") and not _is_here(database.get("HOST"))
+    if settings.PLAIN_HTTP or not is_remote or database.get("OPTIONS", {}).get("sslmode") in SAFE_SSL_MODES:
+        return []
+    return [
+        Warning(
+            "DATABASE_URL is on another machine, and TLS is not asked for: who listens in between reads sessions.",
+            hint="Add ?sslmode=verify-full to it.",
+            id="portal.W024",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_mail_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
+    is_encrypted = settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL
+    if settings.PLAIN_HTTP or not settings.EMAIL_URL or is_encrypted or _is_here(settings.EMAIL_HOST):
+        return []
+    return [
+        Warning(
+            "EMAIL_URL sends without TLS: who listens in between gets the links for new passwords.",
+            hint="Begin it with submission:// or smtps://.",
+            id="portal.W025",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_sessions_end(**_rest: Any) -> Sequence[CheckMessage]:
+    figures = (
+        ("SESSION_IDLE_MINUTES", settings.SESSION_IDLE, LONGEST_IDLE, "an hour"),
+        ("SESSION_ABSOLUTE_HOURS", settings.SESSION_ABSOLUTE, LONGEST_SESSION, "a day"),
+    )
+    return [
+        Warning(f"{name} is more than {words}: whoever finds a screen unlocked finds it signed in.", id="portal.W026")
+        for name, given, longest, words in figures
+        if given > longest and not settings.PLAIN_HTTP
+    ]
+
+
+def _is_here(host: str | None) -> bool:
+    """No host, or a path, is a socket of this machine."""
+    return not host or host.startswith("/") or host in LOOPBACK

@@ -7,6 +7,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.security import SecurityMiddleware
 from django_structlog.middlewares import RequestMiddleware
 
 from portal.web.addresses import read_address
@@ -46,13 +48,20 @@ HEADERS = {
 
 
 class SecurityHeadersMiddleware:
-    """Outermost, so that answers made by other middleware carry the headers, too."""
+    """Outermost, so that answers made by other middleware carry the headers, too.
+
+    Django's own are set from here as well: where they stand in the list, neither a refused host name nor a static
+    file would have them all.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self.djangos = (SecurityMiddleware(get_response), XFrameOptionsMiddleware(get_response))
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        for middleware in self.djangos:
+            middleware.process_response(request, response)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if not _is_static_file(request, response):

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import urlsplit
 
 import django
 
@@ -21,11 +22,12 @@ from django.core.cache import cache  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.http import HttpRequest  # noqa: E402
-from django.test import Client  # noqa: E402
+from django.test import Client, RequestFactory  # noqa: E402
 
 from portal.accounts.capabilities import Role  # noqa: E402
 from portal.accounts.invitations import make_invitation  # noqa: E402
 from portal.accounts.models import Invitation, Member  # noqa: E402
+from portal.accounts.passwords import make_link  # noqa: E402
 from portal.audit.models import Event  # noqa: E402
 from tests.accounts.codes import make_code  # noqa: E402
 
@@ -129,6 +131,22 @@ def enter_and_prove(member: Member) -> Client:
     client.force_login(member)
     client.post("/second-factor/again/", {"password": PASSWORD})
     return client
+def race_password_link() -> object:
+    """Four people open one link for a new password at once; how many passwords were set, round by round."""
+    ada, vera = (Member.objects.create_user(name, password=PASSWORD) for name in ("ada", "vera"))
+    answers, kept = [], []
+    for number in range(ROUNDS):
+        vera.refresh_from_db()
+        request = RequestFactory().get("/", HTTP_HOST="localhost")
+        path = urlsplit(make_link(vera, by=ada, request=request)).path
+        words = [f"new-password-{number}-{place}" for place in range(4)]
+        acts: list[Callable[[], int]] = [
+            partial(post, Client(), path, new_password1=word, new_password2=word) for word in words
+        ]
+        answers.append(run_at_once(acts))
+        vera.refresh_from_db()
+        kept.append([vera.check_password(word) for word in words])
+    return {"answers": answers, "kept": kept, "changed": Event.objects.filter(act="password-changed").count()}
 
 
 def post(client: Client, path: str, **fields: str) -> int:
@@ -147,6 +165,7 @@ RACES: dict[str, Callable[[], object]] = {
     "last-factor": race_last_factor,
     "app-code": partial(race_code, "app"),
     "recovery-code": partial(race_code, "recovery"),
+    "password-link": race_password_link,
 }
 
 if __name__ == "__main__":

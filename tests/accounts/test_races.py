@@ -74,3 +74,10 @@ def test_one_code_of_an_app_that_four_send_at_once_opens_once(tmp_path: Path) ->
     # A half minute may end between a code's making and its sending; then it is right for nobody.
     assert set(inside) <= {0, 1}
     assert 1 in inside
+
+
+def test_four_who_open_one_link_for_a_new_password_at_once_set_one(tmp_path: Path) -> None:
+    found = run_race("password-link", tmp_path)
+    assert [sorted(answers) for answers in found["answers"]] == [[302, 404, 404, 404]] * 5
+    assert [sum(kept) for kept in found["kept"]] == [1] * 5
+    assert found["changed"] == 5

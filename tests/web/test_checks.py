@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,15 @@ PRODUCTION = {
 }
 
 
+def redis(url: str) -> dict[str, Any]:
+    return {"default": {"BACKEND": "portal.gateway.failover.FailoverCache", "LOCATION": url}}
+
+
+def postgresql(host: str, **options: str) -> dict[str, Any]:
+    engine = "django.db.backends.postgresql"
+    return {"default": {"ENGINE": engine, "NAME": "portal", "HOST": host, "OPTIONS": options}}
+
+
 @pytest.fixture
 def production(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Settings as production has them, as far as the checks look."""
@@ -38,6 +48,14 @@ def production(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         PORTAL_PROCESSES=1,
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/portal.sqlite3"}},
         CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
+        SECRET_KEY=PRODUCTION["SECRET_KEY"],
+        CREDENTIAL_KEYS=[PRODUCTION["CREDENTIAL_KEYS"]],
+        SESSION_IDLE=timedelta(hours=1),
+        SESSION_ABSOLUTE=timedelta(days=1),
+        EMAIL_URL="",
+        EMAIL_HOST="localhost",
+        EMAIL_USE_TLS=False,
+        EMAIL_USE_SSL=False,
     )
     monkeypatch.setattr(checks, "settings", facts)
     return facts
@@ -61,12 +79,42 @@ def test_production_settings_pass(production: SimpleNamespace) -> None:
         ({"ALLOWED_HOSTS": ["*"]}, "portal.E006"),
         ({"REQUIRE_SECOND_FACTOR": "nobody"}, "portal.W007"),
         ({"OIDC_ISSUER": "https://login.example.com", "OIDC_CLIENT_SECRET": "short"}, "portal.W008"),
+        ({"SECRET_KEY": "changeme" * 10}, "portal.E020"),
+        ({"SECRET_KEY": "django-insecure-" + PRODUCTION["SECRET_KEY"]}, "portal.E020"),
+        ({"CREDENTIAL_KEYS": [PRODUCTION["CREDENTIAL_KEYS"], "A" * 43 + "="]}, "portal.E021"),
+        ({"ALLOWED_HOSTS": ["portal.example.com", ".example.com"]}, "portal.W022"),
+        ({"CACHES": redis("redis://cache.example.com:6379/0")}, "portal.W023"),
+        ({"DATABASES": postgresql("db.example.com")}, "portal.W024"),
+        ({"DATABASES": postgresql("db.example.com", sslmode="prefer")}, "portal.W024"),
+        ({"EMAIL_URL": "smtp://mail.example.com", "EMAIL_HOST": "mail.example.com"}, "portal.W025"),
+        ({"SESSION_IDLE": timedelta(minutes=61)}, "portal.W026"),
+        ({"SESSION_ABSOLUTE": timedelta(hours=25)}, "portal.W026"),
     ],
 )
 def test_each_mistake_has_its_name(production: SimpleNamespace, change: dict[str, Any], code: str) -> None:
     for name, value in change.items():
         setattr(production, name, value)
     assert found() == {code}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"CACHES": redis("rediss://cache.example.com:6379/0")},
+        {"CACHES": redis("redis://localhost:6379/0")},
+        {"CACHES": redis("redis://127.0.0.1:6379/0")},
+        {"DATABASES": postgresql("db.example.com", sslmode="verify-full")},
+        {"DATABASES": postgresql("localhost")},
+        {"DATABASES": postgresql("/run/postgresql")},
+        {"DATABASES": postgresql("")},
+        {"EMAIL_URL": "smtp://localhost"},
+        {"EMAIL_URL": "smtps://mail.example.com", "EMAIL_HOST": "mail.example.com", "EMAIL_USE_SSL": True},
+    ],
+)
+def test_what_stays_on_this_machine_or_is_encrypted_passes(production: SimpleNamespace, change: dict[str, Any]) -> None:
+    for name, value in change.items():
+        setattr(production, name, value)
+    assert found() == set()
 
 
 @pytest.mark.parametrize(
@@ -111,6 +159,24 @@ def test_djangos_own_deployment_check_has_no_warning_with_production_settings() 
     done = run_check()
     assert done.returncode == 0, done.stderr
     assert "no issues" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("extra", "code"),
+    [
+        ({"SECRET_KEY": "changeme" * 10}, "portal.E020"),
+        ({"ALLOWED_HOSTS": ".example.com"}, "portal.W022"),
+        ({"CACHE_URL": "redis://cache.example.com:6379/0"}, "portal.W023"),
+        ({"DATABASE_URL": "postgres://portal:word@db.example.com/portal"}, "portal.W024"),
+        ({"EMAIL_URL": "smtp://portal:word@mail.example.com", "EMAIL_FROM": "portal@example.com"}, "portal.W025"),
+        ({"SESSION_IDLE_MINUTES": "120"}, "portal.W026"),
+    ],
+)
+def test_it_fails_by_name_for_a_weak_setting_and_repeats_no_secret(extra: dict[str, str], code: str) -> None:
+    done = run_check(**extra)
+    assert done.returncode != 0
+    assert code in done.stderr
+    assert not any(secret in done.stderr for secret in ("changeme", "word@", PRODUCTION["CREDENTIAL_KEYS"]))
 
 
 def test_it_fails_by_name_when_debug_is_on() -> None:
