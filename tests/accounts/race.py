@@ -131,6 +131,8 @@ def enter_and_prove(member: Member) -> Client:
     client.force_login(member)
     client.post("/second-factor/again/", {"password": PASSWORD})
     return client
+
+
 def race_password_link() -> object:
     """Four people open one link for a new password at once; how many passwords were set, round by round."""
     ada, vera = (Member.objects.create_user(name, password=PASSWORD) for name in ("ada", "vera"))
