@@ -100,9 +100,11 @@ class Client:
                     rate_limit=read_rate_limit(outcome.headers, now=now),
                 )
             error, pause = self._judge(outcome, tries, now)
-            if tries > self.limits.extra_tries or pause is None or pause >= deadline.left() or not may_try_again():
+            if tries > self.limits.extra_tries or pause is None or pause >= deadline.left():
                 raise error
             time.sleep(pause)
+            if not may_try_again():
+                raise error
 
     def _try_once(self, target: str, deadline: transport.Deadline) -> transport.Reply | transport.Failure:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}

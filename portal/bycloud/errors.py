@@ -20,7 +20,8 @@ class ByCloudError(Exception):
     """An exchange with ByCloud that gave no usable answer.
 
     `status` is the HTTP status when there was an answer; `message`, `details` and `request_id` come from the error
-    envelope of api/errors when it was readable. None of them ever holds a credential.
+    envelope of api/errors when it was readable. None of them ever holds a credential. `retry_at` (aware, UTC) is when
+    ByCloud said to come back.
     """
 
     def __init__(
@@ -30,12 +31,14 @@ class ByCloudError(Exception):
         status: int | None = None,
         details: str | None = None,
         request_id: str | None = None,
+        retry_at: datetime | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.details = details
         self.request_id = request_id
+        self.retry_at = retry_at
 
 
 class Unreachable(ByCloudError):
@@ -59,23 +62,11 @@ class Forbidden(ByCloudError):
 
 
 class RateLimited(ByCloudError):
-    """429. `retry_at` (aware, UTC) is when ByCloud said to come back, from `Retry-After` or `X-RateLimit-Reset`."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int | None = None,
-        details: str | None = None,
-        request_id: str | None = None,
-        retry_at: datetime | None = None,
-    ) -> None:
-        super().__init__(message, status=status, details=details, request_id=request_id)
-        self.retry_at = retry_at
+    """429. `retry_at` comes from `Retry-After` or else `X-RateLimit-Reset`."""
 
 
 class ServerFault(ByCloudError):
-    """Any 5xx, after the tries that are allowed."""
+    """Any 5xx, after the tries that are allowed. `retry_at` comes from `Retry-After`."""
 
 
 class BadPayload(ByCloudError):

@@ -51,9 +51,10 @@ def read_refusal(reply: Reply, *, secret: str, now: datetime) -> ByCloudError:
     if status == 429:  # noqa: PLR2004
         retry_at = read_retry_at(reply.headers, now=now)
         return RateLimited(message, status=status, details=details, request_id=request_id, retry_at=retry_at)
-    kind: type[ByCloudError] = {401: Rejected, 403: Forbidden}.get(status, InvalidRequest)
     if status >= 500:  # noqa: PLR2004
-        kind = ServerFault
+        retry_at = _find_moment(read_wait_seconds(reply.headers, now=now), now)
+        return ServerFault(message, status=status, details=details, request_id=request_id, retry_at=retry_at)
+    kind: type[ByCloudError] = {401: Rejected, 403: Forbidden}.get(status, InvalidRequest)
     return kind(message, status=status, details=details, request_id=request_id)
 
 

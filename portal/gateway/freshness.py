@@ -42,6 +42,8 @@ class Asking(StrEnum):
     """An open page asks by itself: what is stored while it is fresh; else upstream."""
     QUICKENED = "quickened"
     """The same while something on the page is in transition: what is stored is fresh for a shorter time."""
+    SOUGHT = "sought"
+    """A person opens an instance that is not stored: as `REVALIDATED`, but before refreshes."""
     SWEPT = "swept"
     """A search walks the list: as `REVALIDATED`, but after everybody else."""
     PRESSED = "pressed"
@@ -120,7 +122,7 @@ class Trouble(msgspec.Struct, frozen=True):
             details=error.details,
             request_id=error.request_id,
             path=error.path if isinstance(error, BadPayload) else None,
-            retry_at=error.retry_at if isinstance(error, RateLimited) else None,
+            retry_at=error.retry_at,
         )
 
 

@@ -14,19 +14,23 @@ PAUSING_KINDS = frozenset({"unreachable", "timed-out", "server-fault", "rate-lim
 
 
 class Pause(msgspec.Struct, frozen=True):
-    """Nothing is asked before `until` (None: until the credential is replaced). `failures` came one after another."""
+    """Nothing is asked before `until` (None: until the credential is replaced). `failures` came one after another.
+
+    `is_named`: it was ByCloud that said when to come back, or that it is too much.
+    """
 
     trouble: Trouble
     failures: int
     until: datetime | None
+    is_named: bool = False
 
     def holds_back(self, asking: Asking) -> bool:
-        """Whether this asking waits. A person who presses Retry need not, but for a refused token or a 429."""
+        """Whether this asking waits. A person who presses Retry need not, unless ByCloud itself has said to."""
         if self.until is None:
             return True
         if self.until <= datetime.now(UTC):
             return False
-        return self.trouble.kind == "rate-limited" or not asking.is_pressed
+        return self.is_named or not asking.is_pressed
 
 
 def find_pause(access: Access) -> Pause | None:
@@ -67,11 +71,12 @@ def _lengthen(access: Access, trouble: Trouble, began_at: datetime) -> Trouble:
         remember(access, "pause", Pause(trouble, failures, None))
         return trouble
     until = trouble.at + timedelta(seconds=min(2 ** (failures - 1), LONGEST_SECONDS))
+    is_named = trouble.kind == "rate-limited" or trouble.retry_at is not None
     if trouble.retry_at:
         until = max(until, trouble.retry_at)
     if before and (before.until is None or before.until > until):
         # What was under way when a longer pause began does not cut it short.
         return msgspec.structs.replace(trouble, retry_at=before.until)
     trouble = msgspec.structs.replace(trouble, retry_at=until)
-    remember(access, "pause", Pause(trouble, failures, until))
+    remember(access, "pause", Pause(trouble, failures, until, is_named))
     return trouble

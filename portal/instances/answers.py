@@ -40,7 +40,7 @@ _REGIONS = {
 # Regions in which white space is all one. An instance's JSON stands as it came.
 _WITHOUT_LITERAL_TEXT = frozenset({"instances", "results"})
 # A twentieth of what is swapped in, even compressed.
-_INDENTATION = re.compile(rb"\n\s+")
+_INDENTATION = re.compile(rb"(?<=>)\n\s+(?=<)")
 VARY = ("HX-Request", "HX-Target", "HX-Trigger", "Cookie")
 
 

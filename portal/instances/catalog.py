@@ -118,7 +118,7 @@ def find_instance(
     if stored and asking.is_content_with(stored.fetched_at):
         return Found(stored)
     # Whoever opens a page that is not stored wants what upstream says now, and is a person.
-    asking = Asking.PRESSED if asking is Asking.STORED_FIRST else asking
+    asking = Asking.SOUGHT if asking is Asking.STORED_FIRST else asking
     name = stored.value.instance.name if stored else name
     ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     try:
@@ -287,6 +287,9 @@ def _walk(access: Access, instance_id: str, marker: str | None, ends_at: float) 
         found = _find_on(access, instance_id, listing.page)
         if found:
             return found
+        if listing.page.trouble:
+            # What is stored may be older than the instance.
+            raise Troubled(listing.page.trouble)
         marker = listing.next_marker
         if marker is None or _is_late(ends_at):
             break

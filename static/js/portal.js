@@ -409,6 +409,7 @@
       return;
     }
     for (const { name, value } of fresh.attributes) old.setAttribute(name, value);
+    for (const name of Object.keys(old.dataset)) if (!(name in fresh.dataset)) delete old.dataset[name];
     const left = new Map();
     for (const child of old.children) left.set(keyOf(child), [...(left.get(keyOf(child)) || []), child]);
     const pairs = [...fresh.children].map((child) => [child, left.get(keyOf(child))?.shift()]);

@@ -320,7 +320,7 @@ def save_view(stage: Stage) -> Page:
     page.locator("#view-name").fill(f"Web servers {stage.count_views()}")
     page.locator("#view-shared").check()
     page.locator("#save-view").get_by_role("button", name="Save").click()
-    expect(page.locator("#views [aria-current]")).to_contain_text("Web servers")
+    expect(page.locator("#views [aria-current]").first).to_contain_text("Web servers")
     page.goto("/spo1/views/")
     return page
 

@@ -209,6 +209,8 @@ def test_somebody_is_invited_joins_and_signs_in(visits: Visits, *, scripts: bool
     for field in ("password1", "password2"):
         guest.locator(f"input[name={field}]").fill("a-long-enough-password")
     guest.get_by_role("button", name="Join").click()
+    expect(guest.locator("input[name=login]")).to_be_visible()
+    fill_sign_in(guest, name, "a-long-enough-password")
     expect(guest.locator("#person")).to_contain_text(name)
     page.goto("/team/")
     expect(page.locator(f"[data-member={name}]")).to_be_visible()

@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.portal import Visits, list_ids
-from tests.browser.test_pages import find_violations, scrolls_sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -313,44 +312,3 @@ def test_without_scripts_nothing_claims_to_refresh(visits: Visits) -> None:
         expect(page.locator(hidden)).to_be_hidden()
     page.locator("#budget summary").click()
     expect(page.locator("#budget table")).to_be_visible()
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
-def test_axe_finds_nothing_in_any_state_and_nothing_scrolls_sideways(visits: Visits, width: int, scheme: str) -> None:
-    visits.expected += ["status of 50", "status of 40"]
-    # Her credential is refused in the end, so nobody else has it.
-    name = f"mona-{scheme}"
-    visits.portal.add_member(name, "operator")
-    page = visits.sign_in(name, width=width, scheme=scheme)
-    page.get_by_label("Bearer token", exact=True).check()
-    page.locator("input[name=token]").fill("sandbox-globex-token")
-    page.get_by_role("button", name="Check and save").click()
-    expect(page.locator("#table")).to_be_visible()
-    found = {}
-
-    def look(state: str) -> None:
-        expect(page.locator("[aria-busy]")).to_have_count(0)
-        found[state] = find_violations(page) + ("scrolls sideways" if scrolls_sideways(page) else "")
-
-    page.locator("#budget > summary").click()
-    page.locator("#working > summary").click()
-    page.locator("#pause").click()
-    look("unfolded and paused")
-    page.evaluate(
-        """() => document.dispatchEvent(new CustomEvent('portal:unchanged', {detail: {at: '2026-11-23T14:31:07Z',
-        clock: '14:31:07 (UTC)', exact: '23 Nov 2026', minute: [60, 60], hour: [900, 1000], others: 3}}))"""
-    )
-    expect(page.locator(".budget-out")).to_be_visible()
-    look("used up, and old")
-    for state, fault in {"limited": {"status": 429}, "at fault": {"status": 503}, "refused": {"status": 401}}.items():
-        visits.portal.script_fault(times=None, organization="globex", headers={"Retry-After": "1"}, **fault)
-        page.get_by_role("button", name="Refresh").click()
-        expect(page.locator("#notice")).to_be_visible()
-        look(f"{state}, with rows")
-        page.goto(f"/spo1/instances/?limit={width % 90 + len(found)}")
-        expect(page.locator("#notice")).to_be_visible()
-        look(f"{state}, with none")
-        visits.portal.clear_faults()
-        page.goto("/spo1/instances/")
-        page.wait_for_timeout(1100)
-    assert {state: report for state, report in found.items() if report} == {}

@@ -1,4 +1,4 @@
-"""What every page keeps to: nothing for axe to find, nothing that scrolls sideways, no other host."""
+"""What pages keep to without scripts as well: nothing scrolls sideways. (test_states.py looks at them with scripts.)"""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -42,30 +42,12 @@ def open_first_instance(page: Page) -> None:
     expect(page.locator("#instance h1")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_page(visits: Visits, scheme: str) -> None:
+def test_without_scripts_nothing_but_the_table_scrolls_sideways_on_a_small_screen(visits: Visits) -> None:
     visits.expected += PROVOKED
-    page = visits.open(scheme=scheme)
-    page.goto("/sign-in/")
-    found = {"/sign-in/": find_violations(page)}
-    page = visits.sign_in("ada", scheme=scheme)
-    for path in SIGNED_IN:
-        page.goto(path)
-        found[path] = find_violations(page)
-    open_first_instance(page)
-    found["an instance"] = find_violations(page)
-    page = visits.sign_in("vera", scheme=scheme)
-    page.goto("/team/")
-    found["refused"] = find_violations(page)
-    assert {path: report for path, report in found.items() if report} == {}
-
-
-def test_nothing_but_the_table_scrolls_sideways_on_a_small_screen(visits: Visits) -> None:
-    visits.expected += PROVOKED
-    page = visits.open(width=360)
+    page = visits.open(width=360, scripts=False)
     page.goto("/sign-in/")
     wide = ["/sign-in/"] if scrolls_sideways(page) else []
-    page = visits.sign_in("ada", width=360)
+    page = visits.sign_in("ada", width=360, scripts=False)
     for path in SIGNED_IN:
         page.goto(path)
         if scrolls_sideways(page):

@@ -93,14 +93,15 @@ def test_after_the_pause_anybody_may_ask(acme: Access, upstream: Upstream, clock
 
 
 @pytest.mark.parametrize("asking", [Asking.STORED_FIRST, Asking.PRESSED, Asking.FORCED])
+@pytest.mark.parametrize(("status", "kind"), [(429, "rate-limited"), (503, "server-fault")])
 def test_a_retry_after_is_obeyed_by_everybody(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller, asking: Asking
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller, status: int, kind: str, asking: Asking
 ) -> None:
-    upstream.script(status=429, headers={"Retry-After": "30"})
+    upstream.script(status=status, headers={"Retry-After": "30"})
     fail(acme)
     clock.shift(timedelta(seconds=29))
     trouble = fail(acme, OTHER, asking).trouble
-    assert trouble.kind == "rate-limited"
+    assert trouble.kind == kind
     assert trouble.retry_at == datetime.now(UTC) + timedelta(seconds=1)
     assert len(upstream.requests()) == 1
     clock.shift(timedelta(seconds=2))

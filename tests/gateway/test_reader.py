@@ -160,8 +160,11 @@ def test_the_wait_for_the_ledger_is_part_of_the_deadline(acme: Access, upstream:
     assert failure.value.trouble.retry_at is None
 
 
-def test_an_answer_that_repeats_the_credential_is_neither_shown_nor_kept(acme: Access, upstream: Upstream) -> None:
-    upstream.script(status=200, body={"instances": [{"id": "a", "name": "sandbox-acme-token"}]})
+@pytest.mark.parametrize("spelt", ["sandbox-acme-token", r"sandbox-\u0061cme-token"])
+def test_an_answer_that_repeats_the_credential_is_neither_shown_nor_kept(
+    acme: Access, upstream: Upstream, spelt: str
+) -> None:
+    upstream.script(status=200, body='{"instances": [{"id": "a", "name": "' + spelt + '"}]}')
     with pytest.raises(Troubled) as failure:
         read_page(acme, FIRST)
     assert failure.value.trouble.kind == "bad-payload"

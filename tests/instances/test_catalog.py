@@ -276,6 +276,29 @@ def test_a_seen_instance_stays_readable_in_an_outage(
     assert found.instance.trouble.kind == "server-fault"
 
 
+def test_an_outage_is_not_taken_for_a_list_that_does_not_hold_the_instance(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    assert isinstance(find_instance(acme, GONE), Missing)
+    clock.shift(timedelta(hours=3))
+    upstream.script(times=9, status=503)
+    with pytest.raises(Troubled) as failure:
+        find_instance(acme, GONE, asking=Asking.PRESSED)
+    assert failure.value.trouble.kind == "server-fault"
+
+
+def test_opening_an_instance_that_was_never_seen_waits_for_the_end_of_a_pause(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    upstream.script(times=3, status=503)
+    for _ in range(2):
+        with pytest.raises(Troubled):
+            find_instance(acme, GONE)
+    assert len(upstream.requests()) == 3
+    clock.shift(timedelta(seconds=2))
+    assert isinstance(find_instance(acme, GONE), Missing)
+
+
 def test_an_outage_is_raised_for_an_instance_that_was_never_seen(acme: Access, upstream: Upstream) -> None:
     upstream.script(times=3, status=503)
     with pytest.raises(Troubled):
