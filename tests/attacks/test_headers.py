@@ -35,8 +35,8 @@ def _as_in_production(settings: Settings) -> None:
     settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = True
 
 
-def check(client: Client, method: str, path: str, *, is_file: bool = False, **options: object) -> int:
-    answer = client.generic(method, path, **{"secure": True} | options)
+def check(client: Client, method: str, path: str, *, is_file: bool = False) -> int:
+    answer = client.generic(method, path, secure=True)
     answer.close()
     assert dict(answer.items()) | EXPECTED == dict(answer.items()), path
     assert set(answer["Content-Security-Policy"].split("; ")) == POLICY

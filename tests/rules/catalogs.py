@@ -60,7 +60,9 @@ def list_messages() -> dict[Message, str]:
 
 
 def list_templates() -> list[Path]:
-    return sorted(path for path in (ROOT / "templates").rglob("*.html") if UNTRANSLATED not in path.parents)
+    """Pages, and the texts of mails."""
+    found = (path for path in (ROOT / "templates").rglob("*") if path.suffix in {".html", ".txt"})
+    return sorted(path for path in found if UNTRANSLATED not in path.parents)
 
 
 def read_code(source: str) -> Iterator[Message]:
