@@ -49,7 +49,7 @@ def read_configuration(**environment: str) -> dict[str, str]:
 def test_one_process_with_many_threads_serves_on_loopback() -> None:
     configuration = read_configuration(BYCLOUD_DEADLINE_SECONDS="12.5")
     assert configuration["bind"] == "['127.0.0.1:8000']"
-    assert (configuration["workers"], configuration["threads"]) == ("1", "32")
+    assert (configuration["workers"], configuration["threads"]) == ("1", "128")
     assert configuration["worker_class"] == "gthread"
     assert float(configuration["timeout"]) > float(configuration["graceful_timeout"]) > 12.5
     assert configuration["accesslog"] == "None"

@@ -68,11 +68,12 @@ def test_sqlite_is_asked_to_let_readers_go_on(environ: pytest.MonkeyPatch) -> No
     assert "journal_mode=WAL" in read_settings()["DATABASES"]["default"]["OPTIONS"]["init_command"]
 
 
-def test_another_database_is_taken_as_it_is_given(environ: pytest.MonkeyPatch) -> None:
-    environ.setenv("DATABASE_URL", "postgres://portal:word@db.example.com/portal")
+def test_another_database_is_taken_as_it_is_given_and_gets_a_pool(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("DATABASE_URL", "postgres://portal:word@db.example.com/portal?sslmode=verify-full")
     database = read_settings()["DATABASES"]["default"]
     assert (database["ENGINE"], database["HOST"]) == ("django.db.backends.postgresql", "db.example.com")
-    assert "OPTIONS" not in database
+    assert database["OPTIONS"]["sslmode"] == "verify-full"
+    assert database["OPTIONS"]["pool"]["max_size"] == 16
 
 
 def test_one_process_keeps_pages_in_itself_and_bounds_them(environ: pytest.MonkeyPatch) -> None:

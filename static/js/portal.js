@@ -235,6 +235,8 @@
       place.dataset.shown = name;
       place.replaceChildren(...(name ? [document.getElementById(`session-${name}`).content.cloneNode(true)] : []));
       htmx.process(place);
+      const again = place.querySelector("a");
+      if (again) again.href = location.href;
     }
     const count = place.querySelector("[data-left]");
     if (count) count.textContent = Math.ceil(left / 60);

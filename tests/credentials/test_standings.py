@@ -85,8 +85,9 @@ def test_how_many_days_ahead_is_a_setting(at_desk: Client, vera: Member, setting
 
 
 def test_the_last_day_ends_in_the_members_own_zone(
-    at_desk: Client, vera: Member, clock: time_machine.Traveller
+    at_desk: Client, vera: Member, clock: time_machine.Traveller, settings: Settings
 ) -> None:
+    settings.SESSION_IDLE = settings.SESSION_ABSOLUTE = timedelta.max
     clock.move_to("2026-11-24T01:00:00Z")
     keep(vera, GOOD, expires_on="2026-11-23")
     assert "expired on 23 Nov 2026" in words_of(at_desk.get(INSTANCES))
