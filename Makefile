@@ -43,7 +43,7 @@ check: develop ## Lint, check types, templates, deployment settings and migratio
 
 # Production's own settings, with keys that are made for the one command. Nothing here is connected to.
 PRODUCTION_LIKE = env ENV_FILE=/dev/null ALLOWED_HOSTS=portal.example.com \
-	DATABASE_URL=postgres://portal@database.example.com/portal CACHE_URL=rediss://cache.example.com/0 \
+	DATABASE_URL="postgres://portal@database.example.com/portal?sslmode=verify-full" CACHE_URL=rediss://cache.example.com/0 \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')" \
 	CREDENTIAL_KEYS="$$($(BIN)/python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')"
 

@@ -308,6 +308,39 @@ def show_deactivated(stage: Stage) -> Page:
     return page
 
 
+def show_sessions_of(stage: Stage) -> Page:
+    stage.page_of("otto")
+    page = visit("/team/")(stage)
+    page.locator("[data-member=otto]").get_by_role("link", name=re.compile("^Sessions")).click()
+    expect(page.get_by_role("button", name="End all sessions")).to_be_visible()
+    return page
+
+
+def make_password_link(stage: Stage) -> Page:
+    page = visit("/team/")(stage)
+    page.locator("[data-member=vera]").get_by_role("button", name=re.compile("^Link for a new password")).click()
+    expect(page.locator("#password-link")).to_be_visible()
+    return page
+
+
+def choose_password(stage: Stage) -> Page:
+    link = make_password_link(stage).locator("#password-link").inner_text()
+    page = stage.page_of("")
+    page.goto(link)
+    expect(page.locator("input[name=new_password1]")).to_be_visible()
+    return page
+
+
+def refuse_password(stage: Stage) -> Page:
+    page = visit("/password/")(stage)
+    page.locator("input[name=old_password]").fill("not her password")
+    page.locator("input[name=new_password1]").fill("short")
+    page.locator("input[name=new_password2]").fill("shorter")
+    page.locator("main form button[type=submit]").click()
+    expect(page.locator("[aria-invalid=true]").first).to_be_visible()
+    return page
+
+
 def save_preferences(stage: Stage) -> Page:
     page = visit("/preferences/", name="vera")(stage)
     page.locator("main form button[type=submit]").first.click()
@@ -461,6 +494,17 @@ STATES = (
     State("credential refused", refuse_credential),
     State("preferences", visit("/preferences/")),
     State("preferences, saved", save_preferences),
+    State("sessions", visit("/sessions/")),
+    State("sessions of a member", show_sessions_of),
+    State("change password", visit("/password/")),
+    State("change password, refused", refuse_password),
+    State("forgotten password", visit("/password/forgotten/", name="")),
+    State("link for a password made", make_password_link),
+    State("choose a new password", choose_password),
+    State("link for a password gone", visit("/password/new/x/y/", name="")),
+    State("second factor", visit("/second-factor/")),
+    State("second factor, an app", visit("/second-factor/app/")),
+    State("second factor, a passkey", visit("/second-factor/passkeys/")),
     State("team", visit("/team/")),
     State("team, somebody deactivated", show_deactivated),
     State("invite", visit("/team/invitations/")),
