@@ -77,6 +77,20 @@ def test_a_weak_or_mistyped_password_is_refused_beside_its_field(
     assert vera.check_password(PASSWORD)
 
 
+@pytest.mark.parametrize("password", ["ByCloud-Portal-2026", "portalportalportal", "acmebycloud1234"])
+def test_a_password_that_is_little_more_than_words_of_this_place_is_refused(
+    vera: Member, settings: Settings, password: str
+) -> None:
+    settings.PASSWORD_WORDS = [*settings.PASSWORD_WORDS, "Acme"]
+    answer = change(sign_in("vera"), new_password1=password, new_password2=password)
+    assert "little more than words that anybody would try here" in text_of(answer)
+
+
+def test_a_long_password_may_have_such_a_word_in_it(vera: Member) -> None:
+    word = "my-portal-has-a-green-door"
+    assert change(sign_in("vera"), new_password1=word, new_password2=word).status_code == 302
+
+
 def test_the_old_password_cannot_be_guessed_there(vera: Member) -> None:
     client = sign_in("vera")
     for _ in range(5):

@@ -1,0 +1,24 @@
+"""Refuses passwords that are made of the words of this place, such as the product's name. The others are Django's."""
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+LEAST_REST = 8
+
+
+class OwnWordsValidator:
+    """What is left of a password without the words in `PASSWORD_WORDS` must still have eight characters."""
+
+    def validate(self, password: str, user: object = None) -> None:
+        del user
+        rest = password.lower()
+        for word in settings.PASSWORD_WORDS:
+            rest = rest.replace(word.lower(), "")
+        if len(rest) < LEAST_REST:
+            raise ValidationError(
+                _("This password is little more than words that anybody would try here."), code="password_of_own_words"
+            )
+
+    def get_help_text(self) -> str:
+        return _("Your password must be more than words that anybody would try here, such as the portal's name.")
