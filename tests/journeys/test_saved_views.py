@@ -74,9 +74,10 @@ def test_the_current_view_is_marked_on_each_of_its_pages_and_no_other_is(at_desk
 def test_htmx_is_told_which_view_is_current_when_the_filters_change(at_desk: Client) -> None:
     save(at_desk, "tags=web", "Web")
     typed = ask_htmx(at_desk, f"{LIST}?name=&tags=web", "results", **{"HX-Trigger": "filters"})
-    assert 'id="views" class="views"' in text(typed)
+    assert 'id="view-links"' in text(typed)
     assert 'aria-current="page"><bdi>Web</bdi>' in text(typed)
-    assert 'id="views"' not in text(ask_htmx(at_desk, f"{LIST}?tags=web", "results"))
+    assert 'id="save-view"' not in text(typed)
+    assert 'id="view-links"' not in text(ask_htmx(at_desk, f"{LIST}?tags=web", "results"))
 
 
 def test_a_form_of_a_page_that_htmx_has_changed_means_the_present_address(at_desk: Client) -> None:
