@@ -26,8 +26,9 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("portal")
 
 
-# What has one browser, one PostgreSQL and one Redis for all of its tests is run by one worker.
-TOGETHER = ("tests/browser/", "tests/services/")
+# What has one browser, one PostgreSQL and one Redis for all of its tests is run by one worker. The states have a stage
+# of their own and take long, so another worker may have them.
+TOGETHER = ("tests/browser/test_states.py", "tests/browser/", "tests/services/")
 
 
 @pytest.hookimpl(optionalhook=True)
