@@ -129,6 +129,11 @@ def send_to_sign_in(request: HttpRequest) -> HttpResponse:
     return send_to(request, url)
 
 
+def send_back(request: HttpRequest) -> HttpResponse:
+    """To the page the person was on, from where she is led to sign in and told that her session has ended."""
+    return send_to(request, _find_way_back(request) or resolve_url("home"))
+
+
 def send_to(request: HttpRequest, url: str) -> HttpResponse:
     """To a whole page, from wherever in a page the request came."""
     response = HttpResponseClientRedirect(url) if HtmxDetails(request) else HttpResponseRedirect(url)

@@ -128,7 +128,11 @@ def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
             error = _("%(name)s is the last admin. Make somebody else one first.") % {"name": member}
         else:
             messages.success(request, _("%(name)s is deactivated and signed out everywhere.") % {"name": member})
-            return redirect("account_login" if pk == request.user.pk else "accounts:team")
+            if pk != request.user.pk:
+                return redirect("accounts:team")
+            # Her own has been ended with the others, and must not be written again.
+            request.session.flush()
+            return redirect("account_login")
     context = {"member": member, "error": error}
     return render(request, "accounts/deactivate.html", context, status=422 if error else 200)
 

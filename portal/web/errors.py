@@ -4,12 +4,14 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
+from portal.accounts.middleware import send_back
 from portal.accounts.models import Member
 from portal.web.addresses import find_own_path
 
@@ -17,8 +19,11 @@ log = structlog.get_logger(__name__)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Also for a host name that is not ours, which nothing on the page may ask for again."""
-    del exception
+    """Also for a host name that is not ours, which nothing on the page may ask for again. Not for whoever's session was
+    ended while her request was at work.
+    """
+    if isinstance(exception, SessionInterrupted):
+        return send_back(request)
     return _answer_alone(
         request,
         HTTPStatus.BAD_REQUEST,

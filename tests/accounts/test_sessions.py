@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection
+from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
@@ -177,6 +178,24 @@ def test_a_session_that_ends_in_mid_work_leads_back_to_the_same_page(vera: Membe
     assert "Your session has ended. Sign in to go on where you were." in text_of(page)
     back = client.post("/sign-in/", {"login": "vera", "password": PASSWORD, "next": "/spo1/instances/?name=web"})
     assert (back.status_code, back["Location"]) == (302, "/spo1/instances/?name=web")
+
+
+def test_a_session_that_is_ended_while_a_request_is_at_work_leads_to_sign_in(
+    vera: Member, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_args: Any, **_rest: Any) -> HttpResponse:
+        MemberSession.objects.filter(member=vera).delete()
+        return HttpResponse("what she asked for")
+
+    client = sign_in("vera")
+    clock.shift(timedelta(minutes=2))
+    monkeypatch.setattr("portal.accounts.views.render", end)
+    answer = client.get("/preferences/")
+    assert (answer.status_code, answer["Location"]) == (302, "/preferences/")
+    assert b"what she asked for" not in answer.content
+    answer = client.get("/preferences/")
+    assert answer["Location"] == "/sign-in/?next=/preferences/"
+    assert "Your session has ended" in text_of(client.get(answer["Location"]))
 
 
 def test_whoever_never_signed_in_is_told_nothing_of_a_session(client: Client, db: None) -> None:

@@ -1,9 +1,11 @@
 """The team page and what admins do there."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.test import Client
 from django.utils import timezone
@@ -14,6 +16,7 @@ from portal.accounts.sessions import end_sessions
 from portal.accounts.team import LastAdminError, change_role
 from portal.audit.models import Act, Event
 from portal.credentials.models import Credential
+from tests.conftest import PASSWORD
 
 
 @pytest.fixture
@@ -153,6 +156,17 @@ def test_an_admin_who_deactivates_herself_is_signed_out(as_ada: Client, ada: Mem
     response = as_ada.post(f"/team/{ada.pk}/deactivate/", follow=True)
     assert response.redirect_chain[-1][0] == "/sign-in/"
     assert as_ada.get("/team/").status_code == 302
+
+
+def test_so_she_is_when_she_took_her_time(
+    client: Client, ada: Member, otto: Member, clock: time_machine.Traveller
+) -> None:
+    Member.objects.filter(pk=otto.pk).update(role=Role.ADMIN)
+    client.post("/sign-in/", {"login": "ada", "password": PASSWORD})
+    clock.shift(timedelta(minutes=2))
+    response = client.post(f"/team/{ada.pk}/deactivate/", follow=True)
+    assert response.redirect_chain[-1][0] == "/sign-in/"
+    assert "ada is deactivated" in text_of(response)
 
 
 @pytest.mark.parametrize("path", ["role", "deactivate", "activate-again"])
