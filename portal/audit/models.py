@@ -54,7 +54,13 @@ class Act(models.TextChoices):
 
 # May be done by somebody who is no member (yet); then the event's name is what she called herself.
 BEFORE_SIGN_IN = frozenset(
-    {Act.SIGN_IN_FAILED, Act.SECOND_FACTOR_FAILED, Act.SINGLE_SIGN_ON_REFUSED, Act.SINGLE_SIGN_ON_FAILED}
+    {
+        Act.SIGN_IN_FAILED,
+        Act.PASSWORD_LINK_MADE,
+        Act.SECOND_FACTOR_FAILED,
+        Act.SINGLE_SIGN_ON_REFUSED,
+        Act.SINGLE_SIGN_ON_FAILED,
+    }
 )
 
 

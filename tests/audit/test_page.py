@@ -169,6 +169,14 @@ def test_what_the_command_line_did_is_told_apart_from_what_anybody_typed(as_ada:
     assert "(as typed)" in text
 
 
+def test_whoever_asks_for_a_new_password_is_not_called_the_command_line(as_ada: Client, settings: Settings) -> None:
+    settings.EMAIL_URL = "smtp://mail.example.com"
+    Client().post("/password/forgotten/", {"login": "eve"})
+    text = text_of(as_ada.get("/audit/", {"act": "password-link-made"}))
+    assert "eve" in text
+    assert "<em>command line</em>" not in text
+
+
 def test_reading_writes_nothing(as_ada: Client, settings: Settings) -> None:
     before = Event.objects.count()
     as_ada.get("/audit/")
