@@ -327,6 +327,7 @@ SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 
 _prefix = "" if PLAIN_HTTP else "__Host-"
 SESSION_COOKIE_NAME = f"{_prefix}sessionid"
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_AGE = int(SESSION_ABSOLUTE.total_seconds())
 CSRF_COOKIE_NAME = f"{_prefix}csrftoken"
 CSRF_COOKIE_HTTPONLY = True

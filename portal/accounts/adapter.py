@@ -1,6 +1,5 @@
 """How allauth behaves here: nobody signs up by herself, and a refused sign-in tells nothing about who exists."""
 
-import functools
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -16,7 +15,6 @@ from allauth.socialaccount.providers.base import AuthError
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.html import format_html
@@ -34,6 +32,12 @@ from portal.web.addresses import is_own_url, read_address
 log = structlog.get_logger(__name__)
 
 _WRONG = _("The user name, e-mail address or password is not right.")
+
+
+def count_as(typed: str) -> str:
+    """What tries are counted under: an account has one count, whether its name or its e-mail address is typed."""
+    member = Member.objects.find_by_login(typed)
+    return f"member {member.pk}" if member else f"typed {typed.lower()}"
 
 
 def may_sign_in_here(member: Member) -> bool:
@@ -80,13 +84,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             return user
         # The right password took back the count of this try.
         self.pre_authenticate(request, **credentials)
+        if user.is_active:
+            # To Django that was no failure.
+            record_event(Act.SIGN_IN_FAILED, request=request, name=_read_login(credentials))
         return None
 
     def _get_login_attempts_cache_key(self, _request: HttpRequest, **credentials: Any) -> str:
-        """One count for an account, whether its name or its e-mail address is typed, and on whatever host name."""
-        typed = str(credentials.get("email") or credentials.get("username") or "")
-        member = Member.objects.filter(Q(username__iexact=typed) | Q(email=typed.lower())).only("pk").first()
-        return f"member {member.pk}" if member else f"typed {typed.lower()}"
+        """On whatever host name."""
+        return count_as(_read_login(credentials))
 
     def respond_user_inactive(self, request: HttpRequest, _user: AbstractBaseUser) -> HttpResponseRedirect:
         """She was deactivated between two steps of one sign-in."""
@@ -164,7 +169,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         session = super().get_requests_session()
         session.trust_env = False
         session.verify = settings.OIDC_CA_BUNDLE or True
-        session.request = functools.partial(session.request, allow_redirects=False)
+        session.max_redirects = 0
         return session
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
@@ -202,6 +207,10 @@ def fail(request: HttpRequest, exception: Exception | None) -> HttpResponse:
     status = HTTPStatus.BAD_REQUEST if exception is None else HTTPStatus.BAD_GATEWAY
     facts = _describe_provider() | {"is_theirs": exception is not None}
     return render(request, "accounts/single_sign_on_failed.html", facts, status=status)
+
+
+def _read_login(credentials: dict[str, Any]) -> str:
+    return str(credentials.get("email") or credentials.get("username") or "")
 
 
 def _describe_provider() -> dict[str, str]:

@@ -43,6 +43,10 @@ class MemberManager(UserManager["Member"]):
         """Those who may invite, change roles and deactivate: the ones to ask for more rights."""
         return self.filter(is_active=True, role__in=list_inviting_roles()).order_by("username")
 
+    def find_by_login(self, typed: str) -> "Member | None":
+        """Whose user name or e-mail address that is, in upper or lower case."""
+        return self.filter(models.Q(username__iexact=typed) | models.Q(email=typed.lower())).first()
+
 
 class Member(AbstractUser):
     """A person of the team. What she may do follows from her role alone; Django's permissions are not used."""

@@ -11,6 +11,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.accounts import passwords
+from portal.accounts.adapter import count_as
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.forms import ForgottenForm
 from portal.accounts.models import Member
@@ -25,10 +26,12 @@ require_form = require_http_methods(["GET", "HEAD", "POST"])
 def change_own(request: MemberRequest) -> HttpResponse:
     # A copy, for the same reason as in the preferences.
     member = Member.objects.get(pk=request.user.pk)
-    form = PasswordChangeForm(member, request.POST if request.method == "POST" else None)
     if request.method == "POST" and not ratelimit.consume(request, action="change_password", user=member):
-        form.add_error(None, _("Too many attempts. Try again in a minute."))
-    elif form.is_valid():
+        # The form is not even looked at: what is wrong with it would tell whether the old password was right.
+        messages.error(request, _("Too many attempts. Try again in a minute."))
+        return render(request, "accounts/change_password.html", {"form": PasswordChangeForm(member)}, status=429)
+    form = PasswordChangeForm(member, request.POST if request.method == "POST" else None)
+    if form.is_valid():
         passwords.change_password(member, form.cleaned_data["new_password1"], request=request)
         messages.success(request, _("Your password is changed. You are signed out everywhere else."))
         return redirect("accounts:preferences")
@@ -42,7 +45,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     form = ForgottenForm(request.POST if request.method == "POST" else None)
     if form.is_valid() and settings.EMAIL_URL:
         typed = form.cleaned_data["login"]
-        if ratelimit.consume(request, action="reset_password", key=typed.lower()):
+        if ratelimit.consume(request, action="reset_password", key=count_as(typed)):
             passwords.send_link(typed, request=request)
         return render(request, "accounts/password_sent.html")
     context = {"form": form, "is_by_mail": bool(settings.EMAIL_URL)}

@@ -11,7 +11,6 @@ from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import Q
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -51,11 +50,9 @@ def send_link(typed: str, *, request: HttpRequest) -> None:
     Time must not tell a member from nobody: the mail is written for either, and sent in a thread.
     """
     record_event(Act.PASSWORD_LINK_MADE, request=request, name=typed)
-    is_hers = Q(username__iexact=typed) | Q(email=typed.lower())
-    member = Member.objects.filter(is_hers, is_active=True).exclude(email="").first()
-    nobody = Member(pk=0, username=typed)
-    mail = _write(member or nobody, _build_link(member or nobody, request))
-    if member and member.has_usable_password():
+    member = Member.objects.find_by_login(typed) or Member(pk=0, username=typed, is_active=False)
+    mail = _write(member, _build_link(member, request))
+    if member.is_active and member.email and member.has_usable_password():
         Thread(target=_deliver, args=(mail,), name="password-link").start()
 
 

@@ -100,6 +100,17 @@ def test_the_old_password_cannot_be_guessed_there(vera: Member) -> None:
     assert vera.check_password(PASSWORD)
 
 
+def test_past_the_limit_nothing_tells_whether_the_old_password_was_right(vera: Member) -> None:
+    client = sign_in("vera")
+    for _ in range(5):
+        change(client, old_password="wrong")
+    # Django masks the form's check value anew on each page.
+    right, wrong = (
+        re.sub(r'value="[^"]*"', "", change(client, old_password=word).content.decode()) for word in (PASSWORD, "wrong")
+    )
+    assert right == wrong
+
+
 def test_an_admins_link_sets_a_password_once_and_ends_all_sessions(ada: Member, vera: Member, client: Client) -> None:
     theirs, hers = sign_in("vera"), sign_in("ada")
     link = make_link(vera, hers)
@@ -175,6 +186,15 @@ def test_nobody_is_flooded_with_links(client: Client, vera: Member, settings: Se
     settings.EMAIL_URL = "smtp://mail.example.com"
     for _ in range(5):
         assert client.post("/password/forgotten/", {"login": "vera"}).status_code == 200
+    assert Event.objects.filter(act=Act.PASSWORD_LINK_MADE).count() == 3
+
+
+def test_name_and_address_of_one_account_share_one_count_of_links(
+    client: Client, vera: Member, settings: Settings
+) -> None:
+    settings.EMAIL_URL = "smtp://mail.example.com"
+    for login in ("vera", "vera@example.com", "VERA", "Vera@Example.com"):
+        client.post("/password/forgotten/", {"login": login})
     assert Event.objects.filter(act=Act.PASSWORD_LINK_MADE).count() == 3
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +18,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from portal.accounts import single_sign_on
+from portal.accounts.adapter import ProviderAdapter
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.accounts.provider import Exchange
@@ -106,6 +107,12 @@ class TestComingIn:
         client.get(sign_in_there(address, "s-3"))
         assert is_signed_in(client)
         assert client.session.session_key != before
+
+    def test_the_session_lasts_no_longer_than_the_browser_is_open(self, client: Client, provider: Provider) -> None:
+        provider.add_person("s-4", groups=["staff"])
+        come_in(client, "s-4")
+        cookie = client.cookies["sessionid"]
+        assert (cookie["max-age"], cookie["expires"]) == ("", "")
 
     def test_it_leads_back_to_where_the_person_was_going(self, client: Client, provider: Provider) -> None:
         provider.add_person("s-4", groups=["staff"])
@@ -279,6 +286,16 @@ class TestRoles:
         come_in(client, "s-21")
         assert Member.objects.get(pk=client.session["_auth_user_id"]).role == Role.OPERATOR
 
+    def test_so_she_does_when_a_second_factor_is_asked_for(
+        self, client: Client, provider: Provider, ada: Member
+    ) -> None:
+        provider.add_person("s-24", preferred_username="olga", groups=["staff"])
+        come_in(client, "s-24")
+        Authenticator.objects.create(user=Member.objects.get(username="olga"), type="totp", data={"secret": "x"})
+        provider.add_person("s-24", groups=["portal-ops"])
+        answer = come_in(client, "s-24")
+        assert (answer.status_code, answer["Location"]) == (302, "/sign-in/second-factor/")
+
     def test_the_last_admin_stays_one_and_is_told_and_it_is_on_record(self, client: Client, provider: Provider) -> None:
         provider.add_person("s-22", preferred_username="olga", groups=["portal-admins"])
         come_in(client, "s-22")
@@ -437,6 +454,24 @@ class TestTrickery:
         )
         assert come_in(client, "s-44").status_code == 502
 
+    @pytest.mark.parametrize("method", ["get", "post"])
+    def test_nobody_sends_the_portal_on_to_another_address(self, method: str) -> None:
+        class Elsewhere(requests.adapters.BaseAdapter):
+            def send(self, request: requests.PreparedRequest, *_args: Any, **_rest: Any) -> requests.Response:
+                answer = requests.Response()
+                answer.status_code, answer.url, answer.request = 302, str(request.url), request
+                answer.raw = BytesIO()
+                answer.headers["Location"] = "http://203.0.113.9/"
+                return answer
+
+            def close(self) -> None:
+                pass
+
+        session = ProviderAdapter().get_requests_session()
+        session.mount("http://login.example.com/", Elsewhere())
+        with pytest.raises(requests.TooManyRedirects):
+            getattr(session, method)("http://login.example.com/")
+
     def test_a_provider_that_tells_nothing_besides_the_token_will_do(
         self, client: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -515,6 +550,10 @@ class TestSingleSignOnOnly:
         assert page("otto", PASSWORD) == page("otto", "wrong") == page("nobody", "wrong")
         assert "is not right" in page("vera", PASSWORD)
         assert not is_signed_in(client)
+
+    def test_her_try_is_on_record_as_any_that_failed(self, client: Client, otto: Member) -> None:
+        client.post("/sign-in/", {"login": "otto", "password": PASSWORD})
+        assert acts(Act.SIGN_IN_FAILED, Act.SIGNED_IN) == [(Act.SIGN_IN_FAILED, "otto", "")]
 
     def test_an_invitation_is_for_admins_alone(self, client: Client, ada: Member) -> None:
         client.force_login(ada)
