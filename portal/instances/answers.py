@@ -122,7 +122,7 @@ def answer_list(
             pending=table.pending if table else "",
             trouble=page.trouble,
         ),
-        "announcement": results.describe_page(outcome),
+        "announcement": results.describe_page(outcome, is_filtered=has_filters(view)),
         **_describe_working(access, page),
     }
     return _answer(request, "instances/list.html", context)
@@ -274,11 +274,10 @@ def _make_list_version(
 
 
 def _make_version(request: MemberRequest, *parts: Any) -> str:
-    """What is shown, and for whom: buttons depend on the role, times on the zone."""
-    member = request.user
-    return make_version(
-        member.role, member.refresh_seconds, timezone.get_current_timezone_name(), get_language(), *parts
-    )
+    """What is shown, for whom, and with whose credential: buttons depend on the role, times on the zone."""
+    member, held = request.user, request.held
+    reader = (member.role, member.refresh_seconds, timezone.get_current_timezone_name(), get_language())
+    return make_version(reader, held.is_team, describe_expiry(held), *parts)
 
 
 def _is_shown_already(request: MemberRequest, version: str) -> bool:

@@ -100,10 +100,12 @@ def describe_range(listing: Listing) -> str:
     return _("%(first)s–%(last)s of %(total)s") % {"first": first, "last": last, "total": number_text(listing.total)}
 
 
-def describe_page(listing: Listing) -> str:
+def describe_page(listing: Listing, *, is_filtered: bool) -> str:
     """What a screen reader is told of a page that was swapped in."""
+    if not listing.instances:
+        return _("No matches") if is_filtered else _("No instances yet")
     numbers = {"range": describe_range(listing), "moment": describe_moment(listing.page.fetched_at)}
-    return _("Instances %(range)s, %(moment)s") % numbers if listing.instances else str(numbers["moment"])
+    return _("Instances %(range)s, %(moment)s") % numbers
 
 
 def describe_moment(fetched_at: datetime) -> str:

@@ -19,6 +19,7 @@ from portal.credentials.models import Credential
 from portal.credentials.vault import VaultError
 from portal.sandbox.server import Sandbox
 from tests.credentials.rows import keep
+from tests.journeys.pages import detail_url, refresh
 from tests.upstream import Upstream
 
 LIST, EDIT, REMOVE = "/team/credentials/", "/team/credentials/spo1/", "/team/credentials/spo1/remove/"
@@ -127,6 +128,19 @@ def test_its_expiry_is_said_as_the_teams(at_desk: Client) -> None:
     words = words_of(at_desk.get(INSTANCES))
     assert "The team's credential for spo1 expired on 31 Jan 2020" in words
     assert "of 12" in words
+
+
+def test_an_open_page_that_refreshes_itself_says_so_when_another_credential_is_used(
+    at_desk: Client, vera: Member
+) -> None:
+    keep(None, GLOBEX)
+    instance = detail_url(at_desk.get(INSTANCES))
+    for address in (INSTANCES, instance):
+        page = at_desk.get(address)
+        assert refresh(at_desk, page).status_code == 204
+        own = keep(vera, GLOBEX)
+        assert refresh(at_desk, page).status_code == 200
+        own.delete()
 
 
 def test_its_pages_are_those_of_the_same_credential_entered_by_a_member(

@@ -149,8 +149,13 @@ def test_more_to_come_counts_as_one_more_at_least() -> None:
 
 
 def test_a_swapped_page_is_announced_with_its_range_and_time() -> None:
-    assert results.describe_page(listing(20, total=150, first=1)).startswith("Instances 1–20 of 150, as of ")
-    assert results.describe_page(listing(0, total=0, first=1)).startswith("as of ")
+    page = results.describe_page(listing(20, total=150, first=1), is_filtered=True)
+    assert page.startswith("Instances 1–20 of 150, as of ")
+
+
+def test_a_swapped_page_without_rows_is_announced_as_what_it_is() -> None:
+    assert results.describe_page(listing(0, total=0, first=1), is_filtered=True) == "No matches"
+    assert results.describe_page(listing(0, total=0, first=1), is_filtered=False) == "No instances yet"
 
 
 def test_a_network_without_addresses_keeps_its_line() -> None:

@@ -157,6 +157,7 @@ def test_nothing_matches_is_not_nothing_exists(at_desk: Client) -> None:
     response = at_desk.get(f"{LIST}?name=no-such-name")
     assert "No matches" in words(response)
     assert "Instances (0)" in words(response)
+    assert 'data-announce="No matches"' in text(response)
     assert link(response, "name: no-such-name") == f"{LIST}?limit=20"
     assert "No instances yet" not in words(response)
 
