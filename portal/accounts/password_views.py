@@ -75,7 +75,11 @@ def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
 @requires(Capability.KEEP_TEAM)
 @require_POST
 def make_link(request: MemberRequest, pk: int) -> HttpResponse:
-    """The answer is the only place where the link ever stands, so it is no redirect."""
+    """The answer is the only place where the link ever stands, so it is no redirect. An admin's own password is
+    changed on her own page, which asks for the old one.
+    """
     member = get_object_or_404(Member, pk=pk, is_active=True)
+    if member.pk == request.user.pk:
+        return redirect("accounts:change_password")
     link = passwords.make_link(member, by=request.user, request=request)
     return render(request, "accounts/password_link_made.html", {"member": member, "link": link})

@@ -10,6 +10,7 @@ from django.core import mail
 from django.test import Client
 from pytest_django import Settings
 
+from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
 from tests.accounts.test_sessions import is_in, sign_in, text_of
@@ -125,6 +126,17 @@ def test_an_admins_link_sets_a_password_once_and_ends_all_sessions(ada: Member, 
     acts = list(Event.objects.filter(act__in=[Act.PASSWORD_LINK_MADE, Act.PASSWORD_CHANGED]).values_list("act", "name"))
     assert sorted(acts) == [(Act.PASSWORD_CHANGED, "vera"), (Act.PASSWORD_LINK_MADE, "ada")]
     assert link.split("/")[-2] not in " ".join(Event.objects.values_list("subject", flat=True))
+
+
+def test_an_admin_makes_no_link_for_herself_which_would_spare_her_the_old_password(ada: Member, otto: Member) -> None:
+    Member.objects.filter(pk=otto.pk).update(role=Role.ADMIN)
+    hers = sign_in("ada")
+    page = hers.get("/team/").content.decode()
+    assert f'action="/team/{otto.pk}/password/"' in page
+    assert f'action="/team/{ada.pk}/password/"' not in page
+    answer = hers.post(f"/team/{ada.pk}/password/")
+    assert (answer.status_code, answer["Location"]) == (302, "/password/")
+    assert not Event.objects.filter(act=Act.PASSWORD_LINK_MADE).exists()
 
 
 def test_a_link_ends_with_an_hour_a_sign_in_or_the_account(
