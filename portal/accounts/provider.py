@@ -10,6 +10,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
+
 
 class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has no types
     """What goes between portal and provider (OpenID Connect Core 1.0 and Discovery 1.0)."""
@@ -20,6 +22,10 @@ class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has
         # Discovery 4.3: whoever answers for another issuer is not to be believed.
         if str(config.get("issuer", "")).rstrip("/") != settings.OIDC_ISSUER:
             raise OAuth2Error("The provider gives another issuer than OIDC_ISSUER")
+        # TLS stands for the signature of the ID token, which allauth does not check on what it has fetched itself.
+        is_plain = any(not str(config.get(name, "https:")).startswith("https:") for name in _ENDPOINTS)
+        if is_plain and not settings.PLAIN_HTTP:
+            raise OAuth2Error("The provider has an endpoint without TLS")
         return config
 
     def get_callback_url(self, request: HttpRequest, _app: SocialApp) -> str:

@@ -444,6 +444,12 @@ class TestTrickery:
         assert not is_signed_in(client)
         assert not Member.objects.exists()
 
+    def test_where_tls_is_the_rule_no_endpoint_does_without(
+        self, client: Client, provider: Provider, settings: Settings
+    ) -> None:
+        settings.PLAIN_HTTP = False
+        assert client.post(START).status_code == 502
+
     def test_an_answer_without_an_id_token_is_a_failure(
         self, client: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
