@@ -192,13 +192,6 @@
   });
   document.addEventListener("focusout", (event) => event.target.classList?.remove("is-plain"));
 
-  // Forms: <form data-submit-on-change> sends itself when a list or a box in it changes
-
-  document.addEventListener("change", (event) => {
-    const { target } = event;
-    if (target.matches("select, [type=checkbox], [type=radio]")) target.closest("form[data-submit-on-change]")?.requestSubmit();
-  });
-
   // Forms that come back: <input type="hidden" name="next" data-here>, for htmx may have changed the address since
 
   document.addEventListener("submit", (event) => {

@@ -297,14 +297,3 @@ def test_a_long_request_shows_that_it_is_under_way(visits: Visits) -> None:
     expect(page.locator("#pager")).to_contain_text("21–40")
     expect(page.locator("html")).not_to_have_class(re.compile("is-loading"))
     expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
-
-
-def test_a_form_may_send_itself_when_a_list_in_it_changes(visits: Visits) -> None:
-    page = visits.sign_in("ada")
-    page.goto("/audit/")
-    acts = page.locator("form.filter-bar select")
-    acts.select_option("signed-out")
-    page.evaluate("() => document.querySelector('form.filter-bar').setAttribute('data-submit-on-change', '')")
-    expect(page).to_have_url(f"{visits.portal.url}/audit/")
-    acts.select_option("signed-in")
-    expect(page).to_have_url(re.compile("act=signed-in"))
