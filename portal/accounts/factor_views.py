@@ -18,17 +18,16 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts import factors
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.models import Member
-from portal.accounts.requests import MemberRequest
+from portal.accounts.requests import MemberRequest, require_form
 from portal.audit.events import record_event
 from portal.audit.models import Act
 
 View = TypeVar("View", bound=Callable[..., Any])
-require_form = require_http_methods(["GET", "HEAD", "POST"])
 after_proof: Callable[[View], View] = reauthentication_required(app="allauth.mfa")
 # What is only looked at needs no proof; what is sent waits until there is one.
 after_proof_of_form: Callable[[View], View] = reauthentication_required(app="allauth.mfa", allow_get=True)

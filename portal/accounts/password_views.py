@@ -8,16 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from portal.accounts import passwords
 from portal.accounts.adapter import count_as
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.forms import ForgottenForm
 from portal.accounts.models import Member
-from portal.accounts.requests import MemberRequest
-
-require_form = require_http_methods(["GET", "HEAD", "POST"])
+from portal.accounts.requests import MemberRequest, require_form
 
 
 @requires(Capability.KEEP_OWN_PREFERENCES)

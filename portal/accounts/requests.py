@@ -1,14 +1,18 @@
-"""The request as views see it: signed in, and with htmx's headers read."""
+"""The request as views see it: signed in, and with htmx's headers read; and what a form's page takes."""
 
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
+from django.views.decorators.http import require_http_methods
 from django_htmx.middleware import HtmxDetails
 
 from portal.accounts.models import Member
 
 if TYPE_CHECKING:
     from portal.credentials.models import Credential
+
+# Shows the form, and takes it.
+require_form = require_http_methods(["GET", "HEAD", "POST"])
 
 
 class MemberRequest(HttpRequest):

@@ -9,11 +9,12 @@ from django.urls import include, path
 
 from portal.accounts import factor_views, password_views, session_views, sign_in_views, views
 from portal.accounts.capabilities import Capability, requires
+from portal.accounts.requests import require_form
 
 
 def form(view: Callable[..., Any], capability: Capability) -> Callable[..., Any]:
     """A view of allauth's, which declares no capability and takes any method."""
-    return requires(capability)(views.require_form(view))
+    return requires(capability)(require_form(view))
 
 
 OWN = Capability.KEEP_OWN_SECOND_FACTOR

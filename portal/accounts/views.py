@@ -11,17 +11,15 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts import factors, invitations, team
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm, ThemeForm
 from portal.accounts.models import Invitation, Member
-from portal.accounts.requests import MemberRequest
+from portal.accounts.requests import MemberRequest, require_form
 from portal.credentials.standings import Mark, list_marks, list_standings
 from portal.web.addresses import find_own_path
-
-require_form = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def _read_post(request: HttpRequest) -> QueryDict | None:

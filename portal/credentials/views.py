@@ -9,10 +9,10 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.capabilities import Capability, requires
-from portal.accounts.requests import MemberRequest
+from portal.accounts.requests import MemberRequest, require_form
 from portal.audit.events import record_event
 from portal.bycloud import Region
 from portal.credentials import intake, vault
@@ -21,8 +21,6 @@ from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential
 from portal.credentials.standings import Standing, read_standing
 from portal.web.addresses import find_own_path
-
-require_form = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,13 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.capabilities import Capability, requires
-from portal.accounts.requests import MemberRequest
+from portal.accounts.requests import MemberRequest, require_form
 from portal.bycloud import Region
 from portal.saved_views import shelf
 from portal.saved_views.forms import SavedViewForm
-
-require_form = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @requires(Capability.KEEP_SAVED_VIEWS)
