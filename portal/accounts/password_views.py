@@ -64,6 +64,9 @@ def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
             passwords.set_password(member, form.cleaned_data["new_password1"], token=token, request=request)
         except passwords.LinkGoneError:
             return render(request, "accounts/password_link_gone.html", status=404)
+        if request.user == member:
+            # This session has been ended with the others, and must not be written again.
+            request.session.flush()
         messages.success(request, _("Your new password is set. Sign in with it."))
         return redirect("account_login")
     context = {"form": form, "member": member}

@@ -128,6 +128,18 @@ def test_an_admins_link_sets_a_password_once_and_ends_all_sessions(ada: Member, 
     assert link.split("/")[-2] not in " ".join(Event.objects.values_list("subject", flat=True))
 
 
+def test_a_link_that_is_used_in_a_browser_where_she_is_signed_in_ends_that_session_too(
+    ada: Member, vera: Member, clock: time_machine.Traveller
+) -> None:
+    hers = sign_in("vera")
+    link = make_link(vera, sign_in("ada"))
+    clock.shift(timedelta(minutes=2))
+    answer = choose(hers, link)
+    assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
+    assert "Your new password is set" in text_of(hers.get("/sign-in/"))
+    assert not is_in(hers)
+
+
 def test_an_admin_makes_no_link_for_herself_which_would_spare_her_the_old_password(ada: Member, otto: Member) -> None:
     Member.objects.filter(pk=otto.pk).update(role=Role.ADMIN)
     hers = sign_in("ada")
