@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, expect
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
+from tests.browser.boxes import scrolls_sideways
 from tests.browser.portal import ROOT, Portal, Visits, find_free_port
-from tests.browser.test_pages import find_violations, scrolls_sideways
+from tests.browser.violations import find_violations
 
 pytestmark = [pytest.mark.browser]
 
@@ -64,7 +65,7 @@ def test_axe_finds_nothing_in_any_part_and_nothing_runs_off_the_page(
     page.goto("/components/")
     for menu in page.locator("main details").all():
         menu.evaluate("menu => { menu.open = true; }")
-    assert find_violations(page) == ""
+    assert find_violations(page) == []
     assert not scrolls_sideways(page)
 
 
@@ -75,7 +76,7 @@ def test_more_contrast_is_given_where_it_is_asked_for(workshop_visits: Visits) -
     usual = muted.evaluate("text => getComputedStyle(text).color")
     page.emulate_media(contrast="more")
     assert muted.evaluate("text => getComputedStyle(text).color") != usual
-    assert find_violations(page) == ""
+    assert find_violations(page) == []
 
 
 def test_a_state_keeps_its_shape_in_forced_colours(workshop_visits: Visits) -> None:

@@ -5,8 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.boxes import scrolls_sideways
 from tests.browser.portal import Visits, list_ids
-from tests.browser.test_pages import find_violations, scrolls_sideways
+from tests.browser.violations import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -206,7 +207,7 @@ def test_axe_finds_nothing_in_the_list_of_keys(visits: Visits, scheme: str, widt
     page = visits.sign_in("vera", scheme=scheme, width=width)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
-    assert find_violations(page) == ""
+    assert find_violations(page) == []
     assert not scrolls_sideways(page)
 
 

@@ -1,9 +1,9 @@
 """What pages keep to without scripts as well: nothing scrolls sideways. (test_states.py looks at them with scripts.)"""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.boxes import scrolls_sideways
 from tests.browser.portal import Visits
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -23,17 +23,6 @@ SIGNED_IN = [
     "/nowhere/",
 ]
 PROVOKED = ["status of 400", "status of 404", "status of 403"]
-
-
-def find_violations(page: Page) -> str:
-    """What axe finds, in words; nothing when it finds nothing."""
-    results = Axe().run(page)
-    report: str = results.generate_report() if results.violations_count else ""
-    return report
-
-
-def scrolls_sideways(page: Page) -> bool:
-    return bool(page.evaluate("() => document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
 def open_first_instance(page: Page) -> None:

@@ -5,11 +5,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.accounts.codes import make_code
+from tests.browser.boxes import scrolls_sideways
 from tests.browser.portal import Portal, Visits, run_portal
+from tests.browser.violations import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -95,11 +96,6 @@ def expect_inside(page: Page) -> None:
     expect(page.locator("form.sign-out").first).to_be_attached()
 
 
-def find_violations(page: Page) -> str:
-    results = Axe().run(page)
-    return str(results.generate_report()) if results.violations_count else ""
-
-
 def test_a_passkey_signs_in_alone_and_leads_back(visits: Visits) -> None:
     page, keys = enter(visits, "pia")
     set_up_passkey(page)
@@ -119,7 +115,7 @@ def test_a_passkey_follows_the_password(visits: Visits) -> None:
     sign_out(page)
     fill_password(page, "pam")
     expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
-    assert find_violations(page) == ""
+    assert find_violations(page) == []
     page.get_by_role("button", name="Use a passkey").click()
     expect_inside(page)
 
@@ -159,7 +155,7 @@ def test_a_passkey_proves_who_one_is_and_once_removed_opens_nothing(visits: Visi
     page.get_by_role("link", name="Rename Her laptop").click()
     expect(page.get_by_role("heading", name="Is it you?")).to_be_visible()
     page.get_by_role("link", name="Use a passkey instead").click()
-    assert find_violations(page) == ""
+    assert find_violations(page) == []
     page.get_by_role("button", name="Use a passkey").click()
     page.get_by_label("Name", exact=True).fill("Old laptop")
     page.get_by_role("button", name="Save").click()
@@ -245,6 +241,6 @@ def test_axe_finds_nothing_on_the_pages_of_second_factors(visits: Visits, scheme
     page.set_viewport_size({"width": 360, "height": 800})
     for path in ("/second-factor/", "/second-factor/passkeys/", "/second-factor/recovery-codes/"):
         page.goto(path)
-        if page.evaluate("() => document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            found[path] = "scrolls sideways"
+        if scrolls_sideways(page):
+            found[path] = ["scrolls sideways"]
     assert {page: report for page, report in found.items() if report} == {}

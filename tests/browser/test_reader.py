@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Request, expect
 
+from tests.browser.boxes import scrolls_sideways
 from tests.browser.portal import Visits, fill_sign_in, list_ids
-from tests.browser.test_pages import find_violations, scrolls_sideways
+from tests.browser.violations import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -84,7 +85,7 @@ def test_longer_words_fit_the_smallest_screen(visits: Visits) -> None:
         page.goto(path)
         expect(page.locator("h1")).to_be_visible()
         assert not scrolls_sideways(page), path
-        assert find_violations(page) == "", path
+        assert find_violations(page) == [], path
 
 
 def test_a_language_that_is_chosen_goes_before_the_browsers(lena: Page) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.accounts.providers import Provider, run_provider
 from tests.browser.portal import Portal, Visits, find_free_port, run_portal
+from tests.browser.violations import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -63,11 +63,6 @@ def sign_in_there(page: Page, subject: str) -> None:
     page.get_by_role("button", name=ACME).click()
     page.get_by_placeholder("sub").fill(subject)
     page.get_by_role("button", name="Authorize").click()
-
-
-def find_violations(page: Page) -> str:
-    results = Axe().run(page)
-    return str(results.generate_report()) if results.violations_count else ""
 
 
 def test_somebody_new_goes_there_and_comes_back_to_her_page(visits: Visits, acme: Acme, *, scripts: bool) -> None:
@@ -148,7 +143,7 @@ def test_the_admin_gets_in_while_the_provider_is_down(
         page.get_by_role("button", name=ACME).click()
         expect(page.get_by_role("heading", name="Sign-in failed")).to_be_visible()
         expect(page.locator("main")).to_contain_text("Acme ID cannot be reached")
-        assert find_violations(page) == ""
+        assert find_violations(page) == []
         page.goto("/sign-in/?local=1")
         page.get_by_label("User name or e-mail").fill("ada")
         page.get_by_label("Password").fill(portal.passwords["ada"])

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.browser.boxes import find_faults
 from tests.browser.states import STATES, Stage, State, set_stage
+from tests.browser.violations import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -22,17 +22,6 @@ RULES_ON_COLOUR = ["color-contrast", "link-in-text-block"]
 def stage(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with set_stage(browser, tmp_path_factory.mktemp("stage") / "state") as stage:
         yield stage
-
-
-def find_violations(page: Page, *rules: str) -> list[str]:
-    """What axe finds, by all of its rules or by these: the rule, the element, and what is wrong with it."""
-    options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
-    violations = Axe().run(page, options=options).response["violations"]
-    return [
-        f"{violation['id']}: {node['html'][:120]}: {node['failureSummary'].splitlines()[-1].strip()}"
-        for violation in violations
-        for node in violation["nodes"]
-    ]
 
 
 def look(page: Page) -> Iterator[str]:
