@@ -188,8 +188,8 @@ if "locmem" in CACHES["default"]["BACKEND"]:
     CACHES["pages"] = {"BACKEND": "portal.gateway.memory.MemoryCache", "OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}}
 elif "redis" in CACHES["default"]["BACKEND"]:
     _redis = CACHES["default"] | {"BACKEND": "portal.gateway.failover.FailoverCache"}
-    # A server that does not answer at once is as good as away: pages are fetched without it.
-    _redis_options = {"socket_timeout": 1, "socket_connect_timeout": 1}
+    # A server that does not answer soon is as good as away: pages are fetched without it. A busy machine is no outage.
+    _redis_options = {"socket_timeout": 2, "socket_connect_timeout": 2}
     CACHES = {
         "default": _redis
         | {

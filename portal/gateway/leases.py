@@ -11,8 +11,10 @@ from django.core.cache import caches
 LEASE_SECONDS = 3
 RENEWAL_SECONDS = 1.0
 POLL_SECONDS = 0.005
-# Longer than a lease: a holder that died is no reason to go on without it.
-PATIENCE_SECONDS = LEASE_SECONDS + 1.0
+# For a few milliseconds' work. Short, for it stays behind where the cache goes away in the middle of it.
+BRIEF_SECONDS = 1
+# Longer than that: a holder that died is no reason to go on without it.
+PATIENCE_SECONDS = BRIEF_SECONDS + 0.5
 
 
 class Lease:
@@ -81,18 +83,18 @@ def take_lease(key: str) -> Lease | None:
 def hold_briefly(key: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[bool]:
     """Hold `key` for a few milliseconds' work. False when nobody let go of it in time; the work goes on regardless.
 
-    The lease is not renewed: whoever dies with it blocks the others for `LEASE_SECONDS` at most.
+    The lease is not renewed: whoever dies with it blocks the others for `BRIEF_SECONDS` at most.
     """
     ends_at = monotonic() + patience_seconds
     asked_at = monotonic()
-    is_held = caches["pages"].add(key, b"held", LEASE_SECONDS)
+    is_held = caches["pages"].add(key, b"held", BRIEF_SECONDS)
     while not is_held and monotonic() < ends_at:
         sleep(POLL_SECONDS)
         asked_at = monotonic()
-        is_held = caches["pages"].add(key, b"held", LEASE_SECONDS)
+        is_held = caches["pages"].add(key, b"held", BRIEF_SECONDS)
     try:
         yield is_held
     finally:
         # Later than that the name may be somebody else's by now.
-        if is_held and monotonic() < asked_at + LEASE_SECONDS:
+        if is_held and monotonic() < asked_at + BRIEF_SECONDS:
             caches["pages"].delete(key)

@@ -225,7 +225,7 @@ def test_after_a_day_of_faults_no_secret_stands_anywhere(
         assert f'"error": "{error}"' in places["log lines"]
     assert "cache_server_away" in places["log lines"]
     assert '"instances":' in places["Redis"].replace(" ", "")
-    for table in ("accounts_member", "credentials_credential", "audit_event", "django_session"):
+    for table in ("accounts_member", "credentials_credential", "audit_event", "accounts_membersession"):
         assert f"INSERT INTO public.{table} " in places["tables"]
     assert "credential-set" in places["tables"]
     assert "sign-in-failed" in places["tables"]

@@ -36,7 +36,9 @@ def test_a_hundred_requests_at_once_for_a_cold_page_are_one_upstream(
     assert len(upstream.requests()) == 1
 
 
-def test_two_workers_of_one_gunicorn_share_too(house: House, shared_redis: Redis, upstream: Upstream) -> None:
+def test_two_workers_of_one_gunicorn_share_too(
+    house: House, pair: Pair, shared_redis: Redis, upstream: Upstream
+) -> None:
     settings = {"WEB_CONCURRENCY": "2", "PORTAL_PROCESSES": "2"}
     with house.open_portals(1, CACHE_URL=shared_redis.url, **settings) as (portal,):
         otto = house.sign_in(portal, "otto")
@@ -44,7 +46,10 @@ def test_two_workers_of_one_gunicorn_share_too(house: House, shared_redis: Redis
         with ThreadPoolExecutor(AT_ONCE) as pool:
             pages = list(pool.map(lambda _: portal.get(f"{LIST}?name=web-*&limit=50", otto), range(AT_ONCE)))
         assert [page.status_code for page in pages] == [200] * AT_ONCE
-        assert len(upstream.requests()) == 1
+        log = portal.log.read_text(encoding="utf-8")
+        assert len(upstream.requests()) == 1, [
+            line for line in log.splitlines() if "exchange" in line or "cache_server" in line
+        ]
 
 
 def test_people_who_wait_for_a_hanging_bycloud_hold_no_database_connection(
