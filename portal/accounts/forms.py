@@ -45,7 +45,9 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's cla
         model = Invitation
         fields = ("name", "email", "role")
         help_texts = {
-            "email": _("Optional. It can be used to sign in, as the user name can. Nothing is sent to it."),
+            "email": _(
+                "Optional. It can be used to sign in, as the user name can, and takes the link for a forgotten password."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -18,6 +18,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext
 
+from portal.accounts.adapter import may_sign_in_here
 from portal.accounts.models import Member
 from portal.accounts.sessions import end_sessions
 from portal.audit.events import record_event
@@ -52,7 +53,7 @@ def send_link(typed: str, *, request: HttpRequest) -> None:
     record_event(Act.PASSWORD_LINK_MADE, request=request, name=typed)
     member = Member.objects.find_by_login(typed) or Member(pk=0, username=typed, is_active=False)
     mail = _write(member, _build_link(member, request))
-    if member.is_active and member.email and member.has_usable_password():
+    if member.is_active and member.email and member.has_usable_password() and may_sign_in_here(member):
         Thread(target=_deliver, args=(mail,), name="password-link").start()
 
 

@@ -206,6 +206,16 @@ def test_the_answer_is_the_same_for_who_is_unknown_or_has_no_address(
     assert wait_for_mail().to == ["vera@example.com"]
 
 
+def test_who_comes_through_the_provider_alone_is_sent_no_link(
+    client: Client, vera: Member, ada: Member, settings: Settings
+) -> None:
+    settings.EMAIL_URL = "smtp://mail.example.com"
+    settings.SSO_ONLY = True
+    client.post("/password/forgotten/", {"login": "vera"})
+    client.post("/password/forgotten/", {"login": "ada"})
+    assert wait_for_mail().to == ["ada@example.com"]
+
+
 def test_nobody_is_flooded_with_links(client: Client, vera: Member, settings: Settings) -> None:
     settings.EMAIL_URL = "smtp://mail.example.com"
     for _ in range(5):
