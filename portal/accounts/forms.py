@@ -46,7 +46,7 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's cla
         fields = ("name", "email", "role")
         help_texts = {
             "email": _(
-                "Optional. It can be used to sign in, as the user name can, and takes the link for a forgotten password."
+                "Optional. It can be used to sign in, as the user name can, and takes the link for a lost password."
             ),
         }
 
