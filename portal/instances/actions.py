@@ -92,6 +92,8 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
             form.refuse_name()
         except shelf.ShelfFullError:
             form.add_error(None, _("You have %(most)d views, and no more can be kept.") % {"most": shelf.MOST_VIEWS})
+        except SavedView.DoesNotExist:
+            raise Http404 from None
         else:
             messages.success(request, _("The view %(name)s is saved.") % {"name": saved.name})
             return HttpResponseRedirect(saved_view_url(region, query), status=HTTPStatus.SEE_OTHER)

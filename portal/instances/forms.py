@@ -15,6 +15,7 @@ class Field(msgspec.Struct, frozen=True):
     """A field as the template shows it: a list to pick from where there are `choices`, else a line of text.
 
     `waits`: what is typed in it is not sent before it is left, for half a word would be refused or match nothing.
+    `takes_several`: with commas between; portal.js has the suggestions go on from what stands there already.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Field(msgspec.Struct, frozen=True):
     suggestions: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
     waits: bool = True
+    takes_several: bool = False
 
 
 class FilterForm(msgspec.Struct, frozen=True):
@@ -49,7 +51,13 @@ def build_form(reading: Reading, *, seen: Seen) -> FilterForm:
     fields = [
         field("name", _("Name"), hint=_("web-* finds names that begin with web-; web alone is exact."), waits=False),
         field("status", _("Status"), choices=list_choices(seen.statuses, texts.get("status", ""))),
-        field("tags", _("Tags"), hint=_("Commas between several."), suggestions=seen.tags),
+        field(
+            "tags",
+            _("Tags"),
+            hint=_("Commas between several."),
+            suggestions=_suggest_tags(seen.tags, texts.get("tags", "")),
+            takes_several=True,
+        ),
         field("flavor_id", _("Flavor"), hint=by_name, suggestions=_list_names(seen.flavors)),
         field("image_id", _("Image"), hint=by_name, suggestions=_list_names(seen.images)),
     ]
@@ -78,6 +86,12 @@ def _texts(reading: Reading, seen: Seen) -> dict[str, str]:
         if parameter in texts:
             texts[parameter] = find_name(named, texts[parameter]) or texts[parameter]
     return texts
+
+
+def _suggest_tags(seen: tuple[str, ...], typed: str) -> tuple[str, ...]:
+    """Those seen, each in addition to what stands in the field: a suggestion takes the place of all of it."""
+    given = [tag.strip() for tag in typed.split(",") if tag.strip()]
+    return tuple(",".join([*given, tag]) for tag in seen if tag not in given)
 
 
 def _list_names(named: tuple[Named, ...]) -> tuple[str, ...]:

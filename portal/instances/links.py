@@ -1,15 +1,19 @@
 """The addresses of the instance pages, each in its one canonical form."""
 
+import re
 from urllib.parse import quote, urlencode
 
 from django.urls import reverse
 
 from portal.bycloud import Region
+from portal.instances.columns import read_names
 from portal.instances.filters import ListView, to_query_string
 from portal.instances.hints import Hints
 
 # The whole list, whatever the reader's default view is: without any parameter, that one is opened.
 WHOLE_LIST = "limit=20"
+# In a canonical query string, where every other "=" and "&" of a value is percent-encoded.
+_COLUMNS = re.compile(r"((?:^|&)columns=)([^&]*)")
 
 
 def list_url(region: Region, view: ListView) -> str:
@@ -17,6 +21,8 @@ def list_url(region: Region, view: ListView) -> str:
 
 
 def saved_view_url(region: Region, query_string: str) -> str:
+    """A saved view's list. Columns that are gone since it was saved are left out, as they are of a reader's own."""
+    query_string = _COLUMNS.sub(lambda found: found[1] + ",".join(read_names(found[2])), query_string)
     return f"{reverse('instances:list', args=[region])}?{query_string}"
 
 

@@ -75,13 +75,13 @@ def describe_view(view: ListView, layout: Layout) -> str:
 
 
 def link_views(view: ListView, layout: Layout, *, member: Member, region: Region) -> tuple[ViewLink, ...]:
-    current = describe_view(view, layout)
+    current = saved_view_url(region, describe_view(view, layout))
     return tuple(
         ViewLink(
             pk=one.pk,
             name=one.name,
-            url=saved_view_url(region, one.query),
-            is_current=one.query == current,
+            url=(url := saved_view_url(region, one.query)),
+            is_current=url == current,
             is_shared=one.is_shared,
             owner="" if one.owner_id == member.pk else one.owner_name,
         )

@@ -77,7 +77,7 @@ def add_view(view: SavedView, *, request: HttpRequest) -> SavedView:
 
 @transaction.atomic
 def change_view(view: SavedView, *, request: HttpRequest) -> SavedView:
-    """Keep what was changed of a view. Raises `NameTakenError`."""
+    """Keep what was changed of a view. Raises `NameTakenError`, and `SavedView.DoesNotExist` for one removed since."""
     Member.objects.select_for_update().get(pk=view.owner.pk)
     was_shared = SavedView.objects.values_list("is_shared", flat=True).get(pk=view.pk)
     _save(view, was_shared=was_shared, request=request)

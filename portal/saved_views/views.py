@@ -13,6 +13,7 @@ from portal.accounts.requests import MemberRequest, require_form
 from portal.bycloud import Region
 from portal.saved_views import shelf
 from portal.saved_views.forms import SavedViewForm
+from portal.saved_views.models import SavedView
 
 
 @requires(Capability.KEEP_SAVED_VIEWS)
@@ -42,6 +43,8 @@ def edit(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
             shelf.change_view(form.save(commit=False), request=request)
         except shelf.NameTakenError:
             form.refuse_name()
+        except SavedView.DoesNotExist:
+            raise Http404 from None
         else:
             messages.success(request, _("The view %(name)s is changed.") % {"name": view.name})
             return redirect("saved_views:list", region)

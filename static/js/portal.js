@@ -199,6 +199,19 @@
     if (here) here.value = location.pathname + location.search;
   });
 
+  // Suggestions for several values with commas between: <input list data-several>. Each goes on from what is typed.
+
+  document.addEventListener("input", ({ target }) => {
+    if (!target.list || !("several" in target.dataset)) return;
+    const [before] = target.value.match(/^.*,\s*/) || [""];
+    const given = before.split(",").map((one) => one.trim());
+    for (const option of target.list.options) {
+      const value = option.value.slice(option.value.lastIndexOf(",") + 1).trim();
+      option.value = before + value;
+      option.disabled = given.includes(value);
+    }
+  });
+
   // The session: <body data-idle> says after how many seconds without a person's request it ends. All tabs share one.
 
   const { idle } = document.body.dataset;

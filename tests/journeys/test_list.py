@@ -253,6 +253,17 @@ def test_suggestions_are_those_of_ones_own_instances(at_desk: Client, viewing: C
     assert both[0] - both[1]
 
 
+def test_a_suggested_tag_is_added_to_those_in_the_field(at_desk: Client) -> None:
+    at_desk.get(f"{LIST}?limit=100")
+    suggested = [
+        re.findall(r'<option value="([^"]+)">', text(at_desk.get(f"{LIST}{query}")).partition('id="known-tags"')[2])
+        for query in ("", "?tags=web")
+    ]
+    assert "web" in suggested[0]
+    assert "web,production" in suggested[1]
+    assert not {"web", "web,web", "production"} & set(suggested[1])
+
+
 def test_htmx_gets_the_region_it_asks_for(at_desk: Client) -> None:
     instances = ask_htmx(at_desk, LIST, "instances")
     assert text(instances).lstrip().startswith('<section id="instances"')

@@ -1,8 +1,11 @@
 """Views of the list under a name: made on the list, used by their address, private unless they are shared."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from portal.accounts.models import Member
@@ -240,6 +243,37 @@ def test_a_default_that_is_private_by_now_or_gone_counts_no_more(at_desk: Client
     assert "Web" not in words(viewing.get(VIEWS)).partition("Saved views")[2]
     at_desk.post(f"{VIEWS}{pk('Web')}/remove/")
     assert viewing.get(LIST).status_code == 200
+
+
+def test_a_view_with_a_column_that_is_gone_since_is_shown_without_it(at_desk: Client) -> None:
+    save(at_desk, "tags=web&columns=name,ram", "Web")
+    SavedView.objects.update(query="tags=web&columns=name,colour,ram&density=comfortable")
+    at_desk.post(f"{VIEWS}{pk('Web')}/default/")
+    opened = at_desk.get(LIST)
+    assert opened.headers["Location"] == f"{LIST}?tags=web&columns=name,ram&density=comfortable"
+    page = at_desk.get(opened.headers["Location"])
+    assert page.status_code == 200
+    assert 'aria-current="page"><bdi>Web</bdi>' in text(page)
+
+
+@pytest.mark.parametrize(("place", "given"), [("edit", {"name": "Mine"}), ("list", {"query": "tags=db"})])
+def test_a_view_that_is_removed_while_its_owner_saves_it_is_not_found(
+    at_desk: Client, otto: Member, place: str, given: dict[str, str]
+) -> None:
+    save(at_desk, "tags=web", "Web", shared=True)
+    number = pk("Web")
+    tables: list[str] = []
+
+    def remove_in_between(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        """An admin does it after the view was found and before it is written: while its owner is locked."""
+        tables.extend(re.findall(r'^SELECT .* FROM "(\w+)"', sql))
+        if tables[-2:] == [SavedView._meta.db_table, Member._meta.db_table]:
+            SavedView.objects.filter(pk=number).delete()
+        return execute(sql, *rest)
+
+    address = f"{VIEWS}{number}/" if place == "edit" else f"{LIST}save-view/"
+    with connection.execute_wrapper(remove_in_between):
+        assert at_desk.post(address, {"view": str(number)} | given).status_code == 404
 
 
 def test_a_view_is_of_one_region(at_desk: Client, otto: Member) -> None:

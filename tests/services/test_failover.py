@@ -114,16 +114,16 @@ def test_what_redis_has_kept_is_there_again(cache: FailoverCache, own_redis: Red
     assert cache.get("one") == "shared"
 
 
-def test_a_redis_that_hangs_is_waited_for_once_in_a_while(cache: FailoverCache, own_redis: Redis) -> None:
+def test_a_redis_that_hangs_is_waited_for_once_in_a_while(
+    cache: FailoverCache, own_redis: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failover, "RETRY_SECONDS", 3600)
     own_redis.hang()
-    began_at = time.monotonic()
-    cache.get("one")
-    assert 0.4 < time.monotonic() - began_at < 2
-    began_at = time.monotonic()
     for _ in range(100):
         cache.get("one")
-    assert time.monotonic() - began_at < RETRY_SECONDS
     own_redis.go_on()
+    # Whoever waits in vain says so.
+    assert len([line for line in caplog.messages if "cache_server_away" in line]) == 1
 
 
 def test_both_caches_know_of_an_outage_that_one_has_met(cache: FailoverCache, own_redis: Redis) -> None:

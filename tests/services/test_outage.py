@@ -16,6 +16,8 @@ from tests.services.servers import Redis
 from tests.upstream import Upstream
 
 PEOPLE = 8
+# Whoever asks has an answer by then, whatever happens.
+DEADLINE_SECONDS = 10
 PAGES = ("", "?limit=50", "?name=web-*", "?status=ACTIVE")
 
 
@@ -80,7 +82,7 @@ def test_every_request_is_answered_while_redis_goes_hangs_and_comes(
             own_redis.go_on()
             time.sleep(RETRY_SECONDS + 0.5)
         assert work.statuses() == {200}
-        assert max(seconds for _, seconds, _ in work.answers) < 5
+        assert max(seconds for _, seconds, _ in work.answers) < DEADLINE_SECONDS
 
         upstream.clear()
         fetched, shared = (portal.get(f"{LIST}?name=db-*", otto) for portal in portals)
