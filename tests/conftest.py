@@ -13,7 +13,7 @@ from pytest_django import Settings
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.bycloud import Region
-from portal.gateway.ledger import forget_what_is_known
+from portal.gateway import ledger, pauses
 from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
 
@@ -47,7 +47,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def _empty_cache() -> None:
     caches["pages"].clear()
     caches["default"].clear()
-    forget_what_is_known()
+    ledger.forget_what_is_known()
+    pauses.forget_what_is_known()
 
 
 @pytest.fixture

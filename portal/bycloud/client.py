@@ -11,7 +11,7 @@ from portal.bycloud import transport
 from portal.bycloud.credentials import Credential
 from portal.bycloud.errors import ByCloudError
 from portal.bycloud.queries import InstanceQuery
-from portal.bycloud.refusals import RateLimit, read_rate_limit, read_refusal, read_request_id, read_wait_seconds
+from portal.bycloud.refusals import RateLimit, read_rate_limit, read_refusal, read_request_id
 from portal.bycloud.regions import Region
 from portal.bycloud.resources import InstancePage, decode_instance_page
 
@@ -79,7 +79,8 @@ class Client:
         """The same page as bytes, with the facts of the exchange. Raises a `ByCloudError`; the body is not looked at.
 
         A broken connection and a 502, 503 or 504 are tried again, `limits.extra_tries` times at most and only while
-        the deadline leaves room for the pause and `may_try_again` says yes to each; nothing else is.
+        the deadline leaves room for the pause and `may_try_again` says yes to each; nothing else is. A time to come
+        back that ByCloud has named is not waited for here: whoever calls must know of it.
         """
         target = _target(query)
         began_at = time.monotonic()
@@ -128,9 +129,9 @@ class Client:
         if isinstance(outcome, transport.Failure):
             return outcome.error, pause if outcome.may_pass else None
         error = read_refusal(outcome, secret=self.credential.secret, now=now)
-        if outcome.status not in PASSING_STATUSES:
-            return error, None
-        return error, max(pause, read_wait_seconds(outcome.headers, now=now) or 0.0)
+        error.rate_limit = read_rate_limit(outcome.headers, now=now)
+        may_pass = outcome.status in PASSING_STATUSES and error.retry_at is None
+        return error, pause if may_pass else None
 
 
 def _target(query: InstanceQuery) -> str:

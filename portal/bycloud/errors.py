@@ -14,6 +14,10 @@ ByCloudError
 # ruff: noqa: N818 -- the names say what happened, and ByCloudError that it is an error
 
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from portal.bycloud.refusals import RateLimit
 
 
 class ByCloudError(Exception):
@@ -21,8 +25,10 @@ class ByCloudError(Exception):
 
     `status` is the HTTP status when there was an answer; `message`, `details` and `request_id` come from the error
     envelope of api/errors when it was readable. None of them ever holds a credential. `retry_at` (aware, UTC) is when
-    ByCloud said to come back.
+    ByCloud said to come back, `rate_limit` its own count, where the answer told it.
     """
+
+    rate_limit: "RateLimit | None" = None
 
     def __init__(
         self,

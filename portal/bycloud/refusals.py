@@ -52,7 +52,7 @@ def read_refusal(reply: Reply, *, secret: str, now: datetime) -> ByCloudError:
         retry_at = read_retry_at(reply.headers, now=now)
         return RateLimited(message, status=status, details=details, request_id=request_id, retry_at=retry_at)
     if status >= 500:  # noqa: PLR2004
-        retry_at = _find_moment(read_wait_seconds(reply.headers, now=now), now)
+        retry_at = _find_named_time(reply.headers, now)
         return ServerFault(message, status=status, details=details, request_id=request_id, retry_at=retry_at)
     kind: type[ByCloudError] = {401: Rejected, 403: Forbidden}.get(status, InvalidRequest)
     return kind(message, status=status, details=details, request_id=request_id)
@@ -66,11 +66,9 @@ def read_request_id(reply: Reply, *, secret: str) -> str | None:
 def read_retry_at(headers: Mapping[str, str], *, now: datetime) -> datetime | None:
     """When to come back, by `Retry-After`, else by `X-RateLimit-Reset` (Unix time).
 
-    What cannot be read, lies in the past or is more than a day away says nothing.
+    What cannot be read or has gone by says nothing; nor does a window that is said to end in more than a day.
     """
-    return _find_moment(read_wait_seconds(headers, now=now), now) or _find_moment(
-        _read_reset_seconds(headers, now), now
-    )
+    return _find_named_time(headers, now) or _find_moment(_read_reset_seconds(headers, now), now)
 
 
 def read_wait_seconds(headers: Mapping[str, str], *, now: datetime) -> float | None:
@@ -120,7 +118,13 @@ def _read_reset_seconds(headers: Mapping[str, str], now: datetime) -> float | No
     return float(text) - now.timestamp() if _DIGITS.fullmatch(text) else None
 
 
+def _find_named_time(headers: Mapping[str, str], now: datetime) -> datetime | None:
+    """By `Retry-After`. Longer than a day is a day: nothing is remembered for longer."""
+    seconds = read_wait_seconds(headers, now=now)
+    return None if seconds is None else _find_moment(min(seconds, LONGEST_WAIT_SECONDS), now)
+
+
 def _find_moment(seconds: float | None, now: datetime) -> datetime | None:
-    if seconds is None or not 0 <= seconds <= LONGEST_WAIT_SECONDS:
+    if seconds is None or not 0 < seconds <= LONGEST_WAIT_SECONDS:
         return None
     return now + timedelta(seconds=seconds)

@@ -9,13 +9,15 @@ from django.core.cache import caches
 
 from portal.bycloud import RateLimit
 from portal.gateway.access import Access
-from portal.gateway.errors import BudgetSpent
+from portal.gateway.errors import BudgetSpent, Busy
 from portal.gateway.failover import FailoverCache
 from portal.gateway.freshness import Errand
 from portal.gateway.leases import hold_briefly
 from portal.gateway.ledger import HOUR, Ledger, Standing, enter_request, read_standing, write_ledger
 
 MINUTE = 60.0
+# A turn takes a few milliseconds; so long, nobody has had to wait yet.
+TURN_SECONDS = 5.0
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -43,10 +45,13 @@ def spend(access: Access, errand: Errand) -> None:
     """Take one request from the budget. Raises `BudgetSpent` when `errand` may not, with when it may.
 
     People may use all of it; refreshes and sweeps leave `BYCLOUD_RATE_RESERVE` of each window to them, and sweeps
-    leave as much again to refreshes.
+    leave as much again to refreshes. Raises `Busy` when so many spend at once that this one does not come to its turn.
     """
     key = _key(access)
-    with hold_briefly(f"{key}:lock"):
+    with hold_briefly(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
+        if not is_held:
+            # Two who write one ledger forget each other's request.
+            raise Busy("Too many requests at once want a share of the budget")
         now = time()
         standing = read_standing(key, now)
         free_at = max(

@@ -111,6 +111,13 @@ class Trouble(msgspec.Struct, frozen=True):
     path: str | None = None
     retry_at: datetime | None = None
 
+    def holds_back(self, asking: Asking) -> bool:
+        """Whether the page that met this trouble is not asked for again yet, where nothing else is held back.
+
+        As long as an answer would have been fresh: all open pages together ask no more often than that.
+        """
+        return self.retry_at is None and asking.errand is not Errand.PERSON and _is_recent(self.at)
+
     @classmethod
     def from_error(cls, error: ByCloudError) -> "Trouble":
         """The trouble that `error` is, as of now."""

@@ -1,28 +1,39 @@
-"""After a failure, upstream is left alone for a growing while, by all processes; a refused credential for good."""
+"""After a failure, upstream is left alone for a growing while, by all processes; a refused credential for good.
+
+What this process has seen of a pause it remembers by itself, for the cache may go away, come back empty, or need the
+room. The latest word counts, and is entered again where the cache has lost it.
+"""
 
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 
 import msgspec
+from django.conf import settings
+from django.core.cache import caches
 
 from portal.gateway.access import Access
 from portal.gateway.freshness import Asking, Trouble
 from portal.gateway.leases import hold_briefly
-from portal.gateway.store import forget, recall, remember
+from portal.gateway.store import KEPT_SECONDS
 
 LONGEST_SECONDS = 60
+# A refused credential is asked with no more; when it is replaced, its pause is nobody's any more.
+REFUSED_KEPT_SECONDS = 30 * 24 * 60 * 60
 PAUSING_KINDS = frozenset({"unreachable", "timed-out", "server-fault", "rate-limited", "rejected"})
 
 
 class Pause(msgspec.Struct, frozen=True):
     """Nothing is asked before `until` (None: until the credential is replaced). `failures` came one after another.
 
-    `is_named`: it was ByCloud that said when to come back, or that it is too much.
+    `is_named`: it was ByCloud that said when to come back, or that it is too much. `is_ended`: an answer has ended it.
     """
 
     trouble: Trouble
     failures: int
     until: datetime | None
+    noted_at: datetime
     is_named: bool = False
+    is_ended: bool = False
 
     def holds_back(self, asking: Asking) -> bool:
         """Whether this asking waits. A person who presses Retry need not, unless ByCloud itself has said to."""
@@ -33,9 +44,14 @@ class Pause(msgspec.Struct, frozen=True):
         return self.is_named or not asking.is_pressed
 
 
+_lock = Lock()
+_known: dict[str, Pause] = {}
+
+
 def find_pause(access: Access) -> Pause | None:
-    """The pause that is kept for an access, over or not."""
-    return recall(access, "pause", Pause)
+    """The pause that is kept for an access, over or not; of several the one that lasts longest."""
+    found = [pause for key in sorted({_key(access, kind) for kind in PAUSING_KINDS}) if (pause := _find(key))]
+    return max(found, key=_end, default=None)
 
 
 def record_failure(access: Access, trouble: Trouble, *, began_at: datetime) -> Trouble:
@@ -45,8 +61,9 @@ def record_failure(access: Access, trouble: Trouble, *, began_at: datetime) -> T
     """
     if trouble.kind not in PAUSING_KINDS:
         return trouble
-    with hold_briefly(f"pause:{access.scope}:lock"):
-        return _lengthen(access, trouble, began_at)
+    key = _key(access, trouble.kind)
+    with hold_briefly(f"{key}:lock"):
+        return _lengthen(key, trouble, began_at)
 
 
 def end_pause(access: Access, *, is_credential_good: bool = False) -> None:
@@ -54,21 +71,29 @@ def end_pause(access: Access, *, is_credential_good: bool = False) -> None:
 
     An answer that was under way then says nothing against that, but `is_credential_good` does: it was asked just now.
     """
-    if find_pause(access) is None:
-        return
-    with hold_briefly(f"pause:{access.scope}:lock"):
-        pause = find_pause(access)
-        if pause and (is_credential_good if pause.until is None else not pause.holds_back(Asking.FORCED)):
-            forget(access, "pause")
+    for key in sorted({_key(access, kind) for kind in PAUSING_KINDS}):
+        if _find(key) is None:
+            continue
+        with hold_briefly(f"{key}:lock"):
+            pause = _find(key)
+            if pause and (is_credential_good if pause.until is None else not pause.holds_back(Asking.FORCED)):
+                _keep(key, msgspec.structs.replace(pause, is_ended=True, noted_at=datetime.now(UTC)))
 
 
-def _lengthen(access: Access, trouble: Trouble, began_at: datetime) -> Trouble:
-    before = find_pause(access)
+def forget_what_is_known() -> None:
+    """Begin anew, as a process that has just started."""
+    with _lock:
+        _known.clear()
+
+
+def _lengthen(key: str, trouble: Trouble, began_at: datetime) -> Trouble:
+    before = _find(key)
     failures = before.failures if before else 0
     if before is None or began_at >= before.trouble.at:
         failures += 1
+    now = datetime.now(UTC)
     if trouble.kind == "rejected":
-        remember(access, "pause", Pause(trouble, failures, None))
+        _keep(key, Pause(trouble, failures, None, now))
         return trouble
     until = trouble.at + timedelta(seconds=min(2 ** (failures - 1), LONGEST_SECONDS))
     is_named = trouble.kind == "rate-limited" or trouble.retry_at is not None
@@ -78,5 +103,43 @@ def _lengthen(access: Access, trouble: Trouble, began_at: datetime) -> Trouble:
         # What was under way when a longer pause began does not cut it short.
         return msgspec.structs.replace(trouble, retry_at=before.until)
     trouble = msgspec.structs.replace(trouble, retry_at=until)
-    remember(access, "pause", Pause(trouble, failures, until, is_named))
+    _keep(key, Pause(trouble, failures, until, now, is_named))
     return trouble
+
+
+def _find(key: str) -> Pause | None:
+    """The latest word on this pause, in the cache or here; None when an answer has ended it."""
+    kept = _decode(caches["pages"].get(key))
+    with _lock:
+        known = _known.get(key)
+        if kept and (known is None or kept.noted_at >= known.noted_at):
+            known = _known[key] = kept
+    if known and known is not kept:
+        _keep(key, known)
+    return None if known is None or known.is_ended else known
+
+
+def _keep(key: str, pause: Pause) -> None:
+    with _lock:
+        _known[key] = pause
+    caches["pages"].set(
+        key, msgspec.msgpack.encode(pause), KEPT_SECONDS if pause.until or pause.is_ended else REFUSED_KEPT_SECONDS
+    )
+
+
+def _decode(kept: bytes | None) -> Pause | None:
+    """A pause that cannot be read (another version wrote it) is none."""
+    try:
+        return msgspec.msgpack.decode(kept, type=Pause) if kept else None
+    except msgspec.DecodeError:
+        return None
+
+
+def _end(pause: Pause) -> datetime:
+    return pause.until or datetime.max.replace(tzinfo=UTC)
+
+
+def _key(access: Access, kind: str) -> str:
+    """Too many requests concern all who share the budget; any other failure, this credential alone."""
+    is_shared = kind == "rate-limited" and settings.BYCLOUD_RATE_SCOPE == "region"
+    return f"pause:{access.region.code if is_shared else access.scope}"

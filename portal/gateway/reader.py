@@ -65,12 +65,15 @@ def read_page(
     seen, `Troubled` is raised. Upstream is not asked while a pause holds this asking back, when the budget is out for
     its errand, or when too many requests of this process wait for upstream already.
     """
-    stored = _find_page(access, query)
+    answer, met = recall_page(access, query)
+    stored = _date(answer, met) if answer else None
     if stored and (asking.is_content_with(stored.fetched_at) or _is_early(access, stored, asking)):
         return stored
     pause = find_pause(access)
     if pause and pause.holds_back(asking):
         return _show_instead(stored, pause.trouble)
+    if met and met.holds_back(asking):
+        return _show_instead(stored, met)
     longest = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     ends_at = longest if ends_at is None else min(ends_at, longest)
     # Who has time does not share the impatience of who has little left.
@@ -112,11 +115,10 @@ def check_credential(access: Access) -> int | None:
     begins a pause, and a credential that is taken ends the pause that its refusal began. A time that ByCloud has named
     is waited for here, too.
     """
-    pause = find_pause(access)
-    if pause and pause.until and pause.holds_back(Asking.FORCED):
-        raise RateLimited(pause.trouble.message, status=pause.trouble.status, retry_at=pause.until)
     with take_place():
+        _refuse_in_named_pause(access)
         spend(access, Errand.PERSON)
+        _refuse_in_named_pause(access)
         began_at = datetime.now(UTC)
         try:
             _, page = _fetch(access, InstanceQuery(limit=1), Errand.PERSON, settings.BYCLOUD_LIMITS.deadline_seconds)
@@ -125,6 +127,12 @@ def check_credential(access: Access) -> int | None:
             raise
     end_pause(access, is_credential_good=True)
     return page.meta.total if page.meta else None
+
+
+def _refuse_in_named_pause(access: Access) -> None:
+    pause = find_pause(access)
+    if pause and pause.until and pause.holds_back(Asking.FORCED):
+        raise RateLimited(pause.trouble.message, status=pause.trouble.status, retry_at=pause.until)
 
 
 def _show_instead(stored: Dated[InstancePage] | None, trouble: Trouble) -> Dated[InstancePage]:
@@ -165,11 +173,6 @@ def _fly(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -
     raise TimedOut("The page was not fetched in time")
 
 
-def _find_page(access: Access, query: InstanceQuery) -> Dated[InstancePage] | None:
-    answer, trouble = recall_page(access, query)
-    return _date(answer, trouble) if answer else None
-
-
 def _date(answer: StoredAnswer, trouble: Trouble | None) -> Dated[InstancePage] | None:
     """A stored page; None for one that another version of the portal could read and this one cannot."""
     try:
@@ -180,11 +183,11 @@ def _date(answer: StoredAnswer, trouble: Trouble | None) -> Dated[InstancePage] 
 
 
 def _load_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Dated[InstancePage]:
+    spend(access, asking.errand)
     pause = find_pause(access)
     if pause and pause.holds_back(asking):
         # It began while this one waited for its turn.
         raise Troubled(pause.trouble)
-    spend(access, asking.errand)
     began_at = datetime.now(UTC)
     within_seconds = ends_at - monotonic()
     try:
@@ -223,8 +226,10 @@ def _fetch(
             correct(access, answer.rate_limit)
         _check_secrecy(access, answer)
         page = decode_instance_page(answer.body, request_id=answer.request_id)
-        _check_list(page, answer)
+        _check_list(page, query, answer)
     except ByCloudError as error:
+        if error.rate_limit:
+            correct(access, error.rate_limit)
         seconds = (datetime.now(UTC) - started_at).total_seconds()
         log.warning(
             "bycloud_exchange_failed",
@@ -259,13 +264,19 @@ def _check_secrecy(access: Access, answer: Answer) -> None:
         raise BadPayload("The answer repeats the credential", path="$", status=200, request_id=answer.request_id)
 
 
-def _check_list(page: InstancePage, answer: Answer) -> None:
-    """An answer without a list is a failure, not an empty fleet, and must not take the place of rows seen before."""
-    is_empty = page.meta is not None and page.meta.total == 0
-    if page.instances is None and not is_empty:
-        raise BadPayload(
-            "The answer holds no list of instances", path="$.instances", status=200, request_id=answer.request_id
-        )
+def _check_list(page: InstancePage, query: InstanceQuery, answer: Answer) -> None:
+    """An answer without a list is a failure, not an empty fleet, and must not take the place of rows seen before.
+
+    So is an empty first page of a list that says it is not empty. After a marker nothing may follow.
+    """
+    total, has_more = (page.meta.total, page.meta.has_more) if page.meta else (None, None)
+    problem = ""
+    if page.instances is None and total != 0:
+        problem = "The answer holds no list of instances"
+    elif not page.instances and not query.marker and (total or has_more):
+        problem = "The answer holds no instance, and says that there are some"
+    if problem:
+        raise BadPayload(problem, path="$.instances", status=200, request_id=answer.request_id)
 
 
 def _may_try_again(access: Access, errand: Errand, started_at: datetime) -> bool:

@@ -28,7 +28,14 @@ from portal.instances.forms import build_form
 from portal.instances.hints import Hints, read_back
 from portal.instances.layouts import Layout, lay_out
 from portal.instances.links import credential_url, instance_url, list_url, raw_url
-from portal.instances.live import Live, describe_budget, describe_unchanged, make_version, name_pending
+from portal.instances.live import (
+    Live,
+    describe_budget,
+    describe_unchanged,
+    make_version,
+    name_pending,
+    name_trouble,
+)
 from portal.instances.tables import render_table
 from portal.instances.tools import build_settings, build_share, link_views
 from portal.instances.troubles import Notice, describe
@@ -157,7 +164,7 @@ def answer_instance(
     url = instance_url(region, instance_id, hints)
     version = ""
     if isinstance(outcome, Found):
-        version = _make_version(request, outcome.instance.value.source, outcome.instance.trouble)
+        version = _make_version(request, outcome.instance.value.source, name_trouble(outcome.instance.trouble))
         if _is_shown_already(request, version):
             return _answer_unchanged(access, outcome.instance)
     context = {
@@ -270,7 +277,8 @@ def _make_list_version(
         listing.first_position,
         listing.marker_is_gone,
     )
-    return _make_version(request, listing.page.value.instances, listing.page.trouble, place, tokens, layout)
+    trouble = name_trouble(listing.page.trouble)
+    return _make_version(request, listing.page.value.instances, trouble, place, tokens, layout)
 
 
 def _make_version(request: MemberRequest, *parts: Any) -> str:

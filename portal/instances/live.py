@@ -19,6 +19,7 @@ HIGH_SHARE = 0.8
 VERSION_BYTES = 8
 # Nothing is wrong with upstream: the page goes on as soon as it may, and does not ask less and less often.
 STEADY_KINDS = frozenset({"budget-spent", "rate-limited", "busy"})
+OWN_KINDS = frozenset({"budget-spent", "busy"})
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -92,6 +93,11 @@ def make_version(*parts: Any) -> str:
     """A short name for all that a region shows: the same parts, the same name. Ages and the budget are not in it."""
     encoded = msgspec.json.encode((__version__, *parts))
     return blake2b(encoded, digest_size=VERSION_BYTES).hexdigest()
+
+
+def name_trouble(trouble: Trouble | None) -> object:
+    """What of a trouble makes a page another one. A refusal of the portal's own is made anew each time it is asked."""
+    return (trouble.kind, trouble.retry_at) if trouble and trouble.kind in OWN_KINDS else trouble
 
 
 def name_pending(ids: list[str]) -> str:

@@ -15,10 +15,16 @@ from portal.accounts.capabilities import Capability
 from portal.accounts.models import Member, Theme
 from portal.bycloud import Region
 
+# The portal answers within the deadline; the rest is the network's, and a busy machine's.
+BEYOND_DEADLINE_SECONDS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`can` has one entry for each capability, in template spelling: `frame.can.read_audit`."""
+    """`can` has one entry for each capability, in template spelling: `frame.can.read_audit`.
+
+    `patience_milliseconds`: how long a page waits for an answer of the portal's before it gives up.
+    """
 
     regions: tuple[Region, ...]
     region: Region
@@ -27,6 +33,7 @@ class Frame:
     can: dict[str, bool]
     is_sandbox: bool
     idle_seconds: int
+    patience_milliseconds: int
     version: str = __version__
 
 
@@ -45,6 +52,7 @@ def frame(request: HttpRequest) -> dict[str, Frame]:
             can={capability.name.lower(): bool(member and member.can(capability)) for capability in Capability},
             is_sandbox=is_sandbox(region),
             idle_seconds=int(settings.SESSION_IDLE.total_seconds()),
+            patience_milliseconds=int((settings.BYCLOUD_LIMITS.deadline_seconds + BEYOND_DEADLINE_SECONDS) * 1000),
         )
     }
 

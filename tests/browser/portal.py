@@ -14,6 +14,8 @@ from pathlib import Path
 import requests
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
+from tests.unmeasured import leave_out_coverage
+
 ROOT = Path(__file__).parent.parent.parent
 SANDBOX_OPTIONS = ["--latency", "0", "--rate-per-minute", "1000000", "--rate-per-hour", "1000000"]
 # Pages grow old between two steps of a test, so that the page's own refresh is part of every journey.
@@ -58,8 +60,7 @@ class Portal:
         subprocess.run(
             [sys.executable, "manage.py", *command],
             cwd=ROOT,
-            env={key: os.environ[key] for key in os.environ if key.startswith(("PATH", "COVERAGE"))}
-            | {"ENV_FILE": str(self.state / "env")},
+            env={"PATH": os.environ["PATH"], "ENV_FILE": str(self.state / "env")},
             input=secret,
             text=True,
             check=True,
@@ -87,7 +88,7 @@ def run_portal(
     with subprocess.Popen(
         [sys.executable, "-m", "portal.sandbox.demo", "--state", str(state), *SANDBOX_OPTIONS, *sandbox_options],
         cwd=ROOT,
-        env=os.environ | {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port)} | SETTINGS | dict(settings),
+        env=leave_out_coverage() | {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port)} | SETTINGS | dict(settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

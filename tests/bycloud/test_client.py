@@ -270,18 +270,13 @@ def test_a_connection_that_breaks_each_time_is_unreachable(wire: Wire, client: C
     assert len(wire.heard) == 3
 
 
-def test_a_short_retry_after_is_waited_for(wire: Wire, client: Client) -> None:
-    wire.script(reply(503, headers={"Retry-After": "1"}), reply(body=PAGE))
-    assert client.fetch_instances(InstanceQuery()).elapsed_seconds >= 1
-
-
-def test_a_retry_after_past_the_deadline_leaves_it_at_one_try(wire: Wire, client: Client) -> None:
-    wire.script(reply(503, headers={"Retry-After": "120"}))
-    began_at = time.monotonic()
-    with pytest.raises(ServerFault):
+@pytest.mark.parametrize("seconds", ["1", "120"])
+def test_a_time_that_bycloud_names_is_told_and_not_waited_for(wire: Wire, client: Client, seconds: str) -> None:
+    wire.script(reply(503, headers={"Retry-After": seconds}))
+    with pytest.raises(ServerFault) as failure:
         client.list_instances(InstanceQuery())
+    assert failure.value.retry_at is not None
     assert len(wire.heard) == 1
-    assert time.monotonic() - began_at < 1
 
 
 def test_a_retry_after_that_cannot_be_read_or_has_gone_by_changes_nothing(wire: Wire, client: Client) -> None:

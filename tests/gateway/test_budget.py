@@ -9,9 +9,9 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery, RateLimit
-from portal.gateway import Access, Asking, Troubled, read_meter, read_page
+from portal.gateway import Access, Asking, Troubled, budget, read_meter, read_page
 from portal.gateway.budget import Window, correct, spend
-from portal.gateway.errors import BudgetSpent
+from portal.gateway.errors import BudgetSpent, Busy
 from portal.gateway.freshness import Errand
 from tests.upstream import Upstream
 
@@ -46,6 +46,22 @@ def test_refreshes_leave_the_last_share_to_people(acme: Access, clock: time_mach
     assert count_granted(acme, Errand.SWEEP) == 6
     assert count_granted(acme, Errand.REFRESH) == 2
     assert count_granted(acme, Errand.PERSON) == 2
+
+
+def test_nobody_spends_without_the_ledger(acme: Access, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "TURN_SECONDS", 0.05)
+    caches["pages"].add(f"budget:{acme.scope}:lock", b"held", 60)
+    with pytest.raises(Busy):
+        spend(acme, Errand.PERSON)
+    assert read_meter(acme).minute.used == 0
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_bycloud_counts_in_what_it_refuses_too(acme: Access, upstream: Upstream, status: int) -> None:
+    upstream.script(status=status, headers={"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "2"})
+    with pytest.raises(Troubled):
+        read_page(acme, InstanceQuery())
+    assert read_meter(acme).others == 7
 
 
 def test_the_minute_rolls_and_says_when_it_goes_on(acme: Access, clock: time_machine.Traveller) -> None:

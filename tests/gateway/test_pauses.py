@@ -3,13 +3,18 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from time import monotonic, sleep
 
 import pytest
 import time_machine
+from django.core.cache import caches
+from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, RateLimited, Region, Rejected
 from portal.gateway import Access, Asking, Troubled, check_credential, read_page
-from portal.gateway.pauses import find_pause
+from portal.gateway.freshness import Trouble
+from portal.gateway.pauses import find_pause, forget_what_is_known, record_failure
+from portal.gateway.store import flight_key
 from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
 
@@ -124,6 +129,104 @@ def test_a_refused_credential_is_not_tried_again_and_what_was_seen_stays_readabl
     assert len(upstream.requests()) == 2
 
 
+def test_a_refused_credential_is_not_tried_again_for_weeks(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    upstream.script(status=401)
+    fail(acme)
+    forget_what_is_known()
+    clock.shift(timedelta(days=29))
+    assert fail(acme, asking=Asking.FORCED).trouble.kind == "rejected"
+    assert len(upstream.requests()) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 401}, {"status": 429, "headers": {"Retry-After": "30"}}], ids=["refused", "a named time"]
+)
+def test_a_pause_is_not_lost_with_the_cache_and_is_entered_again(
+    acme: Access, upstream: Upstream, fault: dict[str, object]
+) -> None:
+    upstream.script(**fault)
+    first = fail(acme).trouble
+    caches["pages"].clear()
+    assert fail(acme, OTHER, Asking.FORCED).trouble == first
+    # From the cache alone, as another process finds it.
+    forget_what_is_known()
+    assert fail(acme, OTHER, Asking.FORCED).trouble == first
+    assert len(upstream.requests()) == 1
+
+
+def test_a_pause_that_comes_back_with_the_cache_after_it_was_ended_holds_nobody_back(
+    acme: Access, upstream: Upstream
+) -> None:
+    upstream.script(status=401)
+    fail(acme)
+    key = f"pause:{acme.scope}"
+    kept = caches["pages"].get(key)
+    caches["pages"].clear()
+    check_credential(acme)
+    caches["pages"].set(key, kept)
+    assert read_page(acme, FIRST, asking=Asking.FORCED).trouble is None
+    forget_what_is_known()
+    assert find_pause(acme) is None
+
+
+def test_a_pause_that_another_version_of_the_portal_wrote_is_none(acme: Access) -> None:
+    caches["pages"].set(f"pause:{acme.scope}", b"\xc1")
+    assert find_pause(acme) is None
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_time_that_bycloud_names_is_known_to_all_at_once(acme: Access, upstream: Upstream, status: int) -> None:
+    upstream.script(status=status, headers={"Retry-After": "3"})
+    first = fail(acme).trouble
+    assert fail(acme, OTHER, Asking.FORCED).trouble == first
+    assert len(upstream.requests()) == 1
+
+
+@pytest.mark.parametrize("scope", ["credential", "region"])
+def test_too_many_requests_hold_back_all_who_share_the_budget(
+    acme: Access, globex: Access, upstream: Upstream, settings: Settings, scope: str
+) -> None:
+    settings.BYCLOUD_RATE_SCOPE = scope
+    upstream.script(status=429, headers={"Retry-After": "30", "X-RateLimit-Limit": None})
+    refused = fail(acme).trouble
+    if scope == "region":
+        assert fail(globex).trouble == refused
+    else:
+        assert read_page(globex, FIRST).value.instances
+    assert fail(acme).trouble == refused
+
+
+@pytest.mark.parametrize("scope", ["credential", "region"])
+def test_a_refused_credential_stops_nobody_elses_in_any_scope(
+    acme: Access, globex: Access, upstream: Upstream, settings: Settings, scope: str
+) -> None:
+    settings.BYCLOUD_RATE_SCOPE = scope
+    upstream.script(status=401)
+    fail(acme)
+    assert read_page(globex, FIRST).value.instances
+    assert fail(acme, asking=Asking.FORCED).trouble.kind == "rejected"
+
+
+def test_a_pause_that_begins_while_one_waits_for_the_budget_holds_the_request_back(
+    acme: Access, upstream: Upstream
+) -> None:
+    now = datetime.now(UTC)
+    refusal = Trouble(kind="rejected", at=now, message="refused", status=401)
+    budget = f"budget:{acme.scope}:lock"
+    caches["pages"].add(budget, b"held", 60)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(fail, acme)
+        until = monotonic() + 5
+        while caches["pages"].get(flight_key(acme, FIRST)) is None and monotonic() < until:
+            sleep(0.01)
+        record_failure(acme, refusal, began_at=now)
+        caches["pages"].delete(budget)
+        assert asked.result().trouble == refusal
+    assert upstream.requests() == []
+
+
 def test_another_credential_is_not_held_back(acme: Access, globex: Access, upstream: Upstream) -> None:
     upstream.script(status=401)
     fail(acme)
@@ -166,6 +269,36 @@ def test_a_refusal_of_one_request_holds_nothing_else_back(acme: Access, upstream
     upstream.script(status=status)
     assert fail(acme).trouble.retry_at is None
     assert read_page(acme, OTHER).value.instances
+
+
+@pytest.mark.parametrize("asking", [Asking.REVALIDATED, Asking.QUICKENED, Asking.SWEPT])
+@pytest.mark.parametrize("fault", [{"status": 403}, {"status": 404}, {"mode": "html"}], ids=str)
+def test_open_pages_together_ask_no_more_often_for_a_page_that_fails_than_for_one_that_does_not(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller, asking: Asking, fault: dict[str, object]
+) -> None:
+    upstream.script(times=None, **fault)
+    for _ in range(20):
+        fail(acme, asking=asking)
+    assert len(upstream.requests()) == 1
+    clock.shift(timedelta(seconds=15))
+    fail(acme, asking=asking)
+    assert len(upstream.requests()) == 2
+    fail(acme, asking=Asking.PRESSED)
+    assert len(upstream.requests()) == 3
+
+
+def test_so_it_is_for_a_page_that_was_seen_before(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    seen = read_page(acme, FIRST)
+    clock.shift(timedelta(hours=1))
+    upstream.clear()
+    upstream.script(times=None, mode="html")
+    for _ in range(20):
+        shown = read_page(acme, FIRST, asking=Asking.REVALIDATED)
+        assert shown.value == seen.value
+        assert shown.trouble
+    assert len(upstream.requests()) == 1
 
 
 def test_an_unreachable_region_pauses_too(sandbox: Sandbox) -> None:

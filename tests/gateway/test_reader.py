@@ -334,6 +334,24 @@ def test_an_answer_without_a_list_is_a_failure_and_takes_no_rows_away(
     assert again.trouble.kind == "bad-payload"
 
 
+@pytest.mark.parametrize("meta", [{"total": 150}, {"total": 150, "has_more": True}, {"has_more": True}], ids=str)
+@pytest.mark.parametrize("instances", [[], None], ids=["empty", "null"])
+def test_an_empty_list_that_says_it_is_not_empty_takes_nothing_away(
+    acme: Access, upstream: Upstream, meta: dict[str, object], instances: list[object] | None
+) -> None:
+    seen = read_page(acme, FIRST)
+    upstream.script(body={"instances": instances, "meta": meta})
+    again = read_page(acme, FIRST, asking=Asking.FORCED)
+    assert again.value == seen.value
+    assert again.trouble
+    assert (again.trouble.kind, again.trouble.path) == ("bad-payload", "$.instances")
+
+
+def test_after_a_marker_nothing_need_follow(acme: Access, upstream: Upstream) -> None:
+    upstream.script(body={"instances": [], "meta": {"total": 150, "has_more": False}})
+    assert ids(acme, InstanceQuery(marker="00000000-0000-0000-0000-000000000000")) == []
+
+
 def test_a_list_that_is_null_where_there_are_none_is_an_empty_one(acme: Access, upstream: Upstream) -> None:
     upstream.script(body={"instances": None, "meta": {"total": 0}})
     assert ids(acme) == []

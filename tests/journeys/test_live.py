@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -218,6 +217,8 @@ def test_when_the_budget_is_out_for_refreshes_the_rows_stay_and_the_page_says_ho
     assert "Paused for 40 s to stay within 60 requests a minute" in words(response)
     assert 'data-trouble="budget-spent" data-steady' in text(response)
     assert "48 of 60 this minute" in words(response)
+    clock.shift(timedelta(seconds=2))
+    assert refresh(at_desk, response).status_code == 204
     pressed = press(at_desk, response, "Retry")
     assert "Paused for" not in words(pressed)
     assert "49 of 60 this minute" in words(pressed)
@@ -316,10 +317,12 @@ def test_a_viewers_retry_goes_upstream_too(viewing: Client, upstream: Upstream) 
     assert len(ids(again)) == 12
 
 
-def test_without_an_answer_the_page_goes_on_trying_by_itself(at_desk: Client, upstream: Upstream) -> None:
+def test_without_an_answer_the_page_goes_on_trying_by_itself(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
     upstream.script(status=500)
     failed = at_desk.get(LIST)
-    caches["pages"].clear()
+    clock.shift(timedelta(seconds=1))
     answered = refresh(at_desk, failed)
     assert answered.status_code == 200
     assert len(ids(answered)) == 20

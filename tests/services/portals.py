@@ -98,7 +98,7 @@ class House:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in os.environ if name.startswith(("PATH", "COVERAGE", "LANG"))}
+        kept = {name: os.environ[name] for name in os.environ if name.startswith(("PATH", "LANG"))}
         return kept | ROOMY | {
             "ENV_FILE": os.devnull,
             "SECRET_KEY": self.secret_key,

@@ -1,11 +1,11 @@
 """The journeys once more, and what counts sign-ins, on PostgreSQL and Redis: two settings are all that changes."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.services.servers import PostgreSQL, Redis
+from tests.unmeasured import leave_out_coverage
 
 ROOT = Path(__file__).parent.parent.parent
 # test_faults.py holds upstream's faults to tenths of a second, which is no business of where things are kept.
@@ -14,7 +14,7 @@ JOURNEYS = ("tests/journeys", "--ignore=tests/journeys/test_faults.py", "tests/a
 
 def test_every_journey_goes_the_same_way(postgresql: PostgreSQL, shared_redis: Redis) -> None:
     where = {"TEST_DATABASE_URL": postgresql.url("journeys"), "TEST_CACHE_URL": shared_redis.url}
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "DJANGO_"))}
+    clean = {name: value for name, value in leave_out_coverage().items() if not name.startswith(("PYTEST_", "DJANGO_"))}
     answer = subprocess.run(
         [sys.executable, "-m", "pytest", *JOURNEYS, "-q", "-p", "no:cacheprovider", "-p", "no:xdist"],
         cwd=ROOT,

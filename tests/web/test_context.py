@@ -1,5 +1,6 @@
 """What the frame of every page is told."""
 
+import msgspec
 import pytest
 from django.http import HttpResponse
 from django.template import engines
@@ -162,3 +163,11 @@ def test_the_frame_stands_without_a_request() -> None:
     page = engines["django"].get_template("base.html").render({})
     assert '<html lang="en" dir="ltr" data-theme="system">' in page
     assert "sign-out" not in page
+
+
+@pytest.mark.parametrize(("seconds", "patience"), [(10.0, "30000"), (60.0, "80000")])
+def test_a_page_waits_longer_for_the_portal_than_the_portal_for_bycloud(
+    db: None, client: Client, settings: Settings, seconds: float, patience: str
+) -> None:
+    settings.BYCLOUD_LIMITS = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=seconds)
+    assert f'"timeout":{patience},' in client.get("/sign-in/").content.decode()
