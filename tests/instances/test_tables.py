@@ -6,14 +6,14 @@ import msgspec
 import pytest
 import time_machine
 from django.utils import timezone, translation
-from pytest_django import Settings
 
 from portal.bycloud import Instance, InstanceQuery, Region
 from portal.instances import tables
 from portal.instances.columns import DEFAULT_NAMES
 from portal.instances.filters import ListView
 from portal.instances.layouts import Layout
-from portal.instances.tables import Table, Tables, render_table
+from portal.instances.tables import Table, render_table
+from portal.web.kept import Shelf
 
 SPO1 = Region("spo1", "https://api.spo1.example")
 FIRST = ListView()
@@ -23,9 +23,9 @@ WEB = Instance(id=ID, name="web <1>", status="ACTIVE", tags=("a",), created_at=d
 
 
 @pytest.fixture(autouse=True)
-def kept(monkeypatch: pytest.MonkeyPatch) -> Tables:
-    empty = Tables(tables.MOST_BYTES)
-    monkeypatch.setattr(tables, "_tables", empty)
+def kept(monkeypatch: pytest.MonkeyPatch) -> Shelf[Table]:
+    empty: Shelf[Table] = Shelf(tables.MOST_BYTES)
+    monkeypatch.setattr(tables, "_shelf", empty)
     return empty
 
 
@@ -35,7 +35,7 @@ def render(instance: Instance = WEB, *, region: Region = SPO1, view: ListView = 
     return table
 
 
-def test_the_same_table_is_rendered_once(clock: time_machine.Traveller, kept: Tables) -> None:
+def test_the_same_table_is_rendered_once(clock: time_machine.Traveller, kept: Shelf[Table]) -> None:
     first = render()
     assert render(msgspec.structs.replace(WEB)) is first
     assert kept.total_bytes == len(first.source)
@@ -75,25 +75,6 @@ def test_another_time_zone_language_or_age_is_another_table(clock: time_machine.
     assert render() is first
     clock.shift(timedelta(seconds=1))
     assert "11 minutes ago" in render().html
-
-
-def test_what_was_not_used_for_longest_goes_first() -> None:
-    shelf = Tables(most_bytes=10)
-    for key in (b"a", b"b"):
-        shelf.keep(key, Table(b"12345", ""))
-    shelf.keep(b"a", Table(b"12345", ""))
-    assert shelf.find(b"a")
-    shelf.keep(b"c", Table(b"12345", ""))
-    assert (shelf.find(b"b"), shelf.total_bytes) == (None, 10)
-    assert shelf.find(b"a")
-    shelf.keep(b"large", Table(b"x" * 11, ""))
-    assert (shelf.find(b"large"), shelf.total_bytes) == (None, 0)
-
-
-def test_a_template_that_is_worked_on_is_rendered_each_time(settings: Settings, kept: Tables) -> None:
-    settings.DEBUG = True
-    render()
-    assert kept.total_bytes == 0
 
 
 def test_a_table_holds_nothing_of_its_reader() -> None:

@@ -16,6 +16,7 @@ from lucide import _render_icon  # The template tag parses its icon anew each ti
 
 from portal.web import times
 from portal.web.components import render_component
+from portal.web.kept import render_kept
 from portal.web.numbers import number_text
 
 register = template.Library()
@@ -35,6 +36,12 @@ def component(context: Context, part: str, **given: object) -> SafeString:
 def wrap(context: Context, content: SafeString, part: str, **given: object) -> SafeString:
     """A part of `templates/components` around the lines up to `{% endwrap %}`: `{% wrap "panel" title=_("Keys") %}`."""
     return render_component(context, part, {"content": content, **given})
+
+
+@register.simple_tag(takes_context=True)
+def kept(context: Context, template_name: str, **given: object) -> SafeString:
+    """A template that sees what it is given and nothing else of the page, and is rendered once for the same values."""
+    return render_kept(context, template_name, given)
 
 
 @register.simple_block_tag
