@@ -70,6 +70,7 @@ SCRIPTED = (
     *(_mode(mode, UNREADABLE) for mode in ("not-json", "html", "array", "empty", "empty-object")),
     _mode("no-instances", f"{UNREADABLE} What came is not what ByCloud's documentation describes."),
     _mode("null-page", UNREADABLE),
+    _mode("emptied", f"{UNREADABLE} What came is not what ByCloud's documentation describes."),
     _mode("wrong-types", "The first thing wrong is at $.instances[0]."),
     _mode("odd-times", "The first thing wrong is at $.instances[0].created_at"),
     _mode("huge", "The answer is larger than the portal takes"),
@@ -84,6 +85,7 @@ SCRIPTED = (
     _mode("nulls", "no name", 200),
     _mode("only-ids", "No state given", 200),
     _mode("unknown-fields", "1–20 of 150", 200),
+    _mode("unknown-status", "MELTING", 200),
     _mode("hostile", "1–20 of 150", 200),
 )
 

@@ -42,6 +42,15 @@ def _duplicates(page: Json) -> Json:
     return {**page, "instances": [each for each in page["instances"] for _ in range(2)]}
 
 
+def _emptied(page: Json) -> Json:
+    """No instance, and yet as many in all as ever."""
+    return {**page, "instances": []}
+
+
+def _unknown_status(page: Json) -> Json:
+    return {**page, "instances": [{**each, "status": "MELTING", "task_state": None} for each in page["instances"]]}
+
+
 def _without(name: str) -> Callable[[Json], Json]:
     def distort(page: Json) -> Json:
         return {key: value for key, value in page.items() if key != name}
@@ -102,6 +111,7 @@ DISTORTIONS: Mapping[str, Callable[[Json], Json]] = {
     "links-elsewhere": _links_elsewhere,
     "endless": _endless,
     "duplicates": _duplicates,
+    "emptied": _emptied,
     "no-instances": _without("instances"),
     "no-meta": _without("meta"),
     "no-links": _without("links"),
@@ -111,5 +121,6 @@ DISTORTIONS: Mapping[str, Callable[[Json], Json]] = {
     "wrong-types": _wrong_types,
     "odd-times": _odd_times,
     "unknown-fields": _unknown_fields,
+    "unknown-status": _unknown_status,
     "hostile": _hostile,
 }

@@ -1,10 +1,12 @@
 """What people see when something is wrong. For htmx it is a fragment, so that no whole page lands inside a table."""
 
+import sys
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from django.contrib.sessions.exceptions import SessionInterrupted
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -84,7 +86,18 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Needs no database, no session and no context processor: any of them may be what broke."""
+    """Needs no database, no session and no context processor: any of them may be what broke.
+
+    Django calls it while the exception is at hand. A database that does not answer, or has no connection free in time,
+    is a matter of waiting.
+    """
+    if isinstance(sys.exc_info()[1], OperationalError):
+        return _answer_alone(
+            request,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            title=_("The portal is busy"),
+            text=_("Its database did not answer in time. Try again in a moment."),
+        )
     return _answer_alone(
         request,
         HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -65,7 +65,9 @@ def test_500_tells_the_request_id_and_nothing_of_the_cause(calm: Client, db: Non
     assert "base.css" in text_of(response)
 
 
-def test_500_needs_no_database(calm: Client, vera: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_database_the_portal_says_that_it_is_busy_and_needs_none_for_that(
+    calm: Client, vera: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_args: object, **_kwargs: object) -> None:
         raise OperationalError("the database is gone")
 
@@ -73,8 +75,8 @@ def test_500_needs_no_database(calm: Client, vera: Member, monkeypatch: pytest.M
     with monkeypatch.context() as broken:
         broken.setattr("django.db.backends.utils.CursorWrapper.execute", fail)
         response = calm.get("/preferences/")
-    assert response.status_code == 500
-    assert "Something went wrong" in text_of(response)
+    assert response.status_code == 503
+    assert "The portal is busy" in text_of(response)
     assert "gone" not in text_of(response)
 
 
