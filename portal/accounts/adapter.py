@@ -40,8 +40,16 @@ def count_as(typed: str) -> str:
     return f"member {member.pk}" if member else f"typed {typed.lower()}"
 
 
-def may_sign_in_here(member: Member) -> bool:
-    """Whether she may sign in without the OpenID provider; admins always may, for the day when it is down."""
+def may_sign_in_here(member: Member, *, is_linked: bool | None = None) -> bool:
+    """Whether she may sign in without the OpenID provider, where her groups are asked about each time.
+
+    Who is linked to it may not, but an admin who has a password: it is the way in for the day when the provider is
+    down. `is_linked` is looked up unless it is given.
+    """
+    if is_linked is None:
+        is_linked = single_sign_on.find_linked().filter(user=member.pk).exists()
+    if is_linked:
+        return member.can(Capability.KEEP_TEAM) and member.has_usable_password()
     return not settings.SSO_ONLY or member.can(Capability.KEEP_TEAM)
 
 

@@ -14,10 +14,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts import factors, invitations, team
+from portal.accounts.adapter import may_sign_in_here
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm, ThemeForm
 from portal.accounts.models import Invitation, Member
 from portal.accounts.requests import MemberRequest, require_form
+from portal.accounts.single_sign_on import find_linked
 from portal.credentials.standings import Mark, list_marks, list_standings
 from portal.web.addresses import find_own_path
 
@@ -48,6 +50,7 @@ class TeamRow:
     regions: tuple[tuple[str, Mark], ...]
     is_last_admin: bool
     has_second_factor: bool
+    may_sign_in_here: bool
 
 
 @requires(Capability.KEEP_TEAM)
@@ -56,12 +59,14 @@ def show_team(request: MemberRequest) -> HttpResponse:
     standings = list_standings()
     admins = set(Member.objects.keeping_team().values_list("pk", flat=True))
     with_factor = set(factors.filter_factors().values_list("user_id", flat=True))
+    linked = set(find_linked().values_list("user_id", flat=True))
     rows = [
         TeamRow(
             member=member,
             regions=list_marks(member, standings),
             is_last_admin=admins == {member.pk},
             has_second_factor=member.pk in with_factor,
+            may_sign_in_here=may_sign_in_here(member, is_linked=member.pk in linked),
         )
         for member in Member.objects.order_by("-is_active", "username")
     ]

@@ -18,9 +18,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from portal.accounts import single_sign_on
-from portal.accounts.adapter import ProviderAdapter
+from portal.accounts.adapter import ProviderAdapter, may_sign_in_here
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
+from portal.accounts.passwords import make_link
 from portal.accounts.provider import Exchange
 from portal.accounts.single_sign_on import find_role, read_groups
 from portal.audit.models import Act, Event
@@ -570,6 +571,78 @@ class TestSingleSignOnOnly:
 
     def test_an_admin_comes_in(self, client: Client, ada: Member) -> None:
         assert client.post("/sign-in/", {"login": "ada", "password": PASSWORD})["Location"] == "/"
+
+
+class TestLinkedMembers:
+    """Whoever is known by her subject comes in through the provider, so that her groups are asked about each time."""
+
+    @pytest.fixture
+    def olga(self, provider: Provider, ada: Member) -> Member:
+        """A viewer with a password that was left from before, or set while there was no provider."""
+        provider.add_person("s-90", preferred_username="olga", groups=["staff"])
+        come_in(Client(), "s-90")
+        olga = Member.objects.get(username="olga")
+        olga.set_password(PASSWORD)
+        olga.email = "olga@example.com"
+        olga.save()
+        return olga
+
+    def test_a_password_opens_nothing(self, client: Client, olga: Member) -> None:
+        response = client.post("/sign-in/", {"login": "olga", "password": PASSWORD})
+        assert "is not right" in response.content.decode()
+        assert not is_signed_in(client)
+        assert acts(Act.SIGN_IN_FAILED) == [(Act.SIGN_IN_FAILED, "olga", "")]
+
+    def test_an_admin_may_come_in_with_the_password_that_she_has(self, client: Client, olga: Member) -> None:
+        Member.objects.filter(pk=olga.pk).update(role=Role.ADMIN)
+        client.post("/sign-in/", {"login": "olga", "password": PASSWORD})
+        assert is_signed_in(client)
+
+    def test_one_without_a_password_may_not_come_in_with_anything_else(self, olga: Member) -> None:
+        olga.role = Role.ADMIN
+        assert may_sign_in_here(olga)
+        olga.set_unusable_password()
+        assert not may_sign_in_here(olga)
+
+    def test_while_there_is_no_provider_nobody_is_linked(
+        self, client: Client, olga: Member, settings: Settings
+    ) -> None:
+        settings.OIDC_ISSUER = ""
+        client.post("/sign-in/", {"login": "olga", "password": PASSWORD})
+        assert is_signed_in(client)
+
+    def test_no_admin_makes_her_a_link_for_a_password(self, client: Client, olga: Member, ada: Member) -> None:
+        client.force_login(ada)
+        path = f"/team/{olga.pk}/password/"
+        assert path not in client.get("/team/").content.decode()
+        page = client.post(path, follow=True).content.decode()
+        assert "olga signs in through Acme ID" in page
+        assert "/password/new/" not in page
+        assert not acts(Act.PASSWORD_LINK_MADE)
+
+    def test_a_link_from_before_is_gone(self, client: Client, olga: Member, settings: Settings, rf: Any) -> None:
+        issuer, settings.OIDC_ISSUER = settings.OIDC_ISSUER, ""
+        path = urlsplit(make_link(olga, by=olga, request=rf.get("/"))).path
+        assert client.get(path).status_code == 200
+        settings.OIDC_ISSUER = issuer
+        assert client.get(path).status_code == 404
+
+    def test_her_password_goes_when_she_comes_in(self, client: Client, olga: Member) -> None:
+        """Else she would be asked for it as a proof, and it would be refused."""
+        come_in(client, "s-90")
+        assert not Member.objects.get(pk=olga.pk).has_usable_password()
+        assert client.get("/second-factor/app/").status_code == 200
+        assert acts(Act.PASSWORD_CHANGED) == [(Act.PASSWORD_CHANGED, "olga", "olga: none any more, by her groups")]
+
+    def test_so_it_does_when_she_is_an_admin_no_longer(self, client: Client, provider: Provider, olga: Member) -> None:
+        Member.objects.filter(pk=olga.pk).update(role=Role.ADMIN)
+        provider.add_person("s-90", groups=["portal-admins"])
+        come_in(Client(), "s-90")
+        assert Member.objects.get(pk=olga.pk).has_usable_password()
+        provider.add_person("s-90", groups=["staff"])
+        come_in(client, "s-90")
+        assert is_signed_in(client)
+        assert not Member.objects.get(pk=olga.pk).has_usable_password()
 
 
 class TestTheSignInPage:
