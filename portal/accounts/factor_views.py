@@ -24,6 +24,7 @@ from portal.accounts import factors
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.models import Member
 from portal.accounts.requests import MemberRequest, require_form
+from portal.accounts.sessions import end_sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
 
@@ -63,7 +64,7 @@ class SetUpAppView(ActivateTOTPView):  # type: ignore[misc]  # allauth has no ty
     def form_valid(self, form: Form) -> HttpResponse:
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)
-            _record_added(self.request, "authenticator app", has_new_codes=self.did_generate_recovery_codes)
+            _finish_set_up(self.request, "authenticator app", has_new_codes=self.did_generate_recovery_codes)
         messages.success(self.request, _("Your authenticator app is set up."))
         return response
 
@@ -78,7 +79,7 @@ class AddPasskeyView(AddWebAuthnView):  # type: ignore[misc]
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)
             name = f"passkey {form.cleaned_data['name']}"
-            _record_added(self.request, name, has_new_codes=self.did_generate_recovery_codes)
+            _finish_set_up(self.request, name, has_new_codes=self.did_generate_recovery_codes)
         messages.success(self.request, _("Your passkey is set up."))
         return response
 
@@ -137,10 +138,14 @@ def renew_recovery_codes(request: MemberRequest) -> HttpResponse:
     return _show_codes(request)
 
 
-def _record_added(request: MemberRequest, name: str, *, has_new_codes: bool) -> None:
+def _finish_set_up(request: MemberRequest, name: str, *, has_new_codes: bool) -> None:
     """Here and not in a signal of allauth's, which comes when the change is committed already."""
     for what in (name, "recovery codes") if has_new_codes else (name,):
         record_event(Act.SECOND_FACTOR_ADDED, request=request, member=request.user, subject=what)
+    if factors.list_factors(request.user).count == 1:
+        # Others began without one, and who knows by whose hand.
+        request.session.cycle_key()
+        end_sessions(request.user, but=request.session.session_key)
 
 
 def _show_codes(request: MemberRequest) -> HttpResponse:
