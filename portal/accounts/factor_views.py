@@ -1,10 +1,8 @@
 """One's own second factor: set up, renamed, removed, and recovery codes; and the way back for who has lost it."""
 
 import json
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from allauth.account.decorators import reauthentication_required
 from allauth.mfa.base.internal.flows import delete_and_cleanup
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal import flows as recovery_codes
@@ -23,15 +21,11 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.accounts import factors
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.models import Member
+from portal.accounts.proofs import Proof, after_proof, after_proof_of_form
 from portal.accounts.requests import MemberRequest, require_form
 from portal.accounts.sessions import end_sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
-
-View = TypeVar("View", bound=Callable[..., Any])
-after_proof: Callable[[View], View] = reauthentication_required(app="allauth.mfa")
-# What is only looked at needs no proof; what is sent waits until there is one.
-after_proof_of_form: Callable[[View], View] = reauthentication_required(app="allauth.mfa", allow_get=True)
 
 
 @requires(Capability.KEEP_OWN_SECOND_FACTOR)
@@ -160,9 +154,9 @@ def _show_codes(request: MemberRequest) -> HttpResponse:
     return render(request, "mfa/recovery_codes.html", context)
 
 
-class PasskeyAgainView(ReauthenticateWebAuthnView):  # type: ignore[misc]
+class PasskeyAgainView(Proof, ReauthenticateWebAuthnView):  # type: ignore[misc]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        facts: dict[str, Any] = super().get_context_data(**kwargs) | kwargs
+        facts = super().get_context_data(**kwargs)
         return facts | {"options": json.dumps(facts["js_data"]["request_options"])}
 
     def form_invalid(self, form: Form) -> HttpResponse:

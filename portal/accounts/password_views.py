@@ -15,6 +15,7 @@ from portal.accounts.adapter import count_as, may_sign_in_here
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.forms import ForgottenForm
 from portal.accounts.models import Member
+from portal.accounts.proofs import after_proof
 from portal.accounts.requests import MemberRequest, require_form
 
 
@@ -75,6 +76,7 @@ def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
 
 @requires(Capability.KEEP_TEAM)
 @require_POST
+@after_proof
 def make_link(request: MemberRequest, pk: int) -> HttpResponse:
     """The answer is the only place where the link ever stands, so it is no redirect. An admin's own password is
     changed on her own page, which asks for the old one. Who comes in through the provider alone gets none.

@@ -26,7 +26,7 @@ from portal.accounts.provider import Exchange
 from portal.accounts.single_sign_on import find_role, read_groups
 from portal.audit.models import Act, Event
 from tests.accounts.providers import Provider, run_provider
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, enter
 
 START = "/sign-in/provider/"
 BACK = "/sign-in/provider/back/"
@@ -366,7 +366,7 @@ class TestRefusal:
     ) -> None:
         provider.add_person("s-34", preferred_username="eve", groups=[])
         come_in(Client(), "s-34")
-        client.force_login(ada)
+        enter(client, ada)
         page = client.get("/audit/", {"act": "single-sign-on-refused"}).content.decode()
         assert "eve" in page
         assert "<em>command line</em>" not in page
@@ -563,7 +563,7 @@ class TestSingleSignOnOnly:
         assert acts(Act.SIGN_IN_FAILED, Act.SIGNED_IN) == [(Act.SIGN_IN_FAILED, "otto", "")]
 
     def test_an_invitation_is_for_admins_alone(self, client: Client, ada: Member) -> None:
-        client.force_login(ada)
+        enter(client, ada)
         page = client.get("/team/invitations/").content.decode()
         assert 'value="admin" selected' in page
         assert 'value="viewer"' not in page
@@ -612,7 +612,7 @@ class TestLinkedMembers:
         assert is_signed_in(client)
 
     def test_no_admin_makes_her_a_link_for_a_password(self, client: Client, olga: Member, ada: Member) -> None:
-        client.force_login(ada)
+        enter(client, ada)
         path = f"/team/{olga.pk}/password/"
         assert path not in client.get("/team/").content.decode()
         page = client.post(path, follow=True).content.decode()
@@ -656,7 +656,7 @@ class TestTheSignInPage:
         self, client: Client, provider: Provider, ada: Member
     ) -> None:
         assert f"form-action 'self' {provider.url};" in client.get("/sign-in/")["Content-Security-Policy"] + ";"
-        client.force_login(ada)
+        enter(client, ada)
         assert "form-action 'self';" in client.get("/team/")["Content-Security-Policy"] + ";"
 
     def test_without_a_provider_it_has_no_such_button(self, client: Client, db: None) -> None:
@@ -693,6 +693,7 @@ class TestSecondFactor:
         other = Client()
         assert come_in(other, "s-62")["Location"] == "/sign-in/second-factor/"
         assert not is_signed_in(other)
+        assert other.get("/sign-in/second-factor/").status_code == 200
 
 
 def test_two_first_sign_ins_at_once_make_one_member(

@@ -16,12 +16,12 @@ from portal.accounts.sessions import end_sessions
 from portal.accounts.team import LastAdminError, change_role
 from portal.audit.models import Act, Event
 from portal.credentials.models import Credential
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, enter
 
 
 @pytest.fixture
 def as_ada(client: Client, ada: Member) -> Client:
-    client.force_login(ada)
+    enter(client, ada)
     return client
 
 
@@ -164,6 +164,7 @@ def test_so_she_is_when_she_took_her_time(
     Member.objects.filter(pk=otto.pk).update(role=Role.ADMIN)
     client.post("/sign-in/", {"login": "ada", "password": PASSWORD})
     clock.shift(timedelta(minutes=2))
+    client.post("/second-factor/again/", {"password": PASSWORD})
     response = client.post(f"/team/{ada.pk}/deactivate/", follow=True)
     assert response.redirect_chain[-1][0] == "/sign-in/"
     assert "ada is deactivated" in text_of(response)
