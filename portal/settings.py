@@ -238,7 +238,11 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/5m/ip,5/5m/key", "reset_password": "10/5m/ip,3/1h/key"}
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "10/5m/ip,5/5m/key",
+    "login_failed_of_account": "5/5m/key",
+    "reset_password": "10/5m/ip,3/1h/key",
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 SESSION_IDLE = timedelta(minutes=read(env.int, "SESSION_IDLE_MINUTES", default=30))
 if not timedelta(minutes=5) <= SESSION_IDLE:

@@ -159,6 +159,28 @@ class TestAnApp:
         client.post(ASKED, {"code": make_code(app)})
         assert client.get("/preferences/").status_code == 302
 
+    def test_a_password_that_was_changed_in_between_opens_nothing(self, client: Client, app: str, vera: Member) -> None:
+        sign_in(client, "vera")
+        vera.set_password("an-entirely-other-password")
+        vera.save()
+        page = client.post(ASKED, {"code": make_code(app)}, follow=True)
+        assert page.redirect_chain == [("/sign-in/", 302)]
+        assert "This sign-in cannot go on." in page.content.decode()
+        assert not is_signed_in(client)
+        assert client.get(ASKED)["Location"] == "/sign-in/"
+        # The code is not used up.
+        sign_in(client, "vera", "an-entirely-other-password")
+        client.post(ASKED, {"code": make_code(app)})
+        assert is_signed_in(client)
+
+    def test_nor_does_one_of_who_may_come_in_through_the_provider_alone_by_now(
+        self, client: Client, app: str, vera: Member, settings: Settings
+    ) -> None:
+        sign_in(client, "vera")
+        settings.OIDC_ISSUER, settings.SSO_ONLY = "https://login.example.com", True
+        assert client.post(ASKED, {"code": make_code(app)})["Location"] == "/sign-in/"
+        assert not is_signed_in(client)
+
     def test_there_is_one_per_member(self, client: Client, vera: Member) -> None:
         client.force_login(vera)
         set_up_app(client)
