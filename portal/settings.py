@@ -184,6 +184,10 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Requests at work share a few connections; those that wait for ByCloud hold none.
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
 CACHES = {"default": read(env.dj_cache_url, "CACHE_URL", default="locmem://")}
+# Django keeps 300 and drops others at random: among them would be counts of throttles.
+_room = {"MAX_ENTRIES": 100_000}
+if "redis" not in CACHES["default"]["BACKEND"]:
+    CACHES["default"]["OPTIONS"] = _room | CACHES["default"].get("OPTIONS", {})
 if "locmem" in CACHES["default"]["BACKEND"]:
     CACHES["pages"] = {"BACKEND": "portal.gateway.memory.MemoryCache", "OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}}
 elif "redis" in CACHES["default"]["BACKEND"]:
@@ -210,7 +214,7 @@ elif "redis" in CACHES["default"]["BACKEND"]:
         },
     }
 else:
-    CACHES["pages"] = CACHES["default"] | {"KEY_PREFIX": "pages", "OPTIONS": {"MAX_ENTRIES": 100_000}}
+    CACHES["pages"] = CACHES["default"] | {"KEY_PREFIX": "pages"}
 SESSION_ENGINE = "portal.accounts.session_store"
 MESSAGE_STORAGE = "portal.web.messages.HostCookieStorage"
 
