@@ -81,6 +81,13 @@ class AddPasskeyView(AddWebAuthnView):  # type: ignore[misc]
 class RenamePasskeyView(EditWebAuthnView):  # type: ignore[misc]
     success_url = reverse_lazy("mfa_index")
 
+    def form_valid(self, form: Form) -> HttpResponse:
+        what = f"{factors.describe(self.object)} → {form.cleaned_data['name']}"
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+            record_event(Act.SECOND_FACTOR_RENAMED, request=self.request, member=self.request.user, subject=what)
+        return response
+
 
 @requires(Capability.KEEP_OWN_SECOND_FACTOR)
 @require_form

@@ -4,6 +4,7 @@
 """
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -162,6 +163,19 @@ def test_nor_does_one_of_who_comes_in_through_the_provider(client: Client, vera:
     SocialAccount.objects.create(user=vera, provider=settings.OIDC_ISSUER, uid="s-1")
     client.post(ALONE, {"credential": key.sign(ask_to_sign_alone(client), is_verified=True)})
     assert not is_signed_in(client)
+
+
+def test_a_new_name_is_on_record(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    key = Key(vera)
+    session = client.session
+    proof = {"method": "mfa", "at": time.time(), "reauthenticated": True}
+    session["account_authentication_methods"] = [proof]
+    session["account_authentication_methods_user"] = str(vera.pk)
+    session.save()
+    assert client.post(f"/second-factor/{key.row.pk}/name/", {"name": "Laptop"})["Location"] == "/second-factor/"
+    found = [(event.name, event.subject) for event in Event.objects.filter(act=Act.SECOND_FACTOR_RENAMED)]
+    assert found == [("vera", "passkey Soft → Laptop")]
 
 
 def ask_to_sign_alone(client: Client) -> str:

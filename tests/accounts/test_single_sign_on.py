@@ -319,6 +319,18 @@ class TestRoles:
         assert Member.objects.get(username="olga").role == Role.VIEWER
 
 
+def test_a_session_that_anothers_sign_in_replaces_is_on_record(
+    client: Client, provider: Provider, vera: Member
+) -> None:
+    provider.add_person("s-25", preferred_username="olga", groups=["staff"])
+    client.force_login(vera)
+    come_in(client, "s-25")
+    assert acts(Act.SIGNED_OUT, Act.SIGNED_IN)[1:] == [
+        (Act.SIGNED_OUT, "vera", ""),
+        (Act.SIGNED_IN, "olga", "single sign-on"),
+    ]
+
+
 class TestRefusal:
     def test_no_group_no_access_on_a_readable_page_and_on_record(self, client: Client, provider: Provider) -> None:
         provider.add_person("s-30", preferred_username="eve", groups=["elsewhere"])
