@@ -184,6 +184,10 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Requests at work share a few connections; those that wait for ByCloud hold none.
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
 CACHES = {"default": read(env.dj_cache_url, "CACHE_URL", default="locmem://")}
+# Django keeps 300 and drops others at random: among them would be counts of throttles.
+_room = {"MAX_ENTRIES": 100_000}
+if "redis" not in CACHES["default"]["BACKEND"]:
+    CACHES["default"]["OPTIONS"] = _room | CACHES["default"].get("OPTIONS", {})
 if "locmem" in CACHES["default"]["BACKEND"]:
     CACHES["pages"] = {"BACKEND": "portal.gateway.memory.MemoryCache", "OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}}
 elif "redis" in CACHES["default"]["BACKEND"]:
@@ -210,7 +214,7 @@ elif "redis" in CACHES["default"]["BACKEND"]:
         },
     }
 else:
-    CACHES["pages"] = CACHES["default"] | {"KEY_PREFIX": "pages", "OPTIONS": {"MAX_ENTRIES": 100_000}}
+    CACHES["pages"] = CACHES["default"] | {"KEY_PREFIX": "pages"}
 SESSION_ENGINE = "portal.accounts.session_store"
 MESSAGE_STORAGE = "portal.web.messages.HostCookieStorage"
 
@@ -238,7 +242,11 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/5m/ip,5/5m/key", "reset_password": "10/5m/ip,3/1h/key"}
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "10/5m/ip,5/5m/key",
+    "login_failed_of_account": "5/5m/key",
+    "reset_password": "10/5m/ip,3/1h/key",
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 SESSION_IDLE = timedelta(minutes=read(env.int, "SESSION_IDLE_MINUTES", default=30))
 if not timedelta(minutes=5) <= SESSION_IDLE:

@@ -82,6 +82,12 @@ def test_one_process_keeps_pages_in_itself_and_bounds_them(environ: pytest.Monke
     assert pages["OPTIONS"]["MAX_BYTES"] == 64 * 1024 * 1024
 
 
+@pytest.mark.parametrize("url", ["locmem://", "db://cache_table"])
+def test_a_cache_with_a_bound_has_room_for_the_counts_of_throttles(environ: pytest.MonkeyPatch, url: str) -> None:
+    environ.setenv("CACHE_URL", url)
+    assert read_settings()["CACHES"]["default"]["OPTIONS"]["MAX_ENTRIES"] == 100_000
+
+
 def test_a_shared_cache_is_given_up_on_quickly_and_gets_no_pickles(environ: pytest.MonkeyPatch) -> None:
     environ.setenv("CACHE_URL", "rediss://cache.example.com:6380/1")
     caches = read_settings()["CACHES"]

@@ -8,6 +8,7 @@ import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
@@ -40,8 +41,16 @@ def count_as(typed: str) -> str:
     return f"member {member.pk}" if member else f"typed {typed.lower()}"
 
 
-def may_sign_in_here(member: Member) -> bool:
-    """Whether she may sign in without the OpenID provider; admins always may, for the day when it is down."""
+def may_sign_in_here(member: Member, *, is_linked: bool | None = None) -> bool:
+    """Whether she may sign in without the OpenID provider, where her groups are asked about each time.
+
+    Who is linked to it may not, but an admin who has a password: it is the way in for the day when the provider is
+    down. `is_linked` is looked up unless it is given.
+    """
+    if is_linked is None:
+        is_linked = single_sign_on.find_linked().filter(user=member.pk).exists()
+    if is_linked:
+        return member.can(Capability.KEEP_TEAM) and member.has_usable_password()
     return not settings.SSO_ONLY or member.can(Capability.KEEP_TEAM)
 
 
@@ -70,9 +79,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def get_client_ip(self, request: HttpRequest) -> str:
         return read_address(request) or "unknown"
 
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Counts what was typed, and is open about it when that is full: anybody's is counted. That two names are one
+        member's must not show, so hers is counted besides, in silence.
+        """
+        super().pre_authenticate(request, **credentials)
+        key = count_as(_read_login(credentials))
+        self._try_of_account = ratelimit.consume(
+            request, app="allauth.account", action="login_failed_of_account", key=key
+        )
+
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
         """A deactivated member is refused as a wrong password is, and counted as one; so is whoever may sign in
-        through the OpenID provider alone.
+        through the OpenID provider alone, and who has been tried too often under another of her names.
 
         An e-mail address is never a user name here. Were it looked up as both, a member's password would be hashed
         twice and a stranger's once, and the time taken would tell who is a member.
@@ -80,10 +99,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         if "email" in credentials:
             credentials.pop("username", None)
         user: Member | None = super().authenticate(request, **credentials)
-        if user is None or (user.is_active and may_sign_in_here(user)):
+        if user is None:
+            return None
+        if self._try_of_account and user.is_active and may_sign_in_here(user):
+            self._try_of_account.rollback()
             return user
-        # The right password took back the count of this try.
-        self.pre_authenticate(request, **credentials)
+        # The right password took back the count of what was typed.
+        super().pre_authenticate(request, **credentials)
         if user.is_active:
             # To Django that was no failure.
             record_event(Act.SIGN_IN_FAILED, request=request, name=_read_login(credentials))
@@ -91,10 +113,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def _get_login_attempts_cache_key(self, _request: HttpRequest, **credentials: Any) -> str:
         """On whatever host name."""
-        return count_as(_read_login(credentials))
+        return f"typed {_read_login(credentials).lower()}"
+
+    def get_login_stages(self) -> list[str]:
+        theirs, ours = "allauth.mfa.stages.AuthenticateStage", "portal.accounts.sign_in_views.SecondFactorStage"
+        return [ours if stage == theirs else stage for stage in super().get_login_stages()]
 
     def respond_user_inactive(self, request: HttpRequest, _user: AbstractBaseUser) -> HttpResponseRedirect:
-        """She was deactivated between two steps of one sign-in."""
+        """Between two steps of one sign-in she was deactivated, or got another password or another way in."""
         messages.error(request, gettext("This sign-in cannot go on. Ask an admin of your team."))
         return redirect("account_login")
 

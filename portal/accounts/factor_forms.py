@@ -14,6 +14,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal.auth import TOTP
 from allauth.mfa.webauthn import forms as passkey_forms
+from allauth.mfa.webauthn.internal import auth
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -97,12 +98,15 @@ class PasskeyAgainForm(PasskeyForm):
 
 
 class PasskeySignInForm(passkey_forms.LoginWebAuthnForm):  # type: ignore[misc]
-    """A passkey in place of user name and password."""
+    """A passkey in place of user name and password, by a key that was set up for that and has recognised her."""
 
     def clean_credential(self) -> Authenticator:
+        # The session has one challenge for all purposes, and the check of who holds the key hangs on what was asked.
+        is_asked_who = (auth.get_state() or {}).get("user_verification") == "required"
         authenticator: Authenticator = _refuse_unless_good(super().clean_credential, member=None)
         member = authenticator.user
-        if not (member.is_active and may_sign_in_here(member)):
+        is_good = is_asked_who and _may_be_used_alone(authenticator)
+        if not (is_good and member.is_active and may_sign_in_here(member)):
             record_event(Act.SECOND_FACTOR_FAILED, request=context.request, member=member, subject="passkey")
             raise forms.ValidationError(_NOT_ACCEPTED)
         return authenticator
@@ -139,6 +143,12 @@ class AddPasskeyForm(passkey_forms.AddWebAuthnForm):  # type: ignore[misc]
 
 class RenamePasskeyForm(passkey_forms.EditWebAuthnForm):  # type: ignore[misc]
     name = forms.CharField(label=_("Name"), max_length=LONGEST_NAME)
+
+
+def _may_be_used_alone(passkey: Authenticator) -> bool:
+    """Whether it recognised its owner when it was set up and keeps whose it is, as far as her browser said."""
+    key = passkey.wrap()
+    return key.authenticator_data.is_user_verified() and key.is_passwordless is not False
 
 
 def _open_or_refuse(read: Callable[[], str]) -> str:

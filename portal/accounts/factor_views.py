@@ -1,10 +1,8 @@
 """One's own second factor: set up, renamed, removed, and recovery codes; and the way back for who has lost it."""
 
 import json
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from allauth.account.decorators import reauthentication_required
 from allauth.mfa.base.internal.flows import delete_and_cleanup
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal import flows as recovery_codes
@@ -23,14 +21,11 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.accounts import factors
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.models import Member
+from portal.accounts.proofs import Proof, after_proof, after_proof_of_form
 from portal.accounts.requests import MemberRequest, require_form
+from portal.accounts.sessions import end_sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
-
-View = TypeVar("View", bound=Callable[..., Any])
-after_proof: Callable[[View], View] = reauthentication_required(app="allauth.mfa")
-# What is only looked at needs no proof; what is sent waits until there is one.
-after_proof_of_form: Callable[[View], View] = reauthentication_required(app="allauth.mfa", allow_get=True)
 
 
 @requires(Capability.KEEP_OWN_SECOND_FACTOR)
@@ -63,7 +58,7 @@ class SetUpAppView(ActivateTOTPView):  # type: ignore[misc]  # allauth has no ty
     def form_valid(self, form: Form) -> HttpResponse:
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)
-            _record_added(self.request, "authenticator app", has_new_codes=self.did_generate_recovery_codes)
+            _finish_set_up(self.request, "authenticator app", has_new_codes=self.did_generate_recovery_codes)
         messages.success(self.request, _("Your authenticator app is set up."))
         return response
 
@@ -78,13 +73,20 @@ class AddPasskeyView(AddWebAuthnView):  # type: ignore[misc]
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)
             name = f"passkey {form.cleaned_data['name']}"
-            _record_added(self.request, name, has_new_codes=self.did_generate_recovery_codes)
+            _finish_set_up(self.request, name, has_new_codes=self.did_generate_recovery_codes)
         messages.success(self.request, _("Your passkey is set up."))
         return response
 
 
 class RenamePasskeyView(EditWebAuthnView):  # type: ignore[misc]
     success_url = reverse_lazy("mfa_index")
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        what = f"{factors.describe(self.object)} → {form.cleaned_data['name']}"
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+            record_event(Act.SECOND_FACTOR_RENAMED, request=self.request, member=self.request.user, subject=what)
+        return response
 
 
 @requires(Capability.KEEP_OWN_SECOND_FACTOR)
@@ -137,10 +139,14 @@ def renew_recovery_codes(request: MemberRequest) -> HttpResponse:
     return _show_codes(request)
 
 
-def _record_added(request: MemberRequest, name: str, *, has_new_codes: bool) -> None:
+def _finish_set_up(request: MemberRequest, name: str, *, has_new_codes: bool) -> None:
     """Here and not in a signal of allauth's, which comes when the change is committed already."""
     for what in (name, "recovery codes") if has_new_codes else (name,):
         record_event(Act.SECOND_FACTOR_ADDED, request=request, member=request.user, subject=what)
+    if factors.list_factors(request.user).count == 1:
+        # Others began without one, and who knows by whose hand.
+        request.session.cycle_key()
+        end_sessions(request.user, but=request.session.session_key)
 
 
 def _show_codes(request: MemberRequest) -> HttpResponse:
@@ -155,9 +161,9 @@ def _show_codes(request: MemberRequest) -> HttpResponse:
     return render(request, "mfa/recovery_codes.html", context)
 
 
-class PasskeyAgainView(ReauthenticateWebAuthnView):  # type: ignore[misc]
+class PasskeyAgainView(Proof, ReauthenticateWebAuthnView):  # type: ignore[misc]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        facts: dict[str, Any] = super().get_context_data(**kwargs) | kwargs
+        facts = super().get_context_data(**kwargs)
         return facts | {"options": json.dumps(facts["js_data"]["request_options"])}
 
     def form_invalid(self, form: Form) -> HttpResponse:

@@ -46,19 +46,33 @@ class AccessMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], _args: tuple[Any, ...], _kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        capability: Capability | None = getattr(view, "capability", None)
-        if capability is Capability.PUBLIC:
-            return None
-        member = request.user
-        if not member.is_authenticated:
-            return send_to_sign_in(request)
-        structlog.contextvars.bind_contextvars(member=member.get_username())
-        if capability is not None and member.can(capability):
-            if capability is not Capability.KEEP_OWN_SECOND_FACTOR and must_set_up(member, request):
-                return send_to(request, resolve_url("mfa_index"))
-            return None
-        record_event(Act.ACCESS_REFUSED, request=request, member=member, subject=f"{request.method} {request.path}")
-        raise PermissionDenied
+        try:
+            return check_access(request, view)
+        except PermissionDenied as error:
+            self.process_exception(request, error)
+            raise
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> None:
+        """Write down who was refused. Django calls it for what a view raises, and not for the above."""
+        if isinstance(error, PermissionDenied) and isinstance(request.user, Member):
+            subject = f"{request.method} {request.path}"
+            record_event(Act.ACCESS_REFUSED, request=request, member=request.user, subject=subject)
+
+
+def check_access(request: HttpRequest, view: Callable[..., Any]) -> HttpResponse | None:
+    """None when `view` may be called, else the answer that leads elsewhere. Raises `PermissionDenied`."""
+    capability: Capability | None = getattr(view, "capability", None)
+    if capability is Capability.PUBLIC:
+        return None
+    member = request.user
+    if not member.is_authenticated:
+        return send_to_sign_in(request)
+    structlog.contextvars.bind_contextvars(member=member.get_username())
+    if capability is not None and member.can(capability):
+        if capability is not Capability.KEEP_OWN_SECOND_FACTOR and must_set_up(member, request):
+            return send_to(request, resolve_url("mfa_index"))
+        return None
+    raise PermissionDenied
 
 
 class SessionMiddleware:

@@ -11,10 +11,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from portal.accounts import passwords
-from portal.accounts.adapter import count_as
+from portal.accounts.adapter import count_as, may_sign_in_here
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.forms import ForgottenForm
 from portal.accounts.models import Member
+from portal.accounts.proofs import after_proof
 from portal.accounts.requests import MemberRequest, require_form
 
 
@@ -75,12 +76,17 @@ def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
 
 @requires(Capability.KEEP_TEAM)
 @require_POST
+@after_proof
 def make_link(request: MemberRequest, pk: int) -> HttpResponse:
     """The answer is the only place where the link ever stands, so it is no redirect. An admin's own password is
-    changed on her own page, which asks for the old one.
+    changed on her own page, which asks for the old one. Who comes in through the provider alone gets none.
     """
     member = get_object_or_404(Member, pk=pk, is_active=True)
     if member.pk == request.user.pk:
         return redirect("accounts:change_password")
+    if not may_sign_in_here(member):
+        what = {"name": member, "provider": settings.OIDC_NAME}
+        messages.error(request, _("%(name)s signs in through %(provider)s, and a password would open nothing.") % what)
+        return redirect("accounts:team")
     link = passwords.make_link(member, by=request.user, request=request)
     return render(request, "accounts/password_link_made.html", {"member": member, "link": link})

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.accounts import sessions
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.models import Member
+from portal.accounts.proofs import after_proof
 from portal.accounts.requests import MemberRequest
 from portal.audit.events import record_event
 from portal.audit.models import Act
@@ -45,6 +46,7 @@ def show_members(request: MemberRequest, pk: int) -> HttpResponse:
 
 @requires(Capability.KEEP_TEAM)
 @require_POST
+@after_proof
 def end_members(request: MemberRequest, pk: int) -> HttpResponse:
     """The session that the form names, or all of that member's, but the one of the admin who asks."""
     member = get_object_or_404(Member, pk=pk)

@@ -4,11 +4,15 @@ import json
 import secrets
 from typing import Any
 
+from allauth.account.adapter import get_adapter as get_account_adapter
+from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import Login
+from allauth.account.stages import LoginStageController
 from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import LoginView
 from allauth.core import ratelimit
 from allauth.mfa.base.views import AuthenticateView
+from allauth.mfa.stages import AuthenticateStage
 from allauth.mfa.webauthn.internal import auth, flows
 from allauth.mfa.webauthn.views import LoginWebAuthnView
 from allauth.socialaccount.adapter import get_adapter
@@ -22,11 +26,13 @@ from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.accounts.adapter import fail
+from portal.accounts.adapter import fail, may_sign_in_here
 from portal.accounts.capabilities import Capability, requires
+from portal.accounts.factors import came_through_provider
 from portal.accounts.provider import Exchange
 
 # What a provider can make of its answers, besides what allauth looks for. (requests' errors are OSErrors.)
@@ -52,8 +58,33 @@ class SignInView(LoginView):  # type: ignore[misc]  # allauth has no types
         }
 
 
+class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]
+    """What lies between the password, or the provider, and the second factor. It holds as a session of hers would."""
+
+    def handle(self) -> tuple[HttpResponse | None, bool]:
+        self.state["session_auth_hash"] = self.login.user.get_session_auth_hash()
+        answer: tuple[HttpResponse | None, bool] = super().handle()
+        return answer
+
+    def still_holds(self) -> bool:
+        member = self.login.user
+        return (
+            member is not None
+            and constant_time_compare(self.state.get("session_auth_hash", ""), member.get_session_auth_hash())
+            and (came_through_provider(member, self.request) or may_sign_in_here(member))
+        )
+
+
 class SecondFactorView(AuthenticateView):  # type: ignore[misc]
     """After the right password: a code or a passkey."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        stage = LoginStageController.enter(request, SecondFactorStage.key)
+        if isinstance(stage, SecondFactorStage) and not stage.still_holds():
+            clear_login(request)
+            return get_account_adapter().respond_user_inactive(request, stage.login.user)  # type: ignore[no-any-return]
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         facts: dict[str, Any] = super().get_context_data(**kwargs)

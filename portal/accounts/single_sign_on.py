@@ -14,6 +14,7 @@ from django.contrib.auth import logout
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
@@ -91,6 +92,12 @@ def find_role(groups: set[str]) -> Role | None:
     """The highest role that one of the groups gives, or None: no access."""
     given = {settings.OIDC_ROLE_GROUPS.get(group) for group in groups}
     return next((role for role in _HIGHEST_FIRST if role.value in given), None)
+
+
+def find_linked() -> QuerySet[SocialAccount]:
+    """The accounts at the provider of the settings that are a member's; none while there is no provider."""
+    linked: QuerySet[SocialAccount] = SocialAccount.objects.filter(provider=settings.OIDC_ISSUER)
+    return linked if settings.OIDC_ISSUER else linked.none()
 
 
 def link(member: Member, subject: str) -> None:

@@ -33,12 +33,19 @@ def change_role(pk: int, role: str, *, by: Member, request: HttpRequest) -> Memb
 
 def follow_groups(member: Member, role: str, *, request: HttpRequest) -> bool:
     """Give a member the role that her groups at the OpenID provider give, and end her sessions when that changes it.
+    Unless she is an admin, a password that is left goes: it would open nothing, and be asked for as a proof.
 
     False when she stays what she is, for she is the last active admin: that is on record at each sign-in.
     """
     with transaction.atomic():
         admins = {admin.pk for admin in Member.objects.keeping_team().select_for_update().order_by("pk")}
         member = Member.objects.select_for_update().get(pk=member.pk)
+        if role != Role.ADMIN and admins != {member.pk} and member.has_usable_password():
+            member.set_unusable_password()
+            member.save(update_fields=["password"])
+            end_sessions(member)
+            what = f"{member.username}: none any more, by her groups"
+            record_event(Act.PASSWORD_CHANGED, request=request, member=member, subject=what)
         if role == member.role:
             return True
         what = f"{member.username}: {member.role} → {role}, by her groups"

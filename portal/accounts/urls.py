@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from allauth.account.views import reauthenticate
-from allauth.mfa.base.views import reauthenticate as reauthenticate_by_code
 from django.urls import include, path
 
-from portal.accounts import factor_views, password_views, session_views, sign_in_views, views
+from portal.accounts import factor_views, password_views, proofs, session_views, sign_in_views, views
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.requests import require_form
 
@@ -57,8 +55,8 @@ urlpatterns = [
         form(sign_in_views.PasskeySignInView.as_view(), Capability.PUBLIC),
         name="mfa_login_webauthn",
     ),
-    path("second-factor/again/", form(reauthenticate, OWN), name="account_reauthenticate"),
-    path("second-factor/again/code/", form(reauthenticate_by_code, OWN), name="mfa_reauthenticate"),
+    path("second-factor/again/", form(proofs.PasswordAgainView.as_view(), OWN), name="account_reauthenticate"),
+    path("second-factor/again/code/", form(proofs.CodeAgainView.as_view(), OWN), name="mfa_reauthenticate"),
     path(
         "second-factor/again/passkey/",
         form(factor_views.PasskeyAgainView.as_view(), OWN),

@@ -14,10 +14,13 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts import factors, invitations, team
+from portal.accounts.adapter import may_sign_in_here
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm, ThemeForm
 from portal.accounts.models import Invitation, Member
+from portal.accounts.proofs import after_proof, after_proof_of_form
 from portal.accounts.requests import MemberRequest, require_form
+from portal.accounts.single_sign_on import find_linked
 from portal.credentials.standings import Mark, list_marks, list_standings
 from portal.web.addresses import find_own_path
 
@@ -48,6 +51,7 @@ class TeamRow:
     regions: tuple[tuple[str, Mark], ...]
     is_last_admin: bool
     has_second_factor: bool
+    may_sign_in_here: bool
 
 
 @requires(Capability.KEEP_TEAM)
@@ -56,12 +60,14 @@ def show_team(request: MemberRequest) -> HttpResponse:
     standings = list_standings()
     admins = set(Member.objects.keeping_team().values_list("pk", flat=True))
     with_factor = set(factors.filter_factors().values_list("user_id", flat=True))
+    linked = set(find_linked().values_list("user_id", flat=True))
     rows = [
         TeamRow(
             member=member,
             regions=list_marks(member, standings),
             is_last_admin=admins == {member.pk},
             has_second_factor=member.pk in with_factor,
+            may_sign_in_here=may_sign_in_here(member, is_linked=member.pk in linked),
         )
         for member in Member.objects.order_by("-is_active", "username")
     ]
@@ -72,6 +78,7 @@ def show_team(request: MemberRequest) -> HttpResponse:
 
 @requires(Capability.KEEP_TEAM)
 @require_form
+@after_proof_of_form
 def invite(request: MemberRequest) -> HttpResponse:
     """The answer to POST is the only place where the link ever stands, so it is no redirect."""
     form = InvitationForm(_read_post(request))
@@ -96,6 +103,7 @@ def revoke_invitation(request: MemberRequest, pk: int) -> HttpResponse:
 
 @requires(Capability.KEEP_TEAM)
 @require_form
+@after_proof_of_form
 def change_role(request: MemberRequest, pk: int) -> HttpResponse:
     member = get_object_or_404(Member, pk=pk)
     form = RoleForm(_read_post(request), instance=Member(pk=member.pk, role=member.role))
@@ -115,6 +123,7 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
 
 @requires(Capability.KEEP_TEAM)
 @require_form
+@after_proof_of_form
 def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
     """GET asks whether that is meant; POST does it."""
     member = get_object_or_404(Member, pk=pk)
@@ -137,6 +146,7 @@ def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
 
 @requires(Capability.KEEP_TEAM)
 @require_POST
+@after_proof
 def activate_again(request: MemberRequest, pk: int) -> HttpResponse:
     member = team.activate_again(pk, by=request.user, request=request)
     messages.success(request, _("%(name)s is active again.") % {"name": member})

@@ -38,6 +38,7 @@ class Act(models.TextChoices):
     INSTANCES_EXPORTED = "instances-exported", _("Instances exported")
     ACCESS_REFUSED = "access-refused", _("Access refused")
     SECOND_FACTOR_ADDED = "second-factor-added", _("Second factor set up")
+    SECOND_FACTOR_RENAMED = "second-factor-renamed", _("Second factor renamed")
     SECOND_FACTOR_REMOVED = "second-factor-removed", _("Second factor removed")
     SECOND_FACTOR_USED = "second-factor-used", _("Second factor used")
     SECOND_FACTOR_FAILED = "second-factor-failed", _("Second factor refused")

@@ -31,7 +31,8 @@ _SQLITE = (
 _SQLITE_DROP = tuple(f"DROP TRIGGER IF EXISTS audit_event_no_{what}" for what in ("update", "delete", "replace"))
 _POSTGRESQL = (
     f"""
-    CREATE OR REPLACE FUNCTION audit_event_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE OR REPLACE FUNCTION audit_event_refuse() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog AS $$
     BEGIN
         IF TG_OP = 'DELETE' THEN
             IF OLD.at <= now() - interval '{FLOOR_DAYS} days' THEN

@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.capabilities import Capability, requires
+from portal.accounts.proofs import after_proof, before_form
 from portal.accounts.requests import MemberRequest, require_form
 from portal.audit.events import record_event
 from portal.bycloud import Region
@@ -56,6 +57,7 @@ def edit_credential(request: MemberRequest, region: Region) -> HttpResponse:
 @requires(Capability.KEEP_TEAM_CREDENTIAL)
 @sensitive_post_parameters()
 @require_form
+@before_form
 def edit_team_credential(request: MemberRequest, region: Region) -> HttpResponse:
     return _edit(request, TEAM_DESK, region)
 
@@ -68,6 +70,7 @@ def remove_credential(request: MemberRequest, region: str) -> HttpResponse:
 
 @requires(Capability.KEEP_TEAM_CREDENTIAL)
 @require_POST
+@after_proof
 def remove_team_credential(request: MemberRequest, region: str) -> HttpResponse:
     return _remove(request, TEAM_DESK, region)
 

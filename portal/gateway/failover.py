@@ -55,7 +55,8 @@ class FailoverCache(RedisCache):
         super().__init__(server, params | {"OPTIONS": options})
         self._server = str(server)
         self._location = f"alone:{server}:{prefix}"
-        self._alone = alone(self._location, params | {"OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}})
+        room = {"MAX_BYTES": 64 * 1024 * 1024, "MAX_ENTRIES": 100_000}
+        self._alone = alone(self._location, params | {"OPTIONS": room})
 
     @property
     def is_alone(self) -> bool:

@@ -37,13 +37,17 @@ def find_own_path(request: HttpRequest, url: str | None) -> str | None:
 
 
 def _read_ip(text: str) -> str:
-    """The address in `1.2.3.4`, `1.2.3.4:567`, `::1` or `[::1]:567`, in its shortest form, or ""."""
+    """The address in `1.2.3.4`, `1.2.3.4:567`, `::1` or `[::1]:567`, in its shortest form, or "".
+
+    What IPv6 writes as `::ffff:1.2.3.4` is that IPv4 address: throttles take all of an IPv6 network for one.
+    """
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return str(ip_address(text))
+        address = ip_address(text)
     except ValueError:
         return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)

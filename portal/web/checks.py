@@ -24,7 +24,7 @@ SAFE_SSL_MODES = frozenset({"require", "verify-ca", "verify-full"})
 
 @register(Tags.security)
 def check_debug(**_rest: Any) -> Sequence[CheckMessage]:
-    if not settings.DEBUG or settings.PLAIN_HTTP:
+    if not settings.DEBUG or _is_at_home():
         return []
     return [Error("DEBUG is on in production: errors would show settings and code to everybody.", id="portal.E001")]
 
@@ -47,16 +47,16 @@ def check_shared_cache(**_rest: Any) -> Sequence[CheckMessage]:
 @register(Tags.database)
 def check_database_is_kept(**_rest: Any) -> Sequence[CheckMessage]:
     database = settings.DATABASES["default"]
-    if settings.PLAIN_HTTP or not database["ENGINE"].endswith("sqlite3") or ":memory:" not in str(database["NAME"]):
+    if _is_at_home() or not database["ENGINE"].endswith("sqlite3") or ":memory:" not in str(database["NAME"]):
         return []
     return [Error("DATABASE_URL names a database in memory: it is gone when the process ends.", id="portal.E003")]
 
 
 @register(Tags.security)
 def check_plain_http_is_local(**_rest: Any) -> Sequence[CheckMessage]:
-    hosts = sorted(set(settings.ALLOWED_HOSTS) - LOOPBACK)
-    if not settings.PLAIN_HTTP or not hosts:
+    if not settings.PLAIN_HTTP or _is_at_home():
         return []
+    hosts = sorted(set(settings.ALLOWED_HOSTS) - LOOPBACK)
     return [
         Warning(
             f"PLAIN_HTTP is on, but ALLOWED_HOSTS names {', '.join(hosts)}: sessions would travel unencrypted.",
@@ -69,14 +69,14 @@ def check_plain_http_is_local(**_rest: Any) -> Sequence[CheckMessage]:
 @register(Tags.security)
 def check_trusted_origins(**_rest: Any) -> Sequence[CheckMessage]:
     plain = [origin for origin in settings.CSRF_TRUSTED_ORIGINS if not origin.startswith("https://")]
-    if settings.PLAIN_HTTP or not plain:
+    if _is_at_home() or not plain:
         return []
     return [Error(f"CSRF_TRUSTED_ORIGINS names {', '.join(plain)}, which is not https://.", id="portal.E005")]
 
 
 @register(Tags.security)
 def check_second_factor(**_rest: Any) -> Sequence[CheckMessage]:
-    if settings.PLAIN_HTTP or settings.REQUIRE_SECOND_FACTOR != "nobody":
+    if _is_at_home() or settings.REQUIRE_SECOND_FACTOR != "nobody":
         return []
     return [
         Warning(
@@ -90,7 +90,7 @@ def check_second_factor(**_rest: Any) -> Sequence[CheckMessage]:
 @register(Tags.security)
 def check_provider_secret(**_rest: Any) -> Sequence[CheckMessage]:
     length = len(settings.OIDC_CLIENT_SECRET)
-    if settings.PLAIN_HTTP or not settings.OIDC_ISSUER or length >= SHORTEST_CLIENT_SECRET:
+    if _is_at_home() or not settings.OIDC_ISSUER or length >= SHORTEST_CLIENT_SECRET:
         return []
     return [
         Warning(
@@ -103,7 +103,7 @@ def check_provider_secret(**_rest: Any) -> Sequence[CheckMessage]:
 
 @register(Tags.security)
 def check_any_host(**_rest: Any) -> Sequence[CheckMessage]:
-    if settings.PLAIN_HTTP or "*" not in settings.ALLOWED_HOSTS:
+    if _is_at_home() or "*" not in settings.ALLOWED_HOSTS:
         return []
     return [
         Error("ALLOWED_HOSTS is *: links in invitations could be made to point at any host.", id="portal.E006"),
@@ -113,7 +113,7 @@ def check_any_host(**_rest: Any) -> Sequence[CheckMessage]:
 @register(Tags.security)
 def check_secret_key_is_random(**_rest: Any) -> Sequence[CheckMessage]:
     key: str = settings.SECRET_KEY
-    if settings.PLAIN_HTTP or (len(set(key)) >= FEWEST_SIGNS and not key.startswith("django-insecure-")):
+    if _is_at_home() or (len(set(key)) >= FEWEST_SIGNS and not key.startswith("django-insecure-")):
         return []
     return [
         Error(
@@ -127,7 +127,7 @@ def check_secret_key_is_random(**_rest: Any) -> Sequence[CheckMessage]:
 @register(Tags.security)
 def check_credential_keys_are_random(**_rest: Any) -> Sequence[CheckMessage]:
     weak = [key for key in settings.CREDENTIAL_KEYS if len(set(urlsafe_b64decode(key))) < FEWEST_BYTES]
-    if settings.PLAIN_HTTP or not weak:
+    if _is_at_home() or not weak:
         return []
     return [
         Error(
@@ -141,7 +141,7 @@ def check_credential_keys_are_random(**_rest: Any) -> Sequence[CheckMessage]:
 @register(Tags.security)
 def check_no_host_by_its_ending(**_rest: Any) -> Sequence[CheckMessage]:
     endings = [host for host in settings.ALLOWED_HOSTS if host.startswith(".") and host not in LOOPBACK]
-    if settings.PLAIN_HTTP or not endings:
+    if _is_at_home() or not endings:
         return []
     return [
         Warning(
@@ -155,7 +155,7 @@ def check_no_host_by_its_ending(**_rest: Any) -> Sequence[CheckMessage]:
 @register(Tags.caches)
 def check_cache_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
     location = str(settings.CACHES["default"].get("LOCATION", ""))
-    if settings.PLAIN_HTTP or not location.startswith("redis://") or _is_here(urlsplit(location).hostname):
+    if _is_at_home() or not location.startswith("redis://") or _is_here(urlsplit(location).hostname):
         return []
     return [
         Warning(
@@ -170,7 +170,7 @@ def check_cache_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
 def check_database_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
     database = settings.DATABASES["default"]
     is_remote = database["ENGINE"].endswith("postgresql") and not _is_here(database.get("HOST"))
-    if settings.PLAIN_HTTP or not is_remote or database.get("OPTIONS", {}).get("sslmode") in SAFE_SSL_MODES:
+    if _is_at_home() or not is_remote or database.get("OPTIONS", {}).get("sslmode") in SAFE_SSL_MODES:
         return []
     return [
         Warning(
@@ -184,7 +184,7 @@ def check_database_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
 @register(Tags.security)
 def check_mail_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
     is_encrypted = settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL
-    if settings.PLAIN_HTTP or not settings.EMAIL_URL or is_encrypted or _is_here(settings.EMAIL_HOST):
+    if _is_at_home() or not settings.EMAIL_URL or is_encrypted or _is_here(settings.EMAIL_HOST):
         return []
     return [
         Warning(
@@ -204,8 +204,13 @@ def check_sessions_end(**_rest: Any) -> Sequence[CheckMessage]:
     return [
         Warning(f"{name} is more than {words}: whoever finds a screen unlocked finds it signed in.", id="portal.W026")
         for name, given, longest, words in figures
-        if given > longest and not settings.PLAIN_HTTP
+        if given > longest and not _is_at_home()
     ]
+
+
+def _is_at_home() -> bool:
+    """Plain HTTP, and nobody else reaches it: then what would be a mistake elsewhere is none."""
+    return settings.PLAIN_HTTP and LOOPBACK.issuperset(settings.ALLOWED_HOSTS)
 
 
 def _is_here(host: str | None) -> bool:

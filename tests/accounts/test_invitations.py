@@ -14,7 +14,7 @@ from portal.accounts import invitations
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Invitation, Member
 from portal.audit.models import Act, Event
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, enter
 
 EVE = {"username": "eve", "password1": PASSWORD, "password2": PASSWORD}
 
@@ -25,7 +25,7 @@ def text_of(response: Any) -> str:
 
 @pytest.fixture
 def as_ada(client: Client, ada: Member) -> Client:
-    client.force_login(ada)
+    enter(client, ada)
     return client
 
 

@@ -3,19 +3,21 @@
 (With a browser and keys that are real: tests/browser/test_passkeys.py.)
 """
 
-import base64
 import json
+import time
 from typing import Any
 
 import pytest
+import time_machine
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 from pytest_django import Settings
 
 from portal.accounts.adapter import AccountAdapter
-from portal.accounts.factor_forms import PasskeySignInForm
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
+from tests.accounts.keys import Key, encode
 from tests.conftest import PASSWORD
 
 ALONE = "/sign-in/passkey/"
@@ -23,10 +25,6 @@ CHALLENGE = "/sign-in/passkey/challenge/"
 SECOND = "/sign-in/second-factor/"
 ADD = "/second-factor/passkeys/"
 REFUSED = "This passkey was not accepted."
-
-
-def encode(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 def make_answer(**changes: Any) -> dict[str, Any]:
@@ -148,18 +146,86 @@ def test_tries_from_one_address_are_limited(client: Client, db: None) -> None:
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"role": "operator"}])
 def test_a_good_one_of_who_may_not_sign_in_opens_nothing(
-    client: Client, vera: Member, settings: Settings, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+    client: Client, vera: Member, settings: Settings, change: dict[str, Any]
 ) -> None:
+    key = Key(vera)
     settings.OIDC_ISSUER, settings.SSO_ONLY = "https://login.example.com", "role" in change
     Member.objects.filter(pk=vera.pk).update(**change)
-    owner = Member.objects.get(pk=vera.pk)
-    good = Authenticator(user=owner, type="webauthn", data={"name": "Laptop"})
-    base = PasskeySignInForm.__mro__[1]
-    monkeypatch.setattr(base, "clean_credential", lambda _form: good)
-    response = client.post(ALONE, {"credential": json.dumps(make_answer())})
+    response = client.post(ALONE, {"credential": key.sign(ask_to_sign_alone(client), is_verified=True)})
     assert response["Location"] == "/sign-in/"
     assert not is_signed_in(client)
     assert Event.objects.filter(act=Act.SECOND_FACTOR_FAILED, member=vera).exists()
+
+
+def test_nor_does_one_of_who_comes_in_through_the_provider(client: Client, vera: Member, settings: Settings) -> None:
+    settings.OIDC_ISSUER = "https://login.example.com"
+    key = Key(vera)
+    SocialAccount.objects.create(user=vera, provider=settings.OIDC_ISSUER, uid="s-1")
+    client.post(ALONE, {"credential": key.sign(ask_to_sign_alone(client), is_verified=True)})
+    assert not is_signed_in(client)
+
+
+def test_a_new_name_is_on_record(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    key = Key(vera)
+    session = client.session
+    proof = {"method": "mfa", "at": time.time(), "reauthenticated": True}
+    session["account_authentication_methods"] = [proof]
+    session["account_authentication_methods_user"] = str(vera.pk)
+    session.save()
+    assert client.post(f"/second-factor/{key.row.pk}/name/", {"name": "Laptop"})["Location"] == "/second-factor/"
+    found = [(event.name, event.subject) for event in Event.objects.filter(act=Act.SECOND_FACTOR_RENAMED)]
+    assert found == [("vera", "passkey Soft → Laptop")]
+
+
+def ask_to_sign_alone(client: Client) -> str:
+    return str(client.post(CHALLENGE).json()["publicKey"]["challenge"])
+
+
+def test_a_good_one_opens_alone(client: Client, vera: Member) -> None:
+    answer = Key(vera).sign(ask_to_sign_alone(client), is_verified=True)
+    assert client.post(ALONE, {"credential": answer})["Location"] == "/"
+    assert is_signed_in(client)
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_verified"),
+    [
+        ({}, False),
+        ({"is_alone": False}, True),
+        ({"knows_her": False}, True),
+    ],
+)
+def test_alone_it_must_know_her_and_be_meant_for_that(
+    client: Client,
+    vera: Member,
+    kind: dict[str, bool],
+    is_verified: bool,  # noqa: FBT001
+) -> None:
+    answer = Key(vera, **kind).sign(ask_to_sign_alone(client), is_verified=is_verified)
+    client.post(ALONE, {"credential": answer})
+    assert not is_signed_in(client)
+    assert Event.objects.filter(act=Act.SECOND_FACTOR_FAILED).count() == 1
+
+
+@pytest.mark.parametrize("is_verified", [False, True])
+def test_a_challenge_of_the_second_factor_opens_nothing_alone(
+    client: Client,
+    vera: Member,
+    otto: Member,
+    clock: time_machine.Traveller,
+    is_verified: bool,  # noqa: FBT001
+) -> None:
+    """Otto, who has found vera's key, is asked for his own after his password: that need not know who holds it. When
+    his sign-in has run out, the challenge is still in the session.
+    """
+    Key(otto)
+    client.post("/sign-in/", {"login": "otto", "password": PASSWORD})
+    options = client.get(SECOND).context["js_data"]["request_options"]
+    assert options["publicKey"]["userVerification"] == "preferred"
+    clock.shift(15 * 60 + 1)
+    client.post(ALONE, {"credential": Key(vera).sign(options["publicKey"]["challenge"], is_verified=is_verified)})
+    assert not is_signed_in(client)
 
 
 def test_too_many_wrong_ones_are_not_looked_at_for_a_while(halfway: Client) -> None:

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
-from tests.accounts.test_sessions import is_in, sign_in, text_of
+from tests.accounts.test_sessions import enter_as_ada, is_in, sign_in, text_of
 from tests.conftest import PASSWORD
 
 NEW = "an-entirely-other-password"
@@ -113,7 +113,7 @@ def test_past_the_limit_nothing_tells_whether_the_old_password_was_right(vera: M
 
 
 def test_an_admins_link_sets_a_password_once_and_ends_all_sessions(ada: Member, vera: Member, client: Client) -> None:
-    theirs, hers = sign_in("vera"), sign_in("ada")
+    theirs, hers = sign_in("vera"), enter_as_ada()
     link = make_link(vera, hers)
     assert "For vera." in text_of(client.get(link))
     answer = choose(client, link)
@@ -132,7 +132,7 @@ def test_a_link_that_is_used_in_a_browser_where_she_is_signed_in_ends_that_sessi
     ada: Member, vera: Member, clock: time_machine.Traveller
 ) -> None:
     hers = sign_in("vera")
-    link = make_link(vera, sign_in("ada"))
+    link = make_link(vera, enter_as_ada())
     clock.shift(timedelta(minutes=2))
     answer = choose(hers, link)
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
@@ -142,7 +142,7 @@ def test_a_link_that_is_used_in_a_browser_where_she_is_signed_in_ends_that_sessi
 
 def test_an_admin_makes_no_link_for_herself_which_would_spare_her_the_old_password(ada: Member, otto: Member) -> None:
     Member.objects.filter(pk=otto.pk).update(role=Role.ADMIN)
-    hers = sign_in("ada")
+    hers = enter_as_ada()
     page = hers.get("/team/").content.decode()
     assert f'action="/team/{otto.pk}/password/"' in page
     assert f'action="/team/{ada.pk}/password/"' not in page
@@ -154,7 +154,7 @@ def test_an_admin_makes_no_link_for_herself_which_would_spare_her_the_old_passwo
 def test_a_link_ends_with_an_hour_a_sign_in_or_the_account(
     ada: Member, vera: Member, otto: Member, client: Client, clock: time_machine.Traveller
 ) -> None:
-    hers = sign_in("ada")
+    hers = enter_as_ada()
     veras, ottos = make_link(vera, hers), make_link(otto, hers)
     clock.shift(timedelta(minutes=10))
     sign_in("vera")

@@ -1,6 +1,7 @@
 """A second factor: set up, asked for, used up, removed, lost and reset, through the pages and forms themselves."""
 
 import re
+import time
 from io import StringIO
 from typing import Any
 
@@ -157,6 +158,28 @@ class TestAnApp:
         Member.objects.update(is_active=False)
         client.post(ASKED, {"code": make_code(app)})
         assert client.get("/preferences/").status_code == 302
+
+    def test_a_password_that_was_changed_in_between_opens_nothing(self, client: Client, app: str, vera: Member) -> None:
+        sign_in(client, "vera")
+        vera.set_password("an-entirely-other-password")
+        vera.save()
+        page = client.post(ASKED, {"code": make_code(app)}, follow=True)
+        assert page.redirect_chain == [("/sign-in/", 302)]
+        assert "This sign-in cannot go on." in page.content.decode()
+        assert not is_signed_in(client)
+        assert client.get(ASKED)["Location"] == "/sign-in/"
+        # The code is not used up.
+        sign_in(client, "vera", "an-entirely-other-password")
+        client.post(ASKED, {"code": make_code(app)})
+        assert is_signed_in(client)
+
+    def test_nor_does_one_of_who_may_come_in_through_the_provider_alone_by_now(
+        self, client: Client, app: str, vera: Member, settings: Settings
+    ) -> None:
+        sign_in(client, "vera")
+        settings.OIDC_ISSUER, settings.SSO_ONLY = "https://login.example.com", True
+        assert client.post(ASKED, {"code": make_code(app)})["Location"] == "/sign-in/"
+        assert not is_signed_in(client)
 
     def test_there_is_one_per_member(self, client: Client, vera: Member) -> None:
         client.force_login(vera)
@@ -401,6 +424,34 @@ class TestRequirement:
         page = client.get(PAGE).content.decode()
         assert "Set up a second factor to go on" not in page
         assert "You need one here" in page
+
+    def test_the_first_one_ends_all_other_sessions(self, client: Client, ada: Member, settings: Settings) -> None:
+        """One that was begun with the password alone, and left for later, must not be let in by it."""
+        settings.REQUIRE_SECOND_FACTOR = "admins"
+        parked = Client()
+        for browser in (parked, client):
+            sign_in(browser, "ada")
+            assert browser.get("/team/")["Location"] == PAGE
+        before = client.session.session_key
+        set_up_app(client)
+        assert parked.get("/team/")["Location"].startswith("/sign-in/")
+        assert client.get("/team/").status_code == 200
+        assert client.session.session_key != before
+
+    def test_a_further_one_ends_none(self, client: Client, app: str, vera: Member) -> None:
+        other = Client()
+        for browser in (other, client):
+            browser.force_login(vera)
+        Authenticator.objects.filter(type="totp").update(type="webauthn", data={"name": "x", "credential": {}})
+        client.force_login(vera)
+        session = client.session
+        session["account_authentication_methods"] = [{"method": "mfa", "at": time.time(), "reauthenticated": True}]
+        session["account_authentication_methods_user"] = str(vera.pk)
+        session.save()
+        secret = re.search(r'id="totp-secret">([A-Z2-7 ]+)<', client.get(APP).content.decode())
+        assert secret
+        assert client.post(APP, {"code": make_code(secret[1])}).status_code == 302
+        assert other.get("/preferences/").status_code == 200
 
     def test_recovery_codes_alone_are_none(self, client: Client, ada: Member, settings: Settings) -> None:
         settings.REQUIRE_SECOND_FACTOR = "admins"

@@ -18,14 +18,15 @@ from django.test import Client
 from pytest_django import Settings
 
 from portal.accounts import single_sign_on
-from portal.accounts.adapter import ProviderAdapter
+from portal.accounts.adapter import ProviderAdapter, may_sign_in_here
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
+from portal.accounts.passwords import make_link
 from portal.accounts.provider import Exchange
 from portal.accounts.single_sign_on import find_role, read_groups
 from portal.audit.models import Act, Event
 from tests.accounts.providers import Provider, run_provider
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, enter
 
 START = "/sign-in/provider/"
 BACK = "/sign-in/provider/back/"
@@ -318,6 +319,18 @@ class TestRoles:
         assert Member.objects.get(username="olga").role == Role.VIEWER
 
 
+def test_a_session_that_anothers_sign_in_replaces_is_on_record(
+    client: Client, provider: Provider, vera: Member
+) -> None:
+    provider.add_person("s-25", preferred_username="olga", groups=["staff"])
+    client.force_login(vera)
+    come_in(client, "s-25")
+    assert acts(Act.SIGNED_OUT, Act.SIGNED_IN)[1:] == [
+        (Act.SIGNED_OUT, "vera", ""),
+        (Act.SIGNED_IN, "olga", "single sign-on"),
+    ]
+
+
 class TestRefusal:
     def test_no_group_no_access_on_a_readable_page_and_on_record(self, client: Client, provider: Provider) -> None:
         provider.add_person("s-30", preferred_username="eve", groups=["elsewhere"])
@@ -365,7 +378,7 @@ class TestRefusal:
     ) -> None:
         provider.add_person("s-34", preferred_username="eve", groups=[])
         come_in(Client(), "s-34")
-        client.force_login(ada)
+        enter(client, ada)
         page = client.get("/audit/", {"act": "single-sign-on-refused"}).content.decode()
         assert "eve" in page
         assert "<em>command line</em>" not in page
@@ -562,7 +575,7 @@ class TestSingleSignOnOnly:
         assert acts(Act.SIGN_IN_FAILED, Act.SIGNED_IN) == [(Act.SIGN_IN_FAILED, "otto", "")]
 
     def test_an_invitation_is_for_admins_alone(self, client: Client, ada: Member) -> None:
-        client.force_login(ada)
+        enter(client, ada)
         page = client.get("/team/invitations/").content.decode()
         assert 'value="admin" selected' in page
         assert 'value="viewer"' not in page
@@ -570,6 +583,78 @@ class TestSingleSignOnOnly:
 
     def test_an_admin_comes_in(self, client: Client, ada: Member) -> None:
         assert client.post("/sign-in/", {"login": "ada", "password": PASSWORD})["Location"] == "/"
+
+
+class TestLinkedMembers:
+    """Whoever is known by her subject comes in through the provider, so that her groups are asked about each time."""
+
+    @pytest.fixture
+    def olga(self, provider: Provider, ada: Member) -> Member:
+        """A viewer with a password that was left from before, or set while there was no provider."""
+        provider.add_person("s-90", preferred_username="olga", groups=["staff"])
+        come_in(Client(), "s-90")
+        olga = Member.objects.get(username="olga")
+        olga.set_password(PASSWORD)
+        olga.email = "olga@example.com"
+        olga.save()
+        return olga
+
+    def test_a_password_opens_nothing(self, client: Client, olga: Member) -> None:
+        response = client.post("/sign-in/", {"login": "olga", "password": PASSWORD})
+        assert "is not right" in response.content.decode()
+        assert not is_signed_in(client)
+        assert acts(Act.SIGN_IN_FAILED) == [(Act.SIGN_IN_FAILED, "olga", "")]
+
+    def test_an_admin_may_come_in_with_the_password_that_she_has(self, client: Client, olga: Member) -> None:
+        Member.objects.filter(pk=olga.pk).update(role=Role.ADMIN)
+        client.post("/sign-in/", {"login": "olga", "password": PASSWORD})
+        assert is_signed_in(client)
+
+    def test_one_without_a_password_may_not_come_in_with_anything_else(self, olga: Member) -> None:
+        olga.role = Role.ADMIN
+        assert may_sign_in_here(olga)
+        olga.set_unusable_password()
+        assert not may_sign_in_here(olga)
+
+    def test_while_there_is_no_provider_nobody_is_linked(
+        self, client: Client, olga: Member, settings: Settings
+    ) -> None:
+        settings.OIDC_ISSUER = ""
+        client.post("/sign-in/", {"login": "olga", "password": PASSWORD})
+        assert is_signed_in(client)
+
+    def test_no_admin_makes_her_a_link_for_a_password(self, client: Client, olga: Member, ada: Member) -> None:
+        enter(client, ada)
+        path = f"/team/{olga.pk}/password/"
+        assert path not in client.get("/team/").content.decode()
+        page = client.post(path, follow=True).content.decode()
+        assert "olga signs in through Acme ID" in page
+        assert "/password/new/" not in page
+        assert not acts(Act.PASSWORD_LINK_MADE)
+
+    def test_a_link_from_before_is_gone(self, client: Client, olga: Member, settings: Settings, rf: Any) -> None:
+        issuer, settings.OIDC_ISSUER = settings.OIDC_ISSUER, ""
+        path = urlsplit(make_link(olga, by=olga, request=rf.get("/"))).path
+        assert client.get(path).status_code == 200
+        settings.OIDC_ISSUER = issuer
+        assert client.get(path).status_code == 404
+
+    def test_her_password_goes_when_she_comes_in(self, client: Client, olga: Member) -> None:
+        """Else she would be asked for it as a proof, and it would be refused."""
+        come_in(client, "s-90")
+        assert not Member.objects.get(pk=olga.pk).has_usable_password()
+        assert client.get("/second-factor/app/").status_code == 200
+        assert acts(Act.PASSWORD_CHANGED) == [(Act.PASSWORD_CHANGED, "olga", "olga: none any more, by her groups")]
+
+    def test_so_it_does_when_she_is_an_admin_no_longer(self, client: Client, provider: Provider, olga: Member) -> None:
+        Member.objects.filter(pk=olga.pk).update(role=Role.ADMIN)
+        provider.add_person("s-90", groups=["portal-admins"])
+        come_in(Client(), "s-90")
+        assert Member.objects.get(pk=olga.pk).has_usable_password()
+        provider.add_person("s-90", groups=["staff"])
+        come_in(client, "s-90")
+        assert is_signed_in(client)
+        assert not Member.objects.get(pk=olga.pk).has_usable_password()
 
 
 class TestTheSignInPage:
@@ -583,7 +668,7 @@ class TestTheSignInPage:
         self, client: Client, provider: Provider, ada: Member
     ) -> None:
         assert f"form-action 'self' {provider.url};" in client.get("/sign-in/")["Content-Security-Policy"] + ";"
-        client.force_login(ada)
+        enter(client, ada)
         assert "form-action 'self';" in client.get("/team/")["Content-Security-Policy"] + ";"
 
     def test_without_a_provider_it_has_no_such_button(self, client: Client, db: None) -> None:
@@ -620,6 +705,7 @@ class TestSecondFactor:
         other = Client()
         assert come_in(other, "s-62")["Location"] == "/sign-in/second-factor/"
         assert not is_signed_in(other)
+        assert other.get("/sign-in/second-factor/").status_code == 200
 
 
 def test_two_first_sign_ins_at_once_make_one_member(

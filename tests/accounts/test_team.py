@@ -10,18 +10,19 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.test import Client
 from django.utils import timezone
 
+from portal.accounts import team
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Member, MemberSession
 from portal.accounts.sessions import end_sessions
 from portal.accounts.team import LastAdminError, change_role
 from portal.audit.models import Act, Event
 from portal.credentials.models import Credential
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, enter
 
 
 @pytest.fixture
 def as_ada(client: Client, ada: Member) -> Client:
-    client.force_login(ada)
+    enter(client, ada)
     return client
 
 
@@ -164,6 +165,7 @@ def test_so_she_is_when_she_took_her_time(
     Member.objects.filter(pk=otto.pk).update(role=Role.ADMIN)
     client.post("/sign-in/", {"login": "ada", "password": PASSWORD})
     clock.shift(timedelta(minutes=2))
+    client.post("/second-factor/again/", {"password": PASSWORD})
     response = client.post(f"/team/{ada.pk}/deactivate/", follow=True)
     assert response.redirect_chain[-1][0] == "/sign-in/"
     assert "ada is deactivated" in text_of(response)
@@ -179,6 +181,20 @@ def test_whoever_lost_her_rights_while_waiting_is_refused(ada: Member, otto: Mem
         change_role(vera.pk, Role.ADMIN, by=otto, request=rf.post("/"))
     with pytest.raises(LastAdminError):
         change_role(ada.pk, Role.VIEWER, by=ada, request=rf.post("/"))
+
+
+def test_that_is_on_record_as_any_refusal(as_ada: Client, vera: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    """She loses them after the middleware has let her through."""
+    view = team.change_role
+
+    def lose_first(*args: Any, **options: Any) -> Member:
+        Member.objects.filter(username="ada").update(role=Role.OPERATOR)
+        return view(*args, **options)
+
+    monkeypatch.setattr(team, "change_role", lose_first)
+    assert as_ada.post(f"/team/{vera.pk}/role/", {"role": "admin"}).status_code == 403
+    event = Event.objects.get(act=Act.ACCESS_REFUSED)
+    assert (event.name, event.subject) == ("ada", f"POST /team/{vera.pk}/role/")
 
 
 def test_sessions_that_cannot_be_read_are_left_alone(client: Client, vera: Member) -> None:

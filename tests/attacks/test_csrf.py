@@ -93,6 +93,8 @@ def test_no_content_type_goes_around_the_check(victim: Client, content_type: str
 def test_the_right_value_from_the_right_place_is_taken(victim: Client) -> None:
     """Else all of the above would prove nothing."""
     data = {"csrfmiddlewaretoken": read_token(victim), "name": "Eve", "role": "viewer"}
+    proof = {"csrfmiddlewaretoken": data["csrfmiddlewaretoken"], "password": PASSWORD}
+    assert victim.post("/second-factor/again/", proof, headers={"origin": OWN}).status_code == 302
     assert victim.post("/team/invitations/", data, headers={"origin": OWN}).status_code == 200
     assert victim.post("/team/invitations/", data, headers={"referer": f"{OWN}/team/"}).status_code == 200
 

@@ -13,7 +13,7 @@ from portal.audit.models import Event
 from portal.credentials.models import Credential
 from portal.sandbox.server import Sandbox
 from portal.saved_views.models import SavedView
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, enter
 from tests.rules.test_access import ROUTES
 
 ALLOWED_TO_CHANGE = {"theme", "time_zone", "language", "density", "refresh_seconds", "shortcuts", "columns"}
@@ -123,7 +123,7 @@ def test_a_guest_takes_the_role_and_address_of_the_invitation_and_no_other(ada: 
 
 def test_an_invitation_is_made_by_who_makes_it_and_for_its_time(ada: Member, otto: Member) -> None:
     client = Client()
-    client.force_login(ada)
+    enter(client, ada)
     client.post("/team/invitations/", EVIL | aim_at(otto) | {"name": "Eve", "role": "viewer", "email": ""})
     invitation = Invitation.objects.get()
     assert (invitation.created_by, invitation.role, invitation.used_at) == (ada, Role.VIEWER, None)
@@ -133,7 +133,7 @@ def test_an_invitation_is_made_by_who_makes_it_and_for_its_time(ada: Member, ott
 
 def test_the_form_of_a_role_changes_the_role_of_that_member_alone(ada: Member, otto: Member, vera: Member) -> None:
     client = Client()
-    client.force_login(ada)
+    enter(client, ada)
     before = {member.pk: freeze(member) for member in (ada, otto)}
     kept = freeze(vera)
     client.post(f"/team/{vera.pk}/role/", EVIL | aim_at(otto) | {"role": "operator"})

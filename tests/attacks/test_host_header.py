@@ -10,6 +10,7 @@ from pytest_django import Settings
 from portal.accounts.models import Member
 from tests.accounts.test_passwords import wait_for_mail
 from tests.attacks.production import HOST, SecureClient, serve_as_production
+from tests.conftest import enter
 
 LIES = [
     "evil.example",
@@ -41,7 +42,7 @@ def _production(settings: Settings) -> None:
 @pytest.mark.parametrize("path", ["/", "/sign-in/", "/team/", "/health/live/", "/nothing/", "/static/nothing.css"])
 def test_another_name_is_refused_and_not_repeated(ada: Member, path: str) -> None:
     client = SecureClient()
-    client.force_login(ada)
+    enter(client, ada)
     for lie in LIES:
         response = client.get(path, headers={"host": lie} if lie else {}, HTTP_HOST=lie)
         where = (lie, response.status_code)
@@ -64,7 +65,7 @@ def test_over_plain_http_another_name_is_not_sent_to_tls_there(db: None) -> None
 def test_no_other_header_names_the_host(ada: Member, settings: Settings, header: str, proxies: int) -> None:
     settings.TRUSTED_PROXY_COUNT = proxies
     client = SecureClient()
-    client.force_login(ada)
+    enter(client, ada)
     lie = {header: "host=evil.example" if header == "forwarded" else "evil.example"}
     page = client.post("/team/invitations/", {"name": "Eve", "role": "viewer"}, headers=lie).content.decode()
     assert re.search(rf'id="invitation-link">https://{re.escape(HOST)}/invitations/', page)
@@ -75,7 +76,7 @@ def test_no_other_header_names_the_host(ada: Member, settings: Settings, header:
 def test_a_link_that_is_passed_on_is_made_with_this_name_alone(ada: Member) -> None:
     """The one page that writes the whole address of the portal down."""
     client = SecureClient()
-    client.force_login(ada)
+    enter(client, ada)
     for lie in LIES:
         response = client.post("/team/invitations/", {"name": "Eve", "role": "viewer"}, HTTP_HOST=lie)
         assert response.status_code == 400

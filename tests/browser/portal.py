@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from tests.unmeasured import leave_out_coverage
 
@@ -20,6 +20,16 @@ ROOT = Path(__file__).parent.parent.parent
 SANDBOX_OPTIONS = ["--latency", "0", "--rate-per-minute", "1000000", "--rate-per-hour", "1000000"]
 # Pages grow old between two steps of a test, so that the page's own refresh is part of every journey.
 SETTINGS = {"PAGE_FRESH_SECONDS": "1", "BYCLOUD_RATE_PER_MINUTE": "1000000", "BYCLOUD_RATE_PER_HOUR": "1000000"}
+
+
+def prove_if_asked(page: Page, password: str, *, then: Locator) -> None:
+    """Prove once more who one is, unless that was done within the last five minutes, and see what comes `then`."""
+    typed = page.locator("main input[name=password]")
+    expect(then.or_(typed).first).to_be_visible()
+    if typed.is_visible():
+        typed.fill(password)
+        typed.press("Enter")
+    expect(then.first).to_be_visible()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.portal import Visits, fill_sign_in, list_ids
+from tests.browser.portal import Visits, fill_sign_in, list_ids, prove_if_asked
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -201,6 +201,7 @@ def test_somebody_is_invited_joins_and_signs_in(visits: Visits, *, scripts: bool
     page.get_by_role("link", name="Invite", exact=True).click()
     page.locator("main input[name=name]").fill("Igor Lima")
     page.get_by_role("button", name="Make the link").click()
+    prove_if_asked(page, visits.portal.passwords["ada"], then=page.locator("#invitation-link"))
     link = page.locator("#invitation-link").inner_text()
     guest = visits.open(scripts=scripts)
     guest.goto(link)

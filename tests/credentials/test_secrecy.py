@@ -21,6 +21,7 @@ from portal.accounts.models import Member
 from portal.bycloud import InstanceQuery
 from portal.credentials import vault
 from portal.credentials.models import Credential
+from tests.conftest import enter
 from tests.upstream import Upstream
 
 EDIT = "/credentials/spo1/"
@@ -87,7 +88,7 @@ def traces(run: Traces, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureF
 def keep_the_teams(ada: Member) -> list[str]:
     """What an admin is answered who sets the team's credential, looks around and exports the audit."""
     admin = Client()
-    admin.force_login(ada)
+    enter(admin, ada)
     answers = []
     for path in ("/team/credentials/spo1/", "/team/credentials/spo1/check/"):
         response = admin.post(path, {"kind": "bearer", "token": "sandbox-globex-token"}, follow=True)

@@ -18,6 +18,7 @@ from portal.credentials import vault
 from portal.credentials.models import Credential
 from portal.credentials.vault import VaultError
 from portal.sandbox.server import Sandbox
+from tests.conftest import enter
 from tests.credentials.rows import keep
 from tests.journeys.pages import detail_url, refresh
 from tests.upstream import Upstream
@@ -37,7 +38,7 @@ def words_of(response: Any) -> str:
 @pytest.fixture
 def as_ada(ada: Member, sandbox: Sandbox) -> Client:
     client = Client()
-    client.force_login(ada)
+    enter(client, ada)
     return client
 
 
@@ -151,7 +152,7 @@ def test_its_pages_are_those_of_the_same_credential_entered_by_a_member(
     at_desk.get(INSTANCES)
     asked = len(upstream.requests())
     client = Client()
-    client.force_login(ada)
+    enter(client, ada)
     client.get(INSTANCES)
     assert len(upstream.requests()) == asked
 

@@ -37,6 +37,15 @@ def test_postgresql_refuses_what_would_change_an_event(
         assert connection.execute("SELECT * FROM audit_event ORDER BY id").fetchall() == before
 
 
+def test_no_session_tells_the_triggers_where_to_look(connection: "psycopg.Connection[tuple[int, ...]]") -> None:
+    with connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_proc"
+            " WHERE proname = 'audit_event_refuse' AND 'search_path=pg_catalog' = ANY(proconfig)"
+        ).fetchone()
+    assert found == (1,)
+
+
 def test_on_postgresql_what_is_older_than_the_floor_can_be_pruned(
     house: House, connection: "psycopg.Connection[tuple[int, ...]]"
 ) -> None:

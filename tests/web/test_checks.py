@@ -183,3 +183,13 @@ def test_it_fails_by_name_when_debug_is_on() -> None:
     done = run_check(DEBUG="1")
     assert done.returncode != 0
     assert "portal.E001" in done.stderr
+
+
+@pytest.mark.parametrize("hosts", [["portal.example.com"], ["localhost", "portal.example.com"], ["*"]])
+def test_plain_http_silences_nothing_where_others_reach_the_portal(
+    production: SimpleNamespace, hosts: list[str]
+) -> None:
+    production.PLAIN_HTTP = production.DEBUG = True
+    production.ALLOWED_HOSTS = hosts
+    production.REQUIRE_SECOND_FACTOR = "nobody"
+    assert {"portal.E001", "portal.W004", "portal.W007"} <= found()
