@@ -23,11 +23,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from portal.accounts.adapter import fail
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.provider import Exchange
+from portal.web.addresses import require_post
 
 # What a provider can make of its answers, besides what allauth looks for. (requests' errors are OSErrors.)
 _UNREADABLE = (OAuth2Error, OSError, KeyError, TypeError, ValueError, AttributeError, ImproperlyConfigured)
@@ -63,7 +64,7 @@ class SecondFactorView(AuthenticateView):  # type: ignore[misc]
 
 
 @requires(Capability.PUBLIC)
-@require_POST
+@require_post
 def make_challenge(request: HttpRequest) -> HttpResponse:
     """What a browser signs to come in with a passkey alone; the session remembers it."""
     # One more way to fill the table of sessions: limited as sign-in forms are.
@@ -88,7 +89,7 @@ class PasskeySignInView(LoginWebAuthnView):  # type: ignore[misc]
 
 
 @requires(Capability.PUBLIC)
-@require_POST
+@require_post
 def start_single_sign_on(request: HttpRequest) -> HttpResponse:
     """Leads to the provider. Nothing of the request but `next` gets a say in what is asked there."""
     if not settings.OIDC_ISSUER:
