@@ -186,6 +186,9 @@ def answer_instance(
         following = msgspec.structs.replace(hints, marker=outcome.next_marker, step=hints.step + 1)
         context |= {
             "missing": outcome,
+            "page": outcome.page,
+            "announcement": results.describe_search(outcome),
+            **_describe_working(access, outcome.page),
             "next_url": instance_url(region, instance_id, following),
             "goes_on_by_itself": hints.goes_on_by_itself,
         }
@@ -305,7 +308,9 @@ def _answer(
     """The page, or the region of it that htmx asked for. `notice`: the trouble in the place of everything."""
     target = request.htmx.target if wants_fragment(request) else None
     if target:
-        template = _REGIONS["instances" if "is_refused" in context else target]
+        # Refused parameters concern the form above the results, too.
+        target = "instances" if "is_refused" in context else target
+        template = _REGIONS[target]
     # What is refused for its parameters is refused before a credential is looked for.
     held = getattr(request, "held", None)
     context |= {"held": held, "expiry_warning": describe_expiry(held) if held else ""}
