@@ -38,9 +38,9 @@ _REGIONS = {
     "results": "instances/_results.html",
     "instance": "instances/_instance.html",
 }
-# Regions in which white space is all one. An instance's JSON stands as it came.
-_WITHOUT_LITERAL_TEXT = frozenset({"instances", "results"})
-# A twentieth of what is swapped in, even compressed.
+# Where white space is all one. An instance's JSON stands as it came.
+_WITHOUT_LITERAL_TEXT = frozenset({"instances/list.html", "instances/_instances.html", "instances/_results.html"})
+# A twentieth of what is sent, even compressed.
 _INDENTATION = re.compile(rb"(?<=>)\n\s+(?=<)")
 VARY = ("HX-Request", "HX-Target", "HX-Trigger", "Cookie")
 
@@ -316,7 +316,7 @@ def _answer(
     context |= {"held": held, "expiry_warning": describe_expiry(held) if held else ""}
     context["counts_apart"] = target == "results"
     response = render(request, template, context, status=notice.status if notice else status)
-    if target in _WITHOUT_LITERAL_TEXT:
+    if template in _WITHOUT_LITERAL_TEXT:
         response.content = _INDENTATION.sub(b"\n", response.content)
     if notice and notice.retry_seconds:
         response.headers["Retry-After"] = str(notice.retry_seconds)
