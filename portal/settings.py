@@ -144,6 +144,7 @@ MIDDLEWARE = [
     "portal.accounts.middleware.SessionMiddleware",
     "portal.accounts.middleware.AccessMiddleware",
     "portal.accounts.middleware.ReaderMiddleware",
+    "portal.web.errors.NotAllowedMiddleware",
 ]
 TEMPLATES = [
     {

@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from portal.accounts import factors
 from portal.accounts.capabilities import Capability, requires
@@ -26,6 +26,7 @@ from portal.accounts.requests import MemberRequest, require_form
 from portal.accounts.sessions import end_sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
+from portal.web.addresses import require_post
 
 
 @requires(Capability.KEEP_OWN_SECOND_FACTOR)
@@ -126,7 +127,7 @@ def show_recovery_codes(request: MemberRequest) -> HttpResponse:
 
 
 @requires(Capability.KEEP_OWN_SECOND_FACTOR)
-@require_POST
+@require_post
 @after_proof
 def renew_recovery_codes(request: MemberRequest) -> HttpResponse:
     """New codes in place of the old ones, on the page that answers."""

@@ -9,6 +9,7 @@ from allauth.account.forms import LoginForm
 from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import BaseUserCreationForm
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.capabilities import Role
@@ -136,7 +137,8 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
         assert isinstance(language, forms.ChoiceField)  # noqa: S101 - for the type checker
         assert isinstance(zone, forms.ChoiceField)  # noqa: S101 - as above
         # Each language in its own words: whoever looks for it may not read the present one.
-        language.choices = [("", _("As the browser asks")), *settings.LANGUAGES]
+        named = [(code, format_html('<span lang="{}">{}</span>', code, name)) for code, name in settings.LANGUAGES]
+        language.choices = [("", _("As the browser asks")), *named]
         zone.choices = group_time_zones()
 
 

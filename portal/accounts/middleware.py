@@ -178,6 +178,6 @@ def _find_way_back(request: HttpRequest) -> str | None:
     if htmx:
         return find_own_path(request, htmx.current_url)
     if request.method in {"GET", "HEAD"}:
-        return request.get_full_path()
+        return find_own_path(request, request.get_full_path())
     # The target of a form is no page to come back to; the page that held the form is.
     return find_own_path(request, request.headers.get("Referer"))

@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
 
 from portal.accounts import passwords
 from portal.accounts.adapter import count_as, may_sign_in_here
@@ -17,6 +16,7 @@ from portal.accounts.forms import ForgottenForm
 from portal.accounts.models import Member
 from portal.accounts.proofs import after_proof
 from portal.accounts.requests import MemberRequest, require_form
+from portal.web.addresses import require_post
 
 
 @requires(Capability.KEEP_OWN_PREFERENCES)
@@ -75,7 +75,7 @@ def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
 
 
 @requires(Capability.KEEP_TEAM)
-@require_POST
+@require_post
 @after_proof
 def make_link(request: MemberRequest, pk: int) -> HttpResponse:
     """The answer is the only place where the link ever stands, so it is no redirect. An admin's own password is

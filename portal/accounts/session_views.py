@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from portal.accounts import sessions
 from portal.accounts.capabilities import Capability, requires
@@ -14,6 +14,7 @@ from portal.accounts.proofs import after_proof
 from portal.accounts.requests import MemberRequest
 from portal.audit.events import record_event
 from portal.audit.models import Act
+from portal.web.addresses import require_post
 
 
 @requires(Capability.KEEP_OWN_PREFERENCES)
@@ -23,7 +24,7 @@ def show_own(request: MemberRequest) -> HttpResponse:
 
 
 @requires(Capability.KEEP_OWN_PREFERENCES)
-@require_POST
+@require_post
 def end_own(request: MemberRequest) -> HttpResponse:
     """The session that the form names, or all but this one when it names none."""
     _end(request, request.user)
@@ -31,7 +32,7 @@ def end_own(request: MemberRequest) -> HttpResponse:
 
 
 @requires(Capability.KEEP_OWN_PREFERENCES)
-@require_POST
+@require_post
 def stay(request: MemberRequest) -> HttpResponse:
     """What a person sends who is warned that her session is about to end; the middleware has noted her presence."""
     del request
@@ -45,7 +46,7 @@ def show_members(request: MemberRequest, pk: int) -> HttpResponse:
 
 
 @requires(Capability.KEEP_TEAM)
-@require_POST
+@require_post
 @after_proof
 def end_members(request: MemberRequest, pk: int) -> HttpResponse:
     """The session that the form names, or all of that member's, but the one of the admin who asks."""

@@ -28,12 +28,13 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.utils.http import urlencode
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from portal.accounts.adapter import fail, may_sign_in_here
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.factors import came_through_provider
 from portal.accounts.provider import Exchange
+from portal.web.addresses import require_post
 
 # What a provider can make of its answers, besides what allauth looks for. (requests' errors are OSErrors.)
 _UNREADABLE = (OAuth2Error, OSError, KeyError, TypeError, ValueError, AttributeError, ImproperlyConfigured)
@@ -94,7 +95,7 @@ class SecondFactorView(AuthenticateView):  # type: ignore[misc]
 
 
 @requires(Capability.PUBLIC)
-@require_POST
+@require_post
 def make_challenge(request: HttpRequest) -> HttpResponse:
     """What a browser signs to come in with a passkey alone; the session remembers it."""
     # One more way to fill the table of sessions: limited as sign-in forms are.
@@ -119,7 +120,7 @@ class PasskeySignInView(LoginWebAuthnView):  # type: ignore[misc]
 
 
 @requires(Capability.PUBLIC)
-@require_POST
+@require_post
 def start_single_sign_on(request: HttpRequest) -> HttpResponse:
     """Leads to the provider. Nothing of the request but `next` gets a say in what is asked there."""
     if not settings.OIDC_ISSUER:

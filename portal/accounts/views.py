@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from portal.accounts import factors, invitations, team
 from portal.accounts.adapter import may_sign_in_here
@@ -22,7 +22,7 @@ from portal.accounts.proofs import after_proof, after_proof_of_form
 from portal.accounts.requests import MemberRequest, require_form
 from portal.accounts.single_sign_on import find_linked
 from portal.credentials.standings import Mark, list_marks, list_standings
-from portal.web.addresses import find_own_path
+from portal.web.addresses import find_own_path, require_post
 
 
 def _read_post(request: HttpRequest) -> QueryDict | None:
@@ -91,7 +91,7 @@ def invite(request: MemberRequest) -> HttpResponse:
 
 
 @requires(Capability.KEEP_TEAM)
-@require_POST
+@require_post
 def revoke_invitation(request: MemberRequest, pk: int) -> HttpResponse:
     invitation = invitations.revoke_invitation(pk, by=request.user, request=request)
     if invitation is None:
@@ -145,7 +145,7 @@ def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
 
 
 @requires(Capability.KEEP_TEAM)
-@require_POST
+@require_post
 @after_proof
 def activate_again(request: MemberRequest, pk: int) -> HttpResponse:
     member = team.activate_again(pk, by=request.user, request=request)
@@ -195,7 +195,7 @@ def show_preferences(request: MemberRequest) -> HttpResponse:
 
 
 @requires(Capability.KEEP_OWN_PREFERENCES)
-@require_POST
+@require_post
 def change_theme(request: MemberRequest) -> HttpResponse:
     """The theme menu of every page. It leads back to its page, which shows that it worked."""
     form = ThemeForm(request.POST, instance=Member.objects.get(pk=request.user.pk))

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.requests import MemberRequest
@@ -16,6 +16,7 @@ from portal.audit.exports import CONTENT_TYPES, Format, write_events
 from portal.audit.filters import FILTERS, PAGE_SIZE, EventFilter
 from portal.audit.models import Act, Event
 from portal.audit.pages import read_page
+from portal.web.addresses import require_post
 
 
 @requires(Capability.READ_AUDIT)
@@ -38,7 +39,7 @@ def list_events(request: MemberRequest) -> HttpResponse:
 
 
 @requires(Capability.READ_AUDIT)
-@require_POST
+@require_post
 def export_events(request: MemberRequest) -> HttpResponseBase:
     """What the filters of the form leave, as a file. It is on record before the first line goes out, and not in it."""
     form = EventFilter({name: request.POST.get(name, "") for name in FILTERS})

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -18,6 +17,7 @@ from portal.bycloud import Region
 from portal.credentials import vault
 from portal.credentials.models import Credential
 from portal.gateway import Access, Use, read_use
+from portal.web.times import day_text
 
 
 class Mark(NamedTuple):
@@ -104,7 +104,7 @@ def describe_expiry(row: Credential) -> str:
     days = count_days_left(row.expires_on)
     if row.expires_on is None or days is None or days > settings.CREDENTIAL_WARN_DAYS:
         return ""
-    named = {"region": row.region, "day": date_format(row.expires_on, "j M Y"), "days": days}
+    named = {"region": row.region, "day": day_text(row.expires_on), "days": days}
     if days < 0:
         return (
             _("The team's credential for %(region)s expired on %(day)s. ByCloud is still asked with it.")

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.proofs import after_proof, before_form
@@ -21,7 +21,7 @@ from portal.credentials.desks import TEAM_DESK, Desk, own_desk
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential
 from portal.credentials.standings import Standing, read_standing
-from portal.web.addresses import find_own_path
+from portal.web.addresses import find_own_path, require_post
 
 
 @dataclass(frozen=True)
@@ -63,27 +63,27 @@ def edit_team_credential(request: MemberRequest, region: Region) -> HttpResponse
 
 
 @requires(Capability.KEEP_OWN_CREDENTIAL)
-@require_POST
+@require_post
 def remove_credential(request: MemberRequest, region: str) -> HttpResponse:
     return _remove(request, own_desk(request), region)
 
 
 @requires(Capability.KEEP_TEAM_CREDENTIAL)
-@require_POST
+@require_post
 @after_proof
 def remove_team_credential(request: MemberRequest, region: str) -> HttpResponse:
     return _remove(request, TEAM_DESK, region)
 
 
 @requires(Capability.KEEP_OWN_CREDENTIAL)
-@require_POST
+@require_post
 def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
     """Ask ByCloud about the credential that is kept; it stays, whatever the answer."""
     return _check(request, own_desk(request), region)
 
 
 @requires(Capability.KEEP_TEAM_CREDENTIAL)
-@require_POST
+@require_post
 def check_team_credential(request: MemberRequest, region: Region) -> HttpResponse:
     return _check(request, TEAM_DESK, region)
 

@@ -9,7 +9,6 @@ from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.models import Density
@@ -31,17 +30,18 @@ from portal.instances.troubles import Notice
 from portal.saved_views import shelf
 from portal.saved_views.forms import SavedViewForm
 from portal.saved_views.models import QUERY_LENGTH, SavedView
+from portal.web.addresses import require_post
 
 LONGEST_NUMBER = 18
 
 
 @requires(Capability.KEEP_OWN_PREFERENCES)
-@require_POST
+@require_post
 def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
     """Columns, density and page size, as `how` says: `keep` them for all of one's lists, show them `here` alone, or
     go back to the `usual` ones.
     """
-    given = read_posted(request).copy()
+    given = read_posted(request, region).copy()
     limit = given.get("limit", "")
     chosen = {"columns": ",".join(request.POST.getlist("columns"))} | {
         name: request.POST.get(name, "") for name in ("density", "limit")
@@ -65,10 +65,10 @@ def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
 
 
 @requires(Capability.KEEP_SAVED_VIEWS)
-@require_POST
+@require_post
 def save_view(request: MemberRequest, region: Region) -> HttpResponse:
     """Keep the list as it is seen: under a name, or in the place of one's own `view`."""
-    reading = read_view(read_posted(request), seen=Seen())
+    reading = read_view(read_posted(request, region), seen=Seen())
     view = reading.view
     if view is None:
         return answers.refuse_list(request, region, reading)
@@ -107,7 +107,7 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
 
 
 @requires(Capability.LIST_INSTANCES)
-@require_POST
+@require_post
 def export(request: MemberRequest, region: Region) -> HttpResponse:
     """The page that is seen, as a file; from the store where it is there, as it costs ByCloud no more than a look."""
     form = request.POST.get("format", "")
@@ -116,7 +116,7 @@ def export(request: MemberRequest, region: Region) -> HttpResponse:
     access = find_access(request, region)
     if not isinstance(access, Access):
         return answers.ask_for_credential(request, region, access, url=list_url(region, ListView()))
-    given = read_posted(request)
+    given = read_posted(request, region)
     reading = read_view(given, seen=find_names(access, given))
     view = reading.view
     if view is None:

@@ -22,7 +22,7 @@ from portal.credentials.standings import describe_expiry
 from portal.gateway import Access, Asking, Dated, read_meter
 from portal.instances import results
 from portal.instances.catalog import Found, Listing, Missing, Seen, read_seen
-from portal.instances.details import build_details, describe_curl
+from portal.instances.details import build_details, describe_working
 from portal.instances.filters import ListView, Reading, at_marker, has_filters, to_query_string, without_filters
 from portal.instances.forms import build_form
 from portal.instances.hints import Hints, read_back
@@ -45,9 +45,9 @@ _REGIONS = {
     "results": "instances/_results.html",
     "instance": "instances/_instance.html",
 }
-# Regions in which white space is all one. An instance's JSON stands as it came.
-_WITHOUT_LITERAL_TEXT = frozenset({"instances", "results"})
-# A twentieth of what is swapped in, even compressed.
+# Where white space is all one. An instance's JSON stands as it came.
+_WITHOUT_LITERAL_TEXT = frozenset({"instances/list.html", "instances/_instances.html", "instances/_results.html"})
+# A twentieth of what is sent, even compressed.
 _INDENTATION = re.compile(rb"(?<=>)\n\s+(?=<)")
 VARY = ("HX-Request", "HX-Target", "HX-Trigger", "Cookie")
 
@@ -130,7 +130,7 @@ def answer_list(
             trouble=page.trouble,
         ),
         "announcement": results.describe_page(outcome, is_filtered=has_filters(view)),
-        **_describe_working(access, page),
+        "working": describe_working(access, page),
     }
     return _answer(request, "instances/list.html", context)
 
@@ -193,6 +193,9 @@ def answer_instance(
         following = msgspec.structs.replace(hints, marker=outcome.next_marker, step=hints.step + 1)
         context |= {
             "missing": outcome,
+            "page": outcome.page,
+            "announcement": results.describe_search(outcome),
+            "working": describe_working(access, outcome.page, ends_search=True),
             "next_url": instance_url(region, instance_id, following),
             "goes_on_by_itself": hints.goes_on_by_itself,
         }
@@ -215,7 +218,7 @@ def answer_instance(
             trouble=found.trouble,
         ),
         "announcement": results.describe_moment(found.fetched_at),
-        **_describe_working(access, found),
+        "working": describe_working(access, found),
         "raw_url": raw_url(region, instance_id, name=hints.name),
         "download_url": raw_url(region, instance_id, name=hints.name, download=True),
     }
@@ -257,13 +260,6 @@ def _lay_beside(request: MemberRequest, region: Region, view: ListView, layout: 
 def _is_due(page: Dated[Any], asking: Asking) -> bool:
     """Whether the page asks at once for a fresh answer: not when it did just now, nor before ByCloud allows."""
     return asking is Asking.STORED_FIRST and page.is_due
-
-
-def _describe_working(access: Access, page: Dated[Any]) -> dict[str, object]:
-    return {
-        "elapsed_milliseconds": round(page.exchange.elapsed_seconds * 1000),
-        "curl": describe_curl(access, page.exchange),
-    }
 
 
 def _make_list_version(
@@ -313,13 +309,15 @@ def _answer(
     """The page, or the region of it that htmx asked for. `notice`: the trouble in the place of everything."""
     target = request.htmx.target if wants_fragment(request) else None
     if target:
-        template = _REGIONS["instances" if "is_refused" in context else target]
+        # Refused parameters concern the form above the results, too.
+        target = "instances" if "is_refused" in context else target
+        template = _REGIONS[target]
     # What is refused for its parameters is refused before a credential is looked for.
     held = getattr(request, "held", None)
     context |= {"held": held, "expiry_warning": describe_expiry(held) if held else ""}
     context["counts_apart"] = target == "results"
     response = render(request, template, context, status=notice.status if notice else status)
-    if target in _WITHOUT_LITERAL_TEXT:
+    if template in _WITHOUT_LITERAL_TEXT:
         response.content = _INDENTATION.sub(b"\n", response.content)
     if notice and notice.retry_seconds:
         response.headers["Retry-After"] = str(notice.retry_seconds)

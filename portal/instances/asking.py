@@ -2,6 +2,7 @@
 
 import structlog
 from django.http import QueryDict
+from django.urls import reverse
 
 from portal.accounts.requests import MemberRequest
 from portal.bycloud import InstanceQuery, Region
@@ -32,13 +33,22 @@ def find_names(access: Access, given: QueryDict) -> Seen:
     return read_seen(access) if {"flavor_id", "image_id"} & given.keys() else Seen()
 
 
-def read_posted(request: MemberRequest) -> QueryDict:
+def find_shown(request: MemberRequest, region: Region) -> str | None:
+    """The address of the list that htmx asks from; None from any other page.
+
+    An answer to a form shows a list, too, and has the form's address, which says nothing of it.
+    """
+    address = request.htmx.current_url_abs_path or ""
+    return address if address.partition("?")[0] == reverse("instances:list", args=[region]) else None
+
+
+def read_posted(request: MemberRequest, region: Region) -> QueryDict:
     """The list that a form stands beside: its query string, or its address.
 
     htmx may have changed the address since the form was made. It names the present one with each request, and
     portal.js puts it into forms that the browser sends.
     """
-    text = (request.htmx.current_url_abs_path if request.htmx else None) or request.POST.get("query", "")
+    text = find_shown(request, region) or request.POST.get("query", "")
     return QueryDict(text.partition("?")[2] if text.startswith("/") else text)
 
 

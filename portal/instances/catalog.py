@@ -69,11 +69,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Not among the `searched` instances of `total`; `next_marker` is where the search can go on, None at the end."""
+    """Not among the `searched` instances of `total`; `next_marker` is where the search can go on, None at the end.
+
+    `page` is the last one that was searched.
+    """
 
     searched: int
     total: int | None
     next_marker: str | None
+    page: Dated[InstancePage]
 
 
 def list_instances(access: Access, query: InstanceQuery, *, asking: Asking = Asking.STORED_FIRST) -> Listing:
@@ -297,4 +301,4 @@ def _walk(access: Access, instance_id: str, marker: str | None, ends_at: float) 
         for given_id in (instance_id, instance_id.upper()):
             gateway.forget_instance(access, given_id)
     searched = (listing.first_position or 1) - 1 + len(listing.instances)
-    return Missing(searched=searched, total=listing.total, next_marker=marker)
+    return Missing(searched=searched, total=listing.total, next_marker=marker, page=listing.page)

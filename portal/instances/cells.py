@@ -8,13 +8,13 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from django.utils.formats import number_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.instances.columns import Column
 from portal.instances.rows import FIRST_ADDRESSES, FIRST_TAGS, Link, Row, shorten
+from portal.web.numbers import number_text
 from portal.web.templatetags.portal import DASH, ago, copy, gigabytes, mebibytes, short_id
 
 FIRST_TEXTS = 3
@@ -151,7 +151,7 @@ _SINGLES: dict[str, Callable[[Any], str]] = {
     "text": lambda text: _bdi(shorten(text)),
     "code": lambda text: f"<code>{_bdi(shorten(text))}</code>",
     "moment": _show_moment,
-    "count": lambda number: escape(str(number_format(number))),
+    "count": lambda number: escape(number_text(number)),
     "mebibytes": lambda size: escape(mebibytes(size)),
     "gigabytes": lambda size: escape(gigabytes(size)),
 }

@@ -1,12 +1,14 @@
 """One instance as its own page shows it: every field, flat and ready to print. Knows no requests."""
 
 import shlex
+from datetime import datetime
+from typing import Any
 
 import msgspec
 from django.urls import reverse
 
 from portal.bycloud import Address, ApiKey, Region
-from portal.gateway import Access, Exchange, StoredInstance
+from portal.gateway import Access, Dated, Exchange, StoredInstance
 from portal.instances.filters import ListView
 from portal.instances.rows import Link, describe_sizes, link_flavor, link_image, tag_url
 from portal.instances.statuses import State, derive_state
@@ -17,6 +19,16 @@ class NetworkAddress(msgspec.Struct, frozen=True):
 
     network: str
     address: Address | None
+
+
+class Working(msgspec.Struct, frozen=True):
+    """The request behind a page, as it is shown. `ends_search`: it is the last of those that a search has made."""
+
+    exchange: Exchange
+    fetched_at: datetime
+    elapsed_milliseconds: int
+    curl: str
+    ends_search: bool
 
 
 class Details(msgspec.Struct, frozen=True):
@@ -54,6 +66,17 @@ def build_details(stored: StoredInstance, *, region: Region) -> Details:
         metadata=tuple((instance.metadata or {}).items()),
         # What lies in fields nobody knows was never decoded, and need not be text.
         json_text=msgspec.json.format(stored.source, indent=2).decode(errors="replace"),
+    )
+
+
+def describe_working(access: Access, page: Dated[Any], *, ends_search: bool = False) -> Working:
+    exchange = page.exchange
+    return Working(
+        exchange=exchange,
+        fetched_at=page.fetched_at,
+        elapsed_milliseconds=round(exchange.elapsed_seconds * 1000),
+        curl=describe_curl(access, exchange),
+        ends_search=ends_search,
     )
 
 

@@ -5,6 +5,7 @@ Pure: knows nothing of requests, members or the API's answers, but for the names
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -191,12 +192,20 @@ def canonical_id(text: str | None) -> str:
     return lower if is_uuid(lower) else ""
 
 
+def list_clear_names(named: "Iterable[Named]") -> dict[str, str]:
+    """By id, each name that reads as its id when it is typed: none that stands for several."""
+    names = {item.id: item.name for item in named}
+    counts = Counter(names.values())
+    return {
+        item_id: name
+        for item_id, name in names.items()
+        if counts[name] == 1 and can_be_hint(name) and name == name.strip() and not is_uuid(name.lower())
+    }
+
+
 def find_name(named: "Iterable[Named]", wanted_id: str) -> str | None:
     """The name that reads as this id when it is typed, or None where there is none or it stands for several."""
-    names = {item.id: item.name for item in named}
-    name = names.get(wanted_id, "")
-    is_clear = can_be_hint(name) and name == name.strip() and not is_uuid(name.lower())
-    return name if is_clear and list(names.values()).count(name) == 1 else None
+    return list_clear_names(named).get(wanted_id)
 
 
 def _read_single(texts: Sequence[str], *, longest: int) -> str:

@@ -4,11 +4,18 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from portal.instances.catalog import Named, Seen
-from portal.instances.filters import DEFAULT_LIMIT, LONGEST, Reading, find_name
+from portal.instances.filters import DEFAULT_LIMIT, LONGEST, Reading, canonical_id, find_name, list_clear_names
 from portal.instances.statuses import Choice, list_choices
 
 # Parameters that links carry. They have a field only while something is wrong with them.
 _CARRIED = ("limit", "marker", "columns", "density")
+
+
+class Suggestion(msgspec.Struct, frozen=True):
+    """What may be put into a field, and what is told of it where it does not speak for itself."""
+
+    value: str
+    label: str = ""
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -24,7 +31,7 @@ class Field(msgspec.Struct, frozen=True):
     longest: int
     hint: str = ""
     problem: str = ""
-    suggestions: tuple[str, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
     choices: tuple[Choice, ...] = ()
     waits: bool = True
     takes_several: bool = False
@@ -58,8 +65,8 @@ def build_form(reading: Reading, *, seen: Seen) -> FilterForm:
             suggestions=_suggest_tags(seen.tags, texts.get("tags", "")),
             takes_several=True,
         ),
-        field("flavor_id", _("Flavor"), hint=by_name, suggestions=_list_names(seen.flavors)),
-        field("image_id", _("Image"), hint=by_name, suggestions=_list_names(seen.images)),
+        field("flavor_id", _("Flavor"), hint=by_name, suggestions=_suggest_names(seen.flavors)),
+        field("image_id", _("Image"), hint=by_name, suggestions=_suggest_names(seen.images)),
     ]
     labels = {
         "limit": _("Rows per page"),
@@ -88,11 +95,14 @@ def _texts(reading: Reading, seen: Seen) -> dict[str, str]:
     return texts
 
 
-def _suggest_tags(seen: tuple[str, ...], typed: str) -> tuple[str, ...]:
+def _suggest_tags(seen: tuple[str, ...], typed: str) -> tuple[Suggestion, ...]:
     """Those seen, each in addition to what stands in the field: a suggestion takes the place of all of it."""
     given = [tag.strip() for tag in typed.split(",") if tag.strip()]
-    return tuple(",".join([*given, tag]) for tag in seen if tag not in given)
+    return tuple(Suggestion(",".join([*given, tag])) for tag in seen if tag not in given)
 
 
-def _list_names(named: tuple[Named, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one.name for one in named))
+def _suggest_names(named: tuple[Named, ...]) -> tuple[Suggestion, ...]:
+    """Those seen that can be asked for: by name, or by id where the name is not clear."""
+    clear = list_clear_names(named)
+    known = [one for one in named if canonical_id(one.id)]
+    return tuple(Suggestion(clear[one.id]) if one.id in clear else Suggestion(one.id, one.name) for one in known)

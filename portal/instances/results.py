@@ -8,7 +8,7 @@ from django.utils.translation import ngettext
 
 from portal.bycloud import Region
 from portal.instances import filters
-from portal.instances.catalog import Listing, Seen
+from portal.instances.catalog import Listing, Missing, Seen
 from portal.instances.filters import ListView
 from portal.instances.links import list_url
 from portal.web.numbers import number_text
@@ -65,7 +65,8 @@ def build_pager(listing: Listing, view: ListView, *, region: Region) -> Pager:
 
     return Pager(
         range=describe_range(listing),
-        first_url=at(None) if listing.has_previous else "",
+        # Also where nobody knows what came before.
+        first_url=at(None) if view.query.marker and not listing.marker_is_gone else "",
         previous_url=at(listing.previous_marker) if listing.has_previous else "",
         next_url=at(listing.next_marker) if listing.next_marker else "",
         sizes=tuple(
@@ -106,6 +107,17 @@ def describe_page(listing: Listing, *, is_filtered: bool) -> str:
         return _("No matches") if is_filtered else _("No instances yet")
     numbers = {"range": describe_range(listing), "moment": describe_moment(listing.page.fetched_at)}
     return _("Instances %(range)s, %(moment)s") % numbers
+
+
+def describe_search(missing: Missing) -> str:
+    """How far the search for an instance has come."""
+    if missing.next_marker is None:
+        return _("No such instance")
+    searched = number_text(missing.searched)
+    if not missing.total:
+        return _("Searched %(searched)s instances, not found so far.") % {"searched": searched}
+    numbers = {"searched": searched, "total": number_text(missing.total)}
+    return _("Searched %(searched)s of %(total)s instances, not found so far.") % numbers
 
 
 def describe_moment(fetched_at: datetime) -> str:

@@ -5,21 +5,22 @@ from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
-from django_htmx.http import push_url
+from django.views.decorators.http import require_safe
+from django_htmx.http import push_url, replace_url
 
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.requests import MemberRequest
 from portal.bycloud import Region
 from portal.gateway import Access, Asking, Troubled, read_meter
 from portal.instances import answers, raws
-from portal.instances.asking import find_access, find_names, list_or_notice, read_posted
+from portal.instances.asking import find_access, find_names, find_shown, list_or_notice, read_posted
 from portal.instances.catalog import Found, Missing, find_instance
 from portal.instances.filters import ListView, is_uuid, read_view
 from portal.instances.hints import Hints, read_hints
 from portal.instances.links import instance_url, list_url, saved_view_url
 from portal.instances.troubles import Notice, describe
 from portal.saved_views.shelf import find_default
+from portal.web.addresses import require_post
 
 
 @requires(Capability.LIST_INSTANCES)
@@ -43,7 +44,11 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     asking = _read_asking(request)
     listing = list_or_notice(access, view.query, asking)
     response = answers.answer_list(request, access, view, listing, asking=asking)
-    return response if is_canonical else push_url(response, url)
+    if not is_canonical:
+        return push_url(response, url)
+    # From an answer to a form, one comes to the list itself.
+    is_elsewhere = answers.wants_fragment(request) and request.htmx.current_url and not find_shown(request, region)
+    return replace_url(response, url) if is_elsewhere else response
 
 
 @requires(Capability.OPEN_INSTANCE)
@@ -82,14 +87,14 @@ def raw(request: MemberRequest, region: Region, instance_id: UUID) -> HttpRespon
 
 
 @requires(Capability.LIST_INSTANCES)
-@require_POST
+@require_post
 def revalidate(request: MemberRequest, region: Region) -> HttpResponse:
     """Load a page anew unless it is fresh."""
     return _renew(request, region, Asking.PRESSED)
 
 
 @requires(Capability.FORCE_REFRESH)
-@require_POST
+@require_post
 def refresh(request: MemberRequest, region: Region) -> HttpResponse:
     """Load a page anew, however fresh it is."""
     return _renew(request, region, Asking.FORCED)
@@ -108,7 +113,7 @@ def _renew(request: MemberRequest, region: Region, asking: Asking) -> HttpRespon
     if is_uuid(instance_id):
         given = QueryDict(request.POST.get("query", ""))
         return _renew_instance(request, access, instance_id, given, asking)
-    return _renew_list(request, access, read_posted(request), asking)
+    return _renew_list(request, access, read_posted(request, region), asking)
 
 
 def _renew_list(request: MemberRequest, access: Access, given: QueryDict, asking: Asking) -> HttpResponse:

@@ -54,11 +54,6 @@ def find_default(*, member: Member, region: str) -> SavedView | None:
     return _list_visible(member, region).filter(defaults__member=member).first()
 
 
-def find_view(pk: int, *, member: Member, region: str) -> SavedView | None:
-    """A view that the member may use."""
-    return _list_visible(member, region).filter(pk=pk).first()
-
-
 def find_own_view(pk: int, *, member: Member, region: str) -> SavedView | None:
     """A view that the member may change: nobody changes another's, not even a shared one."""
     return SavedView.objects.filter(owner=member, region=region, pk=pk).first()
@@ -98,12 +93,19 @@ def remove_view(pk: int, *, member: Member, region: str, request: HttpRequest) -
     return view
 
 
-def set_default(view: SavedView | None, *, member: Member, region: str) -> None:
-    """Let the member's list begin with this view, which she may use; with the whole list for None."""
-    if view is None:
-        DefaultView.objects.filter(member=member, region=region).delete()
-    else:
+@transaction.atomic
+def set_default(pk: int, *, member: Member, region: str) -> SavedView | None:
+    """Let the member's list begin with this view. None where there is no such view for this member."""
+    # Whoever removes it meanwhile waits, and takes the default away with it.
+    view = _list_visible(member, region).select_for_update().filter(pk=pk).first()
+    if view:
         DefaultView.objects.update_or_create(member=member, region=region, defaults={"view": view})
+    return view
+
+
+def clear_default(*, member: Member, region: str) -> None:
+    """Let the member's list begin with the whole list."""
+    DefaultView.objects.filter(member=member, region=region).delete()
 
 
 def _list_visible(member: Member, region: str) -> QuerySet[SavedView]:

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.requests import MemberRequest, require_form
@@ -14,6 +14,7 @@ from portal.bycloud import Region
 from portal.saved_views import shelf
 from portal.saved_views.forms import SavedViewForm
 from portal.saved_views.models import SavedView
+from portal.web.addresses import require_post
 
 
 @requires(Capability.KEEP_SAVED_VIEWS)
@@ -54,7 +55,7 @@ def edit(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
 
 
 @requires(Capability.KEEP_SAVED_VIEWS)
-@require_POST
+@require_post
 def remove(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
     view = shelf.remove_view(pk, member=request.user, region=region.code, request=request)
     if view is None:
@@ -64,19 +65,18 @@ def remove(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
 
 
 @requires(Capability.KEEP_SAVED_VIEWS)
-@require_POST
+@require_post
 def make_default(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
-    view = shelf.find_view(pk, member=request.user, region=region.code)
+    view = shelf.set_default(pk, member=request.user, region=region.code)
     if view is None:
         raise Http404
-    shelf.set_default(view, member=request.user, region=region.code)
     messages.success(request, _("Your list begins with %(name)s from now on.") % {"name": view.name})
     return redirect("saved_views:list", region)
 
 
 @requires(Capability.KEEP_SAVED_VIEWS)
-@require_POST
+@require_post
 def clear_default(request: MemberRequest, region: Region) -> HttpResponse:
-    shelf.set_default(None, member=request.user, region=region.code)
+    shelf.clear_default(member=request.user, region=region.code)
     messages.success(request, _("Your list begins with all instances from now on."))
     return redirect("saved_views:list", region)

@@ -1,11 +1,24 @@
 """Where a request came from, and the way back: knows proxies, nothing of people."""
 
+from collections.abc import Callable
 from ipaddress import ip_address
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import Resolver404, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def require_post(view: View) -> View:
+    """For a view that takes what a form sends, and shows no page that one could come back to."""
+    view = require_POST(view)
+    view.takes_forms_only = True  # type: ignore[attr-defined]
+    return view
 
 
 def read_address(request: HttpRequest) -> str:
@@ -27,12 +40,22 @@ def is_own_url(request: HttpRequest, url: str | None) -> bool:
 
 
 def find_own_path(request: HttpRequest, url: str | None) -> str | None:
-    """Path and query of `url` when it is on this very origin, as one may go back to."""
+    """Path and query of `url` when it is on this very origin, as one may go back to.
+
+    An answer to a form has the form's address, which shows nothing by itself: its way back is the list of instances.
+    """
     if not url or not is_own_url(request, url):
         return None
     split = urlsplit(url)
     # Two slashes in front would make a host of what was a path, and to browsers a backslash is one.
     path = "/" + split.path.lstrip("/\\")
+    try:
+        match = resolve(path)
+    except Resolver404:
+        match = None
+    if match and getattr(match.func, "takes_forms_only", False):
+        region = match.kwargs.get("region")
+        return reverse("instances:list", args=[region]) if region else reverse("home")
     return f"{path}?{split.query}" if split.query else path
 
 

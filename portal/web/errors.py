@@ -1,6 +1,7 @@
 """What people see when something is wrong. For htmx it is a fragment, so that no whole page lands inside a table."""
 
 import sys
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +19,21 @@ from portal.accounts.models import Member
 from portal.web.addresses import find_own_path
 
 log = structlog.get_logger(__name__)
+
+
+class NotAllowedMiddleware:
+    """Django answers a method that an address does not take with nothing at all."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+            return response
+        page = method_not_allowed(request)
+        page.headers["Allow"] = response.headers["Allow"]
+        return page
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -72,6 +88,17 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
         HTTPStatus.NOT_FOUND,
         title=_("Page not found"),
         text=_("There is nothing at this address. Check it for a typing error, or start from the instances."),
+    )
+
+
+def method_not_allowed(request: HttpRequest) -> HttpResponse:
+    """Mostly an answer to a form that is reloaded, or come back to: its address shows nothing by itself."""
+    return _answer(
+        request,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        title=_("Nothing to show at this address"),
+        text=_("It only takes what a form on another page sends. Go on from the instances."),
+        context={"start_url": find_own_path(request, request.get_full_path())},
     )
 
 

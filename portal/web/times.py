@@ -1,6 +1,6 @@
 """Moments in words and figures, in the time zone that is active. It knows nothing of HTML."""
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -38,6 +38,12 @@ def exact_text(moment: datetime) -> str:
     # Written in the letters of Django's `date` filter.
     order = pgettext("day and time", "j M Y, H:i:s")
     return f"{date_format(local_time(moment), order)} ({offset_text(moment)})"
+
+
+def day_text(day: date) -> str:
+    """`23 Nov 2026`, in the same way."""
+    # Likewise.
+    return date_format(day, pgettext("day", "j M Y"))
 
 
 def clock_text(moment: datetime) -> str:

@@ -9,11 +9,27 @@
   const announcer = document.getElementById("announcer");
   const troubles = document.getElementById("troubles");
   const toasts = document.getElementById("toasts");
+  const main = document.getElementById("main");
+  const FOCUSABLE = "a, button, input, select, summary, [tabindex]";
 
   const announce = (text) => {
     if (!text) return;
     // A screen reader says nothing when the same text is set again.
     announcer.textContent = announcer.textContent === text ? `${text}\u00a0` : text;
+  };
+
+  // Where the focus goes on when what had it is gone. A region takes it, too.
+  const focusOn = (element) => {
+    if (!element.matches(FOCUSABLE)) element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+  };
+
+  // Puts parts, or nothing, in the place of what a notice said. The focus, if it was in there, goes into the new
+  // notice or on to `next`.
+  const refill = (place, parts, next) => {
+    const hadFocus = place.contains(document.activeElement);
+    place.replaceChildren(...parts);
+    if (hadFocus) focusOn(place.querySelector(FOCUSABLE) || next);
   };
 
   // Times: <time datetime data-ago>, by the server's clock: a visitor's may be wrong
@@ -125,6 +141,8 @@
     const opener = event.target.closest("[data-opens]");
     if (opener) {
       event.preventDefault();
+      // The dialog gives the focus back to what had it, and the menu will be closed by then.
+      opener.closest("details")?.querySelector("summary").focus();
       document.getElementById(opener.dataset.opens).showModal();
     }
     // The ground behind a dialog is the dialog itself.
@@ -159,7 +177,7 @@
     r: () => press("[data-key=r]"),
     p: () => press("[data-live-pause]"),
     c: () => {
-      const button = (findRow() || document.getElementById("instance"))?.querySelector("[data-copy]");
+      const button = (findRow() || document.querySelector("#instance .ids"))?.querySelector("[data-copy]");
       if (button) copyFrom(button, true);
     },
     "[": () => press("a[rel=prev]"),
@@ -192,11 +210,12 @@
   });
   document.addEventListener("focusout", (event) => event.target.classList?.remove("is-plain"));
 
-  // Forms that come back: <input type="hidden" name="next" data-here>, for htmx may have changed the address since
+  // Forms that come back: <input type="hidden" name="next" data-here>, for htmx may have changed the address since.
+  // With a path, only the address of that page counts: an answer to a form has the form's.
 
   document.addEventListener("submit", (event) => {
     const here = event.target.querySelector("[data-here]");
-    if (here) here.value = location.pathname + location.search;
+    if (here && ["", location.pathname].includes(here.dataset.here)) here.value = location.pathname + location.search;
   });
 
   // Suggestions for several values with commas between: <input list data-several>. Each goes on from what is typed.
@@ -232,14 +251,16 @@
       return seenAt;
     }
   };
+  const countSecondsLeft = () => idle - (Date.now() - readSeen()) / 1000;
+  const hasEnded = () => countSecondsLeft() <= 0;
   const watchSession = () => {
     const place = document.getElementById("session");
     if (!idle || !place) return;
-    const left = idle - (Date.now() - readSeen()) / 1000;
+    const left = countSecondsLeft();
     const name = left <= 0 ? "ended" : left <= WARN_SECONDS ? "ending" : "";
     if ((place.dataset.shown || "") !== name) {
       place.dataset.shown = name;
-      place.replaceChildren(...(name ? [document.getElementById(`session-${name}`).content.cloneNode(true)] : []));
+      refill(place, name ? [document.getElementById(`session-${name}`).content.cloneNode(true)] : [], main);
       htmx.process(place);
       const again = place.querySelector("a");
       if (again) again.href = location.href;
@@ -252,6 +273,12 @@
     watchSession();
   });
   if (idle) noteSeen();
+
+  // Whoever clicks after typing leaves the field, which sends the filter first: the click does not take its place.
+  document.addEventListener("htmx:confirm", (event) => {
+    const form = document.querySelector("#filters.htmx-request");
+    if (form && form !== event.detail.elt) event.preventDefault();
+  });
 
   // htmx: work under way
 
@@ -288,20 +315,24 @@
     if (place) place.textContent = `HTTP ${detail.xhr.status}`;
     // What the portal refused it would refuse again.
     if (told && detail.xhr.status >= 500) told.append(part.querySelector(".alert-action"));
-    troubles.replaceChildren(told || part);
+    refill(troubles, [told || part], detail.target);
   };
 
   function retry() {
     if (!failed) return;
     const { elt, target, requestConfig, pathInfo } = failed;
     failed = null;
-    troubles.replaceChildren();
+    refill(troubles, [], elt.matches(FOCUSABLE) ? elt : target);
     if (!elt.isConnected || !target.isConnected) {
       // A refresh has replaced the link meanwhile; its page is still there to be opened.
       if (requestConfig.verb === "get") location.assign(pathInfo.finalRequestPath);
       else location.reload();
     } else if (elt.matches("form")) elt.requestSubmit();
-    else htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt, target, headers: { ...requestConfig.headers } });
+    else {
+      // What goes wrong is told by the events.
+      const again = { source: elt, target, headers: { ...requestConfig.headers } };
+      htmx.ajax(requestConfig.verb, requestConfig.path, again).catch(() => {});
+    }
   }
 
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
@@ -311,7 +342,7 @@
   document.addEventListener("htmx:afterOnLoad", ({ detail }) => {
     if (!failed || failed.xhr === detail.xhr || (isRefresh(detail.requestConfig) && !isRefresh(failed.requestConfig))) return;
     failed = null;
-    troubles.replaceChildren();
+    refill(troubles, [], detail.target);
   });
 
   const isPage = (text) => /<html[\s>]/i.test(text.slice(0, 600));
@@ -342,18 +373,26 @@
   // Two swaps may overlap: what the first one took away is still to be given back.
   const noteFocus = (region) => {
     const active = document.activeElement;
-    if (region.contains(active) && active !== region) lost = { id: active.id, like: describe(active) };
+    if (region.contains(active)) lost = { id: active.id, like: describe(active), row: findRow()?.id, typed: active.value };
   };
 
+  // In its own row, if it was in one that is still there: what stands in a row stands in others, too.
   const giveFocusBack = (region) => {
     if (!lost || !region) return;
-    const { id, like } = lost;
+    const { id, like, row, typed } = lost;
     lost = null;
-    if (document.activeElement && document.activeElement !== document.body) return;
-    const all = [...region.querySelectorAll("a, button, input, select, summary, [tabindex]")];
-    const again = (id && document.getElementById(id)) || all.find((each) => describe(each) === like);
-    if (!again) region.tabIndex = -1;
-    (again || region).focus({ preventScroll: true });
+    if (document.activeElement === document.body) {
+      const place = (row && document.getElementById(row)) || region;
+      const all = [...place.querySelectorAll(FOCUSABLE)];
+      const again = (id && document.getElementById(id)) || all.find((each) => describe(each) === like);
+      focusOn(again || (place !== region && place.querySelector("a")) || region);
+    }
+    // Whoever typed on meanwhile goes on where she was. (htmx finds a field again by its id.)
+    const field = document.activeElement;
+    if (id && field.id === id && field.matches("[type=text]") && field.value !== typed) {
+      field.value = typed;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
   };
 
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -396,6 +435,7 @@
       each.removeAttribute("open");
       each.removeAttribute("data-note");
       each.classList.remove("is-copied", "is-plain");
+      if (each.matches(".copy")) each.removeAttribute("title");
       if (each.matches("[data-ago]")) each.textContent = "";
     }
     return copy;
@@ -521,15 +561,18 @@
     const isStopped = trouble === "rejected" && !isDue;
     const isIdle = Date.now() - lastInput > IDLE_AFTER * 1000;
     const isWaiting = isHeld(document.querySelector(live.getAttribute("hx-target")));
+    // Only a page that goes on by itself has the button that ends a pause.
+    const isResting = isPaused && every !== "0";
     if (isStopped) tell("liveStopped");
-    else if (every === "0" && !isDue && !askedAt) tell("liveByHand");
-    else if (isPaused) tell("livePaused");
-    else if (isIdle) tell("liveIdle");
+    else if (hasEnded()) tell("liveEnded");
+    else if (isResting) tell("livePaused");
     else if (askedAt && Date.now() - askedAt > SLOW_AFTER * 1000) tell("liveAsking");
+    else if (every === "0") tell("liveByHand");
+    else if (isIdle) tell("liveIdle");
     else if (isWaiting && seconds === 0) tell("liveHeld");
     else if (failures || steady !== undefined) tell("liveFailing", seconds);
     else tell(isQuick() ? "liveQuick" : "liveEvery", isQuick() ? quick : every);
-    if (document.hidden || askedAt || isStopped || isPaused || isIdle || isWaiting || Date.now() < nextAt()) return;
+    if (document.hidden || askedAt || isStopped || hasEnded() || isResting || isIdle || isWaiting || Date.now() < nextAt()) return;
     isDue = false;
     answeredAt = Date.now();
     htmx.trigger(live, "portal:refresh");

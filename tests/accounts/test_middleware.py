@@ -35,6 +35,7 @@ def test_the_unsigned_go_to_sign_in_and_come_back_to_the_same_url(client: Client
     ("referer", "location"),
     [
         ("http://testserver/preferences/?a=1", "/sign-in/?next=/preferences/%3Fa%3D1"),
+        ("http://testserver/spo1/instances/layout/", "/sign-in/?next=/spo1/instances/"),
         ("http://evil.example/preferences/", "/sign-in/"),
         (None, "/sign-in/"),
     ],

@@ -37,6 +37,13 @@ def test_what_is_chosen_is_saved_and_shown(client: Client, vera: Member) -> None
     assert '<option value="60" selected>Every minute</option>' in text
 
 
+def test_each_language_is_named_in_itself(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    text = client.get("/preferences/").content.decode()
+    assert '<span lang="pt-br">Português (Brasil)</span>' in text
+    assert '<span lang="en">English</span>' in text
+
+
 def test_a_member_begins_with_what_suits_most(vera: Member) -> None:
     assert read(vera) == ("", "UTC", "system", "comfortable", 30, True)
     assert vera.columns == ""

@@ -242,6 +242,39 @@ def unfold_instance(stage: Stage) -> Page:
     return page
 
 
+def mend_filters(stage: Stage) -> Page:
+    """The list after a filter that was refused, and corrected without leaving the page."""
+    page = visit(f"{SHORT}&flavor_id=what")(stage)
+    page.locator("#id_flavor_id").fill("")
+    page.locator("#id_name").fill("web-*")
+    page.locator("#id_name").press("Enter")
+    expect(page.locator("#tools")).to_be_visible()
+    expect(page.locator("#results .token")).to_contain_text("web-*")
+    return page
+
+
+def leave_alone(minutes: int, said: str) -> Callable[[Stage], Page]:
+    """A list that nobody has looked after for so long."""
+
+    def show(stage: Stage) -> Page:
+        page = stage.page_of("ada")
+        page.clock.install()
+        page.goto(SHORT)
+        page.clock.fast_forward(minutes * 60_000)
+        expect(page.locator("#session .alert")).to_contain_text(said)
+        return page
+
+    return show
+
+
+def fail_unseen_instance(stage: Stage) -> Page:
+    page = stage.page_of("otto")
+    stage.portal.script_fault(times=4, status=503)
+    page.goto(f"{LIST}{NOWHERE}/?marker={NOWHERE}")
+    expect(page.locator("#notice")).to_be_visible()
+    return page
+
+
 def fail_instance(stage: Stage) -> Page:
     page = show_instance("name=db-*", "#found", name="otto")(stage)
     stage.portal.script_fault(times=4, status=503)
@@ -452,6 +485,9 @@ STATES = (
     State("no matches", visit(f"{LIST}?name=nothing-is-called-so&status=ACTIVE")),
     State("empty organization", visit(LIST, name="ines")),
     State("bad parameters", visit(f"{LIST}?limit=none&flavor_id=what&colour=red")),
+    State("bad parameters, corrected", mend_filters),
+    State("session about to end", leave_alone(28, "about to be signed out")),
+    State("session ended", leave_alone(31, "Your session has ended")),
     State("marker gone", visit(f"{LIST}?limit=5&marker={NOWHERE}")),
     State("no token yet", visit(LIST, name="nils")),
     State("failed, nothing seen", fail("name=cold-*", said="ByCloud answers 503", times=4, status=503)),
@@ -493,6 +529,7 @@ STATES = (
     State("instance, unfolded", unfold_instance),
     State("instance with a fault", show_instance("status=ERROR", "#fault")),
     State("instance, failed, with what was seen", fail_instance),
+    State("instance, failed, nothing seen", fail_unseen_instance),
     State("instance, searching", visit(f"{LIST}{NOWHERE}/?step=10")),
     State("instance, not found", visit(f"{LIST}{NOWHERE}/?name=nothing-is-called-so", name="ines")),
     State("credentials", visit("/credentials/")),
@@ -529,6 +566,7 @@ STATES = (
     State("403", visit("/team/", name="vera")),
     State("403, form", lose_the_form),
     State("404", visit("/nowhere/")),
+    State("405", visit("/spo1/instances/export/")),
     State("404, not signed in", visit("/nowhere/", name="")),
     State("500", break_the_database),
 )

@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 FOCUSED = "() => document.activeElement.closest('[data-instance-id]')?.dataset.instanceId ?? null"
 MOST_TABS = 100
+NOWHERE = "00000000-0000-0000-0000-000000000000"
 
 
 def focused_row(page: Page) -> str | None:
@@ -96,6 +97,30 @@ def test_j_goes_on_from_wherever_in_a_row_the_focus_is(visits: Visits) -> None:
     page.locator(f"[data-instance-id='{ids[3]}'] time").focus()
     page.keyboard.press("j")
     assert focused_row(page) == ids[4]
+
+
+def test_the_keys_opened_from_the_menu_give_the_focus_back_to_it(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    page.locator("#person > summary").press("Enter")
+    page.locator("#person").get_by_role("link", name="Keyboard shortcuts").press("Enter")
+    expect(page.locator("#shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#shortcuts")).to_be_hidden()
+    expect(page.locator("#person > summary")).to_be_focused()
+    expect(page.locator("#person")).not_to_have_attribute("open", "")
+
+
+def test_c_copies_the_id_of_an_instance_of_which_nothing_but_trouble_is_known(visits: Visits) -> None:
+    visits.expected.append("503 (Service Unavailable)")
+    page = visits.sign_in("otto")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visits.portal.script_fault(times=4, status=503)
+    # From a place in the list where nobody has been.
+    page.goto(f"/spo1/instances/{NOWHERE}/?marker={NOWHERE}")
+    expect(page.locator("#notice")).to_be_visible()
+    page.keyboard.press("c")
+    expect(page.locator("#toasts")).to_contain_text("Copied")
+    assert page.evaluate("() => navigator.clipboard.readText()") == NOWHERE
 
 
 def test_rows_are_reached_with_tab_as_well(visits: Visits) -> None:

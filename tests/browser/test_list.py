@@ -1,5 +1,6 @@
 """The list in a browser: typing in filters, view settings, saved views, addresses to share, files to take along."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -108,6 +109,30 @@ def test_a_flavor_that_was_never_seen_is_refused_beside_its_field(visits: Visits
     field.press("Tab")
     expect(typing.locator("#id_flavor_id_error")).to_contain_text("Paste the id instead")
     expect(typing.locator("#id_flavor_id")).to_have_value("m9.none")
+    expect(typing.locator("#tools")).to_have_count(0)
+    typing.locator("#id_flavor_id").fill("")
+    # The corrected form is under way while its next field is filled in.
+    held: list[Route] = []
+    typing.route("**/instances/**", lambda route: held.append(route), times=1)  # noqa: PLW0108 -- it must be a function
+    with typing.expect_request("**/instances/**"):
+        typing.locator("#id_name").focus()
+    typing.keyboard.type("mail-*")
+    held.pop().continue_()
+    expect(typing.locator("#id_flavor_id")).not_to_have_attribute("aria-invalid", "true")
+    expect(typing.locator("#id_name")).to_be_focused()
+    expect(typing.locator("#id_name")).to_have_value("mail-*")
+    typing.clock.run_for(PAUSE)
+    expect(typing.locator("#id_flavor_id_error")).to_have_count(0)
+    expect(typing.locator("#counter")).to_have_text("(2)")
+    for part in ("#tools", "#views", "#table", ".token"):
+        expect(typing.locator(part)).to_be_visible()
+    assert typing.url.endswith("?name=mail-*")
+    # Nothing is left over from the refusal: the next filter changes the rows and their counter alone.
+    typing.locator("#id_name").evaluate("field => { field.wasMarked = true; }")
+    typing.locator("#id_name").fill("shop-*")
+    typing.locator("#id_name").press("Enter")
+    expect(typing.locator("#counter")).to_have_text("(5)")
+    assert typing.locator("#id_name").evaluate("field => field.wasMarked")
 
 
 @pytest.mark.parametrize("scripts", [True])
@@ -120,6 +145,21 @@ def test_a_page_that_is_turned_leaves_the_form_and_shares_its_own_address(otto: 
     assert otto.locator("#id_name").evaluate("field => field.wasMarked")
     assert otto.locator("#share-url").input_value() == otto.url
     assert "marker=" in otto.url
+
+
+@pytest.mark.parametrize("scripts", [True])
+@pytest.mark.parametrize("clicked", ["Next", "Refresh"])
+def test_a_click_right_after_typing_does_not_lose_the_filter(visits: Visits, otto: Page, clicked: str) -> None:
+    visits.portal.script_fault(times=1, delay=0.5, match="tags=")
+    otto.locator("#id_tags").fill("web" if clicked == "Next" else "production")
+    otto.locator("#instances").get_by_role("link", name=clicked).or_(
+        otto.locator("#instances").get_by_role("button", name=clicked)
+    ).click()
+    expect(otto.locator(".token")).to_contain_text("tag:")
+    expect(otto.locator("#pager")).to_contain_text("1–20 of")
+    otto.wait_for_timeout(300)
+    expect(otto.locator(".token")).to_contain_text("tag:")
+    assert "marker=" not in otto.url
 
 
 @SCRIPTS
@@ -170,3 +210,22 @@ def test_a_page_is_taken_along_as_a_file(otto: Page, label: str, ending: str) ->
     assert download.value.suggested_filename.endswith(ending)
     text = download.value.path().read_text(encoding="utf-8-sig")
     assert all(id_ in text for id_ in list_ids(otto))
+
+
+@pytest.mark.parametrize("scripts", [True])
+def test_an_export_that_failed_is_tried_again_with_its_filter(visits: Visits, otto: Page) -> None:
+    visits.expected.append("503 (Service Unavailable)")
+    visits.portal.script_fault(times=4, status=503)
+    otto.goto(f"{LIST}?name=web-*&limit=7")
+    expect(otto.locator("#notice")).to_be_visible()
+    otto.locator("#export > summary").click()
+    otto.get_by_role("button", name="CSV").click()
+    expect(otto).to_have_url(re.compile(r"/export/$"))
+    otto.locator("#export > summary").click()
+    otto.get_by_role("button", name="JSON").click()
+    expect(otto.locator("#notice")).to_be_visible()
+    visits.portal.clear_faults()
+    otto.locator("#notice").get_by_role("button", name="Retry").click()
+    expect(otto.locator("#table tbody tr")).to_have_count(7)
+    expect(otto.locator(".token")).to_have_text("name: web-*")
+    expect(otto).to_have_url(re.compile(r"/spo1/instances/\?name=web-\*&limit=7$"))

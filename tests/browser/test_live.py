@@ -273,6 +273,91 @@ def test_a_portal_out_of_reach_is_tried_again_later(visits: Visits, lena: Page) 
     expect(lena.locator("#troubles")).to_be_empty()
 
 
+def test_a_notice_that_a_refresh_takes_away_gives_its_focus_to_the_rows(visits: Visits, lena: Page) -> None:
+    visits.expected += ["ERR_INTERNET_DISCONNECTED", "htmx:sendError"]
+    lena.context.set_offline(True)
+    lena.clock.run_for(32_000)
+    retry = lena.locator("#troubles").get_by_role("button", name="Retry")
+    retry.focus()
+    lena.clock.run_for(62_000)
+    # Another refresh has failed, and its notice has taken the place of the first one.
+    expect(retry).to_be_focused()
+    lena.context.set_offline(False)
+    assert wait_for_refresh(lena, 121) in {200, 204}
+    expect(lena.locator("#troubles")).to_be_empty()
+    expect(lena.locator("#results")).to_be_focused()
+
+
+def test_a_refresh_leaves_the_focus_in_its_row_where_others_have_the_same_words(visits: Visits, lena: Page) -> None:
+    ids = list_ids(lena)
+    for number in (1, 5):
+        visits.portal.change(ids[number], action="set", fields={"tags": ["twin", "other"]})
+    wait_for_refresh(lena)
+    tag = lena.locator(row(lena, 5)).get_by_role("link", name="twin")
+    tag.focus()
+    rename(visits, lena, 1, "renamed-5")
+    rename(visits, lena, 5, "renamed-6")
+    assert wait_for_refresh(lena) == 200
+    expect(lena.locator(row(lena, 5))).to_contain_text("renamed-6")
+    expect(tag).to_be_focused()
+    # What had the focus is gone from its row: its name has it then, and not a twin in another row.
+    visits.portal.change(ids[5], action="set", fields={"tags": []})
+    assert wait_for_refresh(lena) == 200
+    expect(tag).to_have_count(0)
+    expect(lena.locator(row(lena, 5)).locator("th a")).to_be_focused()
+
+
+def test_a_copy_button_that_is_pointed_at_leaves_its_row_as_it_is(visits: Visits, lena: Page) -> None:
+    pointed = lena.locator(row(lena, 2))
+    pointed.locator("th .copy").hover()
+    assert pointed.locator("th .copy").get_attribute("title")
+    pointed.evaluate(MARK)
+    rename(visits, lena, 3, "renamed-7")
+    assert wait_for_refresh(lena) == 200
+    expect(lena.locator(row(lena, 3))).to_contain_text("renamed-7")
+    assert pointed.evaluate(IS_MARKED)
+
+
+def test_the_counter_stays_while_a_page_refreshes_itself(visits: Visits, lena: Page) -> None:
+    lena.wait_for_timeout(1100)
+    visits.portal.script_fault(times=1, delay=1.5, organization="globex")
+    with lena.expect_response(lambda response: is_refresh(response.request)):
+        with lena.expect_request(is_refresh):
+            lena.clock.run_for(31_000)
+        expect(lena.locator("#results")).to_have_attribute("aria-busy", "true")
+        expect(lena.locator("#counter")).to_be_visible()
+
+
+def test_nothing_is_asked_once_the_session_has_ended(lena: Page) -> None:
+    seen = note_refreshes(lena)
+    lena.clock.fast_forward(31 * 60_000)
+    expect(lena.locator("#session")).to_contain_text("Your session has ended")
+    seen.clear()
+    for place in (200, 300):
+        lena.mouse.move(place, place)
+        lena.clock.run_for(2000)
+    lena.wait_for_timeout(200)
+    assert seen == []
+    expect(lena.locator("[data-live-words]")).to_have_text("stopped until you sign in again")
+
+
+def test_a_tab_that_was_paused_says_what_is_true_when_pages_refresh_only_when_asked(visits: Visits) -> None:
+    visits.portal.add_member("pia", "operator", secret="sandbox-globex-token")
+    page = visits.sign_in("pia")
+    page.locator("[data-live-pause]").click()
+    expect(page.locator("[data-live-words]")).to_have_text("paused")
+    page.goto("/preferences/")
+    page.get_by_label("Open pages refresh themselves").select_option(label="Only when asked")
+    page.locator("main form button[type=submit]").first.click()
+    expect(page.locator("#messages .alert")).to_be_visible()
+    with page.expect_response(lambda response: is_refresh(response.request)):
+        page.goto("/spo1/instances/?limit=20")
+        page.wait_for_timeout(1100)
+        page.reload()
+    expect(page.locator("[data-live-words]")).to_have_text("refreshes only when asked")
+    expect(page.locator("[data-live-pause]")).to_have_count(0)
+
+
 def test_the_budget_opens_its_explanation_and_stays_open_over_a_refresh(visits: Visits, lena: Page) -> None:
     budget = lena.locator("#budget")
     used = budget.locator("td[data-minute-used]")

@@ -120,6 +120,23 @@ def test_a_broken_line_keeps_the_rows_and_offers_to_try_again(visits: Visits) ->
     assert "marker=" in page.url
 
 
+def test_trying_again_with_the_keyboard_leaves_the_focus_where_it_was_before(visits: Visits) -> None:
+    visits.expected += ["ERR_INTERNET_DISCONNECTED", "htmx:"]
+    page = visits.sign_in("ada")
+    page.context.set_offline(True)
+    page.locator("#pager").get_by_role("link", name="Next").press("Enter")
+    retry = page.locator("#troubles").get_by_role("button", name="Retry")
+    retry.press("Enter")
+    # It fails again: the notice that takes the place of the first one is no dead end, either.
+    expect(page.locator("#troubles")).to_contain_text("cannot be reached")
+    assert focused_text(page) == "Next"
+    page.context.set_offline(False)
+    retry.press("Enter")
+    expect(page.locator("#pager")).to_contain_text("21–40")
+    page.wait_for_function("() => document.activeElement !== document.body")
+    assert focused_text(page) == "Next"
+
+
 @pytest.mark.parametrize("body", ["<html><body>Bad gateway</body></html>", "Bad gateway"])
 def test_an_answer_that_is_not_the_portals_is_never_swapped_in(visits: Visits, body: str) -> None:
     visits.expected.append("502")
@@ -297,3 +314,15 @@ def test_a_long_request_shows_that_it_is_under_way(visits: Visits) -> None:
     expect(page.locator("#pager")).to_contain_text("21–40")
     expect(page.locator("html")).not_to_have_class(re.compile("is-loading"))
     expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
+
+
+def test_nothing_is_counted_while_another_list_loads(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    page.goto("/spo1/instances/?limit=20")
+    expect(page.locator("#counter")).to_be_visible()
+    visits.portal.script_fault(times=1, delay=1.5, match="name=web-1")
+    page.locator("#filters").get_by_label("Name", exact=True).fill("web-1*")
+    page.locator("#filters").get_by_label("Name", exact=True).press("Enter")
+    expect(page.locator("#counter")).to_be_hidden()
+    expect(page.locator("#results .token")).to_have_count(1)
+    expect(page.locator("#counter")).to_be_visible()

@@ -35,6 +35,7 @@ def test_whoever_is_away_is_warned_and_can_stay(lena: Page) -> None:
     assert answer.value.status == 204
     lena.clock.run_for(1000)
     expect(notice).to_be_empty()
+    expect(lena.locator("#main")).to_be_focused()
     lena.clock.fast_forward(26 * MINUTE)
     expect(notice).to_be_empty()
 

@@ -19,6 +19,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 KB = 1024
 # What reads as 0 when it is written with two digits. Ages that count on move the words behind them by less.
 SHIFT_OF_NOTHING = 0.005
+# A machine that is slower than its line: style sheets are there long before the last row is read.
+SLOWER_BY = 4
+SLOW_LOADS = 2
+LINE = {"offline": False, "latency": 0, "downloadThroughput": 10_000 * KB, "uploadThroughput": 10_000 * KB}
 # Also what follows a click or a key, which the browser's own figure leaves out.
 NOTE_SHIFTS = """
     window.shifts = [];
@@ -141,6 +145,25 @@ def test_nothing_moves_while_a_list_loads_refreshes_and_gives_way_to_another(vis
     expect(page.locator("#pager")).to_contain_text("20–38")
     page.wait_for_timeout(200)
     assert sum_shifts(page) < SHIFT_OF_NOTHING
+
+
+@pytest.mark.parametrize("width", [1350, 360])
+def test_nothing_moves_on_a_slow_machine_that_could_paint_half_of_a_list(visits: Visits, width: int) -> None:
+    signed_in = visits.sign_in("ada")
+    for _ in range(SLOW_LOADS):
+        page = visits.open(width=width)
+        page.set_viewport_size({"width": width, "height": 940})
+        page.context.add_cookies(signed_in.context.cookies())  # type: ignore[arg-type]
+        page.add_init_script(NOTE_SHIFTS)
+        session = page.context.new_cdp_session(page)
+        session.send("Emulation.setScrollbarsHidden", {"hidden": False})
+        session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER_BY})
+        session.send("Network.emulateNetworkConditions", LINE)
+        page.goto("/spo1/instances/?limit=50", wait_until="load", timeout=60_000)
+        page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length")
+        assert len(list_ids(page)) == 50
+        assert sum_shifts(page) < SHIFT_OF_NOTHING, page.evaluate("() => window.shifts")
+        page.close()
 
 
 def test_nothing_moves_while_an_instance_loads(visits: Visits) -> None:

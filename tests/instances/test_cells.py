@@ -59,6 +59,10 @@ def test_a_value_is_shown_by_its_kind(name: str, shown: str) -> None:
     assert words(cell(instance, name)).replace("+2 ", "") == shown
 
 
+def test_a_large_number_is_grouped() -> None:
+    assert words(cell(Instance(flavor=Flavor(vcpus=12_345)), "vcpus")) == "12,345"
+
+
 def test_a_flavor_without_a_name_still_has_its_sizes() -> None:
     assert words(cell(Instance(flavor=Flavor(vcpus=2)), "flavor")) == "2 vCPU"
 

@@ -125,6 +125,15 @@ def test_an_instance_of_another_organization_is_not_found(at_desk: Client, viewi
     assert "12 instances of spo1 were searched" in words(response)
 
 
+def test_each_volume_has_a_copy_button_with_a_name_of_its_own(at_desk: Client, upstream: Upstream) -> None:
+    url = find(at_desk, "web-20")
+    volumes = [{"id": f"{number}0000000-0000-4000-8000-000000000000"} for number in (1, 2)]
+    upstream.change(url.split("/")[-2], action="set", fields={"volumes_attached": volumes})
+    page = text(at_desk.post(f"{LIST}refresh/", {"instance": url.split("/")[-2], "query": ""}, follow=True))
+    names = re.findall(r'class="copy"[^>]* aria-label="([^"]*)"', page)
+    assert {f"Copy {volume['id']}" for volume in volumes} <= set(names)
+
+
 def test_flavor_image_and_tags_lead_to_the_list_of_their_like(at_desk: Client) -> None:
     page = at_desk.get(find(at_desk, "web-20"))
     for label, parameter in (("m1.medium", "flavor_id="), ("Ubuntu 24.04 LTS", "image_id="), ("frontend", "tags=")):
@@ -264,7 +273,9 @@ def test_a_long_search_shows_how_far_it_has_come_and_goes_on_by_itself(at_desk: 
     large_fleet(upstream, pages=5)
     response = at_desk.get(f"{LIST}{GONE}/?name=&back=tags%3Dweb", follow=True)
     assert response.status_code == 200
-    assert "Searched 500 of 10000 instances" in words(response)
+    said = "Searched 500 of 10,000 instances, not found so far."
+    assert said in words(response)
+    assert f'data-announce="{said}"' in text(response)
     onward = link(response, "Go on searching")
     assert onward.startswith(f"{LIST}{GONE}/?back=tags%3Dweb&marker=10040099-")
     assert onward.endswith("&step=1")
@@ -286,6 +297,9 @@ def test_a_search_to_the_end_says_how_much_was_searched(at_desk: Client, upstrea
     response = at_desk.get(f"{LIST}{GONE}/")
     assert response.status_code == 404
     assert "150 instances of spo1 were searched" in words(response)
+    assert 'data-announce="No such instance"' in text(response)
+    assert "Show the working The last request to ByCloud of this search." in words(response)
+    assert "GET /v1/instances?limit=100&marker=" in words(response)
     assert len(upstream.requests()) == 2
 
 

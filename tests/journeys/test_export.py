@@ -10,7 +10,7 @@ from django.test import Client
 
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
-from tests.journeys.pages import LIST, ids, link, text, words
+from tests.journeys.pages import LIST, form, ids, link, text, words
 from tests.upstream import Upstream
 
 EXPORT = f"{LIST}export/"
@@ -40,8 +40,8 @@ def test_the_json_is_of_the_page_that_htmx_came_to(at_desk: Client) -> None:
 def test_an_export_costs_bycloud_no_more_than_the_page(at_desk: Client, upstream: Upstream) -> None:
     at_desk.get(LIST)
     upstream.clear()
-    for form in ("csv", "json"):
-        assert at_desk.post(EXPORT, {"query": "", "format": form}).status_code == 200
+    for kind in ("csv", "json"):
+        assert at_desk.post(EXPORT, {"query": "", "format": kind}).status_code == 200
     assert upstream.requests() == []
     at_desk.post(EXPORT, {"query": "limit=100", "format": "csv"})
     assert len(upstream.requests()) == 1
@@ -57,9 +57,9 @@ def test_an_export_is_on_record_with_what_it_held(at_desk: Client) -> None:
     ]
 
 
-@pytest.mark.parametrize(("query", "form"), [("limit=0", "csv"), ("", "xlsx"), ("", "")])
-def test_what_cannot_be_exported_is_refused_and_not_on_record(at_desk: Client, query: str, form: str) -> None:
-    assert at_desk.post(EXPORT, {"query": query, "format": form}).status_code == 400
+@pytest.mark.parametrize(("query", "kind"), [("limit=0", "csv"), ("", "xlsx"), ("", "")])
+def test_what_cannot_be_exported_is_refused_and_not_on_record(at_desk: Client, query: str, kind: str) -> None:
+    assert at_desk.post(EXPORT, {"query": query, "format": kind}).status_code == 400
     assert not Event.objects.filter(act=Act.INSTANCES_EXPORTED).exists()
 
 
@@ -76,3 +76,15 @@ def test_an_export_that_fails_says_why(at_desk: Client, upstream: Upstream) -> N
     assert response.status_code == 503
     assert "ByCloud answers 503" in words(response)
     assert not Event.objects.filter(act=Act.INSTANCES_EXPORTED).exists()
+
+
+def test_trying_a_failed_export_again_keeps_its_filter(at_desk: Client, upstream: Upstream) -> None:
+    upstream.script(status=503, times=10)
+    failed = at_desk.post(EXPORT, {"query": "name=cold-*", "format": "csv"})
+    action, fields = form(failed, "Retry")
+    assert fields["query"] == "name=cold-*"
+    upstream.clear()
+    # As htmx sends it from the page that the failed export left behind.
+    headers = {"HX-Request": "true", "HX-Target": "results", "HX-Current-URL": f"http://testserver{EXPORT}"}
+    again = at_desk.post(action, fields, headers=headers)
+    assert (again.status_code, again.headers["Location"]) == (303, f"{LIST}?name=cold-*")

@@ -1,5 +1,6 @@
 """The list of instances with a browser that runs no scripts, and what htmx gets instead."""
 
+import json
 import re
 from datetime import timedelta
 
@@ -57,6 +58,17 @@ def test_the_last_page_has_no_next_and_the_first_no_previous(at_desk: Client) ->
         link(last, "Next")
     with pytest.raises(AssertionError, match="no link"):
         link(page, "Previous")
+
+
+def test_a_page_whose_past_is_unknown_leads_to_the_first(at_desk: Client, upstream: Upstream) -> None:
+    marker = ids(at_desk.get(LIST))[-1]
+    rows = {"instances": [{"id": GONE}], "meta": {"has_more": False}}
+    upstream.script(status=200, body=json.dumps(rows), match="status=BUILD")
+    page = at_desk.get(f"{LIST}?status=BUILD&marker={marker}")
+    assert ids(page) == [GONE]
+    with pytest.raises(AssertionError, match="no link"):
+        link(page, "Previous")
+    assert link(page, "First") == f"{LIST}?status=BUILD"
 
 
 def test_another_page_size_begins_at_the_first_page(at_desk: Client) -> None:
@@ -253,6 +265,20 @@ def test_suggestions_are_those_of_ones_own_instances(at_desk: Client, viewing: C
     assert both[0] - both[1]
 
 
+def test_every_name_that_is_offered_is_taken(at_desk: Client, upstream: Upstream) -> None:
+    images = [{"id": f"{number}0000000-0000-4000-8000-000000000000", "name": "Ubuntu 22.04"} for number in (1, 2)]
+    images += [{"id": "30000000-0000-4000-8000-000000000000", "name": "Debian 13"}, {"id": "4", "name": "Odd"}]
+    rows = [{"id": GONE, "image": image} for image in images]
+    upstream.script(status=200, body=json.dumps({"instances": rows, "meta": {"has_more": False}}))
+    offered = text(at_desk.get(LIST)).partition('id="known-image_id"')[2].partition("</datalist>")[0]
+    values = re.findall(r'<option value="([^"]*)"', offered)
+    # A name of several is offered as the id that it stands for, and told beside it.
+    assert values == ["Debian 13", images[0]["id"], images[1]["id"]]
+    assert offered.count(' label="Ubuntu 22.04"') == 2
+    for value in values:
+        assert at_desk.get(LIST, {"image_id": value}, follow=True).status_code == 200
+
+
 def test_a_suggested_tag_is_added_to_those_in_the_field(at_desk: Client) -> None:
     at_desk.get(f"{LIST}?limit=100")
     suggested = [
@@ -295,6 +321,16 @@ def test_bad_parameters_replace_the_form_too_whatever_region_asked(at_desk: Clie
     response = ask_htmx(at_desk, f"{LIST}?limit=0", "results")
     assert (response.status_code, response.headers["HX-Retarget"]) == (400, "#instances")
     assert text(response).lstrip().startswith('<section id="instances"')
+    # The counter stands in what is swapped in.
+    assert "hx-swap-oob" not in text(response)
+
+
+def test_a_refused_form_asks_for_all_that_is_missing_beside_it(at_desk: Client) -> None:
+    for response in (at_desk.get(f"{LIST}?limit=none"), ask_htmx(at_desk, f"{LIST}?limit=none", "results")):
+        form_tag = re.search(r'<form id="filters"[^>]*>', text(response))
+        assert form_tag
+        assert "hx-target" not in form_tag[0]
+    assert 'hx-target="#results"' in text(at_desk.get(LIST))
 
 
 def test_an_unknown_region_is_not_found(at_desk: Client) -> None:

@@ -178,3 +178,10 @@ def test_a_page_that_refreshes_only_when_asked_promises_no_next_try(at_desk: Cli
     response = at_desk.get(LIST)
     assert "ByCloud answers 503" in words(response)
     assert "try in" not in words(response).lower()
+
+
+def test_the_days_of_a_credential_are_written_in_the_readers_way(at_desk: Client, otto: Member) -> None:
+    speak_portuguese()
+    otto.credentials.update(expires_on="2026-01-23")
+    for page in (LIST, "/credentials/", "/credentials/spo1/"):
+        assert "23 de jan. de 2026" in words(at_desk.get(page))

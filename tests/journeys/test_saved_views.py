@@ -276,6 +276,26 @@ def test_a_view_that_is_removed_while_its_owner_saves_it_is_not_found(
         assert at_desk.post(address, {"view": str(number)} | given).status_code == 404
 
 
+def test_no_default_is_left_of_a_view_that_is_removed_as_soon_as_it_was_found(at_desk: Client) -> None:
+    save(at_desk, "tags=web", "Web", shared=True)
+    number, depth = pk("Web"), len(connection.savepoint_ids)
+    found: list[str] = []
+
+    def remove_in_between(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        """An admin does it, as soon as no transaction keeps her from it."""
+        if len(found) == 1 and len(connection.savepoint_ids) == depth:
+            found.append(sql)
+            SavedView.objects.filter(pk=number).delete()
+        elif not found and f'FROM "{SavedView._meta.db_table}"' in sql:
+            found.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(remove_in_between):
+        at_desk.post(f"{VIEWS}{number}/default/")
+    assert len(found) == 2
+    assert not DefaultView.objects.exists()
+
+
 def test_a_view_is_of_one_region(at_desk: Client, otto: Member) -> None:
     save(at_desk, "tags=web", "Web")
     keep(otto, BearerToken("sandbox-acme-token"), region="sao2")

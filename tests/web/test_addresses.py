@@ -48,6 +48,11 @@ def test_a_request_over_a_unix_socket_has_no_address(rf: RequestFactory) -> None
         ("http://testserver//evil.example", "/evil.example"),
         (r"http://testserver/\evil.example", "/evil.example"),
         (r"http://testserver/\/\evil.example/a\b", r"/evil.example/a\b"),
+        # What only takes forms is no page to go back to.
+        ("http://testserver/spo1/instances/export/?a=1", "/spo1/instances/"),
+        ("/spo1/views/7/remove/", "/spo1/instances/"),
+        ("/preferences/theme/", "/"),
+        ("/nowhere/at/all/", "/nowhere/at/all/"),
         ("", None),
         (None, None),
     ],

@@ -56,6 +56,21 @@ def test_an_unknown_region_is_not_found(client: Client, vera: Member) -> None:
     assert "Go to the instances" in text_of(response)
 
 
+@pytest.mark.parametrize(("path", "way"), [("/spo1/instances/export/", "/spo1/instances/"), ("/sessions/end/", "/")])
+def test_405_is_a_page_of_ours_that_leads_to_the_list(client: Client, vera: Member, path: str, way: str) -> None:
+    client.force_login(vera)
+    response = client.get(path)
+    assert response.status_code == 405
+    assert response["Allow"] == "POST"
+    assert "Nothing to show at this address" in text_of(response)
+    assert f'<a class="button" href="{way}">Go to the instances</a>' in text_of(response)
+    assert "<html" not in text_of(client.get(path, headers=HTMX))
+
+
+def test_whoever_comes_back_to_a_form_only_address_after_sign_in_is_led_to_the_list(client: Client, db: None) -> None:
+    assert client.get("/spo1/instances/save-view/")["Location"] == "/sign-in/?next=/spo1/instances/"
+
+
 def test_500_tells_the_request_id_and_nothing_of_the_cause(calm: Client, db: None) -> None:
     response = calm.get("/crash/")
     assert response.status_code == 500

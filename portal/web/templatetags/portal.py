@@ -3,7 +3,7 @@
 What they take is shown as it is, never looked up.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 
 from django import template
@@ -89,6 +89,12 @@ def exact(moment: datetime | None) -> str:
 def clock(moment: datetime | None) -> str:
     """As `exact`, but the date is left out for a moment of today."""
     return _time(moment, times.clock_text(moment)) if moment else DASH
+
+
+@register.filter
+def day(value: date | None) -> str:
+    """A day: `23 Nov 2026`."""
+    return times.day_text(value) if value else DASH
 
 
 def _time(moment: datetime, text: str) -> str:
