@@ -46,7 +46,8 @@ def _bdi(text: str) -> str:
 def _show_name(row: Row) -> str:
     name = _bdi(row.name or _("no name"))
     first = f'<a href="{escape(row.url)}">{name}</a>' if row.url else name
-    short = f"<code>{escape(short_id(row.id))}</code>{copy(row.id, row.label)}"
+    # What it copies stands in its row already.
+    short = f"<code>{escape(short_id(row.id))}</code>{copy(row.id, row.label, stands_in_row=True)}"
     return f'{first}<span class="sub">{short}</span>'
 
 

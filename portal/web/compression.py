@@ -15,7 +15,7 @@ from django.utils.cache import patch_vary_headers
 
 SMALLEST_BYTES = 200
 # A list of twenty is a sixth smaller than by gzip, and takes as long. Higher qualities take much longer for little.
-QUALITY = 5
+QUALITY = 6
 MOST_PADDING_BYTES = 100
 _REFUSED = re.compile(r"q\s*=\s*0(\.0*)?\s*$")
 

@@ -70,9 +70,12 @@
     }
   };
 
-  // Copying: <button data-copy="text">; without a text, what stands before the button
+  // Copying: <button data-copy="text">; without a text, the id of its row (data-of-row) or what stands before it
 
-  const readCopy = (button) => button.dataset.copy || button.previousElementSibling.textContent;
+  const readCopy = ({ dataset, parentElement, previousElementSibling }) => {
+    if ("ofRow" in dataset) return parentElement.closest("[data-instance-id]").dataset.instanceId;
+    return dataset.copy || previousElementSibling.textContent;
+  };
 
   const copyText = async (text) => {
     if (navigator.clipboard) return navigator.clipboard.writeText(text);

@@ -50,6 +50,12 @@ def test_a_copy_button_need_not_repeat_what_stands_before_it() -> None:
     )
 
 
+def test_a_copy_button_need_not_repeat_the_id_of_its_row() -> None:
+    assert render('{% copy value "it" stands_in_row=True %}', value="2d9b") == (
+        '<button type="button" class="copy" data-copy="" data-of-row aria-label="Copy it"></button>'
+    )
+
+
 def test_there_is_no_button_to_copy_nothing() -> None:
     assert render('{% copy value "the ID" %}', value=None) == ""
 

@@ -102,17 +102,20 @@ def _time(moment: datetime, text: str) -> str:
 
 
 @register.simple_tag
-def copy(value: object, label: str, *, stands_before: bool = False) -> str:
+def copy(value: object, label: str, *, stands_before: bool = False, stands_in_row: bool = False) -> str:
     """A button that copies `value`; `label` names it for screen readers: `the ID of web-01`. With `stands_before` it
-    copies the text of the element before it, which must be `value`.
+    copies the text of the element before it, which must be `value`; with `stands_in_row`, its row's `data-instance-id`.
 
     A list has forty of them, so each is short: the script makes the name a tooltip while it is pointed at.
     """
     if not value:
         return ""
     words = gettext("Copy %(what)s") % {"what": label}
-    given = "" if stands_before else value
-    return format_html('<button type="button" class="copy" data-copy="{}" aria-label="{}"></button>', given, words)
+    given = "" if stands_before or stands_in_row else value
+    where = mark_safe(" data-of-row") if stands_in_row else ""
+    return format_html(
+        '<button type="button" class="copy" data-copy="{}"{} aria-label="{}"></button>', given, where, words
+    )
 
 
 @register.simple_tag
