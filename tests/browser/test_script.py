@@ -307,7 +307,7 @@ def test_times_go_on_without_a_request(visits: Visits) -> None:
 
 def test_a_long_request_shows_that_it_is_under_way(visits: Visits) -> None:
     page = visits.sign_in("ada")
-    visits.portal.script_fault(times=1, delay=1.5)
+    visits.portal.script_fault(times=1, delay=3, match="marker=")
     page.locator("#pager").get_by_role("link", name="Next").click()
     expect(page.locator("html")).to_have_class(re.compile("is-loading"))
     expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
@@ -320,7 +320,7 @@ def test_nothing_is_counted_while_another_list_loads(visits: Visits) -> None:
     page = visits.sign_in("ada")
     page.goto("/spo1/instances/?limit=20")
     expect(page.locator("#counter")).to_be_visible()
-    visits.portal.script_fault(times=1, delay=1.5, match="name=web-1")
+    visits.portal.script_fault(times=1, delay=3, match="name=web-1")
     page.locator("#filters").get_by_label("Name", exact=True).fill("web-1*")
     page.locator("#filters").get_by_label("Name", exact=True).press("Enter")
     expect(page.locator("#counter")).to_be_hidden()
