@@ -1,4 +1,4 @@
-"""Run in a process of its own, on a database file, by test_races.py: threads that act at the same moment.
+"""Run in a process of its own, on a database that is empty, by tests of races: threads that act at the same moment.
 
 Prints what came of it as JSON. The in-memory database of the other tests is one connection's, so it shows no race.
 """
