@@ -7,7 +7,7 @@ from pathlib import Path
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 
-from portal.accounts.models import Member
+from portal.accounts.models import Invitation, Member
 from portal.audit.models import Act, Event
 from tests.conftest import PASSWORD
 
@@ -59,6 +59,9 @@ def test_what_a_day_brings_is_on_record_with_request_address_and_browser(
     address, browser = "198.51.100.7", "Lynx/2.9"
     hers, his = (Client(REMOTE_ADDR=address, headers={"user-agent": browser}) for _ in range(2))
     TOTP.activate(otto, generate_totp_secret())
+    pending = Invitation(name="Eve", created_by=ada)
+    pending.make_token()
+    pending.save()
     password = {"password": PASSWORD}
     day: tuple[tuple[Client, str, dict[str, str]], ...] = (
         (his, "/sign-in/", {"login": "vera", "password": "wrong"}),
@@ -67,7 +70,7 @@ def test_what_a_day_brings_is_on_record_with_request_address_and_browser(
         (hers, "/sign-in/", {"login": "ada", **password}),
         (hers, "/second-factor/again/", password),
         (hers, "/team/invitations/", {"name": "Eve", "role": "viewer"}),
-        (hers, "/team/invitations/1/revoke/", {}),
+        (hers, f"/team/invitations/{pending.pk}/revoke/", {}),
         (hers, f"/team/{otto.pk}/role/", {"role": "viewer"}),
         (hers, f"/team/{otto.pk}/second-factor/", {}),
         (hers, f"/team/{otto.pk}/password/", {}),
