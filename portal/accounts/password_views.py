@@ -62,7 +62,7 @@ def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
     form = SetPasswordForm(member, request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            passwords.set_password(member, form.cleaned_data["new_password1"], token=token, request=request)
+            passwords.set_password(key, token, password=form.cleaned_data["new_password1"], request=request)
         except passwords.LinkGoneError:
             return render(request, "accounts/password_link_gone.html", status=404)
         if request.user == member:

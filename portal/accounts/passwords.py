@@ -1,6 +1,7 @@
 """New passwords: changed by their owner, or set through a link that works once. Knows nothing of pages.
 
 The links are Django's: signed with the password and the last sign-in, so that either of them, or an hour, ends them.
+They say besides who made them, which ends them with her right to.
 """
 
 from threading import Thread
@@ -8,13 +9,13 @@ from threading import Thread
 import structlog
 from django.conf import settings
 from django.contrib.auth import update_session_auth_hash
-from django.contrib.auth.tokens import default_token_generator
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.mail import EmailMessage
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext
 
@@ -25,6 +26,9 @@ from portal.audit.events import record_event
 from portal.audit.models import Act
 
 log = structlog.get_logger(__name__)
+
+# In place of an admin: she asked for the link herself, and it goes to her own address.
+_NO_MAKER = 0
 
 
 class LinkGoneError(Exception):
@@ -42,7 +46,7 @@ def change_password(member: Member, password: str, *, request: HttpRequest) -> N
 def make_link(member: Member, *, by: Member, request: HttpRequest) -> str:
     """The address where a member chooses a new password, for an admin to pass on."""
     record_event(Act.PASSWORD_LINK_MADE, request=request, member=by, subject=member.username)
-    return _build_link(member, request)
+    return _build_link(member, maker=by.pk, request=request)
 
 
 def send_link(typed: str, *, request: HttpRequest) -> None:
@@ -52,34 +56,37 @@ def send_link(typed: str, *, request: HttpRequest) -> None:
     """
     record_event(Act.PASSWORD_LINK_MADE, request=request, name=typed)
     member = Member.objects.find_by_login(typed) or Member(pk=0, username=typed, is_active=False)
-    mail = _write(member, _build_link(member, request))
+    mail = _write(member, _build_link(member, maker=_NO_MAKER, request=request))
     # Asked first, as it asks the database.
     if may_sign_in_here(member) and member.is_active and member.email and member.has_usable_password():
         Thread(target=_deliver, args=(mail,), name="password-link").start()
 
 
-def find_member(key: str, token: str) -> Member | None:
-    """Whose link this is, while it works and a password would open anything."""
+def find_member(key: str, token: str, *, members: QuerySet[Member] | None = None) -> Member | None:
+    """Whose link this is, while it works, whoever made it still may, and a password would open anything. She is taken
+    from `members` if given.
+    """
     try:
-        member = Member.objects.filter(pk=int(urlsafe_base64_decode(key)), is_active=True).first()
+        pk, maker = (int(number) for number in urlsafe_base64_decode(key).split(b"-"))
+        member = (Member.objects.all() if members is None else members).filter(pk=pk, is_active=True).first()
     except (ValueError, OverflowError):
         return None
-    if member is None or not default_token_generator.check_token(member, token) or not may_sign_in_here(member):
+    if member is None or not _tokens_of(maker).check_token(member, token) or not may_sign_in_here(member):
         return None
-    return member
+    return member if maker == _NO_MAKER or Member.objects.keeping_team().filter(pk=maker).exists() else None
 
 
-def set_password(member: Member, password: str, *, token: str, request: HttpRequest) -> None:
+def set_password(key: str, token: str, *, password: str, request: HttpRequest) -> None:
     """What the form behind a link does. All sessions of hers end: somebody else may have had one.
 
     Raises `LinkGoneError`. The row is locked, so of two who come with one link at once the second finds it used.
     """
     with transaction.atomic():
-        locked = Member.objects.select_for_update().filter(pk=member.pk, is_active=True).first()
-        if locked is None or not default_token_generator.check_token(locked, token):
+        member = find_member(key, token, members=Member.objects.select_for_update())
+        if member is None:
             raise LinkGoneError
-        _set_password(locked, password, request=request)
-        end_sessions(locked)
+        _set_password(member, password, request=request)
+        end_sessions(member)
 
 
 def _set_password(member: Member, password: str, *, request: HttpRequest) -> None:
@@ -88,10 +95,17 @@ def _set_password(member: Member, password: str, *, request: HttpRequest) -> Non
     record_event(Act.PASSWORD_CHANGED, request=request, member=member, subject=member.username)
 
 
-def _build_link(member: Member, request: HttpRequest) -> str:
-    key = urlsafe_base64_encode(force_bytes(member.pk))
-    path = reverse("accounts:new_password", args=[key, default_token_generator.make_token(member)])
+def _build_link(member: Member, *, maker: int, request: HttpRequest) -> str:
+    key = urlsafe_base64_encode(f"{member.pk}-{maker}".encode())
+    path = reverse("accounts:new_password", args=[key, _tokens_of(maker).make_token(member)])
     return request.build_absolute_uri(path)
+
+
+def _tokens_of(maker: int) -> PasswordResetTokenGenerator:
+    """Makes and checks tokens that hold only for links of that maker."""
+    tokens = PasswordResetTokenGenerator()
+    tokens.key_salt = f"{__name__} {maker}"
+    return tokens
 
 
 def _write(member: Member, link: str) -> EmailMessage:

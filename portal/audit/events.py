@@ -1,5 +1,6 @@
 """The one way to write an audit event: a row, and a log line that says the same. No secret is ever handed in here."""
 
+import re
 import unicodedata
 
 import structlog
@@ -7,11 +8,14 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from portal.accounts.models import Member
-from portal.audit.models import COMMAND_LINE, NAME_LENGTH, SUBJECT_LENGTH, USER_AGENT_LENGTH, Act, Event
+from portal.audit.models import COMMAND_LINE, NAME_LENGTH, NOT_A_NAME, SUBJECT_LENGTH, USER_AGENT_LENGTH, Act, Event
 from portal.web.addresses import read_address
 from portal.web.times import iso_text
 
 log = structlog.get_logger(__name__)
+
+# User names, and all e-mail addresses but rare ones.
+_LIKE_A_NAME = re.compile(rf"[\w@.+-]{{0,{NAME_LENGTH}}}")
 
 
 def record_event(
@@ -24,17 +28,21 @@ def record_event(
 ) -> None:
     """Write one event.
 
-    `member` is who acts, `name` her name as typed when a sign-in failed; with neither, and no request, it is done from
-    the command line. `subject` is what it was done to, in plain text. Address, browser and request id are taken from
-    `request`. Control characters are removed and every text is cut to its column. The log line is written when the row
-    is there to stay.
+    `member` is who acts, `name` her name as typed when a sign-in failed, kept if it may be one; with neither, and no
+    request, it is done from the command line. `subject` is what it was done to, in plain text. Address, browser and
+    request id are taken from `request`. Control characters are removed and every text is cut to its column. The log
+    line is written when the row is there to stay.
     """
-    if request is None and member is None and not name:
+    if member is not None:
+        name = member.get_username()
+    elif request is None and not name:
         name = COMMAND_LINE
+    elif not _may_be_name(name):
+        name = NOT_A_NAME
     event = Event(
         act=act,
         member=member,
-        name=_tidy(member.get_username() if member else name, NAME_LENGTH),
+        name=_tidy(name, NAME_LENGTH),
         subject=_tidy(subject, SUBJECT_LENGTH),
         address=read_address(request) if request else "",
         user_agent=_tidy(request.headers.get("User-Agent", ""), USER_AGENT_LENGTH) if request else "",
@@ -57,6 +65,11 @@ def describe_event(event: Event) -> dict[str, str | int | None]:
         "user_agent": event.user_agent,
         "request_id": event.request_id,
     }
+
+
+def _may_be_name(typed: str) -> bool:
+    """Anything else may be a password in the wrong field."""
+    return bool(_LIKE_A_NAME.fullmatch(typed)) or Member.objects.find_by_login(typed) is not None
 
 
 def _tidy(text: str, length: int) -> str:

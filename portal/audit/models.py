@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 NAME_LENGTH = 150
 # No user name has a space in it.
 COMMAND_LINE = "command line"
+# In place of what was typed as a name and may have been a password.
+NOT_A_NAME = "(not a name)"
 SUBJECT_LENGTH = 255
 USER_AGENT_LENGTH = 200
 
@@ -89,7 +91,7 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class Event(models.Model):
-    """One act. `name` is the member's name at that time, what was typed when a sign-in failed, or
+    """One act. `name` is the member's name at that time, what was typed when a sign-in failed, `NOT_A_NAME` or
     `COMMAND_LINE`.
 
     The member is a reference without a constraint: deleting a member leaves her events as they were written.
@@ -130,3 +132,8 @@ class Event(models.Model):
     def is_from_command_line(self) -> bool:
         """Nobody was signed in, and nobody tried to: whoever could log in to the machine did it."""
         return self.member_id is None and self.act not in BEFORE_SIGN_IN
+
+    @property
+    def is_without_name(self) -> bool:
+        """Something was typed, and is not kept."""
+        return self.name == NOT_A_NAME

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.db import DatabaseError
+
+from portal.accounts.models import Member
 
 IN_PROCESS_CACHES = frozenset(
     {"django.core.cache.backends.locmem.LocMemCache", "django.core.cache.backends.dummy.DummyCache"}
@@ -97,6 +100,28 @@ def check_provider_secret(**_rest: Any) -> Sequence[CheckMessage]:
             f"OIDC_CLIENT_SECRET has {length} characters: it can be guessed.",
             hint=f"Let the provider make one of {SHORTEST_CLIENT_SECRET} or more.",
             id="portal.W008",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_way_in_without_provider(*, databases: Sequence[str] | None = None, **_rest: Any) -> Sequence[CheckMessage]:
+    """Only where a database is asked about, as `migrate` and `check --database default` do: gunicorn checks before it
+    forks, when nothing may be connected yet.
+    """
+    if not settings.SSO_ONLY or "default" not in (databases or ()):
+        return []
+    try:
+        if any(admin.has_usable_password() for admin in Member.objects.keeping_team()):
+            return []
+    except DatabaseError:
+        # There are no tables yet.
+        return []
+    return [
+        Warning(
+            "SSO_ONLY is on, and no admin who is active has a password: while the provider is down, nobody comes in.",
+            hint="manage.py add_member NAME --role admin adds one.",
+            id="portal.W009",
         )
     ]
 

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.core import mail
 from django.test import Client
+from django.utils.http import urlsafe_base64_encode
 from pytest_django import Settings
 
 from portal.accounts.capabilities import Role
@@ -17,6 +18,8 @@ from tests.accounts.test_sessions import enter_as_ada, is_in, sign_in, text_of
 from tests.conftest import PASSWORD
 
 NEW = "an-entirely-other-password"
+# More than a database has room for.
+HUGE = urlsafe_base64_encode(f"{10**30}-{10**30}".encode())
 
 
 def change(client: Client, **fields: str) -> Any:
@@ -167,7 +170,31 @@ def test_a_link_ends_with_an_hour_a_sign_in_or_the_account(
     assert client.get(ottos).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/password/new/x/y/", "/password/new/MQ/y/", "/password/new/w7_Dvw/y-z/"])
+@pytest.mark.parametrize("change", [{"is_active": False}, {"role": Role.OPERATOR}])
+def test_a_link_works_only_while_its_maker_may_make_one(
+    ada: Member, vera: Member, client: Client, change: dict[str, Any]
+) -> None:
+    link = make_link(vera, enter_as_ada())
+    assert client.get(link).status_code == 200
+    Member.objects.filter(pk=ada.pk).update(**change)
+    assert client.get(link).status_code == 404
+    assert choose(client, link).status_code == 404
+    vera.refresh_from_db()
+    assert vera.check_password(PASSWORD)
+
+
+def test_nobody_says_that_another_admin_made_her_link(ada: Member, otto: Member, vera: Member, client: Client) -> None:
+    Member.objects.filter(pk=otto.pk).update(role=Role.ADMIN)
+    key, token = make_link(vera, enter_as_ada()).split("/")[3:5]
+    assert client.get(f"/password/new/{key}/{token}/").status_code == 200
+    for maker in (f"-{otto.pk}", "-0", ""):
+        other = urlsafe_base64_encode(f"{vera.pk}{maker}".encode())
+        assert client.get(f"/password/new/{other}/{token}/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/password/new/x/y/", "/password/new/MQ/y/", "/password/new/w7_Dvw/y-z/", f"/password/new/{HUGE}/y-z/"]
+)
 def test_a_made_up_link_opens_nothing(ada: Member, client: Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404

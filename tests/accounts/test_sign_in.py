@@ -1,6 +1,8 @@
 """Sign-in by name or e-mail address and password: what it takes, what it refuses, what it tells."""
 
+import logging
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from portal.accounts.adapter import AccountAdapter
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import NOT_A_NAME, Act, Event
 from tests.conftest import PASSWORD
 
 SIGN_IN = "/sign-in/"
@@ -204,10 +206,38 @@ def test_sign_in_and_its_failures_are_on_record_without_the_password(client: Cli
     found = [(event.act, event.name, event.member_id) for event in Event.objects.order_by("id")]
     assert found == [
         (Act.SIGN_IN_FAILED, "vera", None),
-        (Act.SIGN_IN_FAILED, "someone else", None),
+        (Act.SIGN_IN_FAILED, NOT_A_NAME, None),
         (Act.SIGNED_IN, "vera", vera.pk),
     ]
     assert "my-wrong-secret" not in repr(list(Event.objects.values()))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("password", ["correct horse battery", "Pa$$w0rd-of-mine", "hunter2!", "x" * 151])
+def test_a_password_in_the_field_for_the_name_is_kept_nowhere(
+    client: Client,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    django_capture_on_commit_callbacks: Callable[..., Any],
+    password: str,
+) -> None:
+    settings.EMAIL_URL = "smtp://mail.example.com"
+    with caplog.at_level(logging.DEBUG), django_capture_on_commit_callbacks(execute=True):
+        sign_in(client, password, "")
+        sign_in(client, password, "vera")
+        client.post("/password/forgotten/", {"login": password})
+    found = set(Event.objects.values_list("act", "name"))
+    assert found == {(Act.SIGN_IN_FAILED, NOT_A_NAME), (Act.PASSWORD_LINK_MADE, NOT_A_NAME)}
+    assert NOT_A_NAME in caplog.text
+    assert password not in caplog.text
+    assert password not in repr(list(Event.objects.values()))
+
+
+@pytest.mark.parametrize("name", ["mallory", "Mallory@example.com", "j.o+a_o-1", "joão", "v'era@example.com"])
+def test_what_reads_like_a_name_or_is_a_members_is_kept(client: Client, vera: Member, name: str) -> None:
+    Member.objects.filter(pk=vera.pk).update(email="v'era@example.com")
+    sign_in(client, name, "wrong")
+    assert list(Event.objects.values_list("act", "name")) == [(Act.SIGN_IN_FAILED, name)]
 
 
 def test_a_very_long_login_is_refused_before_it_is_looked_up(client: Client, db: None) -> None:

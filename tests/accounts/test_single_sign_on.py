@@ -14,7 +14,7 @@ from allauth.socialaccount.models import SocialAccount, SocialLogin
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError
-from django.test import Client
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from portal.accounts import single_sign_on
@@ -632,9 +632,11 @@ class TestLinkedMembers:
         assert "/password/new/" not in page
         assert not acts(Act.PASSWORD_LINK_MADE)
 
-    def test_a_link_from_before_is_gone(self, client: Client, olga: Member, settings: Settings, rf: Any) -> None:
+    def test_a_link_from_before_is_gone(
+        self, client: Client, olga: Member, ada: Member, settings: Settings, rf: RequestFactory
+    ) -> None:
         issuer, settings.OIDC_ISSUER = settings.OIDC_ISSUER, ""
-        path = urlsplit(make_link(olga, by=olga, request=rf.get("/"))).path
+        path = urlsplit(make_link(olga, by=ada, request=rf.get("/"))).path
         assert client.get(path).status_code == 200
         settings.OIDC_ISSUER = issuer
         assert client.get(path).status_code == 404

@@ -10,7 +10,8 @@ import structlog
 from django.test import Client
 
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.events import record_event
+from portal.audit.models import NOT_A_NAME, Act, Event
 from portal.bycloud import BearerToken
 from portal.sandbox.server import Sandbox
 from portal.web.logging import LOGGING
@@ -100,20 +101,25 @@ def test_a_client_does_not_choose_the_request_id(
 
 @pytest.mark.parametrize("sign", BREAKS)
 def test_whatever_is_sent_a_log_entry_stays_one_line_of_json(
-    db: None, sandbox: Sandbox, read_log: Callable[[], list[str]], sign: str
+    db: None,
+    sandbox: Sandbox,
+    read_log: Callable[[], list[str]],
+    django_capture_on_commit_callbacks: Callable[..., Any],
+    sign: str,
 ) -> None:
     client = Client()
     attack = f"eve{sign}{FAKE}"
-    client.post("/sign-in/", {"login": attack, "password": "x"}, headers={"user-agent": attack, "referer": attack})
+    with django_capture_on_commit_callbacks(execute=True):
+        for login in (attack, "eve"):
+            form = {"login": login, "password": "x"}
+            client.post("/sign-in/", form, headers={"user-agent": attack, "referer": attack})
     client.get(f"/{attack}")
     client.get("/", headers={"x-forwarded-for": attack})
     lines = read_log()
-    assert lines
-    for line in lines:
-        assert "\n" not in line
-        assert "\r" not in line
-        entry = json.loads(line)
-        assert not (entry["event"] == "audit" and entry["act"] == "role-changed")
+    assert not any("\n" in line or "\r" in line for line in lines)
+    told = [entry for entry in map(json.loads, lines) if entry["event"] == "audit"]
+    assert {entry["act"] for entry in told} == {"sign-in-failed"}
+    assert {"eve"} <= {entry["name"] for entry in told} <= {"eve", NOT_A_NAME}
 
 
 @pytest.mark.parametrize("sign", BREAKS)
@@ -130,7 +136,10 @@ def test_what_bycloud_says_stays_one_line_too(
 
 @pytest.mark.parametrize("sign", ["\r\n", "\n", "\u2028", "\u202e", "\x1b[2K", "\x00"])
 def test_an_audit_event_has_no_line_of_its_own_making(db: None, sign: str) -> None:
-    Client().post("/sign-in/", {"login": f"eve{sign}ada", "password": "x"}, headers={"user-agent": f"a{sign}b"})
-    for event in Event.objects.filter(act=Act.SIGN_IN_FAILED):
-        assert event.name.isprintable()
+    for login in (f"eve{sign}ada", "eve"):
+        Client().post("/sign-in/", {"login": login, "password": "x"}, headers={"user-agent": f"a{sign}b"})
+    record_event(Act.VIEW_SHARED, name=f"eve{sign}ada", subject=f"eve{sign}ada")
+    assert {"eve"} <= set(Event.objects.values_list("name", flat=True)) <= {"eve", NOT_A_NAME}
+    for event in Event.objects.all():
+        assert event.subject.isprintable()
         assert event.user_agent.isprintable()

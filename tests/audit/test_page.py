@@ -156,6 +156,13 @@ def test_only_what_was_typed_is_marked_as_typed(as_ada: Client, vera: Member) ->
     assert "(as typed)" in text_of(as_ada.get("/audit/", {"member": "mallory"}))
 
 
+def test_what_was_typed_and_is_no_name_is_said_to_be_none(as_ada: Client) -> None:
+    Client().post("/sign-in/", {"login": "my secret!", "password": "x"})
+    text = text_of(get_page(as_ada, act="sign-in-failed"))
+    assert "<em>not a name</em>" in text
+    assert "(as typed)" not in text
+
+
 def test_what_the_command_line_did_is_told_apart_from_what_anybody_typed(as_ada: Client) -> None:
     record_event(Act.MEMBER_ADDED, subject="eve (viewer)")
     (done,) = get_page(as_ada, member="command line").context["page"].events

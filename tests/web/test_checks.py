@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.contrib.auth.hashers import make_password
 from django.core.checks import run_checks
+from pytest_django import DjangoAssertNumQueries
 
+from portal.accounts.models import Member
 from portal.web import checks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +48,7 @@ def production(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         REQUIRE_SECOND_FACTOR="admins",
         OIDC_ISSUER="",
         OIDC_CLIENT_SECRET="",
+        SSO_ONLY=False,
         PORTAL_PROCESSES=1,
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/portal.sqlite3"}},
         CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
@@ -61,8 +65,8 @@ def production(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return facts
 
 
-def found() -> set[str]:
-    return {str(message.id) for message in run_checks() if str(message.id).startswith("portal.")}
+def found(**asked: Any) -> set[str]:
+    return {str(message.id) for message in run_checks(**asked) if str(message.id).startswith("portal.")}
 
 
 def test_production_settings_pass(production: SimpleNamespace) -> None:
@@ -134,6 +138,44 @@ def test_a_cache_inside_each_of_several_processes_is_refused(
     assert found() == codes
 
 
+class TestTheWayInWhileTheProviderIsDown:
+    @pytest.fixture(autouse=True)
+    def single_sign_on_only(self, production: SimpleNamespace) -> None:
+        production.SSO_ONLY = True
+
+    def test_without_an_admin_who_has_a_password_there_is_none(self, vera: Member, ada: Member) -> None:
+        assert found(databases=["default"]) == set()
+        for change in ({"password": make_password(None)}, {"is_active": False}, {"role": "operator"}):
+            before = {name: getattr(ada, name) for name in change}
+            Member.objects.filter(pk=ada.pk).update(**change)
+            assert found(databases=["default"]) == {"portal.W009"}
+            Member.objects.filter(pk=ada.pk).update(**before)
+
+    def test_nobody_misses_it_where_passwords_are_for_all(self, production: SimpleNamespace, db: None) -> None:
+        production.SSO_ONLY = False
+        assert found(databases=["default"]) == set()
+
+    def test_it_asks_the_database_only_where_that_is_wanted(
+        self, django_assert_num_queries: DjangoAssertNumQueries, db: None
+    ) -> None:
+        """What gunicorn checks comes before it forks, and processes must not share a connection."""
+        with django_assert_num_queries(0):
+            assert found() == set()
+
+    def test_before_there_are_tables_nothing_is_missed(self, tmp_path: Path) -> None:
+        done = run_check(
+            "--database",
+            "default",
+            DATABASE_URL=f"sqlite:///{tmp_path / 'empty.sqlite3'}",
+            OIDC_ISSUER="https://login.example.com",
+            OIDC_CLIENT_ID="portal",
+            OIDC_CLIENT_SECRET="x" * 32,
+            OIDC_ROLE_GROUPS="admins=admin",
+            SSO_ONLY="1",
+        )
+        assert done.returncode == 0, done.stderr
+
+
 def test_at_home_plain_http_and_debug_are_fine(production: SimpleNamespace) -> None:
     production.PLAIN_HTTP = production.DEBUG = True
     production.REQUIRE_SECOND_FACTOR = "nobody"
@@ -142,10 +184,10 @@ def test_at_home_plain_http_and_debug_are_fine(production: SimpleNamespace) -> N
     assert found() == set()
 
 
-def run_check(**extra: str) -> subprocess.CompletedProcess[str]:
+def run_check(*options: str, **extra: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
     return subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING", *options],
         cwd=ROOT,
         env=kept | PRODUCTION | {"ENV_FILE": os.devnull} | extra,
         capture_output=True,
