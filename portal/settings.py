@@ -186,9 +186,8 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
 CACHES = {"default": read(env.dj_cache_url, "CACHE_URL", default="locmem://")}
 # Django keeps 300 and drops others at random: among them would be counts of throttles.
-_room = {"MAX_ENTRIES": 100_000}
 if "redis" not in CACHES["default"]["BACKEND"]:
-    CACHES["default"]["OPTIONS"] = _room | CACHES["default"].get("OPTIONS", {})
+    CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100_000} | CACHES["default"].get("OPTIONS", {})
 if "locmem" in CACHES["default"]["BACKEND"]:
     CACHES["pages"] = {"BACKEND": "portal.gateway.memory.MemoryCache", "OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}}
 elif "redis" in CACHES["default"]["BACKEND"]:

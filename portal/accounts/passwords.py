@@ -32,7 +32,7 @@ _NO_MAKER = 0
 
 
 class LinkGoneError(Exception):
-    """Used, expired, or ended by a sign-in or another new password."""
+    """Used, expired, or ended: by a sign-in, another new password, or with its maker's right to make it."""
 
 
 def change_password(member: Member, password: str, *, request: HttpRequest) -> None:
@@ -73,7 +73,9 @@ def find_member(key: str, token: str, *, members: QuerySet[Member] | None = None
         return None
     if member is None or not _tokens_of(maker).check_token(member, token) or not may_sign_in_here(member):
         return None
-    return member if maker == _NO_MAKER or Member.objects.keeping_team().filter(pk=maker).exists() else None
+    if maker != _NO_MAKER and not Member.objects.keeping_team().filter(pk=maker).exists():
+        return None
+    return member
 
 
 def set_password(key: str, token: str, *, password: str, request: HttpRequest) -> None:

@@ -122,7 +122,7 @@ def test_the_page_says_what_it_sees_and_when_it_was_last_used(
 
 def test_what_it_sees_is_counted_anew_by_each_check(at_desk: Client, vera: Member, upstream: Upstream) -> None:
     row = keep(vera, GOOD, visible_total=7)
-    upstream.script(body={"instances": [], "meta": {"total": 3}})
+    upstream.script(body={"instances": [{"id": "i-1"}], "meta": {"total": 3}})
     at_desk.post(f"{EDIT}check/")
     row.refresh_from_db()
     assert row.visible_total == 3
@@ -130,7 +130,7 @@ def test_what_it_sees_is_counted_anew_by_each_check(at_desk: Client, vera: Membe
 
 @pytest.mark.parametrize("total", [-1, 2**63])
 def test_a_total_that_nobody_can_have_is_no_total(at_desk: Client, upstream: Upstream, total: int) -> None:
-    upstream.script(body={"instances": [], "meta": {"total": total}})
+    upstream.script(body={"instances": [{"id": "i-1"}], "meta": {"total": total}})
     assert at_desk.post(EDIT, TOKEN).status_code == 302
     assert Credential.objects.get().visible_total is None
 
