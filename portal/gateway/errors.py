@@ -8,4 +8,4 @@ class BudgetSpent(RateLimited):
 
 
 class Busy(ByCloudError):  # noqa: N818 -- named as its siblings in portal.bycloud are
-    """As many requests as may wait for ByCloud at once are waiting already."""
+    """As many requests as may wait for ByCloud at once are waiting already, or for their turn at the budget."""

@@ -4,6 +4,7 @@ What this process has seen of a pause it remembers by itself, for the cache may 
 room. The latest word counts, and is entered again where the cache has lost it.
 """
 
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
@@ -14,11 +15,13 @@ from django.core.cache import caches
 from portal.gateway.access import Access
 from portal.gateway.freshness import Asking, Trouble
 from portal.gateway.leases import hold_briefly
-from portal.gateway.store import KEPT_SECONDS
+from portal.gateway.store import KEPT_SECONDS, decode
 
 LONGEST_SECONDS = 60
 # A refused credential is asked with no more; when it is replaced, its pause is nobody's any more.
 REFUSED_KEPT_SECONDS = 30 * 24 * 60 * 60
+# Each credential that somebody tries has a pause of its own.
+MOST_KNOWN = 10_000
 PAUSING_KINDS = frozenset({"unreachable", "timed-out", "server-fault", "rate-limited", "rejected"})
 
 
@@ -45,13 +48,15 @@ class Pause(msgspec.Struct, frozen=True):
 
 
 _lock = Lock()
-_known: dict[str, Pause] = {}
+_known: OrderedDict[str, Pause] = OrderedDict()
 
 
 def find_pause(access: Access) -> Pause | None:
-    """The pause that is kept for an access, over or not; of several the one that lasts longest."""
-    found = [pause for key in sorted({_key(access, kind) for kind in PAUSING_KINDS}) if (pause := _find(key))]
-    return max(found, key=_end, default=None)
+    """The pause that is kept for an access, over or not. Of several, one whose end ByCloud has named goes first, for it
+    holds everybody back; then the one that lasts longest.
+    """
+    found = [pause for key in _keys(access) if (pause := _find(key))]
+    return max(found, key=lambda pause: (pause.is_named and pause.holds_back(Asking.FORCED), _end(pause)), default=None)
 
 
 def record_failure(access: Access, trouble: Trouble, *, began_at: datetime) -> Trouble:
@@ -71,7 +76,7 @@ def end_pause(access: Access, *, is_credential_good: bool = False) -> None:
 
     An answer that was under way then says nothing against that, but `is_credential_good` does: it was asked just now.
     """
-    for key in sorted({_key(access, kind) for kind in PAUSING_KINDS}):
+    for key in _keys(access):
         if _find(key) is None:
             continue
         with hold_briefly(f"{key}:lock"):
@@ -109,34 +114,39 @@ def _lengthen(key: str, trouble: Trouble, began_at: datetime) -> Trouble:
 
 def _find(key: str) -> Pause | None:
     """The latest word on this pause, in the cache or here; None when an answer has ended it."""
-    kept = _decode(caches["pages"].get(key))
+    kept = decode(caches["pages"].get(key), Pause)
     with _lock:
         known = _known.get(key)
         if kept and (known is None or kept.noted_at >= known.noted_at):
-            known = _known[key] = kept
+            known = kept
+            _note(key, kept)
     if known and known is not kept:
         _keep(key, known)
     return None if known is None or known.is_ended else known
 
 
 def _keep(key: str, pause: Pause) -> None:
+    """What has no end, and the word that it was ended nevertheless, for as long as each other."""
     with _lock:
-        _known[key] = pause
-    caches["pages"].set(
-        key, msgspec.msgpack.encode(pause), KEPT_SECONDS if pause.until or pause.is_ended else REFUSED_KEPT_SECONDS
-    )
+        _note(key, pause)
+    caches["pages"].set(key, msgspec.msgpack.encode(pause), KEPT_SECONDS if pause.until else REFUSED_KEPT_SECONDS)
 
 
-def _decode(kept: bytes | None) -> Pause | None:
-    """A pause that cannot be read (another version wrote it) is none."""
-    try:
-        return msgspec.msgpack.decode(kept, type=Pause) if kept else None
-    except msgspec.DecodeError:
-        return None
+def _note(key: str, pause: Pause) -> None:
+    """The caller holds `_lock`."""
+    _known[key] = pause
+    _known.move_to_end(key)
+    if len(_known) > MOST_KNOWN:
+        _known.popitem(last=False)
 
 
 def _end(pause: Pause) -> datetime:
     return pause.until or datetime.max.replace(tzinfo=UTC)
+
+
+def _keys(access: Access) -> list[str]:
+    """The credential's own, and the one that it shares, if it shares any."""
+    return list(dict.fromkeys(_key(access, kind) for kind in ("rejected", "rate-limited")))
 
 
 def _key(access: Access, kind: str) -> str:

@@ -27,7 +27,7 @@ from portal.bycloud import (
 from portal.gateway.access import Access
 from portal.gateway.budget import correct, read_pace, spend
 from portal.gateway.bulkhead import take_place
-from portal.gateway.errors import BudgetSpent
+from portal.gateway.errors import BudgetSpent, Busy
 from portal.gateway.flight import Flights
 from portal.gateway.freshness import Asking, Dated, Errand, Exchange, StoredInstance, Trouble, Troubled
 from portal.gateway.leases import take_lease
@@ -267,13 +267,14 @@ def _check_secrecy(access: Access, answer: Answer) -> None:
 def _check_list(page: InstancePage, query: InstanceQuery, answer: Answer) -> None:
     """An answer without a list is a failure, not an empty fleet, and must not take the place of rows seen before.
 
-    So is an empty first page of a list that says it is not empty. After a marker nothing may follow.
+    So is an empty whole list that says it is not empty. After a marker nothing may follow, and whether a total is that
+    of a filter is not documented.
     """
     total, has_more = (page.meta.total, page.meta.has_more) if page.meta else (None, None)
     problem = ""
     if page.instances is None and total != 0:
         problem = "The answer holds no list of instances"
-    elif not page.instances and not query.marker and (total or has_more):
+    elif not page.instances and query == InstanceQuery(limit=query.limit) and (total or has_more):
         problem = "The answer holds no instance, and says that there are some"
     if problem:
         raise BadPayload(problem, path="$.instances", status=200, request_id=answer.request_id)
@@ -286,7 +287,7 @@ def _may_try_again(access: Access, errand: Errand, started_at: datetime) -> bool
         return False
     try:
         spend(access, errand)
-    except BudgetSpent:
+    except (BudgetSpent, Busy):
         return False
     return True
 

@@ -53,14 +53,14 @@ def remember(access: Access, name: str, value: msgspec.Struct, *, seconds: int =
 
 def recall(access: Access, name: str, kind: type[S]) -> S | None:
     """What was kept under `name`, or None. A value that cannot be read (another version wrote it) is none."""
-    return _decode(caches["pages"].get(_key(access, name)), kind)
+    return decode(caches["pages"].get(_key(access, name)), kind)
 
 
 def recall_page(access: Access, query: InstanceQuery) -> tuple["StoredAnswer | None", Trouble | None]:
     """A page and the trouble last met with it, each or None, by one look into the cache."""
     page_key, trouble_key = _key(access, page_name(query)), _key(access, trouble_name(query))
     kept = caches["pages"].get_many([page_key, trouble_key])
-    return _decode(kept.get(page_key), StoredAnswer), _decode(kept.get(trouble_key), Trouble)
+    return decode(kept.get(page_key), StoredAnswer), decode(kept.get(trouble_key), Trouble)
 
 
 def forget(access: Access, name: str) -> None:
@@ -74,7 +74,8 @@ def keep_answers(access: Access, answers: dict[str, StoredAnswer]) -> None:
     caches["pages"].set_many(encoded, KEPT_SECONDS)
 
 
-def _decode(kept: bytes | None, kind: type[S]) -> S | None:
+def decode(kept: bytes | None, kind: type[S]) -> S | None:
+    """What was kept, or None. A value that cannot be read (another version of the portal wrote it) is none."""
     if kept is None:
         return None
     try:

@@ -11,6 +11,8 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from portal.bycloud import Region
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -55,7 +57,7 @@ def find_own_path(request: HttpRequest, url: str | None) -> str | None:
         match = None
     if match and getattr(match.func, "takes_forms_only", False):
         region = match.kwargs.get("region")
-        return reverse("instances:list", args=[region]) if region else reverse("home")
+        return reverse("instances:list", args=[region]) if isinstance(region, Region) else reverse("home")
     return f"{path}?{split.query}" if split.query else path
 
 

@@ -98,7 +98,7 @@ def method_not_allowed(request: HttpRequest) -> HttpResponse:
         HTTPStatus.METHOD_NOT_ALLOWED,
         title=_("Nothing to show at this address"),
         text=_("It only takes what a form on another page sends. Go on from the instances."),
-        context={"start_url": find_own_path(request, request.get_full_path())},
+        context={"start_url": find_own_path(request, request.get_full_path()) if request.method == "GET" else None},
     )
 
 
@@ -116,14 +116,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Needs no database, no session and no context processor: any of them may be what broke.
 
     Django calls it while the exception is at hand. A database that does not answer, or has no connection free in time,
-    is a matter of waiting.
+    is mostly a matter of waiting.
     """
     if isinstance(sys.exc_info()[1], OperationalError):
         return _answer_alone(
             request,
             HTTPStatus.SERVICE_UNAVAILABLE,
-            title=_("The portal is busy"),
-            text=_("Its database did not answer in time. Try again in a moment."),
+            title=_("The portal cannot answer now"),
+            text=_("Its database did not do what was asked. The failure is on record; try again in a moment."),
         )
     return _answer_alone(
         request,

@@ -6,35 +6,31 @@ So nobody is shown what was made from another's values. Tokens are put in when i
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from hashlib import blake2b
 from threading import Lock
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 from django.conf import settings
 from django.template import Context, Engine
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
 MOST_BYTES = 4 * 1024 * 1024
-# Stands for the reader's CSRF token in what is kept. Nobody can guess it, so no text from outside contains it.
-_TOKEN = secrets.token_hex(32)
-
-
-class Sized(Protocol):
-    """What a `Shelf` keeps: it knows how many bytes it takes."""
-
-    def __len__(self) -> int: ...
+# Stand in what is kept for what each request has of its own. Nobody can guess them, so no text from outside is taken
+# for one.
+_TOKEN, _HERE = secrets.token_hex(32), secrets.token_hex(32)
 
 
 S = TypeVar("S", bound=Sized)
 
 
 class Shelf(Generic[S]):
-    """Values by key, at most so many bytes of them; what was not used for longest goes first."""
+    """Values by key, at most so many bytes (`len`) of them; what was not used for longest goes first."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
@@ -73,14 +69,19 @@ def name_values(*values: object) -> bytes:
 
 
 def render_kept(context: Context, template_name: str, given: Mapping[str, object]) -> SafeString:
-    """The template with what it is given and, for its forms, the token of who asks."""
+    """The template with what it is given. Its forms get the token of who asks, and `here` is the address she is at."""
     key = name_values(template_name, given)
-    html = _shelf.find(key)
-    if html is None:
+    kept = _shelf.find(key)
+    if kept is None:
         template = Engine.get_default().get_template(template_name)
-        html = template.render(context.new({"csrf_token": _TOKEN, **given})).encode()
-        _shelf.keep(key, html)
-    return mark_safe(html.decode().replace(_TOKEN, str(context.get("csrf_token", ""))))
+        kept = template.render(context.new({"csrf_token": _TOKEN, "here": _HERE, **given})).encode()
+        _shelf.keep(key, kept)
+    html = kept.decode()
+    if _TOKEN in html:
+        html = html.replace(_TOKEN, str(context.get("csrf_token", "")))
+    if _HERE in html:
+        html = html.replace(_HERE, escape(context["request"].get_full_path()))
+    return mark_safe(html)
 
 
 def _encode(value: object) -> object:

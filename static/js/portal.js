@@ -280,7 +280,8 @@
   // Whoever clicks after typing leaves the field, which sends the filter first: the click does not take its place.
   document.addEventListener("htmx:confirm", (event) => {
     const form = document.querySelector("#filters.htmx-request");
-    if (form && form !== event.detail.elt) event.preventDefault();
+    const { elt, target } = event.detail;
+    if (form && form !== elt && target.closest("#instances")) event.preventDefault();
   });
 
   // htmx: work under way

@@ -21,6 +21,7 @@ from django.test import Client
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken, Region
+from portal.gateway.pauses import forget_what_is_known
 from portal.sandbox.server import Sandbox
 from tests.benchmarks.figures import format_table
 from tests.benchmarks.stage import say
@@ -80,6 +81,7 @@ def try_out(client: Client, spoil: Callable[[], AbstractContextManager[None]]) -
     for is_seen in (False, True):
         # Forgets the pause that the last fault began.
         caches["pages"].clear()
+        forget_what_is_known()
         page = client.get(LIST) if is_seen else None
         with spoil():
             began_at = perf_counter()

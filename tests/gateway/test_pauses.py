@@ -11,7 +11,7 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, RateLimited, Region, Rejected
-from portal.gateway import Access, Asking, Troubled, check_credential, read_page
+from portal.gateway import Access, Asking, Troubled, budget, check_credential, pauses, read_page
 from portal.gateway.freshness import Trouble
 from portal.gateway.pauses import find_pause, forget_what_is_known, record_failure
 from portal.gateway.store import flight_key
@@ -171,6 +171,27 @@ def test_a_pause_that_comes_back_with_the_cache_after_it_was_ended_holds_nobody_
     assert find_pause(acme) is None
 
 
+def test_a_refusal_that_was_ended_is_not_entered_again_by_who_knows_only_of_the_refusal(
+    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    upstream.script(status=401)
+    fail(acme)
+    check_credential(acme)
+    ended = caches["pages"].get(f"pause:{acme.scope}")
+    clock.shift(timedelta(days=29))
+    assert caches["pages"].get(f"pause:{acme.scope}") == ended
+
+
+def test_a_process_remembers_so_many_pauses_and_no_more(
+    acme: Access, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pauses, "MOST_KNOWN", 2)
+    nowhere = Region("spo1", "http://127.0.0.1:1")
+    for number in range(4):
+        fail(Access(nowhere, BearerToken(f"token-{number}")))
+    assert len(pauses._known) == 2
+
+
 def test_a_pause_that_another_version_of_the_portal_wrote_is_none(acme: Access) -> None:
     caches["pages"].set(f"pause:{acme.scope}", b"\xc1")
     assert find_pause(acme) is None
@@ -196,6 +217,20 @@ def test_too_many_requests_hold_back_all_who_share_the_budget(
     else:
         assert read_page(globex, FIRST).value.instances
     assert fail(acme).trouble == refused
+
+
+def test_a_time_that_bycloud_names_goes_before_a_longer_pause_of_ones_own(
+    acme: Access, globex: Access, upstream: Upstream, settings: Settings
+) -> None:
+    settings.BYCLOUD_RATE_SCOPE = "region"
+    upstream.script(status=401)
+    fail(acme)
+    upstream.script(status=429, headers={"Retry-After": "30", "X-RateLimit-Limit": None})
+    fail(globex)
+    upstream.clear()
+    with pytest.raises(RateLimited):
+        check_credential(acme)
+    assert upstream.requests() == []
 
 
 @pytest.mark.parametrize("scope", ["credential", "region"])
@@ -299,6 +334,21 @@ def test_so_it_is_for_a_page_that_was_seen_before(
         assert shown.value == seen.value
         assert shown.trouble
     assert len(upstream.requests()) == 1
+
+
+def test_a_failure_is_told_though_there_is_no_turn_to_pay_for_a_further_try(
+    acme: Access, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "TURN_SECONDS", 0.05)
+    upstream.script(status=502, delay=0.5)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(fail, acme)
+        until = monotonic() + 5
+        while not upstream.requests() and monotonic() < until:
+            sleep(0.01)
+        caches["pages"].add(f"budget:{acme.scope}:lock", b"held", 60)
+        trouble = asked.result().trouble
+    assert (trouble.kind, trouble.status) == ("server-fault", 502)
 
 
 def test_an_unreachable_region_pauses_too(sandbox: Sandbox) -> None:

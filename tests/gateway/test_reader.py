@@ -352,6 +352,11 @@ def test_after_a_marker_nothing_need_follow(acme: Access, upstream: Upstream) ->
     assert ids(acme, InstanceQuery(marker="00000000-0000-0000-0000-000000000000")) == []
 
 
+def test_a_filter_that_matches_nothing_may_come_with_the_total_of_all(acme: Access, upstream: Upstream) -> None:
+    upstream.script(body={"instances": [], "meta": {"total": 150, "has_more": False}})
+    assert ids(acme, InstanceQuery(name="nobody")) == []
+
+
 def test_a_list_that_is_null_where_there_are_none_is_an_empty_one(acme: Access, upstream: Upstream) -> None:
     upstream.script(body={"instances": None, "meta": {"total": 0}})
     assert ids(acme) == []

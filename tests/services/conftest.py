@@ -3,12 +3,15 @@
 import os
 import runpy
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
 import pytest
 from pytest_django import Settings
 
+from portal.gateway.pauses import Pause
 from tests.services.portals import House, Portal, open_house
 from tests.services.servers import NotInstalledError, PostgreSQL, Redis, run_postgresql, run_redis
 from tests.upstream import Upstream
@@ -74,9 +77,23 @@ def two_portals(house: House, shared_redis: Redis) -> Iterator[tuple[Portal, Por
 @pytest.fixture
 def pair(two_portals: tuple[Portal, Portal], shared_redis: Redis, upstream: Upstream) -> tuple[Portal, Portal]:
     """Two processes that have nothing in common but PostgreSQL, Redis and ByCloud. Nothing is kept in Redis yet."""
-    with shared_redis.connect() as client:
-        client.flushall()
+    start_anew(shared_redis)
     return two_portals
+
+
+def start_anew(redis: Redis) -> None:
+    """Nothing is kept but that each pause has ended: of those, processes remember what they have seen."""
+    with redis.connect() as client:
+        ended = {key: end(client.get(key)) for key in client.scan_iter("*pause:*") if not key.endswith(b":lock")}
+        client.flushall()
+        if ended:
+            client.mset(ended)
+
+
+def end(kept: bytes) -> bytes:
+    """A pause as a process would keep it whose request was answered just now."""
+    pause = msgspec.msgpack.decode(kept, type=Pause)
+    return msgspec.msgpack.encode(msgspec.structs.replace(pause, is_ended=True, noted_at=datetime.now(UTC)))
 
 
 def use_redis(settings: Settings, redis: Redis) -> None:

@@ -15,6 +15,7 @@ import requests
 
 from portal.gateway.failover import RETRY_SECONDS
 from portal.sandbox.organizations import FORBIDDEN_TOKEN, ORGANIZATIONS
+from tests.services.conftest import start_anew
 from tests.services.portals import LIST, House, Portal, list_ids, open_session
 from tests.services.servers import PostgreSQL, Redis
 from tests.upstream import Upstream
@@ -170,8 +171,7 @@ class Day:
     def start_anew(self) -> None:
         """Without the pauses that failures have left."""
         self.traces.take_redis(self.redis)
-        with self.redis.connect() as client:
-            client.flushall()
+        start_anew(self.redis)
 
 
 def spell(secret: str) -> set[str]:

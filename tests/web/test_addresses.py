@@ -52,6 +52,8 @@ def test_a_request_over_a_unix_socket_has_no_address(rf: RequestFactory) -> None
         ("http://testserver/spo1/instances/export/?a=1", "/spo1/instances/"),
         ("/spo1/views/7/remove/", "/spo1/instances/"),
         ("/preferences/theme/", "/"),
+        ("/credentials/A_B/remove/", "/"),
+        ("/credentials/gone1/remove/", "/"),
         ("/nowhere/at/all/", "/nowhere/at/all/"),
         ("", None),
         (None, None),

@@ -80,7 +80,7 @@ def test_500_tells_the_request_id_and_nothing_of_the_cause(calm: Client, db: Non
     assert "base.css" in text_of(response)
 
 
-def test_without_its_database_the_portal_says_that_it_is_busy_and_needs_none_for_that(
+def test_without_its_database_the_portal_says_that_it_cannot_answer_now(
     calm: Client, vera: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_args: object, **_kwargs: object) -> None:
@@ -91,7 +91,7 @@ def test_without_its_database_the_portal_says_that_it_is_busy_and_needs_none_for
         broken.setattr("django.db.backends.utils.CursorWrapper.execute", fail)
         response = calm.get("/preferences/")
     assert response.status_code == 503
-    assert "The portal is busy" in text_of(response)
+    assert "The portal cannot answer now" in text_of(response)
     assert "gone" not in text_of(response)
 
 

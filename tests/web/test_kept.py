@@ -4,7 +4,7 @@ import re
 
 import pytest
 from django.template import Context
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone, translation
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy
@@ -26,7 +26,8 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf[bytes]:
 
 
 def render(reader: str = "somebody", **given: object) -> str:
-    return render_kept(Context({"csrf_token": reader, "theme": "dark"}), THEME, {"theme": "light"} | given)
+    page = Context({"csrf_token": reader, "theme": "dark", "request": RequestFactory().get("/")})
+    return render_kept(page, THEME, {"theme": "light"} | given)
 
 
 def test_the_same_values_are_rendered_once_and_other_values_anew(shelf: Shelf[bytes]) -> None:
@@ -40,13 +41,31 @@ def test_the_same_values_are_rendered_once_and_other_values_anew(shelf: Shelf[by
 
 def test_it_sees_nothing_of_the_page_but_what_it_is_given() -> None:
     assert re.search(r'value="light" aria-pressed="true"', render())
-    assert "dark-page" not in render_kept(Context({"here": "dark-page"}), THEME, {"theme": "light"})
 
 
 def test_each_reader_gets_her_own_token_and_none_is_kept(shelf: Shelf[bytes]) -> None:
     assert TOKEN.findall(render("one")) == ["one"]
     assert TOKEN.findall(render("another")) == ["another"]
     assert b"one" not in TOKEN.findall(b"".join(shelf._values.values()).decode())
+
+
+def test_a_reader_whose_markup_has_no_form_is_given_no_token() -> None:
+    class Token:
+        def __str__(self) -> str:
+            raise AssertionError("made for nothing")
+
+    render_kept(Context({"csrf_token": Token()}), "instances/_counter.html", {"count": "150"})
+
+
+def test_each_reader_comes_back_to_where_she_is(otto: Member, shelf: Shelf[bytes]) -> None:
+    client = Client()
+    client.force_login(otto)
+    addresses = ["/preferences/", '/preferences/?a=1&b="']
+    for address in addresses:
+        page = client.get(address).content.decode()
+        shown = address.replace("&", "&amp;").replace('"', "%22")
+        assert f'name="next" value="{shown}"' in page
+    assert b"/preferences/?" not in b"".join(shelf._values.values())
 
 
 def test_a_language_and_a_time_zone_have_words_of_their_own() -> None:
