@@ -429,6 +429,22 @@ def break_the_database(stage: Stage) -> Page:
             page.goto("/audit/")
         finally:
             database.execute(rename("audit_event_away", "audit_event"))
+    expect(page.locator(".error-code")).to_have_text("503")
+    return page
+
+
+def spoil_a_row(stage: Stage) -> Page:
+    """A number that is none, which only another program can have written."""
+    page = stage.page_of("ada")
+    keep = "UPDATE accounts_member SET refresh_seconds = ? WHERE username = 'ada'"
+    with contextlib.closing(sqlite3.connect(stage.portal.state / "portal.sqlite3", timeout=10)) as database:
+        database.execute(keep, ["often"])
+        database.commit()
+        try:
+            page.goto(LIST)
+        finally:
+            database.execute(keep, [30])
+            database.commit()
     expect(page.locator(".error-code")).to_have_text("500")
     return page
 
@@ -568,5 +584,6 @@ STATES = (
     State("404", visit("/nowhere/")),
     State("405", visit("/spo1/instances/export/")),
     State("404, not signed in", visit("/nowhere/", name="")),
-    State("500", break_the_database),
+    State("500", spoil_a_row),
+    State("503, the database fails", break_the_database),
 )
