@@ -29,6 +29,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
         "ENV_FILE": os.devnull,
         "DEBUG": "1",
         "PLAIN_HTTP": "1",
+        "ALLOWED_HOSTS": "127.0.0.1",
         "SECRET_KEY": "x" * 50,
         "CREDENTIAL_KEYS": "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=",
         "DATABASE_URL": f"sqlite:///{state / 'portal.sqlite3'}",
