@@ -117,9 +117,8 @@ def test_the_contract_tells_a_distorted_page_from_a_good_one(url: str, mode: str
     control(url, "faults", mode=mode)
     answer = get(url)
     if mode in {"no-instances", "no-meta", "no-links", "only-ids", "emptied", "unknown-fields", "unknown-status"}:
-        operation.validate_response(
-            answer
-        )  # the docs mark every member optional, close no object, and name no statuses
+        # The docs mark every member optional, close no object, and name no statuses.
+        operation.validate_response(answer)
         return
     with pytest.raises((Failure, FailureGroup)):
         operation.validate_response(answer)
