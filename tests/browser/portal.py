@@ -142,7 +142,7 @@ class Visits:
             color_scheme="dark" if scheme == "dark" else "light",
             reduced_motion="reduce",
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         self.contexts.append(context)
         context.on("console", self._note_message)
         context.on("weberror", lambda error: self.trouble.append(f"error in a script: {error.error}"))

@@ -73,7 +73,7 @@ class Stage:
             color_scheme="light",
             reduced_motion="reduce",
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(20_000)
         context.on("weberror", lambda error: self.trouble.append(f"error in a script: {error.error}"))
         context.on("console", self._note_message)
         context.on("response", self._note_answer)
