@@ -19,7 +19,7 @@ run: install ## Start the portal on its own sandbox (PORT=8123, SANDBOX_PORT=980
 
 test: develop chromium servers ## Run every test, measure coverage and hold it to its bar
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 3 --dist loadgroup -q --durations=25 $(TESTS)
+	$(BIN)/coverage run -m pytest -n 2 --dist loadgroup -q --durations=25 $(TESTS)
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='$(FULLY_COVERED)' --omit="$$($(NEEDS_REDIS))"

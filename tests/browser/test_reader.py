@@ -24,7 +24,7 @@ def open_in_portuguese(visits: Visits, name: str = "vera", *, width: int = 1280)
         viewport={"width": width, "height": 900},
         reduced_motion="reduce",
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(20_000)
     visits.contexts.append(context)
     page = context.new_page()
     page.goto("/")
