@@ -1,5 +1,6 @@
 """A whole portal in processes of its own, started as `make run` starts it, and a browser's visit to it."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from tests.unmeasured import leave_out_coverage
 
+SECONDS_TO_CLOSE = 30
 ROOT = Path(__file__).parent.parent.parent
 SANDBOX_OPTIONS = ["--latency", "0", "--rate-per-minute", "1000000", "--rate-per-hour", "1000000"]
 # Pages grow old between two steps of a test, so that the page's own refresh is part of every journey.
@@ -161,7 +163,7 @@ class Visits:
 
     def close(self) -> None:
         for context in self.contexts:
-            context.close()
+            close_in_time(context)
 
     def list_unexpected(self) -> list[str]:
         return [text for text in self.trouble if not any(piece in text for piece in self.expected)]
@@ -173,6 +175,14 @@ class Visits:
     def _note_request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.portal.url}/", "data:", "blob:")):
             self.trouble.append(f"request to another host: {request.url}")
+
+
+def close_in_time(context: BrowserContext) -> None:
+    """Close a context, but not wait for that for ever: once in a while Chromium never says that one is gone, and
+    Playwright has no time-out for it. What is left of it ends with the browser.
+    """
+    with contextlib.suppress(TimeoutError):
+        context._sync(asyncio.wait_for(context._impl_obj.close(None), SECONDS_TO_CLOSE))
 
 
 def fill_sign_in(page: Page, name: str, password: str) -> None:
