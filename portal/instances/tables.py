@@ -20,7 +20,7 @@ from portal.instances.rows import build_rows
 from portal.web.kept import Shelf, name_values
 from portal.web.times import relative_text
 
-MOST_BYTES = 8 * 1024 * 1024
+MOST_BYTES = 6 * 1024 * 1024
 # That many stand side by side in a wide window; a table with more scrolls in its own box.
 MOST_COLUMNS = 8
 

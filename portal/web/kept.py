@@ -20,7 +20,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
-MOST_BYTES = 4 * 1024 * 1024
+MOST_BYTES = 2 * 1024 * 1024
 # Stand in what is kept for what each request has of its own. Nobody can guess them, so no text from outside is taken
 # for one.
 _TOKEN, _HERE = secrets.token_hex(32), secrets.token_hex(32)
