@@ -246,9 +246,10 @@ def mend_filters(stage: Stage) -> Page:
     """The list after a filter that was refused, and corrected without leaving the page."""
     page = visit(f"{SHORT}&flavor_id=what")(stage)
     page.locator("#id_flavor_id").fill("")
+    page.locator("#id_flavor_id").press("Tab")
+    expect(page.locator("#tools")).to_be_visible()
     page.locator("#id_name").fill("web-*")
     page.locator("#id_name").press("Enter")
-    expect(page.locator("#tools")).to_be_visible()
     expect(page.locator("#results .token")).to_contain_text("web-*")
     return page
 
