@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.accounts import single_sign_on
 from portal.accounts.capabilities import Capability
+from portal.accounts.id_tokens import UntrustedTokenError
 from portal.accounts.models import Member
 from portal.audit.events import record_event
 from portal.audit.models import Act
@@ -229,7 +230,10 @@ def fail(request: HttpRequest, exception: Exception | None) -> HttpResponse:
     """
     if exception is not None:
         log.warning("single_sign_on_failed", error=type(exception).__name__, problem=str(exception)[:200])
-        record_event(Act.SINGLE_SIGN_ON_FAILED, request=request, subject=type(exception).__name__)
+        # Other errors may tell what the provider or the browser has sent.
+        is_of_token = isinstance(exception, UntrustedTokenError)
+        subject = f"ID token: {exception}" if is_of_token else type(exception).__name__
+        record_event(Act.SINGLE_SIGN_ON_FAILED, request=request, subject=subject)
     status = HTTPStatus.BAD_REQUEST if exception is None else HTTPStatus.BAD_GATEWAY
     facts = _describe_provider() | {"is_theirs": exception is not None}
     return render(request, "accounts/single_sign_on_failed.html", facts, status=status)

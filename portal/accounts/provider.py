@@ -10,6 +10,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from portal.accounts.id_tokens import UntrustedTokenError, check_claims
+
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
 
 
@@ -36,13 +38,23 @@ class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has
         encoded = kwargs["response"].get("id_token")
         if not encoded:
             raise OAuth2Error("The provider sent no ID token")
-        claims: dict[str, Any] = self._decode_id_token(app, encoded)
+        claims = self._decode_id_token(app, encoded)
+        check_claims(claims, client_id=app.client_id)
         if "userinfo_endpoint" in self.openid_config:
             about = self._fetch_user_info(token.token)
             if about.get("sub") != claims.get("sub"):
                 raise OAuth2Error("The provider tells about another subject than it signed in")
-            claims = about | claims
+            # The token alone says which sign-in it was made for.
+            claims = about | {"nonce": None} | claims
         return self.get_provider().sociallogin_from_response(request, claims)
+
+    def _decode_id_token(self, app: SocialApp, id_token: str) -> dict[str, Any]:
+        try:
+            claims: dict[str, Any] = super()._decode_id_token(app, id_token)
+        except OAuth2Error as error:
+            # PyJWT's words, which allauth leaves out.
+            raise UntrustedTokenError(str(error.__cause__ or error)) from error
+        return claims
 
 
 class OpenIDProvider(OpenIDConnectProvider):  # type: ignore[misc]

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from portal.accounts import team
 from portal.accounts.capabilities import Role
+from portal.accounts.id_tokens import UntrustedTokenError
 from portal.accounts.models import Member
 from portal.accounts.sessions import end_sessions
 from portal.audit.events import record_event
@@ -50,8 +51,8 @@ def admit(login: SocialLogin, *, request: HttpRequest) -> None:
     becomes a new member; no e-mail address or user name ever leads to one who is there already.
     """
     claims: Mapping[str, Any] = login.claims
-    if not constant_time_compare(str(claims.get("nonce")), str(login.state.get("nonce"))):
-        raise OAuth2Error("The ID token was made for another sign-in")
+    if not constant_time_compare(str(claims.get("nonce")), login.state["nonce"]):
+        raise UntrustedTokenError("nonce is another sign-in's")
     member = login.user if login.account.pk else None
     name = member.username if member else _read_name(claims)
     role = find_role(read_groups(claims))

@@ -415,7 +415,7 @@ class TestTrickery:
         response = client.get(BACK, {"code": stolen, "state": mine})
         assert response.status_code == 502
         assert not is_signed_in(client)
-        assert acts(Act.SINGLE_SIGN_ON_FAILED)[0][2] == "OAuth2Error"
+        assert acts(Act.SINGLE_SIGN_ON_FAILED)[0][2] == "ID token: nonce is another sign-in's"
 
     def test_a_made_up_code_is_refused(self, client: Client, provider: Provider) -> None:
         state = parse_qs(urlsplit(go_there(client)).query)["state"][0]
