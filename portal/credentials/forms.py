@@ -11,11 +11,21 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from portal import bycloud
+from portal.accounts.models import Member
 from portal.credentials.models import Kind
 
 MAX_LENGTH = 8192
 
-_PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+# What password managers read that do not heed `autocomplete`: each has a word of its own for "no login of this site".
+_PLAIN = {
+    "autocomplete": "off",
+    "autocapitalize": "none",
+    "spellcheck": "false",
+    "data-1p-ignore": True,
+    "data-bwignore": True,
+    "data-lpignore": "true",
+    "data-form-type": "other",
+}
 _KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MISSING = {
     "token": _("Enter the token, or choose the API key pair above."),
@@ -23,6 +33,17 @@ _MISSING = {
     "secret_access_key": _("Enter the secret access key."),
 }
 _FIELDS_OF = {Kind.BEARER: ("token",), Kind.API_KEY: ("access_key_id", "secret_access_key")}
+
+
+class SecretInput(forms.PasswordInput):
+    """A secret of another system. Of the type `password` it would be filled in with the password saved for the portal,
+    whatever it asks of the browser; so it is text that the style sheet hides.
+    """
+
+    input_type = "text"
+
+    def __init__(self) -> None:
+        super().__init__(attrs=_PLAIN | {"class": "secret"})
 
 
 class CredentialForm(forms.Form):
@@ -35,7 +56,7 @@ class CredentialForm(forms.Form):
     token = forms.CharField(
         label=_("Access token"),
         required=False,
-        widget=forms.PasswordInput(attrs=_PLAIN),
+        widget=SecretInput,
         help_text=_("The token alone, without the word “Bearer”."),
     )
     access_key_id = forms.CharField(
@@ -47,7 +68,7 @@ class CredentialForm(forms.Form):
     secret_access_key = forms.CharField(
         label=_("Secret access key"),
         required=False,
-        widget=forms.PasswordInput(attrs=_PLAIN),
+        widget=SecretInput,
         help_text=_("ByCloud shows it once, when the key is made."),
     )
 
@@ -83,6 +104,20 @@ class CredentialForm(forms.Form):
         if self.errors:
             self._forget_odd_key_id()
         return self.cleaned_data
+
+    @sensitive_variables()
+    def refuse_password_of(self, member: Member) -> bool:
+        """Whether one of the texts is this member's password for the portal, alone or behind `name:`. It is refused
+        beside its field. Hashes: to be called once, and before anything is sent or stored.
+        """
+        for name in _FIELDS_OF[Kind(self.cleaned_data["kind"])]:
+            texts = {self.cleaned_data[name], self.data.get(self.add_prefix(name), "")}
+            texts |= {text.partition(":")[2] for text in texts}
+            if any(member.check_password(text) for text in texts if text):
+                self.add_error(name, _("This is your password for the portal. Nothing was sent or saved."))
+                self.data = {key: value for key, value in self.data.items() if key != self.add_prefix(name)}
+                return True
+        return False
 
     def refuse(self, sentence: str) -> None:
         """Put ByCloud's refusal beside the field that holds the secret."""

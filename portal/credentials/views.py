@@ -147,7 +147,7 @@ def _check(request: MemberRequest, desk: Desk, region: Region) -> HttpResponse:
 
 def _save(request: MemberRequest, desk: Desk, region: Region) -> HttpResponse:
     form = CredentialForm(request.POST)
-    if not form.is_valid() or form.credential is None:
+    if not form.is_valid() or form.credential is None or form.refuse_password_of(request.user):
         return _show_form(request, desk, region, form, desk.find_row(region.code))
     try:
         taken = intake.take_credential(

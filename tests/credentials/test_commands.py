@@ -14,6 +14,7 @@ from portal.bycloud import ApiKey, BearerToken, Credential, Region
 from portal.credentials import models, vault
 from portal.credentials.management.commands import rotate_credential_keys
 from portal.sandbox.server import Sandbox
+from tests.conftest import PASSWORD
 from tests.credentials.rows import keep
 from tests.upstream import Upstream
 
@@ -48,6 +49,16 @@ def test_a_credential_from_standard_input_is_checked_and_saved(
     assert "is checked and saved" in printed
     assert "sandbox-acme" not in printed
     assert vault.find_credential(vera, SPO1) == credential
+
+
+@pytest.mark.parametrize(("kind", "typed"), [("bearer", PASSWORD), ("api-key", f"vera:{PASSWORD}")])
+def test_the_members_own_password_is_refused_here_too(
+    set_credential: SetCredential, upstream: Upstream, kind: str, typed: str
+) -> None:
+    with pytest.raises(CommandError, match="password for the portal"):
+        set_credential(typed, kind=kind)
+    assert upstream.requests() == []
+    assert not models.Credential.objects.exists()
 
 
 def test_it_is_on_record_and_not_as_the_members_own_act(set_credential: SetCredential, vera: Member) -> None:

@@ -18,7 +18,7 @@ from portal.credentials import vault
 from portal.credentials.models import Credential
 from portal.credentials.vault import VaultError
 from portal.sandbox.server import Sandbox
-from tests.conftest import enter
+from tests.conftest import PASSWORD, enter
 from tests.credentials.rows import keep
 from tests.journeys.pages import detail_url, refresh
 from tests.upstream import Upstream
@@ -51,6 +51,15 @@ def test_an_admin_sets_it_and_that_is_on_record_as_the_teams(as_ada: Client, ada
     event = Event.objects.get(act=Act.TEAM_CREDENTIAL_SET)
     assert (event.member, event.subject) == (ada, f"spo1 {row.fingerprint} (team)")
     assert not Event.objects.filter(act=Act.CREDENTIAL_SET).exists()
+
+
+def test_the_admins_own_password_is_refused_before_anything_is_sent_or_stored(
+    as_ada: Client, upstream: Upstream
+) -> None:
+    response = as_ada.post(EDIT, {**TOKEN, "token": PASSWORD})
+    assert "your password for the portal" in words_of(response)
+    assert upstream.requests() == []
+    assert not Credential.objects.exists()
 
 
 def test_replacing_keeps_one_row_and_removing_is_on_record(as_ada: Client, ada: Member) -> None:

@@ -18,6 +18,7 @@ from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential, Kind
 from portal.gateway.bulkhead import KEPT_FREE, take_place
 from portal.sandbox.server import Sandbox
+from tests.conftest import PASSWORD
 from tests.credentials.rows import keep
 from tests.upstream import Upstream
 
@@ -329,8 +330,41 @@ def test_the_secret_fields_are_passwords_without_autocomplete(at_desk: Client) -
     text = text_of(at_desk.get(EDIT))
     for name in ("token", "secret_access_key"):
         field = next(part for part in text.split("<input ") if f'name="{name}"' in part)
-        assert 'type="password"' in field
+        assert 'type="text"' in field, "a browser would fill in the password saved for the portal"
+        assert 'class="secret"' in field
         assert 'autocomplete="off"' in field
+
+
+@pytest.mark.parametrize("region", ["spo1", "sao2"])
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({**TOKEN, "token": PASSWORD}, "token"),
+        ({**TOKEN, "token": f"  {PASSWORD}\t"}, "token"),
+        ({**TOKEN, "token": f"vera:{PASSWORD}"}, "token"),
+        ({**API_KEY, "access_key_id": "vera", "secret_access_key": PASSWORD}, "secret_access_key"),
+        ({**API_KEY, "secret_access_key": f"vera:{PASSWORD}"}, "secret_access_key"),
+        ({**API_KEY, "access_key_id": PASSWORD}, "access_key_id"),
+    ],
+)
+def test_the_members_own_password_is_refused_before_anything_is_sent_or_stored(
+    at_desk: Client, upstream: Upstream, given: dict[str, str], field: str, region: str
+) -> None:
+    response = at_desk.post(f"/credentials/{region}/", given)
+    assert response.status_code == 422
+    assert f'id="credential_{field}_error"' in text_of(response)
+    assert "your password for the portal" in text_of(response)
+    assert PASSWORD not in text_of(response)
+    assert upstream.requests() == []
+    assert not Credential.objects.exists()
+
+
+def test_a_password_with_blanks_around_it_is_refused_too(at_desk: Client, vera: Member, upstream: Upstream) -> None:
+    vera.set_password(f" {PASSWORD} ")
+    vera.save()
+    at_desk.force_login(vera)
+    assert "your password for the portal" in text_of(at_desk.post(EDIT, {**TOKEN, "token": f" {PASSWORD} "}))
+    assert upstream.requests() == []
 
 
 def test_an_unknown_region_is_not_found(at_desk: Client) -> None:

@@ -43,7 +43,8 @@ class Command(BaseCommand):
                 % {"region": region, "known": known}
             )
         form = CredentialForm({"kind": kind, "expires_on": expires, **_read_secret(kind)})
-        if not form.is_valid() or form.credential is None:
+        is_password = form.is_valid() and member is not None and form.refuse_password_of(member)
+        if is_password or form.credential is None:
             raise CommandError(" ".join(str(sentence) for errors in form.errors.values() for sentence in errors))
         try:
             taken = intake.take_credential(
