@@ -22,13 +22,19 @@ Value = str | int | datetime | tuple[str, ...] | None
 
 
 class Column(msgspec.Struct, frozen=True):
-    """`name` stands in addresses, in preferences and in exported files; `read` gives an instance's value as it came."""
+    """`name` stands in addresses and in preferences; `read` gives an instance's value as it came.
+
+    A file has ByCloud's own names and raw values: `field` heads the column there where it is not `name`, and `read_raw`
+    gives the value where `read` gives words for people.
+    """
 
     name: str
     title: Promise
     kind: Kind
     read: Callable[[Instance], Value]
     is_default: bool = False
+    field: str = ""
+    read_raw: Callable[[Instance], Value] | None = None
 
     @property
     def is_quantity(self) -> bool:
@@ -63,7 +69,15 @@ def _read_flavor(part: str) -> Callable[[Instance], Any]:
 
 _ALL = (
     Column("name", _("Name"), "own", lambda one: one.name, is_default=True),
-    Column("state", _("State"), "own", lambda one: derive_state(one).word, is_default=True),
+    Column(
+        "state",
+        _("State"),
+        "own",
+        lambda one: derive_state(one).word,
+        is_default=True,
+        field="status",
+        read_raw=lambda one: one.status,
+    ),
     Column("addresses", _("IP addresses"), "own", list_addresses, is_default=True),
     Column(
         "flavor",
@@ -71,34 +85,42 @@ _ALL = (
         "own",
         lambda one: (one.flavor.name or one.flavor.id) if one.flavor else None,
         is_default=True,
+        field="flavor.name",
+        read_raw=_read_flavor("name"),
     ),
     Column(
-        "image", _("Image"), "own", lambda one: (one.image.name or one.image.id) if one.image else None, is_default=True
+        "image",
+        _("Image"),
+        "own",
+        lambda one: (one.image.name or one.image.id) if one.image else None,
+        is_default=True,
+        field="image.name",
+        read_raw=lambda one: one.image.name if one.image else None,
     ),
     Column("tags", _("Tags"), "own", lambda one: one.tags or (), is_default=True),
-    Column("age", _("Age"), "moment", lambda one: one.created_at, is_default=True),
+    Column("age", _("Age"), "moment", lambda one: one.created_at, is_default=True, field="created_at"),
     Column("description", _("Description"), "text", lambda one: one.description),
     Column("crn", _("CRN"), "codes", lambda one: (one.crn,) if one.crn else ()),
     Column("power_state", _("Power state"), "code", lambda one: one.power_state),
     Column("task_state", _("Task state"), "code", lambda one: one.task_state),
     Column("vm_state", _("VM state"), "code", lambda one: one.vm_state),
     Column("networks", _("Networks"), "texts", lambda one: tuple(one.addresses or ())),
-    Column("mac_addresses", _("MAC addresses"), "codes", _list_mac_addresses),
+    Column("mac_addresses", _("MAC addresses"), "codes", _list_mac_addresses, field="addresses.mac_addr"),
     Column(
         "security_groups",
         _("Security groups"),
         "texts",
         lambda one: tuple(group.name for group in one.security_groups or () if group.name),
     ),
-    Column("keys", _("Keys"), "texts", lambda one: one.key_names or ()),
-    Column("volumes", _("Volumes"), "codes", _list_volumes),
+    Column("keys", _("Keys"), "texts", lambda one: one.key_names or (), field="key_names"),
+    Column("volumes", _("Volumes"), "codes", _list_volumes, field="volumes_attached"),
     Column("metadata", _("Metadata"), "texts", _list_metadata),
-    Column("updated", _("Updated"), "moment", lambda one: one.updated_at),
-    Column("launched", _("Launched"), "moment", lambda one: one.launched_at),
-    Column("terminated", _("Terminated"), "moment", lambda one: one.terminated_at),
-    Column("vcpus", _("vCPUs"), "count", _read_flavor("vcpus")),
-    Column("ram", _("RAM"), "mebibytes", _read_flavor("ram")),
-    Column("disk", _("Disk"), "gigabytes", _read_flavor("disk")),
+    Column("updated", _("Updated"), "moment", lambda one: one.updated_at, field="updated_at"),
+    Column("launched", _("Launched"), "moment", lambda one: one.launched_at, field="launched_at"),
+    Column("terminated", _("Terminated"), "moment", lambda one: one.terminated_at, field="terminated_at"),
+    Column("vcpus", _("vCPUs"), "count", _read_flavor("vcpus"), field="flavor.vcpus"),
+    Column("ram", _("RAM"), "mebibytes", _read_flavor("ram"), field="flavor.ram"),
+    Column("disk", _("Disk"), "gigabytes", _read_flavor("disk"), field="flavor.disk"),
 )
 COLUMNS = {column.name: column for column in _ALL}
 # The name heads each row and leads to the instance; it is always there.

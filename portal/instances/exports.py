@@ -1,6 +1,7 @@
 """A page of the list as a file: CSV with the columns that are shown, JSON with all that is known. Knows no requests.
 
-Times are ISO 8601, sizes are bare numbers with their unit in the heading. What a spreadsheet would take for a formula
+ByCloud's raw values under ByCloud's own names, in every language; a part of a field is named `flavor.ram`. Times are
+ISO 8601. What a spreadsheet would take for a formula
 is made text (OWASP: CSV Injection).
 """
 
@@ -18,16 +19,17 @@ from portal.web.sheets import defuse
 from portal.web.times import iso_text
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
-_UNITS = {"mebibytes": "_mib", "gigabytes": "_gb"}
 
 
 def write_csv(instances: Sequence[Instance], columns: Sequence[Column]) -> bytes:
     """In UTF-8 with a byte order mark, without which spreadsheets take it for something else."""
     file = StringIO(newline="")
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
-    writer.writerow(["id", *(column.name + _UNITS.get(column.kind, "") for column in columns)])
+    writer.writerow(["id", *(column.field or column.name for column in columns)])
     for instance in instances:
-        writer.writerow([_write(instance.id), *(_write(column.read(instance)) for column in columns)])
+        writer.writerow(
+            [_write(instance.id), *(_write((column.read_raw or column.read)(instance)) for column in columns)]
+        )
     return file.getvalue().encode("utf-8-sig")
 
 
