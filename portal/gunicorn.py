@@ -10,12 +10,14 @@ from math import ceil
 from typing import Any
 
 import django
+import structlog
 from django.core.checks import run_checks
 
 from portal import settings
 from portal.environment import refuse
 
 _HIGHEST_PORT = 65535
+log = structlog.get_logger("portal.gunicorn")
 _port = settings.read(settings.env.int, "PORT", default=8000)
 if not 0 < _port <= _HIGHEST_PORT:
     refuse("PORT", f"must be between 1 and {_HIGHEST_PORT}")
@@ -53,3 +55,6 @@ def on_starting(_server: Any) -> None:
     errors = [message.msg for message in found if message.is_serious() and not message.is_silenced()]
     if errors:
         sys.exit(f"ByCloud Portal cannot start: {' '.join(errors)}")
+    for message in found:
+        if str(message.id).startswith("portal.") and not message.is_silenced():
+            log.warning("deployment_warning", id=message.id, text=message.msg, hint=message.hint)

@@ -52,8 +52,8 @@ def enter(client: Client, member: Member) -> None:
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
-    caches["pages"].clear()
-    caches["default"].clear()
+    for name in ("pages", "counters", "default"):
+        caches[name].clear()
     ledger.forget_what_is_known()
     pauses.forget_what_is_known()
 

@@ -91,13 +91,34 @@ def test_a_cache_with_a_bound_has_room_for_the_counts_of_throttles(environ: pyte
 def test_a_shared_cache_is_given_up_on_quickly_and_gets_no_pickles(environ: pytest.MonkeyPatch) -> None:
     environ.setenv("CACHE_URL", "rediss://cache.example.com:6380/1")
     caches = read_settings()["CACHES"]
-    for name, serializer in (("default", "JSONSerializer"), ("pages", "BytesSerializer")):
+    for name, serializer in (
+        ("default", "JSONSerializer"),
+        ("pages", "BytesSerializer"),
+        ("counters", "BytesSerializer"),
+    ):
         cache = caches[name]
         assert cache["LOCATION"] == "rediss://cache.example.com:6380/1"
         assert cache["BACKEND"] == "portal.gateway.failover.FailoverCache"
         assert cache["OPTIONS"]["serializer"] == f"portal.gateway.serializers.{serializer}"
         assert cache["OPTIONS"]["socket_timeout"] <= 2
-    assert caches["pages"]["KEY_PREFIX"] != caches["default"].get("KEY_PREFIX")
+    assert len({caches[name].get("KEY_PREFIX") for name in caches}) == 3
+
+
+def test_what_must_not_be_lost_may_have_a_server_of_its_own(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("CACHE_URL", "rediss://cache.example.com:6380/1")
+    environ.setenv("COUNTERS_URL", "rediss://counters.example.com:6380/1")
+    locations = {name: cache["LOCATION"] for name, cache in read_settings()["CACHES"].items()}
+    assert locations.pop("counters") == "rediss://counters.example.com:6380/1"
+    assert set(locations.values()) == {"rediss://cache.example.com:6380/1"}
+
+
+def test_in_one_process_pages_and_what_must_not_be_lost_make_no_room_for_each_other(
+    environ: pytest.MonkeyPatch,
+) -> None:
+    environ.setenv("CACHE_URL", "locmem://")
+    caches = read_settings()["CACHES"]
+    assert caches["pages"]["BACKEND"] == caches["counters"]["BACKEND"] == "portal.gateway.memory.MemoryCache"
+    assert caches["pages"]["LOCATION"] != caches["counters"]["LOCATION"]
 
 
 def test_another_cache_keeps_pages_apart(environ: pytest.MonkeyPatch) -> None:

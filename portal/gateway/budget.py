@@ -98,7 +98,7 @@ def read_meter(access: Access) -> Meter:
     """How much of the budget is used now."""
     now = time()
     standing = read_standing(_key(access), now)
-    cache = caches["pages"]
+    cache = caches["counters"]
     is_alone = isinstance(cache, FailoverCache) and cache.is_alone
     measure = _measure_share if is_alone else _measure_all
     return Meter(

@@ -7,9 +7,11 @@ from typing import Any
 import structlog
 from django.core.cache.backends.redis import RedisCache
 from django.utils.module_loading import import_string
+from redis import Redis
 from redis.exceptions import RedisError
 
 RETRY_SECONDS = 2.0
+ASK_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +68,19 @@ class FailoverCache(RedisCache):
     def was_alone_within(self, seconds: float) -> bool:
         """Whether Redis has been away since so many seconds ago."""
         return _outages.was_on_within(seconds, self._server)
+
+    def find_eviction_policy(self) -> str | None:
+        """By which rule a full Redis drops what has a time to live; None where it drops nothing or does not say.
+
+        Over a connection of its own: gunicorn asks before it forks.
+        """
+        try:
+            with Redis.from_url(self._server, socket_timeout=ASK_SECONDS, socket_connect_timeout=ASK_SECONDS) as client:
+                memory = client.info("memory")
+        except (RedisError, OSError):
+            return None
+        policy = str(memory.get("maxmemory_policy", ""))
+        return policy if memory.get("maxmemory") and policy != "noeviction" else None
 
     def add(self, *arguments: Any, **options: Any) -> bool:
         return bool(self._do(super().add, self._alone.add, *arguments, **options))

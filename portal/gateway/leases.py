@@ -25,13 +25,13 @@ class Lease:
         self.token = uuid4().bytes
 
     def renew(self) -> None:
-        caches["pages"].touch(self.key, LEASE_SECONDS)
+        caches["counters"].touch(self.key, LEASE_SECONDS)
 
     def release(self) -> None:
         _renewals.remove(self)
         # Only our own: should the lease have run out meanwhile, the name may be somebody else's by now.
-        if caches["pages"].get(self.key) == self.token:
-            caches["pages"].delete(self.key)
+        if caches["counters"].get(self.key) == self.token:
+            caches["counters"].delete(self.key)
 
 
 class _Renewals:
@@ -73,7 +73,7 @@ _renewals = _Renewals()
 def take_lease(key: str) -> Lease | None:
     """The lease on `key`, or None when somebody else holds it. Renewed until it is released."""
     lease = Lease(key)
-    if not caches["pages"].add(key, lease.token, LEASE_SECONDS):
+    if not caches["counters"].add(key, lease.token, LEASE_SECONDS):
         return None
     _renewals.add(lease)
     return lease
@@ -87,14 +87,14 @@ def hold_briefly(key: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Ite
     """
     ends_at = monotonic() + patience_seconds
     asked_at = monotonic()
-    is_held = caches["pages"].add(key, b"held", BRIEF_SECONDS)
+    is_held = caches["counters"].add(key, b"held", BRIEF_SECONDS)
     while not is_held and monotonic() < ends_at:
         sleep(POLL_SECONDS)
         asked_at = monotonic()
-        is_held = caches["pages"].add(key, b"held", BRIEF_SECONDS)
+        is_held = caches["counters"].add(key, b"held", BRIEF_SECONDS)
     try:
         yield is_held
     finally:
         # Later than that the name may be somebody else's by now.
         if is_held and monotonic() < asked_at + BRIEF_SECONDS:
-            caches["pages"].delete(key)
+            caches["counters"].delete(key)

@@ -64,23 +64,27 @@ _entering: Thread | None = None
 
 def read_standing(key: str, now: float) -> Standing:
     """The ledger of the last hour. Times that were seen once stay in it, should the cache lose them."""
-    cache = caches["pages"]
+    cache = caches["counters"]
     kept = cache.get(key)
     ledger = _decode(kept)
     ledger = msgspec.structs.replace(ledger, times=_since(now - HOUR, ledger.times))
-    if not isinstance(cache, FailoverCache):
-        return Standing(ledger)
-    if kept is None and not cache.is_alone:
-        ledger = msgspec.structs.replace(ledger, settles_at=now + SETTLE_SECONDS)
-    is_shared = ledger.settles_at <= now and not cache.was_alone_within(SETTLE_SECONDS)
+    is_away, is_shared = False, True
+    if isinstance(cache, FailoverCache):
+        is_away = cache.is_alone
+        if kept is None and not is_away:
+            ledger = msgspec.structs.replace(ledger, settles_at=now + SETTLE_SECONDS)
+        is_shared = ledger.settles_at <= now and not cache.was_alone_within(SETTLE_SECONDS)
     with _lock:
         known = _known.setdefault(key, _Known())
         known.forget_before(now - HOUR)
-        if not cache.is_alone and known.entered != ledger.times:
+        if not is_away and known.entered != ledger.times:
             known.entered = _join(known.entered, ledger.times)
         if is_shared:
             known.apart = ()
         times = tuple(sorted((*known.entered, *known.not_entered)))
+        if not times:
+            # Nothing of the last hour: of credentials that are asked with no more, nothing is kept.
+            del _known[key]
         return Standing(
             ledger=msgspec.structs.replace(ledger, times=times),
             apart=known.apart,
@@ -90,27 +94,24 @@ def read_standing(key: str, now: float) -> Standing:
 
 def enter_request(key: str, standing: Standing, now: float) -> None:
     """Note a request that goes upstream now. The caller holds the ledger."""
-    if isinstance(caches["pages"], FailoverCache):
-        with _lock:
-            known = _known[key]
-            known.not_entered = (*known.not_entered, now)
-            if standing.processes > 1:
-                known.apart = (*known.apart, now)
+    with _lock:
+        known = _known.setdefault(key, _Known())
+        known.not_entered = (*known.not_entered, now)
+        if standing.processes > 1:
+            known.apart = (*known.apart, now)
     write_ledger(key, msgspec.structs.replace(standing.ledger, times=(*standing.ledger.times, now)), now)
 
 
 def write_ledger(key: str, ledger: Ledger, now: float) -> None:
     """Keep a changed ledger. What cannot be entered now is entered when the shared cache is back."""
-    cache = caches["pages"]
-    was_alone = isinstance(cache, FailoverCache) and cache.was_alone_within(SETTLE_SECONDS)
-    if was_alone:
+    cache = caches["counters"]
+    shared = cache if isinstance(cache, FailoverCache) else None
+    if shared and shared.was_alone_within(SETTLE_SECONDS):
         ledger = msgspec.structs.replace(ledger, settles_at=now + SETTLE_SECONDS)
     cache.set(key, msgspec.msgpack.encode(ledger), int(HOUR))
-    if not isinstance(cache, FailoverCache):
-        return
     with _lock:
-        known = _known[key]
-        if not cache.is_alone:
+        known = _known.setdefault(key, _Known())
+        if not (shared and shared.is_alone):
             known.not_entered = tuple((Counter(known.not_entered) - Counter(ledger.times)).elements())
             known.entered = _join(known.entered, ledger.times)
         elif known.not_entered:

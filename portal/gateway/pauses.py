@@ -114,7 +114,7 @@ def _lengthen(key: str, trouble: Trouble, began_at: datetime) -> Trouble:
 
 def _find(key: str) -> Pause | None:
     """The latest word on this pause, in the cache or here; None when an answer has ended it."""
-    kept = decode(caches["pages"].get(key), Pause)
+    kept = decode(caches["counters"].get(key), Pause)
     with _lock:
         known = _known.get(key)
         if kept and (known is None or kept.noted_at >= known.noted_at):
@@ -129,7 +129,7 @@ def _keep(key: str, pause: Pause) -> None:
     """What has no end, and the word that it was ended nevertheless, for as long as each other."""
     with _lock:
         _note(key, pause)
-    caches["pages"].set(key, msgspec.msgpack.encode(pause), KEPT_SECONDS if pause.until else REFUSED_KEPT_SECONDS)
+    caches["counters"].set(key, msgspec.msgpack.encode(pause), KEPT_SECONDS if pause.until else REFUSED_KEPT_SECONDS)
 
 
 def _note(key: str, pause: Pause) -> None:

@@ -43,34 +43,34 @@ def trouble_name(query: InstanceQuery) -> str:
 
 def flight_key(access: Access, query: InstanceQuery) -> str:
     """The key under which one process at a time fetches a page."""
-    return _key(access, f"flight:{query.to_query_string()}")
+    return make_key(access, f"flight:{query.to_query_string()}")
 
 
 def remember(access: Access, name: str, value: msgspec.Struct, *, seconds: int = KEPT_SECONDS) -> None:
     """Keep `value` under `name`, within the scope of `access`: for a day, unless it is told otherwise."""
-    caches["pages"].set(_key(access, name), msgspec.msgpack.encode(value), seconds)
+    caches["pages"].set(make_key(access, name), msgspec.msgpack.encode(value), seconds)
 
 
 def recall(access: Access, name: str, kind: type[S]) -> S | None:
     """What was kept under `name`, or None. A value that cannot be read (another version wrote it) is none."""
-    return decode(caches["pages"].get(_key(access, name)), kind)
+    return decode(caches["pages"].get(make_key(access, name)), kind)
 
 
 def recall_page(access: Access, query: InstanceQuery) -> tuple["StoredAnswer | None", Trouble | None]:
     """A page and the trouble last met with it, each or None, by one look into the cache."""
-    page_key, trouble_key = _key(access, page_name(query)), _key(access, trouble_name(query))
+    page_key, trouble_key = make_key(access, page_name(query)), make_key(access, trouble_name(query))
     kept = caches["pages"].get_many([page_key, trouble_key])
     return decode(kept.get(page_key), StoredAnswer), decode(kept.get(trouble_key), Trouble)
 
 
 def forget(access: Access, name: str) -> None:
     """Drop what was kept under `name`."""
-    caches["pages"].delete(_key(access, name))
+    caches["pages"].delete(make_key(access, name))
 
 
 def keep_answers(access: Access, answers: dict[str, StoredAnswer]) -> None:
     """Keep several answers at once, by name."""
-    encoded = {_key(access, name): msgspec.msgpack.encode(answer) for name, answer in answers.items()}
+    encoded = {make_key(access, name): msgspec.msgpack.encode(answer) for name, answer in answers.items()}
     caches["pages"].set_many(encoded, KEPT_SECONDS)
 
 
@@ -84,6 +84,6 @@ def decode(kept: bytes | None, kind: type[S]) -> S | None:
         return None
 
 
-def _key(access: Access, name: str) -> str:
+def make_key(access: Access, name: str) -> str:
     """Names hold what people typed, so they are hashed: any length, any letters, and unreadable in the store."""
     return f"{access.scope}:{sha256(name.encode()).hexdigest()}"

@@ -1,4 +1,4 @@
-"""When a credential last brought an answer, and when it was last refused. Kept beside the pages, and lost with them.
+"""When a credential last brought an answer, and when it was last refused. Kept with the counters, in the shared cache.
 
 Written once for each exchange with ByCloud, which its limits keep rare: no page view writes anything.
 """
@@ -6,9 +6,10 @@ Written once for each exchange with ByCloud, which its limits keep rare: no page
 from datetime import UTC, datetime
 
 import msgspec
+from django.core.cache import caches
 
 from portal.gateway.access import Access
-from portal.gateway.store import recall, remember
+from portal.gateway.store import decode, make_key
 
 KEPT_SECONDS = 90 * 24 * 60 * 60
 USED, REFUSED = "last used", "last refused"
@@ -27,14 +28,21 @@ class Use(msgspec.Struct, frozen=True):
 
 def record_use(access: Access) -> None:
     """ByCloud has answered with a list."""
-    remember(access, USED, _Moment(datetime.now(UTC)), seconds=KEPT_SECONDS)
+    _keep(access, USED)
 
 
 def record_refusal(access: Access) -> None:
     """ByCloud has refused the credential, or said that it may not list."""
-    remember(access, REFUSED, _Moment(datetime.now(UTC)), seconds=KEPT_SECONDS)
+    _keep(access, REFUSED)
 
 
 def read_use(access: Access) -> Use:
-    used, refused = recall(access, USED, _Moment), recall(access, REFUSED, _Moment)
+    keys = [make_key(access, name) for name in (USED, REFUSED)]
+    kept = caches["counters"].get_many(keys)
+    used, refused = (decode(kept.get(key), _Moment) for key in keys)
     return Use(used_at=used.at if used else None, refused_at=refused.at if refused else None)
+
+
+def _keep(access: Access, name: str) -> None:
+    moment = _Moment(datetime.now(UTC))
+    caches["counters"].set(make_key(access, name), msgspec.msgpack.encode(moment), KEPT_SECONDS)

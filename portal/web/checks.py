@@ -13,7 +13,11 @@ from django.db import DatabaseError
 from portal.accounts.models import Member
 
 IN_PROCESS_CACHES = frozenset(
-    {"django.core.cache.backends.locmem.LocMemCache", "django.core.cache.backends.dummy.DummyCache"}
+    {
+        "django.core.cache.backends.locmem.LocMemCache",
+        "django.core.cache.backends.dummy.DummyCache",
+        "portal.gateway.memory.MemoryCache",
+    }
 )
 SHORTEST_CLIENT_SECRET = 16
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1", ".localhost"})
@@ -35,13 +39,14 @@ def check_debug(**_rest: Any) -> Sequence[CheckMessage]:
 @register(Tags.caches)
 def check_shared_cache(**_rest: Any) -> Sequence[CheckMessage]:
     processes = settings.PORTAL_PROCESSES
-    if settings.CACHES["default"]["BACKEND"] not in IN_PROCESS_CACHES or processes == 1:
+    inside = [name for name, cache in _list_servers() if cache["BACKEND"] in IN_PROCESS_CACHES]
+    if not inside or processes == 1:
         return []
     return [
         Error(
-            f"WEB_CONCURRENCY or PORTAL_PROCESSES asks for {processes} processes, but CACHE_URL names a cache in each"
-            " of them: they would share no pages, and a throttle of 5 would let through 5 in each.",
-            hint="Set CACHE_URL to a Redis or Valkey server, or WEB_CONCURRENCY=1 with more threads.",
+            f"WEB_CONCURRENCY or PORTAL_PROCESSES asks for {processes} processes, but {inside[0]} names a cache in each"
+            " of them: they would share no pages and no budget, and a throttle of 5 would let through 5 in each.",
+            hint=f"Set {inside[0]} to a Redis or Valkey server, or WEB_CONCURRENCY=1 with more threads.",
             id="portal.E002",
         )
     ]
@@ -179,12 +184,17 @@ def check_no_host_by_its_ending(**_rest: Any) -> Sequence[CheckMessage]:
 
 @register(Tags.caches)
 def check_cache_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
-    location = str(settings.CACHES["default"].get("LOCATION", ""))
-    if _is_at_home() or not location.startswith("redis://") or _is_here(urlsplit(location).hostname):
+    locations = {name: str(cache.get("LOCATION", "")) for name, cache in _list_servers()}
+    plain = [
+        name
+        for name, location in locations.items()
+        if location.startswith("redis://") and not _is_here(urlsplit(location).hostname)
+    ]
+    if _is_at_home() or not plain:
         return []
     return [
         Warning(
-            "CACHE_URL is redis:// to another machine: who listens in between reads people's instances.",
+            f"{plain[0]} is redis:// to another machine: who listens in between reads people's instances.",
             hint="Use rediss://, or a network that nobody else is in.",
             id="portal.W023",
         )
@@ -231,6 +241,11 @@ def check_sessions_end(**_rest: Any) -> Sequence[CheckMessage]:
         for name, given, longest, words in figures
         if given > longest and not _is_at_home()
     ]
+
+
+def _list_servers() -> list[tuple[str, dict[str, Any]]]:
+    """Where things are cached, by the name of the setting."""
+    return [("CACHE_URL", settings.CACHES["default"]), ("COUNTERS_URL", settings.CACHES["counters"])]
 
 
 def _is_at_home() -> bool:

@@ -70,10 +70,11 @@ def dump_tables() -> str:
 
 
 def dump_caches() -> str:
-    """Keys and values of both caches, which are kept in this process here."""
-    pages: Any = caches["pages"]
+    """Keys and values of all caches, which are kept in this process here."""
+    shelves: list[Any] = [caches["pages"], caches["counters"]]
     default: Any = caches["default"]
-    entries = [*((key, value) for key, (value, _) in pages._shelf.entries.items()), *default._cache.items()]
+    entries = [(key, value) for cache in shelves for key, (value, _) in cache._shelf.entries.items()]
+    entries += default._cache.items()
     return "\n".join(f"{key}={value.decode('latin-1')}" for key, value in entries)
 
 
@@ -160,7 +161,13 @@ def run(  # noqa: PLR0917 -- fixtures
 def _caches_in_this_process(settings: Settings) -> None:
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-        "pages": {"BACKEND": "portal.gateway.memory.MemoryCache", "OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}},
+    } | {
+        name: {
+            "BACKEND": "portal.gateway.memory.MemoryCache",
+            "LOCATION": name,
+            "OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024},
+        }
+        for name in ("pages", "counters")
     }
 
 

@@ -163,7 +163,7 @@ def test_looking_at_lists_writes_nothing_to_the_database(at_desk: Client, vera: 
 
 def test_an_emptied_cache_leaves_what_is_in_the_row(at_desk: Client, vera: Member) -> None:
     keep(vera, GOOD, visible_total=150)
-    caches["pages"].clear()
+    caches["counters"].clear()
     words = words_of(at_desk.get(LIST))
     assert "Valid" in words
     assert "150 instances" in words

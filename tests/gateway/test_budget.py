@@ -50,7 +50,7 @@ def test_refreshes_leave_the_last_share_to_people(acme: Access, clock: time_mach
 
 def test_nobody_spends_without_the_ledger(acme: Access, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "TURN_SECONDS", 0.05)
-    caches["pages"].add(f"budget:{acme.scope}:lock", b"held", 60)
+    caches["counters"].add(f"budget:{acme.scope}:lock", b"held", 60)
     with pytest.raises(Busy):
         spend(acme, Errand.PERSON)
     assert read_meter(acme).minute.used == 0
@@ -173,7 +173,7 @@ def test_of_a_higher_limit_others_may_use_what_is_not_ours(acme: Access, limit: 
 
 def test_a_correction_that_changes_nothing_writes_nothing(acme: Access) -> None:
     correct(acme, RateLimit(10, 10, None))
-    assert caches["pages"].get(f"budget:{acme.scope}") is None
+    assert caches["counters"].get(f"budget:{acme.scope}") is None
 
 
 def test_a_page_costs_one_and_each_further_try_one_more(acme: Access, upstream: Upstream) -> None:

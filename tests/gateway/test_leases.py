@@ -24,7 +24,7 @@ def test_a_lease_outlives_its_seconds_while_its_holder_lives() -> None:
 
 
 def test_the_lease_of_a_dead_holder_ends_by_itself() -> None:
-    caches["pages"].add("page", b"the token of a process that died", 1)
+    caches["counters"].add("page", b"the token of a process that died", 1)
     assert take_lease("page") is None
     sleep(1.1)
     lease = take_lease("page")
@@ -35,9 +35,9 @@ def test_the_lease_of_a_dead_holder_ends_by_itself() -> None:
 def test_a_lease_that_ran_out_does_not_take_away_the_next_holders() -> None:
     late = take_lease("page")
     assert late
-    caches["pages"].set("page", b"the next holder's token", 5)
+    caches["counters"].set("page", b"the next holder's token", 5)
     late.release()
-    assert caches["pages"].get("page") == b"the next holder's token"
+    assert caches["counters"].get("page") == b"the next holder's token"
 
 
 def test_a_brief_hold_waits_its_turn_and_lets_go() -> None:
@@ -52,13 +52,13 @@ def test_a_brief_hold_waits_its_turn_and_lets_go() -> None:
 
 
 def test_a_brief_hold_goes_on_as_soon_as_the_name_is_free() -> None:
-    caches["pages"].add("ledger", b"somebody's", 0.1)
+    caches["counters"].add("ledger", b"somebody's", 0.1)
     with hold_briefly("ledger", patience_seconds=2) as is_held:
         assert is_held
 
 
 def test_nobody_who_died_is_a_reason_to_go_on_without_the_hold() -> None:
-    caches["pages"].add("ledger", b"the token of a process that died", BRIEF_SECONDS)
+    caches["counters"].add("ledger", b"the token of a process that died", BRIEF_SECONDS)
     with hold_briefly("ledger") as is_held:
         assert is_held
 
@@ -66,5 +66,5 @@ def test_nobody_who_died_is_a_reason_to_go_on_without_the_hold() -> None:
 def test_a_brief_hold_that_ran_out_does_not_take_away_the_next_holders() -> None:
     with hold_briefly("ledger"):
         sleep(1.1)
-        assert caches["pages"].add("ledger", b"the next holder's token", 5)
-    assert caches["pages"].get("ledger") == b"the next holder's token"
+        assert caches["counters"].add("ledger", b"the next holder's token", 5)
+    assert caches["counters"].get("ledger") == b"the next holder's token"

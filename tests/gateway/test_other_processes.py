@@ -21,7 +21,7 @@ FIRST = InstanceQuery()
 def flight(acme: Access) -> str:
     """Another process holds the flight for the first page, and dies or lands within three seconds."""
     key = flight_key(acme, FIRST)
-    caches["pages"].add(key, b"another process", 3)
+    caches["counters"].add(key, b"another process", 3)
     return key
 
 
@@ -48,7 +48,7 @@ def test_the_others_failure_is_taken_too(acme: Access, upstream: Upstream, fligh
 
 
 def test_a_pause_that_began_during_the_wait_is_obeyed(acme: Access, upstream: Upstream, flight: str) -> None:
-    caches["pages"].set(flight, b"another process", 0.5)
+    caches["counters"].set(flight, b"another process", 0.5)
     now = datetime.now(UTC)
     refusal = Trouble("rate-limited", now, "Too many", 429, retry_at=now + timedelta(seconds=30))
     Timer(0.1, record_failure, (acme, refusal), {"began_at": now}).start()
@@ -59,7 +59,7 @@ def test_a_pause_that_began_during_the_wait_is_obeyed(acme: Access, upstream: Up
 
 
 def test_a_fetcher_that_dies_frees_the_others(acme: Access, upstream: Upstream, flight: str) -> None:
-    caches["pages"].set(flight, b"another process", 0.3)
+    caches["counters"].set(flight, b"another process", 0.3)
     began_at = datetime.now(UTC)
     assert read_page(acme, FIRST).value.instances
     assert datetime.now(UTC) - began_at < timedelta(seconds=2)
@@ -77,7 +77,7 @@ def test_the_wait_ends_with_the_deadline(acme: Access, upstream: Upstream, fligh
 def test_a_forced_read_takes_only_what_landed_after_it_began(acme: Access, upstream: Upstream) -> None:
     before = read_page(acme, FIRST)
     key = flight_key(acme, FIRST)
-    caches["pages"].add(key, b"another process", 0.3)
+    caches["counters"].add(key, b"another process", 0.3)
     after = read_page(acme, FIRST, asking=Asking.FORCED)
     assert after.fetched_at > before.fetched_at
     assert recall(acme, page_name(FIRST), StoredAnswer) is not None

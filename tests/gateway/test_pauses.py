@@ -148,7 +148,7 @@ def test_a_pause_is_not_lost_with_the_cache_and_is_entered_again(
 ) -> None:
     upstream.script(**fault)
     first = fail(acme).trouble
-    caches["pages"].clear()
+    caches["counters"].clear()
     assert fail(acme, OTHER, Asking.FORCED).trouble == first
     # From the cache alone, as another process finds it.
     forget_what_is_known()
@@ -162,10 +162,10 @@ def test_a_pause_that_comes_back_with_the_cache_after_it_was_ended_holds_nobody_
     upstream.script(status=401)
     fail(acme)
     key = f"pause:{acme.scope}"
-    kept = caches["pages"].get(key)
-    caches["pages"].clear()
+    kept = caches["counters"].get(key)
+    caches["counters"].clear()
     check_credential(acme)
-    caches["pages"].set(key, kept)
+    caches["counters"].set(key, kept)
     assert read_page(acme, FIRST, asking=Asking.FORCED).trouble is None
     forget_what_is_known()
     assert find_pause(acme) is None
@@ -177,9 +177,9 @@ def test_a_refusal_that_was_ended_is_not_entered_again_by_who_knows_only_of_the_
     upstream.script(status=401)
     fail(acme)
     check_credential(acme)
-    ended = caches["pages"].get(f"pause:{acme.scope}")
+    ended = caches["counters"].get(f"pause:{acme.scope}")
     clock.shift(timedelta(days=29))
-    assert caches["pages"].get(f"pause:{acme.scope}") == ended
+    assert caches["counters"].get(f"pause:{acme.scope}") == ended
 
 
 def test_a_process_remembers_so_many_pauses_and_no_more(
@@ -193,7 +193,7 @@ def test_a_process_remembers_so_many_pauses_and_no_more(
 
 
 def test_a_pause_that_another_version_of_the_portal_wrote_is_none(acme: Access) -> None:
-    caches["pages"].set(f"pause:{acme.scope}", b"\xc1")
+    caches["counters"].set(f"pause:{acme.scope}", b"\xc1")
     assert find_pause(acme) is None
 
 
@@ -250,14 +250,14 @@ def test_a_pause_that_begins_while_one_waits_for_the_budget_holds_the_request_ba
     now = datetime.now(UTC)
     refusal = Trouble(kind="rejected", at=now, message="refused", status=401)
     budget = f"budget:{acme.scope}:lock"
-    caches["pages"].add(budget, b"held", 60)
+    caches["counters"].add(budget, b"held", 60)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(fail, acme)
         until = monotonic() + 5
-        while caches["pages"].get(flight_key(acme, FIRST)) is None and monotonic() < until:
+        while caches["counters"].get(flight_key(acme, FIRST)) is None and monotonic() < until:
             sleep(0.01)
         record_failure(acme, refusal, began_at=now)
-        caches["pages"].delete(budget)
+        caches["counters"].delete(budget)
         assert asked.result().trouble == refusal
     assert upstream.requests() == []
 
@@ -346,7 +346,7 @@ def test_a_failure_is_told_though_there_is_no_turn_to_pay_for_a_further_try(
         until = monotonic() + 5
         while not upstream.requests() and monotonic() < until:
             sleep(0.01)
-        caches["pages"].add(f"budget:{acme.scope}:lock", b"held", 60)
+        caches["counters"].add(f"budget:{acme.scope}:lock", b"held", 60)
         trouble = asked.result().trouble
     assert (trouble.kind, trouble.status) == ("server-fault", 502)
 

@@ -143,7 +143,7 @@ def test_who_has_time_does_not_share_the_time_out_of_who_has_little_left(acme: A
 
     with ThreadPoolExecutor(1) as pool:
         hasty = pool.submit(hurry)
-        while not caches["pages"].get(flight_key(acme, FIRST)) and not hasty.done():
+        while not caches["counters"].get(flight_key(acme, FIRST)) and not hasty.done():
             sleep(0.01)
         assert read_page(acme, FIRST).value.instances
     assert hasty.result() == "timed-out"
@@ -151,7 +151,7 @@ def test_who_has_time_does_not_share_the_time_out_of_who_has_little_left(acme: A
 
 def test_the_wait_for_the_ledger_is_part_of_the_deadline(acme: Access, upstream: Upstream, settings: Settings) -> None:
     settings.BYCLOUD_LIMITS = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=1.2)
-    caches["pages"].add(f"budget:{acme.scope}:lock", b"somebody's", 1)
+    caches["counters"].add(f"budget:{acme.scope}:lock", b"somebody's", 1)
     upstream.script(delay=1)
     with pytest.raises(Troubled) as failure:
         read_page(acme, FIRST)

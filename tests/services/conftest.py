@@ -96,8 +96,9 @@ def end(kept: bytes) -> bytes:
     return msgspec.msgpack.encode(msgspec.structs.replace(pause, is_ended=True, noted_at=datetime.now(UTC)))
 
 
-def use_redis(settings: Settings, redis: Redis) -> None:
-    """Keep what is cached where the portal's own settings keep it, given this `CACHE_URL`."""
+def use_redis(settings: Settings, redis: Redis, *, counters: Redis | None = None) -> None:
+    """Keep what is cached where the portal's own settings keep it, given this `CACHE_URL` and `COUNTERS_URL`."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CACHE_URL", redis.url)
+        environment.setenv("COUNTERS_URL", (counters or redis).url)
         settings.CACHES = runpy.run_path(str(ROOT / "portal/settings.py"), run_name="portal.settings")["CACHES"]

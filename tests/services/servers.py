@@ -55,6 +55,7 @@ class Redis:
     folder: Path
     port: int = field(default_factory=find_free_port)
     password: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    options: tuple[str, ...] = ()
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -79,7 +80,7 @@ class Redis:
             str(self.folder),
         ]
         self.process = subprocess.Popen(
-            [find_redis(), *options, "--requirepass", self.password],
+            [find_redis(), *options, *self.options, "--requirepass", self.password],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -108,11 +109,11 @@ class Redis:
 
 
 @contextlib.contextmanager
-def run_redis() -> Iterator[Redis]:
+def run_redis(*options: str) -> Iterator[Redis]:
     """Raises `NotInstalledError`."""
     find_redis()
     with tempfile.TemporaryDirectory(prefix="portal-redis-") as folder:
-        server = Redis(Path(folder))
+        server = Redis(Path(folder), options=options)
         server.start()
         try:
             yield server

@@ -54,11 +54,11 @@ def count_granted(tries: int = LIMIT + 5) -> int:
 
 def keep(kept: Ledger) -> None:
     """As another process would."""
-    caches["pages"].set(KEY, msgspec.msgpack.encode(kept))
+    caches["counters"].set(KEY, msgspec.msgpack.encode(kept))
 
 
 def read_kept() -> Ledger:
-    return msgspec.msgpack.decode(caches["pages"].get(KEY), type=Ledger)
+    return msgspec.msgpack.decode(caches["counters"].get(KEY), type=Ledger)
 
 
 def list_recent(count: int) -> tuple[float, ...]:
@@ -183,7 +183,7 @@ def test_what_redis_has_lost_is_entered_again(own_redis: Redis) -> None:
 
 
 def test_what_another_version_wrote_is_a_new_ledger() -> None:
-    caches["pages"].set(KEY, b"\x93what?")
+    caches["counters"].set(KEY, b"\x93what?")
     assert count_granted() == LIMIT
     assert len(read_kept().times) == LIMIT
 

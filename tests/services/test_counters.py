@@ -1,0 +1,78 @@
+"""What must not be lost, on a Redis that is full of pages and drops what was not used for longest."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import caches
+from django.core.checks import run_checks
+from pytest_django import Settings
+
+from portal.bycloud import BearerToken, Region
+from portal.gateway import Access, read_meter
+from portal.gateway.budget import spend
+from portal.gateway.errors import BudgetSpent
+from portal.gateway.freshness import Errand
+from portal.gateway.ledger import forget_what_is_known
+from tests.services.conftest import give_up, use_redis
+from tests.services.servers import NotInstalledError, Redis, run_redis
+
+ACCESS = Access(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token"))
+FAT_PAGE = b"x" * 1_000_000
+EVICTING = ("--maxmemory", "16mb", "--maxmemory-policy", "allkeys-lru")
+
+
+@pytest.fixture
+def small_redis() -> Iterator[Redis]:
+    """It has room for a few fat pages."""
+    try:
+        with run_redis(*EVICTING) as running:
+            yield running
+    except NotInstalledError as error:
+        give_up(str(error))
+
+
+def fill_with_fat_pages() -> None:
+    for number in range(40):
+        caches["pages"].set(f"fat-{number}", FAT_PAGE)
+    assert caches["pages"].get("fat-0") is None
+    assert caches["pages"].get("fat-39") is not None
+
+
+def test_fat_pages_do_not_move_the_meter(small_redis: Redis, shared_redis: Redis, settings: Settings) -> None:
+    use_redis(settings, small_redis, counters=shared_redis)
+    caches["counters"].clear()
+    for _ in range(41):
+        spend(ACCESS, Errand.PERSON)
+    fill_with_fat_pages()
+    # As any other process, which has sent none of them, sees it.
+    forget_what_is_known()
+    assert read_meter(ACCESS).minute.used == 41
+
+
+def test_what_a_process_has_sent_counts_though_the_ledger_was_dropped(small_redis: Redis, settings: Settings) -> None:
+    settings.BYCLOUD_RATE_PER_MINUTE = 10
+    use_redis(settings, small_redis)
+    for _ in range(10):
+        spend(ACCESS, Errand.PERSON)
+        fill_with_fat_pages()
+    assert read_meter(ACCESS).minute.used == 10
+    with pytest.raises(BudgetSpent):
+        spend(ACCESS, Errand.PERSON)
+
+
+def find_warnings() -> list[str]:
+    found = run_checks(tags=["caches"], include_deployment_checks=True)
+    return [message.msg for message in found if message.id == "portal.W027"]
+
+
+def test_a_deployment_is_told_of_a_policy_that_drops_counters(
+    small_redis: Redis, shared_redis: Redis, settings: Settings
+) -> None:
+    use_redis(settings, small_redis)
+    (told,) = find_warnings()
+    assert "allkeys-lru" in told
+    use_redis(settings, small_redis, counters=shared_redis)
+    assert find_warnings() == []
+    use_redis(settings, small_redis)
+    small_redis.stop()
+    assert find_warnings() == []
