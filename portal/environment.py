@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
+from django.http.request import validate_host
 from environs import EnvError, FileAwareEnv
 
 from portal.bycloud.regions import Region
@@ -89,6 +90,31 @@ def read_origin(name: str, url: str, *, allow_plain_http: bool) -> str:
         refuse(name, f"has {url!r}, which must begin with https://")
     split = urlsplit(url)
     return f"{split.scheme}://{split.netloc}"
+
+
+def read_public_url(url: str, *, hosts: list[str], allow_plain_http: bool) -> str:
+    """The origin that people know the portal by: PUBLIC_URL, or else the only name in ALLOWED_HOSTS."""
+    if not url and (len(hosts) != 1 or hosts[0].startswith(("*", "."))):
+        refuse(
+            "PUBLIC_URL",
+            "is not set; it reads like https://portal.example.com, and may be left out where ALLOWED_HOSTS is one name",
+        )
+    url = url or f"{'http' if allow_plain_http else 'https'}://{hosts[0]}"
+    if "@" in url:
+        refuse("PUBLIC_URL", "has a name or password in an address, where none belongs")
+    host, _is_loopback = _read_host(url)
+    if not host:
+        refuse("PUBLIC_URL", f"has {url!r}, which does not read like https://portal.example.com")
+    split = urlsplit(url)
+    if split.scheme != "https" and not allow_plain_http:
+        refuse("PUBLIC_URL", f"has {url!r}, which must begin with https://")
+    if split.path.strip("/"):
+        refuse("PUBLIC_URL", f"has {url!r}; it must be an origin alone, without a path")
+    name = f"[{host}]" if ":" in host else host
+    if not validate_host(name, hosts):
+        refuse("PUBLIC_URL", f"names {name}, which ALLOWED_HOSTS does not")
+    usual_port = 443 if split.scheme == "https" else 80
+    return f"{split.scheme}://{name}" + (f":{split.port}" if split.port not in {None, usual_port} else "")
 
 
 def read_role_groups(text: str, *, roles: tuple[str, ...]) -> dict[str, str]:

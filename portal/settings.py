@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.fernet import Fernet
 
 from portal.bycloud.client import Limits
-from portal.environment import Environment, read_origin, read_regions, read_role_groups, refuse
+from portal.environment import Environment, read_origin, read_public_url, read_regions, read_role_groups, refuse
 from portal.web import logging as log_lines
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -29,6 +29,13 @@ if len(SECRET_KEY) < 50:
 ALLOWED_HOSTS = read(env.list, "ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if PLAIN_HTTP else [])
 if not ALLOWED_HOSTS:
     refuse("ALLOWED_HOSTS", "is not set; it lists the host names the portal answers to, commas between")
+# Links, and where a single sign-on comes back to, begin with it: what host a request names is its sender's to choose.
+_at_home = PLAIN_HTTP and "127.0.0.1" in ALLOWED_HOSTS
+PUBLIC_URL = read_public_url(
+    read(env.str, "PUBLIC_URL", default=f"http://127.0.0.1:{read(env.int, 'PORT', default=8000)}" if _at_home else ""),
+    hosts=ALLOWED_HOSTS,
+    allow_plain_http=PLAIN_HTTP,
+)
 CSRF_TRUSTED_ORIGINS: list[str] = read(env.list, "CSRF_TRUSTED_ORIGINS", default=[])
 for origin in CSRF_TRUSTED_ORIGINS:
     if not origin.startswith(("https://", "http://")):

@@ -11,6 +11,7 @@ os.environ |= {
     "PLAIN_HTTP": "1",
     "DEBUG": "0",
     "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+    "PUBLIC_URL": "http://testserver",
     "BYCLOUD_REGIONS": "spo1=http://127.0.0.1:1,sao2=http://127.0.0.1:1",
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:"),
     "CACHE_URL": os.environ.get("TEST_CACHE_URL", "locmem://"),

@@ -122,7 +122,10 @@ def serve(tmp_path: Path, **environment: str) -> Iterator[str]:
     ("environment", "sentence"),
     [
         ({"DEBUG": "1"}, "DEBUG is on in production: errors would show settings and code to everybody."),
-        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS is *: links in invitations could be made to point at any host."),
+        (
+            {"ALLOWED_HOSTS": "*", "PUBLIC_URL": "https://portal.example.com"},
+            "ALLOWED_HOSTS is *: any name that is pointed at the portal would be taken for its own.",
+        ),
         ({"DATABASE_URL": "sqlite://:memory:"}, "DATABASE_URL names a database in memory: it is gone when"),
         ({"WEB_CONCURRENCY": "2"}, "WEB_CONCURRENCY or PORTAL_PROCESSES asks for 2 processes, but CACHE_URL names"),
         ({"CSRF_TRUSTED_ORIGINS": "http://x.example"}, "CSRF_TRUSTED_ORIGINS names http://x.example, which is not"),

@@ -59,6 +59,57 @@ def test_plain_http_is_for_loopback(environ: pytest.MonkeyPatch) -> None:
     assert settings["SECURE_HSTS_SECONDS"] == 0
 
 
+@pytest.mark.parametrize(
+    ("given", "public_url"),
+    [
+        ({}, "https://portal.example.com"),
+        ({"PUBLIC_URL": "https://portal.example.com/"}, "https://portal.example.com"),
+        ({"PUBLIC_URL": "https://Portal.example.com:8443"}, "https://portal.example.com:8443"),
+        ({"PUBLIC_URL": "https://portal.example.com:443"}, "https://portal.example.com"),
+        (
+            {"PUBLIC_URL": "https://portal.example.com", "ALLOWED_HOSTS": "other.example.com,portal.example.com"},
+            "https://portal.example.com",
+        ),
+        ({"PUBLIC_URL": "https://a.example.com", "ALLOWED_HOSTS": ".example.com"}, "https://a.example.com"),
+        ({"PLAIN_HTTP": "1", "ALLOWED_HOSTS": "", "PORT": "8123"}, "http://127.0.0.1:8123"),
+        ({"PLAIN_HTTP": "1", "ALLOWED_HOSTS": "", "PUBLIC_URL": "http://localhost:8000"}, "http://localhost:8000"),
+        ({"PLAIN_HTTP": "1", "ALLOWED_HOSTS": "[::1]", "PUBLIC_URL": "http://[::1]:8000"}, "http://[::1]:8000"),
+    ],
+)
+def test_the_portal_knows_its_public_address(
+    environ: pytest.MonkeyPatch, given: dict[str, str], public_url: str
+) -> None:
+    for name, value in given.items():
+        environ.setenv(name, value)
+    assert read_settings()["PUBLIC_URL"] == public_url
+
+
+@pytest.mark.parametrize(
+    ("hosts", "public_url", "words"),
+    [
+        ("a.example.com,b.example.com", "", "is not set; it reads like https://portal.example.com"),
+        (".example.com", "", "is not set; it reads like https://portal.example.com"),
+        ("*", "", "is not set; it reads like https://portal.example.com"),
+        ("portal.example.com", "portal.example.com", "has 'portal.example.com', which does not read like https://"),
+        ("portal.example.com", "https://portal.example.com/console", "must be an origin alone"),
+        ("portal.example.com", "https://portal.example.com/?a=1", "does not read like https://"),
+        ("portal.example.com", "https://portal.example.com:port", "does not read like https://"),
+        ("portal.example.com", "https://ada:word@portal.example.com", "has a name or password in an address"),
+        ("portal.example.com", "http://portal.example.com", "must begin with https://"),
+        ("portal.example.com", "https://other.example.com", "names other.example.com, which ALLOWED_HOSTS does not"),
+    ],
+)
+def test_a_public_address_that_cannot_work_stops_the_start(
+    environ: pytest.MonkeyPatch, hosts: str, public_url: str, words: str
+) -> None:
+    environ.setenv("ALLOWED_HOSTS", hosts)
+    environ.setenv("PUBLIC_URL", public_url)
+    sentence = sentence_of(read_settings)
+    assert sentence.startswith("PUBLIC_URL ")
+    assert words in sentence
+    assert "word@" not in sentence
+
+
 def test_a_trusted_proxy_is_believed_about_the_scheme(environ: pytest.MonkeyPatch) -> None:
     environ.setenv("TRUSTED_PROXY_COUNT", "1")
     assert read_settings()["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")

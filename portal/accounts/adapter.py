@@ -2,11 +2,11 @@
 
 from http import HTTPStatus
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import qrcode
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -147,7 +147,7 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
     def _get_site_name(self) -> str:
         # Of several portals each has a name of its own in the app.
-        host = context.request.get_host()
+        host = urlsplit(settings.PUBLIC_URL).netloc
         return f"ByCloud Portal {host.replace(':', ' ')}"
 
     def _get_user_identifier(self, user: AbstractBaseUser) -> str:

@@ -24,6 +24,7 @@ from portal.accounts.models import Member
 from portal.accounts.sessions import end_sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
+from portal.web.addresses import make_absolute
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,7 @@ def change_password(member: Member, password: str, *, request: HttpRequest) -> N
 def make_link(member: Member, *, by: Member, request: HttpRequest) -> str:
     """The address where a member chooses a new password, for an admin to pass on."""
     record_event(Act.PASSWORD_LINK_MADE, request=request, member=by, subject=member.username)
-    return _build_link(member, maker=by.pk, request=request)
+    return _build_link(member, maker=by.pk)
 
 
 def send_link(typed: str, *, request: HttpRequest) -> None:
@@ -56,7 +57,7 @@ def send_link(typed: str, *, request: HttpRequest) -> None:
     """
     record_event(Act.PASSWORD_LINK_MADE, request=request, name=typed)
     member = Member.objects.find_by_login(typed) or Member(pk=0, username=typed, is_active=False)
-    mail = _write(member, _build_link(member, maker=_NO_MAKER, request=request))
+    mail = _write(member, _build_link(member, maker=_NO_MAKER))
     # Asked first, as it asks the database.
     if may_sign_in_here(member) and member.is_active and member.email and member.has_usable_password():
         Thread(target=_deliver, args=(mail,), name="password-link").start()
@@ -97,10 +98,10 @@ def _set_password(member: Member, password: str, *, request: HttpRequest) -> Non
     record_event(Act.PASSWORD_CHANGED, request=request, member=member, subject=member.username)
 
 
-def _build_link(member: Member, *, maker: int, request: HttpRequest) -> str:
+def _build_link(member: Member, *, maker: int) -> str:
     key = urlsafe_base64_encode(f"{member.pk}-{maker}".encode())
     path = reverse("accounts:new_password", args=[key, _tokens_of(maker).make_token(member)])
-    return request.build_absolute_uri(path)
+    return make_absolute(path)
 
 
 def _tokens_of(maker: int) -> PasswordResetTokenGenerator:

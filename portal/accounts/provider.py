@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from portal.accounts.id_tokens import UntrustedTokenError, check_claims
+from portal.web.addresses import make_absolute
 
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
 
@@ -30,8 +31,8 @@ class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has
             raise OAuth2Error("The provider has an endpoint without TLS")
         return config
 
-    def get_callback_url(self, request: HttpRequest, _app: SocialApp) -> str:
-        return request.build_absolute_uri(reverse("accounts:single_sign_on_callback"))
+    def get_callback_url(self, _request: HttpRequest, _app: SocialApp) -> str:
+        return make_absolute(reverse("accounts:single_sign_on_callback"))
 
     def complete_login(self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: Any) -> SocialLogin:
         """What the ID token says, and, of the same subject (Core 5.3.2), what the provider tells about her besides."""

@@ -34,7 +34,7 @@ from portal.accounts.adapter import fail, may_sign_in_here
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.factors import came_through_provider
 from portal.accounts.provider import Exchange
-from portal.web.addresses import require_post
+from portal.web.addresses import is_at_public_host, make_absolute, require_post
 
 # What a provider can make of its answers, besides what allauth looks for. (requests' errors are OSErrors.)
 _UNREADABLE = (OAuth2Error, OSError, KeyError, TypeError, ValueError, AttributeError, ImproperlyConfigured)
@@ -47,7 +47,10 @@ class SignInView(LoginView):  # type: ignore[misc]  # allauth has no types
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         if settings.OIDC_ISSUER:
             # Browsers hold a form's target to the policy also where it is redirected to.
-            response._csp_update = {"form-action": settings.OIDC_ORIGINS}  # type: ignore[attr-defined]  # noqa: SLF001
+            origins = (
+                settings.OIDC_ORIGINS if is_at_public_host(request) else [settings.PUBLIC_URL, *settings.OIDC_ORIGINS]
+            )
+            response._csp_update = {"form-action": origins}  # type: ignore[attr-defined]  # noqa: SLF001
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -127,13 +130,18 @@ def start_single_sign_on(request: HttpRequest) -> HttpResponse:
         raise Http404
     if refused := ratelimit.consume_or_429(request, action="login"):
         return refused  # type: ignore[no-any-return]
+    next_url = get_next_redirect_url(request)
+    if not is_at_public_host(request):
+        # The provider leads back to PUBLIC_URL, where the browser would not have the cookie that it begins with here.
+        query = f"?{urlencode({'next': next_url})}" if next_url else ""
+        return redirect(make_absolute(reverse("account_login") + query))
     nonce = secrets.token_urlsafe(16)
     provider = get_adapter().get_provider(request, settings.OIDC_ISSUER)
     try:
         response: HttpResponse = provider.redirect(
             request,
             process=AuthProcess.LOGIN,
-            next_url=get_next_redirect_url(request),
+            next_url=next_url,
             auth_params={"nonce": nonce},
             nonce=nonce,
         )

@@ -22,7 +22,7 @@ from portal.accounts.proofs import after_proof, after_proof_of_form
 from portal.accounts.requests import MemberRequest, require_form
 from portal.accounts.single_sign_on import find_linked
 from portal.credentials.standings import Mark, list_marks, list_standings
-from portal.web.addresses import find_own_path, require_post
+from portal.web.addresses import find_own_path, make_absolute, require_post
 
 
 def _read_post(request: HttpRequest) -> QueryDict | None:
@@ -85,7 +85,7 @@ def invite(request: MemberRequest) -> HttpResponse:
     if form.is_valid():
         invitation = form.save(commit=False)
         token = invitations.make_invitation(invitation, by=request.user, request=request)
-        link = request.build_absolute_uri(reverse("accounts:accept_invitation", args=[token]))
+        link = make_absolute(reverse("accounts:accept_invitation", args=[token]))
         return render(request, "accounts/invitation_made.html", {"invitation": invitation, "link": link})
     return render(request, "accounts/invite.html", {"form": form}, status=422 if form.errors else 200)
 

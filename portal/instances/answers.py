@@ -243,7 +243,7 @@ def _lay_beside(request: MemberRequest, region: Region, view: ListView, layout: 
     is_alone = wants_fragment(request) and request.htmx.target == "results"
     if is_alone and "Portal-Refresh" in request.headers:
         return {}
-    beside: dict[str, object] = {"share": build_share(request, view, layout, region=region)}
+    beside: dict[str, object] = {"share": build_share(view, layout, region=region)}
     if not is_alone or request.htmx.trigger == "filters":
         views = link_views(view, layout, member=request.user, region=region)
         beside |= {

@@ -4,13 +4,13 @@ import msgspec
 from django.utils.functional import Promise
 
 from portal.accounts.models import Member
-from portal.accounts.requests import MemberRequest
 from portal.bycloud import Region
 from portal.instances.columns import COLUMNS, FIRST
 from portal.instances.filters import PAGE_SIZES, ListView, at_marker, to_query_string
 from portal.instances.layouts import Layout, pin
 from portal.instances.links import list_url, saved_view_url
 from portal.saved_views.shelf import list_links
+from portal.web.addresses import make_absolute
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -62,10 +62,10 @@ def build_settings(view: ListView, layout: Layout) -> Settings:
     )
 
 
-def build_share(request: MemberRequest, view: ListView, layout: Layout, *, region: Region) -> Share:
+def build_share(view: ListView, layout: Layout, *, region: Region) -> Share:
     return Share(
-        url=request.build_absolute_uri(list_url(region, view)),
-        pinned_url=request.build_absolute_uri(list_url(region, pin(view, layout))),
+        url=make_absolute(list_url(region, view)),
+        pinned_url=make_absolute(list_url(region, pin(view, layout))),
     )
 
 

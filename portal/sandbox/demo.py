@@ -150,6 +150,7 @@ def make_environment(state: Path, *, port: int, sandbox_address: str) -> dict[st
         "DATABASE_URL": f"sqlite:///{state / 'portal.sqlite3'}",
         "STATIC_ROOT": str(state / "static"),
         "PORT": str(port),
+        "PUBLIC_URL": f"http://{HOST}:{port}",
         "PLAIN_HTTP": "1",
         "BYCLOUD_REGIONS": f"spo1={sandbox_address}",
     }

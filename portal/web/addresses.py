@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.http.request import split_domain_port
 from django.urls import Resolver404, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
@@ -34,6 +35,17 @@ def read_address(request: HttpRequest) -> str:
     entries = request.headers.get("X-Forwarded-For", "").split(",")
     entry = entries[-count] if 0 < count <= len(entries) else ""
     return _read_ip(entry) or _read_ip(request.META.get("REMOTE_ADDR", ""))
+
+
+def make_absolute(path: str) -> str:
+    """The whole address of a page, for what leaves the portal. It never follows the host or port of a request."""
+    return f"{settings.PUBLIC_URL}{path}"
+
+
+def is_at_public_host(request: HttpRequest) -> bool:
+    """Whether cookies of this request also go to PUBLIC_URL. They know no ports, and proxies often leave theirs out."""
+    host, _port = split_domain_port(request.get_host())
+    return host == split_domain_port(urlsplit(settings.PUBLIC_URL).netloc)[0]
 
 
 def is_own_url(request: HttpRequest, url: str | None) -> bool:

@@ -136,7 +136,9 @@ def check_any_host(**_rest: Any) -> Sequence[CheckMessage]:
     if _is_at_home() or "*" not in settings.ALLOWED_HOSTS:
         return []
     return [
-        Error("ALLOWED_HOSTS is *: links in invitations could be made to point at any host.", id="portal.E006"),
+        Error(
+            "ALLOWED_HOSTS is *: any name that is pointed at the portal would be taken for its own.", id="portal.E006"
+        ),
     ]
 
 
@@ -175,7 +177,7 @@ def check_no_host_by_its_ending(**_rest: Any) -> Sequence[CheckMessage]:
         return []
     return [
         Warning(
-            f"ALLOWED_HOSTS names {', '.join(endings)}: links that are passed on could point at any host below.",
+            f"ALLOWED_HOSTS names {', '.join(endings)}: any host below would be taken for the portal's own.",
             hint="Name each host.",
             id="portal.W022",
         )

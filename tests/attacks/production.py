@@ -14,7 +14,16 @@ from tests.test_settings import PRODUCTION
 
 ROOT = Path(__file__).parent.parent.parent
 HOST = "portal.example.com"
-_OF_THE_WIRE = ("SECURE_", "SESSION_COOKIE_", "CSRF_", "X_FRAME_", "CONTENT_SECURITY_", "ALLOWED_HOSTS", "PLAIN_HTTP")
+_OF_THE_WIRE = (
+    "SECURE_",
+    "SESSION_COOKIE_",
+    "CSRF_",
+    "X_FRAME_",
+    "CONTENT_SECURITY_",
+    "ALLOWED_HOSTS",
+    "PLAIN_HTTP",
+    "PUBLIC_",
+)
 
 
 def serve_as_production(settings: Settings) -> None:

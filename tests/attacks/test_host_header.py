@@ -1,13 +1,17 @@
 """A request that lies about the name of the host it was sent to, or about what lies between."""
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from allauth.core import context
 from django.core import mail
-from django.test import Client
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 
+from portal.accounts.adapter import FactorAdapter
 from portal.accounts.models import Member
+from tests.accounts.odd_provider import run_odd_provider
 from tests.accounts.test_passwords import wait_for_mail
 from tests.attacks.production import HOST, SecureClient, serve_as_production
 from tests.conftest import enter
@@ -106,3 +110,56 @@ def test_a_mail_is_never_sent_for_another_name(settings: Settings, vera: Member)
     message = wait_for_mail()
     assert f"https://{HOST}/password/new/" in str(message.body)
     assert "evil" not in str(message.body)
+
+
+# What ALLOWED_HOSTS lets through: any port, another name of the portal's, and upper case.
+TOLERATED = [f"{HOST}:8443", f"{HOST}:22", "alias.example.com", "alias.example.com:8443", HOST.upper()]
+
+
+@pytest.mark.parametrize("host", TOLERATED)
+class TestAHostThatIsAllowed:
+    """Whatever leaves the portal with its whole address has PUBLIC_URL's, however the request came."""
+
+    @pytest.fixture(autouse=True)
+    def _alias(self, settings: Settings) -> None:
+        settings.ALLOWED_HOSTS = [HOST, "alias.example.com"]
+
+    def enter(self, member: Member) -> SecureClient:
+        client = SecureClient()
+        enter(client, member)
+        return client
+
+    def test_an_invitation_is_not_moved(self, ada: Member, host: str) -> None:
+        facts = {"name": "Eve", "role": "viewer"}
+        page = self.enter(ada).post("/team/invitations/", facts, HTTP_HOST=host).content.decode()
+        assert re.search(rf'id="invitation-link">https://{re.escape(HOST)}/invitations/', page)
+
+    def test_a_link_for_a_password_that_an_admin_hands_out_is_not_moved(
+        self, ada: Member, vera: Member, host: str
+    ) -> None:
+        page = self.enter(ada).post(f"/team/{vera.pk}/password/", HTTP_HOST=host).content.decode()
+        assert re.search(rf'id="password-link">https://{re.escape(HOST)}/password/new/', page)
+
+    def test_one_that_is_mailed_is_not_moved(self, settings: Settings, vera: Member, host: str) -> None:
+        settings.EMAIL_URL = "submission://mail.example.com"
+        assert SecureClient().post("/password/forgotten/", {"login": "vera"}, HTTP_HOST=host).status_code == 200
+        assert f"https://{HOST}/password/new/" in str(wait_for_mail().body)
+
+    def test_the_name_in_an_authenticator_app_is_not_moved(self, rf: RequestFactory, host: str) -> None:
+        with context.request_context(rf.get("/", HTTP_HOST=host)):
+            assert FactorAdapter().get_totp_issuer() == f"ByCloud Portal {HOST}"
+
+    def test_a_single_sign_on_comes_back_to_the_public_address(self, settings: Settings, db: None, host: str) -> None:
+        with run_odd_provider() as odd:
+            settings.OIDC_ISSUER, settings.OIDC_ORIGINS, settings.PLAIN_HTTP = odd.url, [odd.url], True
+            client = SecureClient()
+            address = client.post("/sign-in/provider/", {"next": "/team/"}, HTTP_HOST=host)["Location"]
+            policy = client.get("/sign-in/", HTTP_HOST=host)["Content-Security-Policy"]
+        if host.startswith("alias"):
+            # The browser would come back without the cookie that it began with.
+            assert address == f"https://{HOST}/sign-in/?next=%2Fteam%2F"
+            assert f"form-action 'self' https://{HOST} {odd.url};" in f"{policy};"
+        else:
+            asked = parse_qs(urlsplit(address).query)
+            assert asked["redirect_uri"] == [f"https://{HOST}/sign-in/provider/back/"]
+            assert f"form-action 'self' {odd.url};" in f"{policy};"

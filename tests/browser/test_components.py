@@ -30,6 +30,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
         "DEBUG": "1",
         "PLAIN_HTTP": "1",
         "ALLOWED_HOSTS": "127.0.0.1",
+        "PUBLIC_URL": url,
         "SECRET_KEY": "x" * 50,
         "CREDENTIAL_KEYS": "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=",
         "DATABASE_URL": f"sqlite:///{state / 'portal.sqlite3'}",

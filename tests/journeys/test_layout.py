@@ -161,6 +161,11 @@ def test_the_address_can_be_shared_as_it_is_or_with_its_columns(at_desk: Client)
     assert f'data-copy="{pinned}" aria-label="Copy the address with these columns"' in page
 
 
+def test_the_address_to_share_is_the_public_one_whatever_host_was_asked(at_desk: Client) -> None:
+    page = text(at_desk.get(f"{LIST}?tags=web", HTTP_HOST="localhost:8443"))
+    assert 'id="share-url" type="text" value="http://testserver/spo1/instances/?tags=web"' in page
+
+
 def test_a_page_that_htmx_turned_is_the_one_that_is_shared(at_desk: Client) -> None:
     address = link(at_desk.get(LIST), "Next")
     turned = text(ask_htmx(at_desk, address, "results"))

@@ -222,7 +222,7 @@ def test_djangos_own_deployment_check_has_no_warning_with_production_settings() 
     ("extra", "code"),
     [
         ({"SECRET_KEY": "changeme" * 10}, "portal.E020"),
-        ({"ALLOWED_HOSTS": ".example.com"}, "portal.W022"),
+        ({"ALLOWED_HOSTS": ".example.com", "PUBLIC_URL": "https://portal.example.com"}, "portal.W022"),
         ({"CACHE_URL": "redis://cache.example.com:6379/0"}, "portal.W023"),
         ({"DATABASE_URL": "postgres://portal:word@db.example.com/portal"}, "portal.W024"),
         ({"EMAIL_URL": "smtp://portal:word@mail.example.com", "EMAIL_FROM": "portal@example.com"}, "portal.W025"),
