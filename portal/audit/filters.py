@@ -45,10 +45,6 @@ class EventFilter(forms.Form):
             self.add_error("until", _("This day is before the first one."))
         return cleaned
 
-    def list_unknown(self) -> list[str]:
-        """Parameters that mean nothing here."""
-        return sorted(set(self.data) - set(self.fields))
-
     def select(self) -> QuerySet[Event]:
         """The events asked for, newest first, on whatever page. Only for a valid form."""
         asked = self.cleaned_data

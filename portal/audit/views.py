@@ -16,7 +16,7 @@ from portal.audit.exports import CONTENT_TYPES, Format, write_events
 from portal.audit.filters import FILTERS, PAGE_SIZE, EventFilter
 from portal.audit.models import Act, Event
 from portal.audit.pages import read_page
-from portal.web.addresses import require_post
+from portal.web.addresses import describe_unknown, leave_out, list_unknown, require_post
 
 
 @requires(Capability.READ_AUDIT)
@@ -24,18 +24,22 @@ from portal.web.addresses import require_post
 def list_events(request: MemberRequest) -> HttpResponse:
     """A value that is not valid is named beside its field, and nothing is listed."""
     form = EventFilter(request.GET)
-    context = {"form": form, "unknown": form.list_unknown(), "page": None}
+    unknown = list_unknown(request, form.fields)
     if not form.is_valid():
+        context = {"form": form, "unknown": describe_unknown(unknown) if unknown else "", "page": None}
         return render(request, "audit/list.html", context, status=422)
-    asked = form.cleaned_data
-    page = read_page(form.select(), before=asked["before"], after=asked["after"], size=PAGE_SIZE)
-    kept = {name: request.GET[name] for name in FILTERS if asked[name]}
+    if unknown:
+        asked = urlencode({name: request.GET[name] for name in form.fields if request.GET.get(name)})
+        return leave_out(request, unknown, f"{request.path}?{asked}" if asked else request.path)
+    values = form.cleaned_data
+    page = read_page(form.select(), before=values["before"], after=values["after"], size=PAGE_SIZE)
+    kept = {name: request.GET[name] for name in FILTERS if values[name]}
     page_urls = {
         "newest": f"?{urlencode(kept)}" if page.newer else "",
         "newer": f"?{urlencode(kept | {'after': page.newer})}" if page.newer else "",
         "older": f"?{urlencode(kept | {'before': page.older})}" if page.older else "",
     }
-    return render(request, "audit/list.html", context | {"page": page, "page_urls": page_urls, "kept": kept})
+    return render(request, "audit/list.html", {"form": form, "page": page, "page_urls": page_urls, "kept": kept})
 
 
 @requires(Capability.READ_AUDIT)
@@ -45,9 +49,7 @@ def export_events(request: MemberRequest) -> HttpResponseBase:
     form = EventFilter({name: request.POST.get(name, "") for name in FILTERS})
     kind = _read_format(request.POST.get("format", ""))
     if kind is None or not form.is_valid():
-        return render(
-            request, "audit/list.html", {"form": form, "unknown": [], "page": None}, status=HTTPStatus.BAD_REQUEST
-        )
+        return render(request, "audit/list.html", {"form": form, "page": None}, status=HTTPStatus.BAD_REQUEST)
     newest = Event.objects.values_list("id", flat=True).first() or 0
     asked = urlencode({name: form.data[name] for name in FILTERS if form.data[name]})
     record_event(Act.AUDIT_EXPORTED, request=request, member=request.user, subject=f"{kind}, {asked or 'everything'}")

@@ -39,6 +39,7 @@ from portal.instances.live import (
 from portal.instances.tables import render_table
 from portal.instances.tools import build_settings, build_share, link_views
 from portal.instances.troubles import Notice, describe
+from portal.web.addresses import describe_unknown
 
 _REGIONS = {
     "instances": "instances/_instances.html",
@@ -75,9 +76,8 @@ def refuse_list(request: MemberRequest, region: Region, reading: Reading) -> Htt
     context = {
         "region": region,
         "form": build_form(reading, seen=Seen()),
-        "unknown": reading.unknown,
+        "unknown": describe_unknown(reading.unknown) if reading.unknown else "",
         "is_refused": True,
-        "known_url": list_url(region, reading.known) if reading.known and reading.unknown else "",
         "list_url": reverse("instances:list", args=[region]),
     }
     response = _answer(request, "instances/list.html", context, status=HTTPStatus.BAD_REQUEST)
@@ -85,9 +85,18 @@ def refuse_list(request: MemberRequest, region: Region, reading: Reading) -> Htt
 
 
 def answer_list(
-    request: MemberRequest, access: Access, view: ListView, outcome: Listing | Notice, *, asking: Asking
+    request: MemberRequest,
+    access: Access,
+    view: ListView,
+    outcome: Listing | Notice,
+    *,
+    asking: Asking,
+    unknown: tuple[str, ...] = (),
 ) -> HttpResponse:
-    """A page of the list, or the trouble in its place; or 204 when the open page that asks shows all of it already."""
+    """A page of the list, or the trouble in its place; or 204 when the open page that asks shows all of it already.
+
+    `unknown` are parameters that were left out, and are named.
+    """
     region, seen = access.region, read_seen(access)
     refresh_seconds = request.user.refresh_seconds
     url = list_url(region, view)
@@ -99,6 +108,7 @@ def answer_list(
     context = {
         "region": region,
         "form": build_form(Reading(view), seen=seen),
+        "unknown": describe_unknown(unknown) if unknown else "",
         "tokens": tokens,
         "clear_url": list_url(region, without_filters(view)),
         "list_url": reverse("instances:list", args=[region]),

@@ -56,19 +56,15 @@ class ListView(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What a query string says. `view` is None when anything in it cannot be accepted; `problems` then says what,
-    by parameter, `unknown` names the parameters that do not exist, and `typed` holds every text as it was given.
-    `known` is the view without the unknown ones, when nothing else is wrong.
+    """What a query string says. `view` is None when a value in it cannot be accepted; `problems` then says what, by
+    parameter, and `typed` holds every text as it was given. `unknown` names parameters that the list does not have:
+    links gather them on their way (`utm_source`), and they change nothing.
     """
 
-    known: ListView | None
+    view: ListView | None
     typed: Mapping[str, str] = {}
     problems: Mapping[str, str] = {}
     unknown: tuple[str, ...] = ()
-
-    @property
-    def view(self) -> ListView | None:
-        return None if self.unknown else self.known
 
 
 def read_view(given: QueryDict, *, seen: "Seen") -> Reading:
@@ -103,8 +99,8 @@ def read_view(given: QueryDict, *, seen: "Seen") -> Reading:
     if problems:
         return Reading(None, typed, problems, unknown)
     # Either takes the parameters that are its own.
-    known = msgspec.convert(values | {"query": msgspec.convert(values, InstanceQuery)}, ListView)
-    return Reading(known, typed, problems, unknown)
+    view = msgspec.convert(values | {"query": msgspec.convert(values, InstanceQuery)}, ListView)
+    return Reading(view, typed, problems, unknown)
 
 
 def to_query_string(view: ListView) -> str:

@@ -42,7 +42,6 @@ class FilterForm(msgspec.Struct, frozen=True):
 
     fields: tuple[Field, ...]
     hidden: tuple[tuple[str, str], ...]
-    has_problems: bool
 
 
 def build_form(reading: Reading, *, seen: Seen) -> FilterForm:
@@ -80,7 +79,6 @@ def build_form(reading: Reading, *, seen: Seen) -> FilterForm:
     return FilterForm(
         fields=tuple(fields),
         hidden=tuple((name, text) for name, text in hidden if text not in {"", str(DEFAULT_LIMIT)}),
-        has_problems=bool(problems),
     )
 
 

@@ -17,7 +17,7 @@ from portal.instances.filters import ListView, can_be_hint, is_uuid, read_view, 
 
 MOST_STEPS = 10
 LONGEST_STEP = 3
-_PARAMETERS = ("name", "back", "marker", "step")
+PARAMETERS = ("name", "back", "marker", "step")
 
 
 class Hints(msgspec.Struct, frozen=True):
@@ -41,10 +41,10 @@ class Hints(msgspec.Struct, frozen=True):
         return urlencode([(name, value) for name, value in pairs if value], safe="*,")
 
 
-def read_hints(given: QueryDict, *, also: tuple[str, ...] = ()) -> Hints | dict[str, str]:
-    """The hints, or what is wrong with them by parameter. Parameters named in `also` are left to the caller."""
-    problems = {parameter: _("Not known here.") for parameter in given if parameter not in (*_PARAMETERS, *also)}
-    for parameter in _PARAMETERS:
+def read_hints(given: QueryDict) -> Hints | dict[str, str]:
+    """The hints, or what is wrong with them by parameter. Other parameters change nothing."""
+    problems = {}
+    for parameter in PARAMETERS:
         if len(given.getlist(parameter)) > 1:
             problems[parameter] = _("Given more than once.")
     name, marker, step = given.get("name", ""), given.get("marker", "").lower(), given.get("step", "")
@@ -68,5 +68,7 @@ def read_hints(given: QueryDict, *, also: tuple[str, ...] = ()) -> Hints | dict[
 
 
 def read_back(text: str) -> ListView | None:
-    """The list that a query string stands for, or None when it stands for none."""
-    return read_view(QueryDict(text), seen=Seen()).view
+    """The list that a query string stands for, or None when it stands for none: it says nothing that a list knows."""
+    given = QueryDict(text)
+    reading = read_view(given, seen=Seen())
+    return None if text and len(reading.unknown) == len(given) else reading.view

@@ -16,11 +16,11 @@ from portal.instances import answers, raws
 from portal.instances.asking import find_access, find_names, find_shown, list_or_notice, read_posted
 from portal.instances.catalog import Found, Missing, find_instance
 from portal.instances.filters import ListView, is_uuid, read_view
-from portal.instances.hints import Hints, read_hints
+from portal.instances.hints import PARAMETERS, Hints, read_hints
 from portal.instances.links import instance_url, list_url, saved_view_url
 from portal.instances.troubles import Notice, describe
 from portal.saved_views.shelf import find_default
-from portal.web.addresses import require_post
+from portal.web.addresses import leave_out, list_unknown, require_post
 
 
 @requires(Capability.LIST_INSTANCES)
@@ -29,21 +29,22 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     access = find_access(request, region)
     if not isinstance(access, Access):
         return answers.ask_for_credential(request, region, access, url=request.get_full_path())
-    # Opened without any parameter, the list is the one that this member has chosen to begin with.
-    default = None if request.META.get("QUERY_STRING") else find_default(member=request.user, region=region.code)
-    if default:
-        return HttpResponseRedirect(saved_view_url(region, default.query))
     reading = read_view(request.GET, seen=find_names(access, request.GET))
     view = reading.view
     if view is None:
         return answers.refuse_list(request, region, reading)
+    # Opened without any parameter of its own, the list is the one that this member has chosen to begin with.
+    is_bare = len(reading.unknown) == len(request.GET)
+    default = find_default(member=request.user, region=region.code) if is_bare else None
+    if default:
+        return leave_out(request, reading.unknown, saved_view_url(region, default.query))
     url = list_url(region, view)
     is_canonical = request.META.get("QUERY_STRING", "") in {"", url.partition("?")[2]}
     if not is_canonical and not answers.wants_fragment(request):
-        return HttpResponseRedirect(url)
+        return leave_out(request, reading.unknown, url)
     asking = _read_asking(request)
     listing = list_or_notice(access, view.query, asking)
-    response = answers.answer_list(request, access, view, listing, asking=asking)
+    response = answers.answer_list(request, access, view, listing, asking=asking, unknown=reading.unknown)
     if not is_canonical:
         return push_url(response, url)
     # From an answer to a form, one comes to the list itself.
@@ -62,7 +63,7 @@ def detail_page(request: MemberRequest, region: Region, instance_id: UUID) -> Ht
         return answers.refuse_instance(request, region, str(instance_id), hints)
     is_canonical = hints.to_query_string() == request.META.get("QUERY_STRING", "")
     if not is_canonical and not answers.wants_fragment(request):
-        return HttpResponseRedirect(instance_url(region, str(instance_id), hints))
+        return leave_out(request, list_unknown(request, PARAMETERS), instance_url(region, str(instance_id), hints))
     asking = _read_asking(request)
     outcome = _find(access, str(instance_id), hints, asking)
     return answers.answer_instance(request, access, str(instance_id), hints, outcome, asking=asking)
@@ -75,7 +76,7 @@ def raw(request: MemberRequest, region: Region, instance_id: UUID) -> HttpRespon
     access = find_access(request, region)
     if not isinstance(access, Access):
         return raws.refuse(HTTPStatus.CONFLICT, access or _("You have no ByCloud credential for this region yet."))
-    hints = read_hints(request.GET, also=("download",))
+    hints = read_hints(request.GET)
     if not isinstance(hints, Hints):
         return raws.refuse_parameters(hints)
     outcome = _find(access, str(instance_id), hints, Asking.STORED_FIRST)

@@ -1,19 +1,25 @@
 """Where a request came from, and the way back: knows proxies, nothing of people."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from ipaddress import ip_address
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseRedirect
 from django.http.request import split_domain_port
 from django.urls import Resolver404, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from portal.bycloud import Region
+from portal.web.invisible import show_plain
 
+MOST_NAMED = 5
+LONGEST_NAME = 40
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -71,6 +77,31 @@ def find_own_path(request: HttpRequest, url: str | None) -> str | None:
         region = match.kwargs.get("region")
         return reverse("instances:list", args=[region]) if isinstance(region, Region) else reverse("home")
     return f"{path}?{split.query}" if split.query else path
+
+
+def list_unknown(request: HttpRequest, known: Collection[str]) -> tuple[str, ...]:
+    """The parameters of an address that its page does not have. Newsletters, chats and mail gateways append some."""
+    return tuple(name for name in request.GET if name not in known)
+
+
+def leave_out(request: HttpRequest, unknown: Sequence[str], url: str) -> HttpResponseRedirect:
+    """On to `url`, the same address without what its page does not have. The page that is come to names it."""
+    if unknown:
+        messages.info(request, describe_unknown(unknown))
+    return HttpResponseRedirect(url)
+
+
+def describe_unknown(unknown: Sequence[str]) -> str:
+    """The first few by name: they are a stranger's words, and may be many and long."""
+    names = ", ".join(_shorten(show_plain(name)) for name in unknown[:MOST_NAMED])
+    more = len(unknown) - MOST_NAMED
+    if more > 0:
+        names += ngettext(" and %(count)d more", " and %(count)d more", more) % {"count": more}
+    return _("The address holds parameters that mean nothing here: %(names)s. They were left out.") % {"names": names}
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 def _read_ip(text: str) -> str:

@@ -1,9 +1,19 @@
 """Characters that show nothing, or that read as another blank: which they are, and a text with each of them in sight.
 
-Unicode calls most of them default ignorable. A text keeps them: what is copied from a page is what ByCloud has.
+A text keeps them: what is copied from a page is what ByCloud has.
 """
 
-# Ranges for a regular expression's character class. The soft hyphen, joiners, marks of direction, tags and fillers.
+import re
+import unicodedata
+from collections.abc import Iterator
+from html import escape
+
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+# What Unicode calls default ignorable: soft hyphen, joiners, marks of direction, tags; and fillers. As ranges of a
+# regular expression's character class, like those below.
 IGNORABLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
@@ -11,3 +21,104 @@ IGNORABLE = (
 # Blanks other than the space.
 BLANKS = "\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 CONTROLS = "\x00-\x1f\x7f-\x9f"
+
+MOST_MARKS = 50
+MOST_NAMED = 5
+_FEW = 5
+_SPACE = "␣"
+_RUN = re.compile(f"([{IGNORABLE}{BLANKS}{CONTROLS} ])\\1*")
+_BLANK = re.compile(f"[{BLANKS}{CONTROLS} ]")
+_JOINERS = frozenset("\u200c\u200d")
+_LAST_WITHOUT_JOINING = "\u02ff"
+_KEYCAP = "\u20e3"
+
+
+def show(text: str) -> SafeString:
+    """The text as HTML, each character in it that one could not see marked and named. The character stays in it.
+
+    More than `MOST_MARKS` are not marked.
+    """
+    html: list[str] = []
+    done = 0
+    for found in _find(text):
+        run = found[0]
+        words = escape(_name(run))
+        mark = f'<span class="sign" role="img" aria-label="{words}" title="{words}" data-sign="{_label(run)}">'
+        html += (escape(text[done : found.start()]), mark, escape(run), "</span>")
+        done = found.end()
+    return mark_safe("".join((*html, escape(text[done:]))))
+
+
+def show_plain(text: str) -> str:
+    """The same where no markup can stand: `web[U+200B]-01`."""
+    pieces: list[str] = []
+    done = 0
+    for found in _find(text):
+        label = _label(found[0])
+        pieces += (text[done : found.start()], label if label.startswith(_SPACE) else f"[{label}]")
+        done = found.end()
+    return "".join((*pieces, text[done:]))
+
+
+def clean(text: str) -> str:
+    """The text as it seems to be: without what cannot be seen, a space for each other blank."""
+    return _RUN.sub(lambda found: _seem(found[0]) if _is_hidden(found) else found[0], text).strip()
+
+
+def name_hidden(text: str) -> tuple[str, ...]:
+    """What `clean` would change, by name and each once: `zero width space (U+200B)`. At most `MOST_NAMED`."""
+    runs = (found[0][0] for found in _RUN.finditer(text) if found[0][0] != " " and _is_hidden(found))
+    return tuple(_name(sign) for sign in list(dict.fromkeys(runs))[:MOST_NAMED])
+
+
+def _find(text: str) -> Iterator[re.Match[str]]:
+    marks = 0
+    for found in _RUN.finditer(text):
+        if _is_hidden(found):
+            yield found
+            marks += 1
+            if marks == MOST_MARKS:
+                return
+
+
+def _is_hidden(found: re.Match[str]) -> bool:
+    """Whether a reader could not tell that this run is there. Between words a space can be seen, and a line's end;
+    in scripts and pictures that join, so can what joins them.
+    """
+    text, (start, end), sign = found.string, found.span(), found[1]
+    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+    if not before or not after:
+        return sign not in "\ufe0e\ufe0f" or not before or before.isascii()
+    if sign == " ":
+        return end - start > 1
+    if sign == "\n" or (sign == "\r" and after == "\n"):
+        return False
+    if sign in _JOINERS:
+        return min(before, after) <= _LAST_WITHOUT_JOINING
+    if "\ufe00" <= sign <= "\ufe0f":
+        return before.isascii() and after != _KEYCAP
+    return True
+
+
+def _seem(run: str) -> str:
+    return " " * len(run) if _BLANK.match(run) else ""
+
+
+def _code(sign: str) -> str:
+    return f"U+{ord(sign):04X}"
+
+
+def _label(run: str) -> str:
+    label, count = (_SPACE if run[0] == " " else _code(run[0])), len(run)
+    if count == 1:
+        return label
+    return label * count if run[0] == " " and count <= _FEW else f"{label}×{count}"
+
+
+def _name(run: str) -> str:
+    """`zero width space (U+200B)`, by its name in Unicode, which is English; of a run, how many."""
+    sign, count = run[0], len(run)
+    if sign == " ":
+        return ngettext("%(count)d space", "%(count)d spaces", count) % {"count": count}
+    name = unicodedata.name(sign, "").lower() or _("control character")
+    return f"{name} ({_label(run)})"

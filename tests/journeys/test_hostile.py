@@ -32,9 +32,8 @@ def test_metadata_may_have_the_key_items(at_desk: Client, upstream: Upstream) ->
 
 @pytest.mark.parametrize("parameter", ["items", "keys", "values"])
 def test_an_unknown_parameter_of_an_instances_page_is_named_whatever_its_name(at_desk: Client, parameter: str) -> None:
-    response = at_desk.get(f"{LIST}{ID}/?{parameter}=1")
-    assert response.status_code == 400
-    assert f"{parameter} : Not known here." in words(response)
+    response = at_desk.get(f"{LIST}{ID}/?{parameter}=1", follow=True)
+    assert f"mean nothing here: {parameter}." in words(response)
 
 
 @pytest.mark.parametrize("size", [2**63, 10**400, -(10**400)])

@@ -138,7 +138,6 @@ def test_the_star_rule_is_tied_to_the_name_field(at_desk: Client) -> None:
         ("marker=here", "Not an id"),
         ("flavor_id=m9.none", "Paste the id instead"),
         ("name=a&name=b", "Given 2 times"),
-        ("sort=name", "sort"),
         ("name=%00", "control character"),
     ],
 )
@@ -159,10 +158,6 @@ def test_what_was_typed_is_kept_beside_its_error(at_desk: Client) -> None:
     for typed in ('value="web-*"', 'value="m9.none"', 'value="7000"'):
         assert typed in text(response)
     assert 'aria-invalid="true"' in text(response)
-
-
-def test_an_unknown_parameter_can_be_left_out_by_a_link(at_desk: Client) -> None:
-    assert link(at_desk.get(f"{LIST}?sort=name&status=ACTIVE"), "Leave them out") == f"{LIST}?status=ACTIVE"
 
 
 def test_nothing_matches_is_not_nothing_exists(at_desk: Client) -> None:
