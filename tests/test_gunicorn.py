@@ -1,5 +1,6 @@
 """The production command, asked by gunicorn itself what it would do."""
 
+import json
 import os
 import socket
 import subprocess
@@ -173,3 +174,18 @@ def test_addresses_with_long_names_that_are_not_latin_are_taken(tmp_path: Path) 
             timeout=10,
         )
         assert long.status_code == 302
+
+
+def test_what_gunicorn_logs_of_a_request_is_json_and_repeats_nothing_of_it(tmp_path: Path) -> None:
+    sent = (b"GET /T0K3N SPACE HTTP/1.1\r\n\r\n", b"GET /T0K3N HTTP/9\r\n\r\n", b"GET /T0K3N HTTP/1.1\r\nT0K3N\r\n\r\n")
+    with serve(tmp_path) as address:
+        for head in sent:
+            with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=10) as connection:
+                connection.sendall(head)
+                assert connection.recv(1000).startswith(b"HTTP/1.1 4")
+    written = (tmp_path / "log").read_text(encoding="utf-8")
+    assert "T0K3N" not in written
+    lines = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
+    refused = [line for line in lines if line["event"].startswith("Invalid request from ip=127.0.0.1")]
+    assert len(refused) == len(sent)
+    assert all(line["error"].startswith("Invalid") for line in refused)

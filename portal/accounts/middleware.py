@@ -26,6 +26,7 @@ from portal.accounts.models import Member
 from portal.audit.events import record_event
 from portal.audit.models import Act
 from portal.web.addresses import find_own_path
+from portal.web.paths import describe_path
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _HEALTH = "/health/"
@@ -55,7 +56,7 @@ class AccessMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> None:
         """Write down who was refused. Django calls it for what a view raises, and not for the above."""
         if isinstance(error, PermissionDenied) and isinstance(request.user, Member):
-            subject = f"{request.method} {request.path}"
+            subject = f"{request.method} {describe_path(request)}"
             record_event(Act.ACCESS_REFUSED, request=request, member=request.user, subject=subject)
 
 

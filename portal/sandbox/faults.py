@@ -116,7 +116,7 @@ def _content(
 
 
 _NUMBER = (int, float)
-_HEADER = re.compile(r"[A-Za-z0-9-]+:[^\r\n]*")
+_HEADER = re.compile(r"\A[A-Za-z0-9-]+:[^\r\n]*")
 _KINDS: dict[str, tuple[type, ...]] = {
     "times": (int,),
     "status": (int,),

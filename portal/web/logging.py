@@ -1,49 +1,90 @@
 """JSON log lines on standard error, with request id, member and route, and without secrets."""
 
 import re
+import sys
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import structlog
+from django.http import HttpRequest
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from portal.web.paths import describe_path
+
 REMOVED = "[removed]"
-_SECRET_KEY = re.compile(r"authorization|api[-_]?key|token|passw|secret|cookie|credential|sealed", re.IGNORECASE)
-_SECRET_VALUES = (
-    # Authorization: Bearer abc
-    (re.compile(r"\b(bearer|basic)(\s+)[^\s\"',;]+", re.IGNORECASE), rf"\1\2{REMOVED}"),
-    # X-Api-Key: id:secret, password=abc, "token": "abc"
-    (
-        re.compile(
-            r"((?:authorization|x-api-key|[\w-]*(?:token|password|secret)[\w-]*)[\"']?\s*[:=]\s*[\"']?)"
-            r"(?!bearer\b|basic\b)[^\s\"',;&}]+",
-            re.IGNORECASE,
-        ),
-        rf"\1{REMOVED}",
-    ),
-    # The address of an invitation is its key, and so is that of the form for a new password.
-    (re.compile(r"(/invitations/|/password/new/[^/\s]+/)[^/\s?\"']+"), rf"\1{REMOVED}"),
+# Nothing longer is looked at, let alone written: whatever is logged may be a stranger's.
+LONGEST_TEXT = 2_000
+LONGEST_TRACEBACK = 16_000
+MOST_ITEMS = 50
+DEEPEST = 4
+LONGEST_NUMBER = 64
+_MARKS = r"authorization|api[-_]?key|token|passw|secret|cookie|credential|sealed"
+_SECRET_KEY = re.compile(_MARKS, re.IGNORECASE)
+# Authorization: Bearer abc
+_SCHEME = re.compile(r"\b(bearer|basic)(\s++)[^\s\"',;]++", re.IGNORECASE)
+# X-Api-Key: id:secret, password=abc, "token": "abc". Each word is looked through once, from its beginning.
+_PAIR = re.compile(
+    rf"(?<![\w-])(?=[\w-]*?(?:{_MARKS}))([\w-]++[\"']?\s*+[:=]\s*+[\"']?)(?!(?:bearer|basic)\b)[^\s\"',;&}}]++",
+    re.IGNORECASE,
 )
+# The address of an invitation is its key, and so is that of the form for a new password.
+_LINK = re.compile(r"(/invitations/|/password/new/[^/\s]++/)[^\[/\s?\"'][^/\s?\"']*+")
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """The last step before a line is written: no key or value that looks like a secret goes out."""
-    return {key: _redact_value(key, value) for key, value in event.items()}
+    """The last step before a line is written: no key or value that looks like a secret goes out, and nothing long."""
+    return _redact_mapping(event, depth=0)
 
 
-def _redact_value(key: str, value: Any) -> Any:
+def _redact_mapping(mapping: Mapping[Any, Any], *, depth: int) -> dict[str, Any]:
+    items = islice(mapping.items(), MOST_ITEMS)
+    return {_cut(str(key)): _redact_value(_cut(str(key)), value, depth=depth) for key, value in items}
+
+
+def _redact_value(key: str, value: Any, *, depth: int) -> Any:
     if _SECRET_KEY.search(key):
         return REMOVED
-    if isinstance(value, Mapping):
-        return {inner: _redact_value(str(inner), item) for inner, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_redact_value("", item) for item in value]
-    if value is None or isinstance(value, bool | int | float):
+    if isinstance(value, Mapping) and depth < DEEPEST:
+        return _redact_mapping(value, depth=depth + 1)
+    if isinstance(value, list | tuple | set | frozenset) and depth < DEEPEST:
+        return [_redact_value("", item, depth=depth + 1) for item in islice(value, MOST_ITEMS)]
+    if (
+        value is None
+        or isinstance(value, bool | float)
+        or (isinstance(value, int) and value.bit_length() <= LONGEST_NUMBER)
+    ):
         return value
-    text = str(value)
-    for pattern, replacement in _SECRET_VALUES:
-        text = pattern.sub(replacement, text)
-    return text
+    # Digits of a very long number take time of their own to write.
+    text = f"{value:#x}" if isinstance(value, int) else str(value)
+    return _redact_text(_cut(text, LONGEST_TRACEBACK if key in {"exception", "stack"} else LONGEST_TEXT))
+
+
+def _redact_text(text: str) -> str:
+    text = _SCHEME.sub(rf"\1\2{REMOVED}", text)
+    text = _PAIR.sub(rf"\1{REMOVED}", text)
+    return _LINK.sub(rf"\1{REMOVED}", text)
+
+
+def _cut(text: str, longest: int = LONGEST_TEXT) -> str:
+    """The text, or its beginning and its end, where tracebacks say what happened."""
+    if len(text) <= longest:
+        return text
+    tail = longest // 3
+    return f"{text[: longest - tail]} [{len(text) - longest} characters cut] {text[-tail:]}"
+
+
+def hide_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Lines of Django and gunicorn about a request repeat what was asked for, where a token may have been pasted."""
+    record, said = event["_record"], str(event["event"])
+    request = getattr(record, "request", None)
+    if isinstance(request, HttpRequest):
+        event["event"] = said.replace(request.path, describe_path(request))
+    elif record.name == "gunicorn.error" and said.startswith("Invalid request from ip="):
+        event["event"], event["error"] = said.partition(": ")[0], type(sys.exc_info()[1]).__name__
+    elif record.name == "gunicorn.error" and said.startswith("Error handling request"):
+        event["event"] = "Error handling request"
+    return event
 
 
 # Without the locals that structlog's own tracebacks show: a credential may be among them.
@@ -56,7 +97,7 @@ _SHARED: list[Processor] = [
     structlog.processors.format_exc_info,
 ]
 
-LOGGING = {
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
@@ -64,6 +105,7 @@ LOGGING = {
             "()": structlog.stdlib.ProcessorFormatter,
             "foreign_pre_chain": _SHARED,
             "processors": [
+                hide_request,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 redact,
                 structlog.processors.JSONRenderer(),
@@ -78,6 +120,8 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         # Scanners ask for all sorts of hosts; each would leave a traceback.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # gunicorn has a handler of its own, until this takes its place.
+        "gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }

@@ -12,6 +12,7 @@ from django.middleware.security import SecurityMiddleware
 from django_structlog.middlewares import RequestMiddleware
 
 from portal.web.addresses import read_address
+from portal.web.paths import describe_path
 
 # Passkeys are asked for and made on the portal's own pages; everything else is asked of nobody.
 _PERMISSIONS = ", ".join(
@@ -75,7 +76,7 @@ def _is_static_file(request: HttpRequest, response: HttpResponse) -> bool:
 
 
 class RequestLogMiddleware(RequestMiddleware):
-    """django-structlog's, with the route and the time taken, and without query strings.
+    """django-structlog's, with the route and the time taken, and of the address what `describe_path` shows.
 
     The request id goes into `X-Request-Id`, too. The member is bound by `AccessMiddleware`: asking for her here would
     need the database even where an answer must do without.
@@ -100,4 +101,4 @@ class RequestLogMiddleware(RequestMiddleware):
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
-        return f"{request.method} {request.path}"
+        return f"{request.method} {describe_path(request)}"

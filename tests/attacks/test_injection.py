@@ -33,7 +33,7 @@ def as_ada(client: Client, ada: Member, sandbox: Sandbox) -> Client:
 @pytest.fixture
 def read_log(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]]:
     """All that was logged, each as the text that the handler of the settings writes."""
-    options = dict(LOGGING["formatters"]["json"])  # type: ignore[index]
+    options = dict(LOGGING["formatters"]["json"])
     options.pop("()")
     formatter = structlog.stdlib.ProcessorFormatter(**options)
     with caplog.at_level(logging.INFO):

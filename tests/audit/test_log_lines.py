@@ -22,7 +22,7 @@ Committing = Callable[..., AbstractContextManager[list[Any]]]
 
 def read_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """The lines as the handler of the settings writes them."""
-    options = dict(LOGGING["formatters"]["json"])  # type: ignore[index]
+    options = dict(LOGGING["formatters"]["json"])
     options.pop("()")
     formatter = structlog.stdlib.ProcessorFormatter(**options)
     return [json.loads(formatter.format(record)) for record in caplog.records if record.name == "portal.audit.events"]
