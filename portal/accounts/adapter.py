@@ -22,13 +22,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.accounts import single_sign_on
+from portal.accounts import seals, single_sign_on
 from portal.accounts.capabilities import Capability
 from portal.accounts.id_tokens import UntrustedTokenError
 from portal.accounts.models import Member
 from portal.audit.events import record_event
 from portal.audit.models import Act
-from portal.credentials import vault
 from portal.web.addresses import is_own_url, read_address
 
 log = structlog.get_logger(__name__)
@@ -137,10 +136,10 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": _("This code is not right.")}
 
     def encrypt(self, text: str) -> str:
-        return vault.seal_text(text, purpose=vault.SECOND_FACTOR)
+        return seals.seal(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return vault.unseal_text(encrypted_text, purpose=vault.SECOND_FACTOR)
+        return seals.unseal(encrypted_text)
 
     def get_totp_issuer(self) -> str:
         return self._get_site_name()

@@ -9,5 +9,5 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Team")
 
     def ready(self) -> None:
-        # What hears of each sign-in.
-        from portal.accounts import sessions  # noqa: F401, PLC0415 -- models are there only now
+        # What hears of each sign-in, and of each second factor that is read.
+        from portal.accounts import seals, sessions  # noqa: F401, PLC0415 -- models are there only now

@@ -18,9 +18,6 @@ from portal import bycloud
 from portal.accounts.models import Member
 from portal.credentials import models
 
-# What `seal_text` is for.
-SECOND_FACTOR = "second factor"
-
 
 class VaultError(Exception):
     """A credential cannot be sealed or opened. The text is one sentence for people and holds no secret."""

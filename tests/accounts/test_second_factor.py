@@ -2,6 +2,7 @@
 
 import re
 import time
+from importlib import import_module
 from io import StringIO
 from typing import Any
 
@@ -9,13 +10,17 @@ import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet
+from django.apps import apps
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django import Settings
 
+from portal.accounts.adapter import FactorAdapter
+from portal.accounts.factors import list_recovery_codes
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
+from portal.credentials import vault
 from tests.accounts.codes import make_code
 from tests.conftest import PASSWORD
 
@@ -548,3 +553,88 @@ class TestSecrecy:
         codes = read_codes(client)
         kept = repr(list(Event.objects.values()))
         assert not [code for code in [secret, *codes] if code in kept]
+
+
+def take_data(member: Member, kind: str) -> dict[str, Any]:
+    """What stands in the database for a member's app or recovery codes."""
+    data: dict[str, Any] = Authenticator.objects.filter(user=member, type=kind).values_list("data", flat=True).get()
+    return data
+
+
+class TestSeals:
+    """Somebody who can write to the database copies rows. What is in them opens where it was made and nowhere else."""
+
+    @pytest.fixture
+    def ottos(self, app: str, otto: Member, clock: time_machine.Traveller) -> str:
+        client = Client()
+        client.force_login(otto)
+        secret = set_up_app(client)
+        clock.shift(30)
+        return secret
+
+    def assert_unopened(self, name: str, code: str) -> None:
+        client = Client()
+        sign_in(client, name)
+        page = client.post(ASKED, {"code": code}).content.decode()
+        assert "An admin of your team can reset it." in page
+        assert not is_signed_in(client)
+
+    def test_an_app_copied_into_another_members_row_opens_nothing(
+        self, app: str, ottos: str, vera: Member, otto: Member
+    ) -> None:
+        Authenticator.objects.filter(user=vera, type="totp").update(data=take_data(otto, "totp"))
+        self.assert_unopened("vera", make_code(ottos))
+
+    def test_an_apps_row_that_is_given_to_another_member_opens_nothing(
+        self, app: str, ottos: str, vera: Member, otto: Member
+    ) -> None:
+        Authenticator.objects.filter(user=vera).delete()
+        Authenticator.objects.filter(user=otto).update(user=vera)
+        self.assert_unopened("vera", make_code(ottos))
+
+    def test_recovery_codes_copied_into_another_members_row_open_nothing(
+        self, app: str, ottos: str, vera: Member, otto: Member
+    ) -> None:
+        code = list_recovery_codes(Authenticator.objects.get(user=otto, type="recovery_codes"))[0]
+        Authenticator.objects.filter(user=vera, type="recovery_codes").update(data=take_data(otto, "recovery_codes"))
+        assert list_recovery_codes(Authenticator.objects.get(user=vera, type="recovery_codes")) == []
+        self.assert_unopened("vera", code)
+
+    def test_what_is_of_one_kind_does_not_open_as_another(self, app: str, vera: Member) -> None:
+        """Whoever knows an app's secret, as its phone does, would know recovery codes that are made of it."""
+        seed = {"seed": take_data(vera, "totp")["secret"], "used_mask": 0}
+        Authenticator.objects.filter(user=vera, type="recovery_codes").update(data=seed)
+        assert list_recovery_codes(Authenticator.objects.get(user=vera, type="recovery_codes")) == []
+
+    def test_what_is_sealed_for_nobody_opens_nothing(self, app: str, vera: Member) -> None:
+        unbound = FactorAdapter().encrypt(app.replace(" ", ""))
+        Authenticator.objects.filter(user=vera, type="totp").update(data={"secret": unbound})
+        self.assert_unopened("vera", make_code(app))
+
+    def test_a_key_that_is_rotated_does_not_bind_a_copied_row_to_its_new_owner(
+        self, app: str, ottos: str, vera: Member, otto: Member, settings: Settings
+    ) -> None:
+        Authenticator.objects.filter(user=vera, type="totp").update(data=take_data(otto, "totp"))
+        settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode(), *settings.CREDENTIAL_KEYS]
+        with pytest.raises(CommandError, match="reset_second_factor"):
+            call_command("rotate_credential_keys", stdout=StringIO())
+        self.assert_unopened("vera", make_code(ottos))
+
+    def test_what_was_sealed_before_is_bound_by_the_migration(self, client: Client, app: str, vera: Member) -> None:
+        codes = list_recovery_codes(Authenticator.objects.get(user=vera, type="recovery_codes"))
+        seed = vault.unseal_text(take_data(vera, "recovery_codes")["seed"], purpose=f"recovery_codes of {vera.pk}")
+        for kind, name, secret in (("totp", "secret", app.replace(" ", "")), ("recovery_codes", "seed", seed)):
+            before = take_data(vera, kind) | {name: vault.seal_text(secret, purpose="second factor")}
+            Authenticator.objects.filter(user=vera, type=kind).update(data=before)
+        lost = Authenticator.objects.create(user=Member.objects.create_user("eve"), type="totp", data={"secret": "?"})
+        self.assert_unopened("vera", make_code(app))
+        bind = import_module("portal.accounts.migrations.0004_bind_second_factors")
+        for _twice in range(2):
+            bind.bind(apps, None)
+        assert take_data(Member.objects.get(pk=lost.user_id), "totp") == {"secret": "?"}
+        assert list_recovery_codes(Authenticator.objects.get(user=vera, type="recovery_codes")) == codes
+        sign_in(client, "vera")
+        client.post(ASKED, {"code": make_code(app)})
+        assert is_signed_in(client)
+        bind.unbind(apps, None)
+        assert vault.unseal_text(take_data(vera, "totp")["secret"], purpose="second factor") == app.replace(" ", "")

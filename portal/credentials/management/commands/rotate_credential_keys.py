@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from portal.accounts.seals import NAMES, name_purpose
 from portal.credentials import vault
 from portal.credentials.models import Credential
 
@@ -80,9 +81,9 @@ def _reseal_factors() -> list[str]:
     with transaction.atomic():
         # All at once, locked: they are a few per member, and a code that is used meanwhile must stay used.
         for row in rows.select_for_update(of=("self",)):
-            name = "secret" if row.type == Authenticator.Type.TOTP else "seed"
+            name, purpose = NAMES[row.type], name_purpose(row.user_id, row.type)
             try:
-                row.data[name] = vault.reseal_text(row.data[name], purpose=vault.SECOND_FACTOR)
+                row.data[name] = vault.reseal_text(row.data[name], purpose=purpose)
             except vault.VaultError:
                 lost.append(f"{row.user.get_username()}, {row.get_type_display()}")
                 continue
