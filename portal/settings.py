@@ -153,6 +153,7 @@ MIDDLEWARE = [
     "portal.accounts.middleware.AccessMiddleware",
     "portal.accounts.middleware.ReaderMiddleware",
     "portal.web.errors.NotAllowedMiddleware",
+    "portal.web.errors.BusyMiddleware",
 ]
 TEMPLATES = [
     {
@@ -230,7 +231,7 @@ MESSAGE_STORAGE = "portal.web.messages.HostCookieStorage"
 
 AUTH_USER_MODEL = "accounts.Member"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["portal.accounts.hashers.PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

@@ -15,6 +15,7 @@ from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.base import AuthError
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -24,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.accounts import seals, single_sign_on
 from portal.accounts.capabilities import Capability
+from portal.accounts.hashers import BusyError
 from portal.accounts.id_tokens import UntrustedTokenError
 from portal.accounts.models import Member
 from portal.audit.events import record_event
@@ -98,7 +100,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """
         if "email" in credentials:
             credentials.pop("username", None)
-        user: Member | None = super().authenticate(request, **credentials)
+        try:
+            user: Member | None = super().authenticate(request, **credentials)
+        except BusyError:
+            # Nothing was tried.
+            for count in (self._login_failed_rl_usage, self._try_of_account):
+                if count:
+                    count.rollback()
+            raise
         if user is None:
             return None
         if self._try_of_account and user.is_active and may_sign_in_here(user):
@@ -110,6 +119,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             # To Django that was no failure.
             record_event(Act.SIGN_IN_FAILED, request=request, name=_read_login(credentials))
         return None
+
+    def reauthenticate(self, user: Member, password: str) -> bool:
+        """The password of somebody who is signed in, wherever it is asked: counted and on record as a sign-in's is."""
+        key = count_as(user.username)
+        limit = {"app": "allauth.account", "action": "login_failed_of_account", "key": key, "dry_run": True}
+        if not ratelimit.consume(self.request, **limit):
+            raise self.validation_error("too_many_login_attempts")
+        is_right: bool = super().reauthenticate(user, password)
+        if is_right:
+            # An old hash was made anew. That ends the sessions that began with it, but this one has the password.
+            user.refresh_from_db(fields=["password"])
+            self.request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        return is_right
 
     def _get_login_attempts_cache_key(self, _request: HttpRequest, **credentials: Any) -> str:
         """On whatever host name."""

@@ -5,10 +5,11 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import available_timezones
 
+from allauth.account.adapter import get_adapter
 from allauth.account.forms import LoginForm
 from django import forms
 from django.conf import settings
-from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth.forms import BaseUserCreationForm, PasswordChangeForm
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -39,6 +40,15 @@ class ForgottenForm(forms.Form):
         max_length=LONGEST_LOGIN,
         widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
     )
+
+
+class ChangePasswordForm(PasswordChangeForm):
+    def clean_old_password(self) -> str:
+        """Compared as a proof is: Django's form would neither count nor record a wrong one."""
+        password: str = self.cleaned_data["old_password"]
+        if not get_adapter().reauthenticate(self.user, password):
+            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return password
 
 
 class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class takes none at run time

@@ -3,7 +3,7 @@
 from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.contrib.auth.forms import SetPasswordForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from portal.accounts import passwords
 from portal.accounts.adapter import count_as, may_sign_in_here
 from portal.accounts.capabilities import Capability, requires
-from portal.accounts.forms import ForgottenForm
+from portal.accounts.forms import ChangePasswordForm, ForgottenForm
 from portal.accounts.models import Member
 from portal.accounts.proofs import after_proof
 from portal.accounts.requests import MemberRequest, require_form
@@ -28,8 +28,8 @@ def change_own(request: MemberRequest) -> HttpResponse:
     if request.method == "POST" and not ratelimit.consume(request, action="change_password", user=member):
         # The form is not even looked at: what is wrong with it would tell whether the old password was right.
         messages.error(request, _("Too many attempts. Try again in a minute."))
-        return render(request, "accounts/change_password.html", {"form": PasswordChangeForm(member)}, status=429)
-    form = PasswordChangeForm(member, request.POST if request.method == "POST" else None)
+        return render(request, "accounts/change_password.html", {"form": ChangePasswordForm(member)}, status=429)
+    form = ChangePasswordForm(member, request.POST if request.method == "POST" else None)
     if form.is_valid():
         passwords.change_password(member, form.cleaned_data["new_password1"], request=request)
         messages.success(request, _("Your password is changed. You are signed out everywhere else."))

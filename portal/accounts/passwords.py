@@ -9,6 +9,7 @@ from threading import Thread
 import structlog
 from django.conf import settings
 from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.mail import EmailMessage
 from django.db import transaction
@@ -38,8 +39,9 @@ class LinkGoneError(Exception):
 
 def change_password(member: Member, password: str, *, request: HttpRequest) -> None:
     """Give the member who asks a new password. Her other sessions end, and this one goes on under a new id."""
+    hashed = make_password(password)
     with transaction.atomic():
-        _set_password(member, password, request=request)
+        _set_password(member, hashed, request=request)
         update_session_auth_hash(request, member)
         end_sessions(member, but=request.session.session_key)
 
@@ -84,16 +86,18 @@ def set_password(key: str, token: str, *, password: str, request: HttpRequest) -
 
     Raises `LinkGoneError`. The row is locked, so of two who come with one link at once the second finds it used.
     """
+    hashed = make_password(password)
     with transaction.atomic():
         member = find_member(key, token, members=Member.objects.select_for_update())
         if member is None:
             raise LinkGoneError
-        _set_password(member, password, request=request)
+        _set_password(member, hashed, request=request)
         end_sessions(member)
 
 
-def _set_password(member: Member, password: str, *, request: HttpRequest) -> None:
-    member.set_password(password)
+def _set_password(member: Member, hashed: str, *, request: HttpRequest) -> None:
+    """Hashed before the transaction: that may have to wait for its turn, and writers must not wait for it."""
+    member.password = hashed
     member.save(update_fields=["password"])
     record_event(Act.PASSWORD_CHANGED, request=request, member=member, subject=member.username)
 

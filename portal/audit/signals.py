@@ -28,10 +28,12 @@ def record_sign_out(*, request: HttpRequest, user: Member | None, **_rest: Any) 
 
 @receiver(user_login_failed, dispatch_uid="audit")
 def record_failed_sign_in(*, credentials: dict[str, Any], request: HttpRequest | None = None, **_rest: Any) -> None:
+    """Also of the password that is asked for once more, of somebody who is signed in."""
     # Only the name is read. Django has starred the password already; it is not touched all the same.
-    record_event(
-        Act.SIGN_IN_FAILED, request=request, name=str(credentials.get("username") or credentials.get("email") or "")
-    )
+    name = str(credentials.get("username") or credentials.get("email") or "")
+    user = getattr(request, "user", None)
+    member = user if isinstance(user, Member) else None
+    record_event(Act.SIGN_IN_FAILED, request=request, member=member, name=name, subject="asked again" if member else "")
 
 
 @receiver(signals.authenticator_removed, dispatch_uid="audit")

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from django import forms
+from django.contrib.auth.hashers import check_password
 from django.core.validators import MaxValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -113,7 +114,8 @@ class CredentialForm(forms.Form):
         for name in _FIELDS_OF[Kind(self.cleaned_data["kind"])]:
             texts = {self.cleaned_data[name], self.data.get(self.add_prefix(name), "")}
             texts |= {text.partition(":")[2] for text in texts}
-            if any(member.check_password(text) for text in texts if text):
+            # Not the member's own method, which may save the password hashed anew, and so end this session.
+            if any(check_password(text, member.password) for text in texts if text):
                 self.add_error(name, _("This is your password for the portal. Nothing was sent or saved."))
                 self.data = {key: value for key, value in self.data.items() if key != self.add_prefix(name)}
                 return True

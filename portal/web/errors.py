@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
+from portal.accounts.hashers import RETRY_AFTER_SECONDS, BusyError
 from portal.accounts.middleware import send_back
 from portal.accounts.models import Member
 from portal.web.addresses import find_own_path
@@ -33,6 +34,31 @@ class NotAllowedMiddleware:
             return response
         page = method_not_allowed(request)
         page.headers["Allow"] = response.headers["Allow"]
+        return page
+
+
+class BusyMiddleware:
+    """Answers in place of a view whose password could not be hashed in time. It is not logged as an error."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, BusyError):
+            return None
+        page = _answer(
+            request,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            title=_("Too many passwords at once"),
+            text=_(
+                "The portal checks a few at a time. Yours was not checked, and does not count as a try. Go back and"
+                " send the form again in a few seconds."
+            ),
+        )
+        page.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return page
 
 

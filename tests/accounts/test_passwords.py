@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.core import mail
 from django.test import Client
+from django.utils import timezone
 from django.utils.http import urlsafe_base64_encode
 from pytest_django import Settings
 
@@ -262,3 +263,28 @@ def test_name_and_address_of_one_account_share_one_count_of_links(
 def test_an_empty_form_says_what_is_missing(client: Client, db: None, settings: Settings) -> None:
     settings.EMAIL_URL = "smtp://mail.example.com"
     assert client.post("/password/forgotten/", {"login": ""}).status_code == 422
+
+
+@pytest.mark.parametrize(("path", "field"), [("/password/", "old_password"), ("/second-factor/again/", "password")])
+def test_a_wrong_password_of_somebody_signed_in_counts_as_at_sign_in_and_is_on_record(
+    client: Client, vera: Member, path: str, field: str
+) -> None:
+    client.force_login(vera)
+    for _ in range(5):
+        answer = client.post(path, {field: "wrong", "new_password1": NEW, "new_password2": NEW})
+        assert answer.status_code in {200, 422}
+    found = Event.objects.filter(act=Act.SIGN_IN_FAILED).values_list("member", "name", "subject")
+    assert list(found) == [(vera.pk, "vera", "asked again")] * 5
+    assert Client().post("/sign-in/", {"login": "vera", "password": PASSWORD}).status_code != 302
+    with time_machine.travel(timezone.now() + timedelta(minutes=2)):
+        answer = client.post(path, {field: PASSWORD, "new_password1": NEW, "new_password2": NEW})
+    assert "Too many failed attempts" in text_of(answer)
+    vera.refresh_from_db()
+    assert vera.check_password(PASSWORD)
+
+
+def test_failures_at_sign_in_count_where_the_password_is_asked_again(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    for _ in range(5):
+        Client().post("/sign-in/", {"login": "vera@example.com", "password": "wrong"})
+    assert "Too many failed attempts" in text_of(change(client))
