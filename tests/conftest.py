@@ -7,15 +7,14 @@ from typing import Any
 import hypothesis
 import pytest
 import time_machine
-from django.core.cache import caches
 from django.test import Client
 from pytest_django import Settings
 
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.bycloud import Region
-from portal.gateway import ledger, pauses
 from portal.sandbox.server import Sandbox
+from tests.memory import forget_everything
 from tests.upstream import Upstream
 
 PASSWORD = "a-long-enough-password"
@@ -27,19 +26,24 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("portal")
 
 
-# What has one browser, one PostgreSQL and one Redis for all of its tests is run by one worker. The states have a stage
-# of their own and take long, so another worker may have them.
-TOGETHER = ("tests/browser/test_states.py", "tests/browser/", "tests/services/")
+# What starts servers for its own tests alone is run by one worker as a whole. (The portal and the browser that most
+# browser tests look at are there in each worker.)
+TOGETHER = (
+    "tests/services/",
+    "tests/browser/test_components.py",
+    "tests/browser/test_passkeys.py",
+    "tests/browser/test_single_sign_on.py",
+)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Test by test, but a folder of `TOGETHER` as a whole. (The mark `xdist_group` has no effect with pytest 9.2.)"""
+    """Test by test, but what is in `TOGETHER` as a whole. (The mark `xdist_group` has no effect with pytest 9.2.)"""
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 -- where there are workers
 
     class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
-            return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid)
+            return next((together for together in TOGETHER if nodeid.startswith(together)), nodeid)
 
     return Scheduling(config, log)
 
@@ -52,10 +56,7 @@ def enter(client: Client, member: Member) -> None:
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
-    for name in ("pages", "counters", "default"):
-        caches[name].clear()
-    ledger.forget_what_is_known()
-    pauses.forget_what_is_known()
+    forget_everything()
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ Nothing is lost: what they run is tested, and measured, nearer to its place.
 """
 
 import os
+from collections.abc import Mapping
 
 
-def leave_out_coverage() -> dict[str, str]:
-    """The environment of this process without what would have a child of its own measured."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+def leave_out_coverage(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """An environment, or else this process's, without what would have a child of its own measured."""
+    return {name: value for name, value in environment.items() if not name.startswith("COVERAGE")}

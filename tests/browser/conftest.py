@@ -1,16 +1,21 @@
-"""One portal and one Chromium for all browser tests. Without a Chromium they say so; where CI=true they fail."""
+"""One portal and one Chromium for the browser tests of a worker. Without one they say so; where CI=true they fail."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Error, expect, sync_playwright
 
-from tests.browser.portal import Portal, Visits, run_portal
+from tests.browser.portal import SECONDS_TO_CLOSE, Portal, Visits, kill_late, run_portal, set_up_once
 
 # On two cores that other tests share, an answer may take seconds. What never comes is still told in time.
 expect.set_options(timeout=20_000)
+# Less than `faulthandler_timeout`, which ends the worker.
+SECONDS_FOR_A_TEST = 240
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = [
     "--disable-background-networking",
@@ -41,19 +46,66 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def portal(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    with run_portal(tmp_path_factory.mktemp("portal") / "state") as portal:
-        yield portal
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `run_portal` copies instead of setting a portal up; the workers of a run share it."""
+    folder = tmp_path_factory.getbasetemp()
+    return set_up_once(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
 @pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Browser]:
+def standing_portal(chromium: str, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    with run_portal(tmp_path_factory.mktemp("portal") / "state", template=template) as portal:
+        portal.add_member_of_globex("lena")
+        portal.save_start(signed_in=("ada", "otto", "vera", "lena"))
+        yield portal
+
+
+@pytest.fixture
+def portal(standing_portal: Portal) -> Portal:
+    """One for all tests of a worker, which each of them finds as at its start: 150 instances of acme and what belongs
+    to the other organizations, Ada, Otto, Vera and Lena (she alone is with globex), and nothing stored.
+    """
+    standing_portal.begin()
+    return standing_portal
+
+
+@dataclass
+class Launcher:
+    """Starts Chromium when it is needed: once, and anew when it had to be killed."""
+
+    chromium: BrowserType
+    path: str
+    browser: Browser | None = None
+
+    def find_browser(self) -> Browser:
+        if self.browser is None or not self.browser.is_connected():
+            self.browser = self.chromium.launch(
+                executable_path=self.path, args=QUIET, chromium_sandbox=os.geteuid() != 0
+            )
+        return self.browser
+
+    def close(self) -> None:
+        if self.browser:
+            with kill_late(self.browser, SECONDS_TO_CLOSE), contextlib.suppress(Error):
+                self.browser.close()
+
+
+@pytest.fixture(scope="session")
+def launcher(chromium: str) -> Iterator[Launcher]:
     # Playwright leaves an event loop running in this thread, and Django would take other tests for asynchronous code.
     with pytest.MonkeyPatch.context() as environment, sync_playwright() as playwright:
         environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET, chromium_sandbox=os.geteuid() != 0)
+        launcher = Launcher(playwright.chromium, chromium)
+        yield launcher
+        launcher.close()
+
+
+@pytest.fixture
+def browser(launcher: Launcher) -> Iterator[Browser]:
+    """What a test asks of it fails when the test takes far too long."""
+    browser = launcher.find_browser()
+    with kill_late(browser, SECONDS_FOR_A_TEST):
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -62,7 +114,6 @@ def visits(portal: Portal, browser: Browser) -> Iterator[Visits]:
     visits = Visits(portal, browser)
     yield visits
     visits.close()
-    portal.clear_faults()
     assert visits.list_unexpected() == []
 
 

@@ -1,25 +1,36 @@
-"""A whole portal in processes of its own, started as `make run` starts it, and a browser's visit to it."""
+"""A whole portal in a process of its own, set up as `make run` sets it up, and a browser's visit to it."""
 
-import asyncio
 import contextlib
+import fcntl
+import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Timer
+from typing import Any
 
 import requests
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, Request, expect
 
+from portal.sandbox import demo
+from portal.sandbox.server import Sandbox
+from tests.browser.door import PATH as DOOR
 from tests.unmeasured import leave_out_coverage
 
+SECONDS_TO_START = 120
+SECONDS_TO_STOP = 20
 SECONDS_TO_CLOSE = 30
+# Whoever administers proves within five minutes that it is still them, and tests take a while.
+SIGN_INS_LAST = 180
 ROOT = Path(__file__).parent.parent.parent
-SANDBOX_OPTIONS = ["--latency", "0", "--rate-per-minute", "1000000", "--rate-per-hour", "1000000"]
 # Pages grow old between two steps of a test, so that the page's own refresh is part of every journey.
 SETTINGS = {"PAGE_FRESH_SECONDS": "1", "BYCLOUD_RATE_PER_MINUTE": "1000000", "BYCLOUD_RATE_PER_HOUR": "1000000"}
 
@@ -34,12 +45,34 @@ def prove_if_asked(page: Page, password: str, *, then: Locator) -> None:
     expect(then.first).to_be_visible()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Portal:
+    """`cookies` are the stored sign-ins of those who were there when `save_start` was called."""
+
     url: str
     sandbox_url: str
     passwords: dict[str, str]
     state: Path
+    cookies: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    standing: dict[str, str] = field(default_factory=dict)
+    signed_in_at: float = 0.0
+
+    def save_start(self, *, signed_in: Sequence[str] = ()) -> None:
+        """The database is from now on, at the beginning of each test, as it is now; these members are signed in."""
+        self.standing = dict(self.passwords)
+        self.cookies = {name: [] for name in signed_in}
+        self._knock("save", snapshot=self._snapshot("signed-out"))
+        self._sign_in_anew()
+
+    def begin(self) -> None:
+        """As at the start: fleet, database and memory. What an earlier test has under way comes to its end before."""
+        self.reset_sandbox()
+        self.passwords.clear()
+        self.passwords.update(self.standing)
+        is_old = self.cookies and time.monotonic() > self.signed_in_at + SIGN_INS_LAST
+        self._knock("begin", snapshot=self._snapshot("signed-out" if is_old else "signed-in"))
+        if is_old:
+            self._sign_in_anew()
 
     def script_fault(self, **fault: object) -> None:
         """Spoil answers of the sandbox to come; its control API says how."""
@@ -57,34 +90,107 @@ class Portal:
         requests.post(f"{self.sandbox_url}/_sandbox/reset", timeout=10).raise_for_status()
 
     def add_member(self, name: str, role: str, *, kind: str = "bearer", secret: str = "") -> None:
-        """Somebody new; without a secret, without a credential."""
+        """Somebody new, until the test is over; without a secret, without a credential."""
         self.passwords[name] = "a-long-enough-password"
-        self._manage("add_member", name, "--role", role, secret=self.passwords[name])
-        if secret:
-            self._manage("set_credential", name, "--region", "spo1", "--kind", kind, secret=secret)
+        self._knock("members", name=name, role=role, password=self.passwords[name], kind=kind, secret=secret)
 
     def add_member_of_globex(self, name: str) -> None:
-        """Once: somebody whose instances a test may change without disturbing another."""
+        """Once: somebody whose instances another organization does not see."""
         if name not in self.passwords:
             self.add_member(name, "operator", kind="api-key", secret="AKIASANDBOXGLOBEX:sandbox-globex-secret")
 
-    def _manage(self, *command: str, secret: str) -> None:
-        subprocess.run(
-            [sys.executable, "manage.py", *command],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "ENV_FILE": str(self.state / "env")},
-            input=secret,
-            text=True,
-            check=True,
-            capture_output=True,
-        )
+    def _sign_in_anew(self) -> None:
+        self.signed_in_at = time.monotonic()
+        for name in self.cookies:
+            self.cookies[name] = sign_in_by_form(self.url, name, self.passwords[name])
+        self._knock("save", snapshot=self._snapshot("signed-in"))
+
+    def _snapshot(self, name: str) -> str:
+        return str(self.state / f"{name}.sqlite3")
+
+    def _knock(self, act: str, **given: str) -> None:
+        answer = requests.post(f"{self.url}{DOOR}{act}", json=given, timeout=60)
+        assert answer.status_code == 204, answer.text
+
+
+def sign_in_by_form(url: str, name: str, password: str) -> list[dict[str, str]]:
+    """What a browser that signs in has then, as Playwright takes cookies."""
+    with requests.Session() as session:
+        session.trust_env = False
+        form = session.get(f"{url}/sign-in/", timeout=60)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
+        assert token, form.text
+        fields = {"login": name, "password": password, "csrfmiddlewaretoken": token[1]}
+        answer = session.post(f"{url}/sign-in/", data=fields, allow_redirects=False, timeout=60)
+        assert answer.status_code == 302, answer.text
+        return [{"name": one.name, "value": str(one.value), "url": url} for one in session.cookies]
 
 
 def find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A port that nobody is given for a minute, but whoever asks for it by its number: what has just been closed waits
+    for late packets.
+    """
+    with socket.socket() as listening, socket.socket() as calling:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port: int = listening.getsockname()[1]
+        calling.connect(("127.0.0.1", port))
+        listening.accept()[0].close()
         return port
+
+
+def set_up_once(folder: Path) -> Path:
+    """The state of a portal that `make run` has started and stopped, to be copied for each portal of these tests."""
+    state = folder / "as make run leaves it"
+    with (folder / "lock").open("w") as lock:
+        # The workers of one run share it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (state / "ready").exists():
+            set_up(state)
+            (state / "ready").touch()
+    return state
+
+
+def set_up(state: Path) -> None:
+    port, sandbox_port = find_free_port(), find_free_port()
+    with subprocess.Popen(
+        [sys.executable, "-m", "portal.sandbox.demo", "--state", str(state), "--latency", "0"],
+        cwd=ROOT,
+        env=leave_out_coverage() | {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process, stop_late(process, SECONDS_TO_START):  # fmt: skip
+        assert process.stdout
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("It shows the sandbox"):
+                break
+        else:
+            raise AssertionError("".join(said))
+        process.send_signal(signal.SIGINT)
+        process.wait()
+
+
+@contextlib.contextmanager
+def stop_late(process: "subprocess.Popen[Any]", seconds: float) -> Iterator[None]:
+    """What waits for a process does not wait for ever: after so many seconds it is killed."""
+    with call_late(process.kill, seconds):
+        yield
+
+
+@contextlib.contextmanager
+def call_late(act: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Do that unless the block ends within so many seconds."""
+    timer = Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextlib.contextmanager
@@ -93,31 +199,61 @@ def run_portal(
     *,
     port: int | None = None,
     settings: Mapping[str, str] = SETTINGS,
-    sandbox_options: Sequence[str] = (),
+    instances: int = 150,
+    template: Path | None = None,
 ) -> Iterator[Portal]:
-    """`python -m portal.sandbox.demo` on free ports, from the first start on; stopped by Ctrl-C at the end."""
-    port, sandbox_port = port or find_free_port(), find_free_port()
-    with subprocess.Popen(
-        [sys.executable, "-m", "portal.sandbox.demo", "--state", str(state), *SANDBOX_OPTIONS, *sandbox_options],
-        cwd=ROOT,
-        env=leave_out_coverage() | {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port)} | SETTINGS | dict(settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout
-            lines = []
-            for line in process.stdout:
-                lines.append(line)
-                if line.startswith("It shows the sandbox"):
-                    break
-            said = "".join(lines)
-            passwords = dict(re.findall(r"^  (ada|otto|vera) +(\S+) ", said, re.MULTILINE))
-            assert len(passwords) == 3, said
-            yield Portal(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}", passwords, state)
-        finally:
-            process.send_signal(signal.SIGINT)
+    """The command that `python -m portal.sandbox.demo` starts, on a copy of what that has set up (`set_up_once`), or on
+    what it sets up here. The sandbox is a thread of this process.
+    """
+    if template:
+        shutil.copytree(template, state)
+    else:
+        set_up(state)
+    port = port or find_free_port()
+    with Sandbox(instances=instances) as sandbox:
+        environment = leave_out_coverage(demo.make_environment(state, port=port, sandbox_address=sandbox.url))
+        log = state / f"portal-{port}.log"
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn", "portal.wsgi"],
+                cwd=ROOT,
+                env=environment | SETTINGS | dict(settings) | {"DJANGO_SETTINGS_MODULE": "tests.browser.settings"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            ) as process,
+        ):
+            passwords = json.loads((state / "members.json").read_text(encoding="utf-8"))
+            portal = Portal(f"http://127.0.0.1:{port}", sandbox.url, passwords, state)
+            try:
+                wait_until_ready(portal.url, process, log)
+                portal.save_start()
+                yield portal
+            finally:
+                stop(process)
+
+
+def wait_until_ready(url: str, process: "subprocess.Popen[Any]", log: Path) -> None:
+    until = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(requests.ConnectionError):
+            if requests.get(f"{url}/health/ready/", timeout=10).status_code == 200:
+                return
+        time.sleep(0.05)
+    process.kill()
+    raise TimeoutError(log.read_text(encoding="utf-8"))
+
+
+def stop(process: "subprocess.Popen[Any]") -> None:
+    """End a gunicorn and its workers, which are a session of their own."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(SECONDS_TO_STOP)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(SECONDS_TO_STOP)
 
 
 @dataclass
@@ -158,8 +294,8 @@ class Visits:
         return page
 
     def sign_in_on(self, page: Page, name: str) -> None:
-        page.goto("/")
-        fill_sign_in(page, name, self.portal.passwords[name])
+        """By the stored sign-in, where there is one. (Tests of signing in fill in the form.)"""
+        sign_in_on(page, self.portal, name)
 
     def close(self) -> None:
         for context in self.contexts:
@@ -177,12 +313,36 @@ class Visits:
             self.trouble.append(f"request to another host: {request.url}")
 
 
+def sign_in_on(page: Page, portal: Portal, name: str) -> None:
+    stored: Any = portal.cookies.get(name, [])
+    page.context.add_cookies(stored)
+    page.goto("/")
+    if stored:
+        page.locator("form.sign-out").first.wait_for(state="attached")
+    else:
+        fill_sign_in(page, name, portal.passwords[name])
+
+
 def close_in_time(context: BrowserContext) -> None:
-    """Close a context, but not wait for that for ever: once in a while Chromium never says that one is gone, and
-    Playwright has no time-out for it. What is left of it ends with the browser.
+    """Close a context, but not wait for that for ever: once in a while Chromium never says that one is gone. Then it is
+    killed, and another one started for the next test.
     """
-    with contextlib.suppress(TimeoutError):
-        context._sync(asyncio.wait_for(context._impl_obj.close(None), SECONDS_TO_CLOSE))
+    with kill_late(context.browser, SECONDS_TO_CLOSE), contextlib.suppress(Error):
+        context.close()
+
+
+@contextlib.contextmanager
+def kill_late(browser: Browser | None, seconds: float) -> Iterator[None]:
+    """Whatever the block asks of the browser fails once so many seconds are over: the browser is no more then."""
+    if browser is None or not browser.is_connected():
+        yield
+        return
+    session = browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    session.detach()
+    pid = next(process["id"] for process in processes if process["type"] == "browser")
+    with call_late(lambda: os.kill(pid, signal.SIGKILL), seconds):
+        yield
 
 
 def fill_sign_in(page: Page, name: str, password: str) -> None:

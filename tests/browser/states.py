@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
 
-from tests.browser.portal import Portal, fill_sign_in, prove_if_asked, run_portal
+from tests.browser.portal import Portal, close_in_time, prove_if_asked, run_portal, sign_in_on
 
 # Nothing refreshes itself while it is looked at, and one search does not reach the end of the list.
 SETTINGS = {"PAGE_FRESH_SECONDS": "3600"}
@@ -47,20 +47,19 @@ NEWCOMERS = {
 
 @dataclass
 class Stage:
-    """A portal of its own, and its people's browsers: each signs in once. `open` closes what was open before."""
+    """A portal of its own, and its people's browsers. `open` closes what was open before, and begins anew."""
 
     portal: Portal
     browser: Browser
     contexts: dict[str, BrowserContext] = field(default_factory=dict)
-    prepared: set[str] = field(default_factory=set)
     # What the browser says of scripts that fail and of what the content policy refuses.
     trouble: list[str] = field(default_factory=list)
     # The answer that each page was last loaded from.
     answers: dict[Page, Response] = field(default_factory=dict)
-    views: int = 0
 
     def open(self, state: "State") -> Page:
-        self.clear()
+        self.close()
+        self.portal.begin()
         return state.show(self)
 
     def page_of(self, name: str) -> Page:
@@ -80,28 +79,15 @@ class Stage:
         self.contexts[name] = context
         page = context.new_page()
         if name:
-            if name not in self.portal.passwords:
-                newcomer = NEWCOMERS[name]
-                self.portal.add_member(name, newcomer.role, kind=newcomer.kind, secret=newcomer.secret)
-            page.goto("/sign-in/")
-            fill_sign_in(page, name, self.portal.passwords[name])
+            sign_in_on(page, self.portal, name)
         return page
-
-    def clear(self) -> None:
-        self.portal.clear_faults()
-        self.answers.clear()
-        for context in self.contexts.values():
-            for page in context.pages:
-                page.close()
-
-    def count_views(self) -> int:
-        """So that each view has a name of its own."""
-        self.views += 1
-        return self.views
 
     def close(self) -> None:
         for context in self.contexts.values():
-            context.close()
+            close_in_time(context)
+        self.contexts.clear()
+        self.answers.clear()
+        self.trouble.clear()
 
     def _note_answer(self, response: Response) -> None:
         if response.request.is_navigation_request():
@@ -113,11 +99,12 @@ class Stage:
 
 
 @contextlib.contextmanager
-def set_stage(browser: Browser, state: Path) -> Iterator[Stage]:
-    with run_portal(state, settings=SETTINGS, sandbox_options=["--instances", str(INSTANCES)]) as portal:
-        stage = Stage(portal, browser)
-        yield stage
-        stage.close()
+def run_stage_portal(state: Path, template: Path | None = None) -> Iterator[Portal]:
+    with run_portal(state, settings=SETTINGS, instances=INSTANCES, template=template) as portal:
+        for name, newcomer in NEWCOMERS.items():
+            portal.add_member(name, newcomer.role, kind=newcomer.kind, secret=newcomer.secret)
+        portal.save_start(signed_in=tuple(portal.passwords))
+        yield portal
 
 
 @dataclass(frozen=True)
@@ -151,24 +138,18 @@ def unfold(path: str, *summaries: str) -> Callable[[Stage], Page]:
 
 
 def fail(query: str, *, said: str, seen_before: bool = False, **fault: object) -> Callable[[Stage], Page]:
-    """A list for which ByCloud has no good answer, with rows from before or without. It is Otto's: his credential may
-    be paused for a while after a failure, and pages of others need fresh answers.
-    """
+    """A list for which ByCloud has no good answer, with rows from before or without."""
 
     def show(stage: Stage) -> Page:
         page = stage.page_of("otto")
         path = f"/spo1/instances/?{query}"
         if seen_before:
             page.goto(path)
-            if not page.locator("#table").count():
-                press_again(page)
             stage.portal.script_fault(match=query, **fault)
             press_refresh(page)
         else:
             stage.portal.script_fault(match=query, **fault)
             page.goto(path)
-            if said not in page.locator("#notice").inner_text():
-                press_again(page)
         expect(page.locator("#notice")).to_contain_text(said)
         expect(page.locator("#table")).to_have_count(int(seen_before))
         return page
@@ -176,23 +157,15 @@ def fail(query: str, *, said: str, seen_before: bool = False, **fault: object) -
     return show
 
 
-def press_again(page: Page) -> None:
-    """A page was not asked for, because of a failure of another one just before."""
-    with page.expect_response(lambda response: response.request.method == "POST"):
-        page.locator("#notice").get_by_role("button", name="Retry").click()
-
-
 def trouble_of(name: str, query: str, *, said: str, **fault: object) -> Callable[[Stage], Page]:
-    """A list of somebody whose credential is in trouble altogether, since the first time it is asked for here."""
+    """A list of somebody whose credential is in trouble altogether."""
 
     def show(stage: Stage) -> Page:
         page = stage.page_of(name)
         page.goto("/spo1/instances/")
-        if name not in stage.prepared:
-            stage.portal.script_fault(**fault)
-            press_refresh(page)
-            expect(page.locator("#notice")).to_be_visible()
-            stage.prepared.add(name)
+        stage.portal.script_fault(**fault)
+        press_refresh(page)
+        expect(page.locator("#notice")).to_be_visible()
         page.goto(f"/spo1/instances/{query}")
         expect(page.locator("#notice")).to_contain_text(said)
         return page
@@ -227,8 +200,6 @@ def show_instance(query: str, section: str, *, name: str = "ada") -> Callable[[S
 
     def show(stage: Stage) -> Page:
         page = visit(f"/spo1/instances/?{query}", name=name)(stage)
-        if not page.locator("#table").count():
-            press_again(page)
         page.locator("[data-instance-id] th a").first.click()
         expect(page.locator(section)).to_be_visible()
         return page
@@ -332,13 +303,11 @@ def show_member_form(word: str) -> Callable[[Stage], Page]:
 
 
 def show_deactivated(stage: Stage) -> Page:
-    stage.page_of("fred")
     page = visit("/team/")(stage)
     fred = page.locator("[data-member=fred]")
-    if fred.get_by_role("link", name=re.compile("^Deactivate")).count():
-        fred.get_by_role("link", name=re.compile("^Deactivate")).click()
-        page.locator("main form button[type=submit]").click()
-        prove_if_asked(page, stage.portal.passwords["ada"], then=fred)
+    fred.get_by_role("link", name=re.compile("^Deactivate")).click()
+    page.locator("main form button[type=submit]").click()
+    prove_if_asked(page, stage.portal.passwords["ada"], then=fred)
     expect(fred).to_contain_text("Deactivated")
     return page
 
@@ -391,7 +360,7 @@ def save_preferences(stage: Stage) -> Page:
 
 def save_view(stage: Stage) -> Page:
     page = unfold(f"{SHORT}&name=web-*", "#save-view")(stage)
-    page.locator("#view-name").fill(f"Web servers {stage.count_views()}")
+    page.locator("#view-name").fill("Web servers")
     page.locator("#view-shared").check()
     page.locator("#save-view").get_by_role("button", name="Save").click()
     expect(page.locator("#views [aria-current]").first).to_contain_text("Web servers")

@@ -1,7 +1,6 @@
 """The list in a browser: typing in filters, view settings, saved views, addresses to share, files to take along."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,7 +19,6 @@ SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts",
 @pytest.fixture
 def typing(visits: Visits) -> Page:
     """The list at a clock that the test moves."""
-    visits.portal.add_member_of_globex("lena")
     page = visits.open()
     page.clock.install()
     visits.sign_in_on(page, "lena")
@@ -29,17 +27,10 @@ def typing(visits: Visits) -> Page:
 
 
 @pytest.fixture
-def otto(visits: Visits, scripts: bool) -> Iterator[Page]:  # noqa: FBT001 -- a fixture
-    """Otto's list, whose look and views are as at first when the test is over."""
+def otto(visits: Visits, scripts: bool) -> Page:  # noqa: FBT001 -- a fixture
     page = visits.sign_in("otto", scripts=scripts)
     page.goto(f"{LIST}?limit=20")
-    yield page
-    page.goto("/spo1/views/")
-    while page.get_by_role("button", name="Remove ").count():
-        page.get_by_role("button", name="Remove ").first.click()
-    page.goto(f"{LIST}?limit=20")
-    page.get_by_text("View settings").click()
-    page.get_by_role("button", name="Reset").click()
+    return page
 
 
 def note_names(page: Page) -> list[str]:

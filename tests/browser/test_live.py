@@ -1,7 +1,6 @@
 """Pages that stay open: they refresh themselves, change only what has changed, and can be stopped."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, Request, expect
@@ -19,16 +18,14 @@ SET_HIDDEN = """hidden => {
 
 
 @pytest.fixture
-def lena(visits: Visits) -> Iterator[Page]:
-    """The list of somebody who has globex to herself, at a clock that the test moves; nothing refreshes before."""
-    visits.portal.add_member_of_globex("lena")
+def lena(visits: Visits) -> Page:
+    """Lena's list, at a clock that the test moves; nothing refreshes before."""
     page = visits.open()
     page.clock.install()
     visits.sign_in_on(page, "lena")
     page.goto("/spo1/instances/?name=*")
     settle(page)
-    yield page
-    visits.portal.reset_sandbox()
+    return page
 
 
 def settle(page: Page) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
@@ -19,15 +20,16 @@ PASSWORD = "a-long-enough-password"
 
 
 @pytest.fixture(scope="session")
-def strict_portal(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+def strict_portal(chromium: str, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """One that requires a second factor of admins. Passkeys need a host name, which 127.0.0.1 is not."""
     state = tmp_path_factory.mktemp("strict portal") / "state"
-    with run_portal(state, settings={"REQUIRE_SECOND_FACTOR": "admins"}) as portal:
+    with run_portal(state, settings={"REQUIRE_SECOND_FACTOR": "admins"}, template=template) as portal:
         yield dataclasses.replace(portal, url=portal.url.replace("127.0.0.1", "localhost"))
 
 
 @pytest.fixture
 def visits(strict_portal: Portal, browser: Browser) -> Iterator[Visits]:
+    strict_portal.begin()
     visits = Visits(strict_portal, browser)
     yield visits
     visits.close()

@@ -1,13 +1,12 @@
 """What the script says and does for its reader: her language, her pace of refresh."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.boxes import scrolls_sideways
-from tests.browser.portal import Visits, fill_sign_in, list_ids
+from tests.browser.portal import Visits, list_ids
 from tests.browser.violations import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -29,21 +28,16 @@ def open_in_portuguese(visits: Visits, name: str = "vera", *, width: int = 1280)
     page = context.new_page()
     page.goto("/")
     expect(page.locator("h1")).to_have_text("Entrar")
-    fill_sign_in(page, name, visits.portal.passwords[name])
+    visits.sign_in_on(page, name)
     return page
 
 
 @pytest.fixture
-def lena(visits: Visits) -> Iterator[Page]:
-    """The preferences of somebody who has globex to herself; as they were, afterwards."""
-    visits.portal.add_member_of_globex("lena")
+def lena(visits: Visits) -> Page:
+    """Lena's preferences."""
     page = visits.sign_in("lena")
     page.goto("/preferences/")
-    yield page
-    page.goto("/preferences/")
-    page.locator("select[name=refresh_seconds]").select_option("30")
-    page.locator("input[name=language][value='']").check()
-    page.locator("main form button[type=submit]").click()
+    return page
 
 
 def save(page: Page) -> None:

@@ -271,8 +271,6 @@ def test_a_refresh_keeps_what_was_unfolded(visits: Visits) -> None:
 
 
 def test_a_refresh_under_way_waits_for_a_text_selection_to_end(visits: Visits) -> None:
-    # In an organization of its own: what is renamed here is looked at by other tests.
-    visits.portal.add_member_of_globex("lena")
     page = visits.sign_in("lena")
     chosen = list_ids(page)[0]
     page.wait_for_timeout(1200)
@@ -292,10 +290,7 @@ def test_a_refresh_under_way_waits_for_a_text_selection_to_end(visits: Visits) -
 def test_times_go_on_without_a_request(visits: Visits) -> None:
     page = visits.open()
     page.clock.install()
-    page.goto("/")
-    page.locator("input[name=login]").fill("ada")
-    page.locator("input[name=password]").fill(visits.portal.passwords["ada"])
-    page.locator("main form button[type=submit]").click()
+    visits.sign_in_on(page, "ada")
     age = page.locator(".freshness time[data-ago]")
     expect(age).to_have_text("just now")
     page.clock.fast_forward(30_000)
@@ -307,7 +302,6 @@ def test_times_go_on_without_a_request(visits: Visits) -> None:
 
 def test_a_long_request_shows_that_it_is_under_way(visits: Visits) -> None:
     page = visits.sign_in("ada")
-    # In a size that no other test uses: a page that is stored is there at once.
     page.goto("/spo1/instances/?limit=13")
     visits.portal.script_fault(times=1, delay=3, match="marker=")
     page.locator("#pager").get_by_role("link", name="Next").click()

@@ -14,7 +14,6 @@ MINUTE = 60_000
 @pytest.fixture
 def lena(visits: Visits) -> Page:
     """Somebody's preferences, a page that asks for nothing by itself, at a clock that the test moves."""
-    visits.portal.add_member_of_globex("lena")
     page = visits.open()
     page.clock.install()
     visits.sign_in_on(page, "lena")

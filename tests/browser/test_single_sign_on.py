@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -25,7 +26,7 @@ class Acme:
 
 
 @pytest.fixture(scope="session")
-def acme(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
+def acme(chromium: str, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
     state = tmp_path_factory.mktemp("portal with a provider") / "state"
     with run_provider() as provider:
         settings = {
@@ -36,13 +37,14 @@ def acme(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ac
             "OIDC_ROLE_GROUPS": "portal-admins=admin,staff=viewer",
             "SSO_ONLY": "1",
         }
-        with run_portal(state, settings=settings) as portal:
+        with run_portal(state, settings=settings, template=template) as portal:
             yield Acme(portal, provider)
 
 
 @pytest.fixture
 def visits(acme: Acme, browser: Browser) -> Iterator[Visits]:
     # Over there things are as they are; what its pages load from elsewhere is not loaded.
+    acme.portal.begin()
     visits = Visits(acme.portal, browser)
     visits.expected += [f"request to another host: {acme.provider.url}", "cdn.jsdelivr.net", "status of 403"]
     yield visits
@@ -125,7 +127,7 @@ def test_the_password_is_for_admins_alone(visits: Visits, acme: Acme) -> None:
 
 
 def test_the_admin_gets_in_while_the_provider_is_down(
-    browser: Browser, chromium: str, tmp_path_factory: pytest.TempPathFactory
+    browser: Browser, template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     settings = {
         "OIDC_ISSUER": f"http://localhost:{find_free_port()}",
@@ -135,7 +137,7 @@ def test_the_admin_gets_in_while_the_provider_is_down(
         "OIDC_ROLE_GROUPS": "staff=viewer",
         "SSO_ONLY": "1",
     }
-    with run_portal(tmp_path_factory.mktemp("down") / "state", settings=settings) as portal:
+    with run_portal(tmp_path_factory.mktemp("down") / "state", settings=settings, template=template) as portal:
         visits = Visits(portal, browser)
         visits.expected += ["status of 502"]
         page = visits.open()

@@ -1,12 +1,14 @@
 """Every page in every state: nothing for axe to find in both themes, nothing too wide, cut off or too small to hit."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.boxes import find_faults
-from tests.browser.states import STATES, Stage, State, set_stage
+from tests.browser.portal import Portal
+from tests.browser.states import STATES, Stage, State, run_stage_portal
 from tests.browser.violations import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -18,10 +20,17 @@ WIDTHS_FOR_AXE = (1440, 360)
 RULES_ON_COLOUR = ["color-contrast", "link-in-text-block"]
 
 
-@pytest.fixture(scope="module")
-def stage(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with set_stage(browser, tmp_path_factory.mktemp("stage") / "state") as stage:
-        yield stage
+@pytest.fixture(scope="session")
+def stage_portal(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    with run_stage_portal(tmp_path_factory.mktemp("stage") / "state", template) as portal:
+        yield portal
+
+
+@pytest.fixture
+def stage(stage_portal: Portal, browser: Browser) -> Iterator[Stage]:
+    stage = Stage(stage_portal, browser)
+    yield stage
+    stage.close()
 
 
 def look(page: Page) -> Iterator[str]:

@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import QUIET, find_chromium
 from tests.browser.portal import ROOT
-from tests.browser.states import STATES, Stage, State, set_stage
+from tests.browser.states import STATES, Stage, State, run_stage_portal
 
 PAGES = ROOT / "test-results" / "html"
 CHECKER = ROOT / ".node" / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
@@ -34,9 +34,11 @@ def main() -> int:
     PAGES.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as api:
         browser = api.chromium.launch(executable_path=find_chromium(), args=QUIET, chromium_sandbox=os.geteuid() != 0)
-        with set_stage(browser, Path(folder) / "state") as stage:
+        with run_stage_portal(Path(folder) / "state") as portal:
+            stage = Stage(portal, browser)
             for state in STATES:
                 save(stage, state)
+            stage.close()
         browser.close()
     found = check()
     for path, message in found:
