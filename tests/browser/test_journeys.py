@@ -41,6 +41,8 @@ def test_filters_stand_as_tokens_and_in_the_url_and_can_be_taken_away(visits: Vi
     page.locator("#filters").get_by_role("button", name="Filter").click()
     tokens = page.locator("#results .token")
     expect(tokens).to_have_count(2)
+    # The status has asked as it was chosen, and the button once more.
+    expect(page.locator("html")).not_to_have_class(re.compile("is-loading"))
     expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-*&status=ACTIVE")
     names = page.locator("[data-instance-id] th a").all_inner_texts()
     assert names
