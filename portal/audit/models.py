@@ -27,6 +27,7 @@ class Act(models.TextChoices):
     CREDENTIAL_REMOVED = "credential-removed", _("Credential removed")
     TEAM_CREDENTIAL_SET = "team-credential-set", _("Team credential set")
     TEAM_CREDENTIAL_REMOVED = "team-credential-removed", _("Team credential removed")
+    CREDENTIAL_REFUSED = "credential-refused", _("Credential refused by ByCloud")
     ROLE_CHANGED = "role-changed", _("Role changed")
     MEMBER_ADDED = "member-added", _("Member added")
     MEMBER_INVITED = "member-invited", _("Member invited")

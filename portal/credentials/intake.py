@@ -5,6 +5,7 @@ ByCloud says no (401, 403): nothing is stored and the earlier one stays. ByCloud
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import ceil
 
 from django.db import transaction
 from django.utils import timezone
@@ -53,11 +54,19 @@ def take_credential(
     """
     sealed = vault.seal(credential, member_id=member.pk if member else None, region=region.code)
     doubt, total = "", None
+    access = gateway.Access(region=region, credential=credential, asker=str(request.user.pk) if request else "")
     try:
-        total = gateway.check_credential(gateway.Access(region=region, credential=credential))
+        total = gateway.check_credential(access, is_kept=False)
+    except gateway.TriesSpent as error:
+        return Refused(
+            _("Too many credentials were tried within a minute. Nothing was saved; try again in %(seconds)s s.")
+            % {"seconds": _count_seconds(error)}
+        )
     except bycloud.Rejected:
+        _record_refused(member, region, 401, request=request)
         return Refused(_("ByCloud refused this credential (401): it is wrong, expired or revoked. Nothing was saved."))
     except bycloud.Forbidden:
+        _record_refused(member, region, 403, request=request)
         return Refused(
             _(
                 "ByCloud knows this credential, but it may not list instances (403). Nothing was saved. "
@@ -91,14 +100,18 @@ def take_credential(
 
 
 @sensitive_variables()
-def check_again(row: Credential, *, region: bycloud.Region) -> Kept | Refused:
-    """Ask ByCloud about a credential that is kept. It stays, whatever the answer. `VaultError`: it cannot be opened."""
+def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Kept | Refused:
+    """Ask ByCloud once about a credential that is kept; it stays, whatever the answer. A pause that its refusal began
+    ends when it is taken. `VaultError`: it cannot be opened.
+    """
     credential = vault.unseal(bytes(row.sealed), member_id=row.member_id, region=region.code)
     named = {"region": region.code}
     rejected = _("ByCloud refuses the credential for %(region)s (401): it is wrong, expired or revoked. Replace it.")
     forbidden = _("ByCloud knows the credential for %(region)s, but it may not list instances (403). Replace it.")
     try:
-        total = gateway.check_credential(gateway.Access(region=region, credential=credential))
+        total = gateway.check_credential(
+            gateway.Access(region=region, credential=credential, asker=str(asker.pk), is_shared=row.is_team)
+        )
     except bycloud.Rejected:
         return Refused(rejected % named)
     except bycloud.Forbidden:
@@ -155,6 +168,14 @@ def _record_set(row: Credential, *, member: Member | None, request: MemberReques
         record_event(act, subject=f"{row} ({member.get_username()})" if member else str(row))
 
 
+def _record_refused(
+    member: Member | None, region: bycloud.Region, status: int, *, request: MemberRequest | None
+) -> None:
+    """Of what was entered, nothing is told: it may be a secret of another place."""
+    subject = f"{region.code}: {status}{'' if member else ' (team)'}"
+    record_event(Act.CREDENTIAL_REFUSED, request=request, member=request.user if request else None, subject=subject)
+
+
 def _describe_doubt(error: bycloud.ByCloudError) -> str:
     # ByCloud's own words are left out: an answer could echo the request, and with it the credential.
     match error:
@@ -163,6 +184,10 @@ def _describe_doubt(error: bycloud.ByCloudError) -> str:
         # Where nobody may wait any more, others wait for ByCloud already.
         case bycloud.TimedOut() | gateway.Busy():
             doubt = _("ByCloud did not answer in time")
+        case gateway.TriesSpent():
+            doubt = _("too many credentials were tried within a minute; wait %(seconds)s s") % {
+                "seconds": _count_seconds(error)
+            }
         case gateway.BudgetSpent():
             doubt = _("the portal has used up the requests it may send to ByCloud for the moment")
         case bycloud.RateLimited():
@@ -174,3 +199,8 @@ def _describe_doubt(error: bycloud.ByCloudError) -> str:
         case _other:
             doubt = _("ByCloud did not take the question (%(status)s)") % {"status": error.status}
     return doubt
+
+
+def _count_seconds(error: bycloud.ByCloudError) -> int:
+    left = (error.retry_at - timezone.now()).total_seconds() if error.retry_at else 0.0
+    return max(1, ceil(left))

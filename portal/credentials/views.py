@@ -133,7 +133,7 @@ def _check(request: MemberRequest, desk: Desk, region: Region) -> HttpResponse:
         messages.info(request, _("There is no credential for %(region)s to check.") % {"region": region.code})
         return redirect(desk.list_url)
     try:
-        checked = intake.check_again(row, region=region)
+        checked = intake.check_again(row, region=region, asker=request.user)
     except vault.VaultError as error:
         messages.error(request, str(error))
         return redirect(desk.list_url)

@@ -2,7 +2,7 @@
 
 from portal.gateway.access import Access
 from portal.gateway.budget import Meter, Window, read_meter
-from portal.gateway.errors import BudgetSpent, Busy
+from portal.gateway.errors import BudgetSpent, Busy, TriesSpent
 from portal.gateway.freshness import Asking, Dated, Exchange, StoredInstance, Trouble, Troubled
 from portal.gateway.reader import check_credential, forget_instance, read_instance, read_page
 from portal.gateway.store import recall, remember
@@ -17,6 +17,7 @@ __all__ = [
     "Exchange",
     "Meter",
     "StoredInstance",
+    "TriesSpent",
     "Trouble",
     "Troubled",
     "Use",

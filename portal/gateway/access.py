@@ -9,8 +9,14 @@ from portal.bycloud import Credential, Region
 
 
 class Access(msgspec.Struct, frozen=True, dict=True):
+    """`asker` names the person who asks, in a way that only means something to the caller; empty: nobody in
+    particular. `is_shared`: others ask with this credential, too.
+    """
+
     region: Region
     credential: Credential
+    asker: str = ""
+    is_shared: bool = False
 
     @cached_property
     def scope(self) -> str:

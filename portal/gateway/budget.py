@@ -9,13 +9,16 @@ from django.core.cache import caches
 
 from portal.bycloud import RateLimit
 from portal.gateway.access import Access
-from portal.gateway.errors import BudgetSpent, Busy
+from portal.gateway.errors import BudgetSpent, Busy, TriesSpent
 from portal.gateway.failover import FailoverCache
 from portal.gateway.freshness import Errand
 from portal.gateway.leases import hold_briefly
 from portal.gateway.ledger import HOUR, Ledger, Standing, enter_request, read_standing, write_ledger
 
 MINUTE = 60.0
+# Credentials tried within a minute, for a region: of all people together, and of one.
+TRIES = 20
+TRIES_OF_ONE = 5
 # A turn takes a few milliseconds; so long, nobody has had to wait yet.
 TURN_SECONDS = 5.0
 
@@ -45,7 +48,8 @@ def spend(access: Access, errand: Errand) -> None:
     """Take one request from the budget. Raises `BudgetSpent` when `errand` may not, with when it may.
 
     People may use all of it; refreshes and sweeps leave `BYCLOUD_RATE_RESERVE` of each window to them, and sweeps
-    leave as much again to refreshes. Raises `Busy` when so many spend at once that this one does not come to its turn.
+    leave as much again to refreshes. Of a budget that several use, one person uses at most half of what the others have
+    left. Raises `Busy` when so many spend at once that this one does not come to its turn.
     """
     key = _key(access)
     with hold_briefly(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
@@ -57,12 +61,39 @@ def spend(access: Access, errand: Errand) -> None:
         free_at = max(
             _find_room(_list_minute(standing, now), standing, _share(_minute_limit(standing), errand), MINUTE, now),
             _find_room(standing.ledger.times, standing, _share(settings.BYCLOUD_RATE_PER_HOUR, errand), HOUR, now),
+            _find_turn(access, standing, errand, now),
         )
         if free_at > now:
             raise BudgetSpent(
                 "The portal keeps within ByCloud's rate limit", retry_at=datetime.fromtimestamp(free_at, UTC)
             )
-        enter_request(key, standing, now)
+        enter_request(key, standing, now, asker=access.asker)
+
+
+def spend_try(access: Access) -> None:
+    """Take one of the tries of credentials that a minute has for the region. Raises `TriesSpent`, or `Busy` as above.
+
+    Nothing else is counted for a credential that may be made up: all share one ledger. Without a person who asks, it is
+    the command line, which need not guess.
+    """
+    if not access.asker:
+        return
+    key = f"budget:tries:{access.region.code}"
+    with hold_briefly(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
+        if not is_held:
+            raise Busy("Too many credentials are tried at once")
+        now = time()
+        standing = read_standing(key, now)
+        times = standing.ledger.times
+        minute = times[len(times) - _count_since(times, now - MINUTE) :]
+        own = standing.ledger.askers.get(access.asker, ())
+        free_at = max(
+            _find_room(minute, standing, TRIES, MINUTE, now),
+            _find_end_of_turn(own, minute, TRIES, MINUTE, now, most_of_one=TRIES_OF_ONE),
+        )
+        if free_at > now:
+            raise TriesSpent("Too many credentials were tried", retry_at=datetime.fromtimestamp(free_at, UTC))
+        enter_request(key, standing, now, asker=access.asker)
 
 
 def correct(access: Access, rate: RateLimit) -> None:
@@ -149,6 +180,32 @@ def _find_room(times: tuple[float, ...], standing: Standing, share: int, seconds
             common -= 1
         free_at = moment + seconds
     return free_at
+
+
+def _find_turn(access: Access, standing: Standing, errand: Errand, now: float) -> float:
+    """When this person may go on: now, unless others share the budget and more than the person's part is used."""
+    askers = standing.ledger.askers
+    is_shared = access.is_shared or settings.BYCLOUD_RATE_SCOPE == "region" or not askers.keys() <= {access.asker}
+    if not access.asker or not is_shared:
+        return now
+    minute = (_list_minute(standing, now), _share(_minute_limit(standing), errand), MINUTE)
+    hour = (standing.ledger.times, _share(settings.BYCLOUD_RATE_PER_HOUR, errand), HOUR)
+    return max(_find_end_of_turn(askers.get(access.asker, ()), *window, now) for window in (minute, hour))
+
+
+def _find_end_of_turn(
+    own: tuple[float, ...],
+    times: tuple[float, ...],
+    share: int,
+    seconds: float,
+    now: float,
+    *,
+    most_of_one: int | None = None,
+) -> float:
+    own = tuple(moment for moment in own if moment > now - seconds)
+    most = max(1, (share - len(times) + len(own)) // 2)
+    most = min(most, most_of_one or most)
+    return own[-most] + seconds if len(own) >= most else now
 
 
 def _list_minute(standing: Standing, now: float) -> tuple[float, ...]:

@@ -1,10 +1,14 @@
-"""The two refusals that are the portal's own: no request went upstream."""
+"""The refusals that are the portal's own: no request went upstream."""
 
 from portal.bycloud import ByCloudError, RateLimited
 
 
 class BudgetSpent(RateLimited):
     """The portal's budget is out for this errand. `retry_at` says when it goes on."""
+
+
+class TriesSpent(BudgetSpent):
+    """More credentials have been tried than may be within a minute. `retry_at` says when it goes on."""
 
 
 class Busy(ByCloudError):  # noqa: N818 -- named as its siblings in portal.bycloud are

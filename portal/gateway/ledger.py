@@ -21,7 +21,7 @@ class Ledger(msgspec.Struct, frozen=True):
 
     `others` are requests of other programs that ByCloud counts on the same budget, until `others_until`; `limit` is
     its own figure for the minute, when that is lower than ours. Before `settles_at` some process may not have entered
-    all of its requests: the cache was away, or has lost the ledger.
+    all of its requests: the cache was away, or has lost the ledger. `askers` are the times of each person's own.
     """
 
     times: tuple[float, ...] = ()
@@ -29,6 +29,7 @@ class Ledger(msgspec.Struct, frozen=True):
     others_until: float = 0.0
     limit: int | None = None
     settles_at: float = 0.0
+    askers: dict[str, tuple[float, ...]] = {}
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -67,7 +68,8 @@ def read_standing(key: str, now: float) -> Standing:
     cache = caches["counters"]
     kept = cache.get(key)
     ledger = _decode(kept)
-    ledger = msgspec.structs.replace(ledger, times=_since(now - HOUR, ledger.times))
+    askers = {asker: recent for asker, times in ledger.askers.items() if (recent := _since(now - HOUR, times))}
+    ledger = msgspec.structs.replace(ledger, times=_since(now - HOUR, ledger.times), askers=askers)
     is_away, is_shared = False, True
     if isinstance(cache, FailoverCache):
         is_away = cache.is_alone
@@ -92,14 +94,17 @@ def read_standing(key: str, now: float) -> Standing:
         )
 
 
-def enter_request(key: str, standing: Standing, now: float) -> None:
-    """Note a request that goes upstream now. The caller holds the ledger."""
+def enter_request(key: str, standing: Standing, now: float, *, asker: str) -> None:
+    """Note a request that goes upstream now, for `asker`. The caller holds the ledger."""
     with _lock:
         known = _known.setdefault(key, _Known())
         known.not_entered = (*known.not_entered, now)
         if standing.processes > 1:
             known.apart = (*known.apart, now)
-    write_ledger(key, msgspec.structs.replace(standing.ledger, times=(*standing.ledger.times, now)), now)
+    ledger, askers = standing.ledger, standing.ledger.askers
+    if asker:
+        askers = askers | {asker: (*askers.get(asker, ()), now)}
+    write_ledger(key, msgspec.structs.replace(ledger, times=(*ledger.times, now), askers=askers), now)
 
 
 def write_ledger(key: str, ledger: Ledger, now: float) -> None:

@@ -59,6 +59,12 @@ def find_pause(access: Access) -> Pause | None:
     return max(found, key=lambda pause: (pause.is_named and pause.holds_back(Asking.FORCED), _end(pause)), default=None)
 
 
+def is_credential_refused(access: Access) -> bool:
+    """Whether nothing is asked with this credential, for ByCloud has refused it."""
+    pause = _find(_key(access, "rejected"))
+    return pause is not None and pause.until is None
+
+
 def record_failure(access: Access, trouble: Trouble, *, began_at: datetime) -> Trouble:
     """Begin or lengthen the pause that `trouble` calls for. Gives the trouble with when upstream is asked again.
 

@@ -25,13 +25,13 @@ from portal.bycloud import (
     split_instances,
 )
 from portal.gateway.access import Access
-from portal.gateway.budget import correct, read_pace, spend
+from portal.gateway.budget import correct, read_pace, spend, spend_try
 from portal.gateway.bulkhead import take_place
 from portal.gateway.errors import BudgetSpent, Busy
 from portal.gateway.flight import Flights
 from portal.gateway.freshness import Asking, Dated, Errand, Exchange, StoredInstance, Trouble, Troubled
 from portal.gateway.leases import take_lease
-from portal.gateway.pauses import end_pause, find_pause, record_failure
+from portal.gateway.pauses import end_pause, find_pause, is_credential_refused, record_failure
 from portal.gateway.store import (
     StoredAnswer,
     flight_key,
@@ -66,6 +66,9 @@ def read_page(
     its errand, or when too many requests of this process wait for upstream already.
     """
     answer, met = recall_page(access, query)
+    if met and met.kind == "rejected" and not is_credential_refused(access):
+        # It has been taken since.
+        met = None
     stored = _date(answer, met) if answer else None
     if stored and (asking.is_content_with(stored.fetched_at) or _is_early(access, stored, asking)):
         return stored
@@ -80,7 +83,7 @@ def read_page(
     hurry = "late" if _is_hasty(ends_at - monotonic()) else "in time"
     flight = f"{access.scope}:{asking}:{hurry}:{page_name(query)}"
     try:
-        with take_place():
+        with take_place(access.asker):
             return _flights.join(
                 flight, partial(_fly, access, query, asking, ends_at), timeout_seconds=max(0.0, ends_at - monotonic())
             )
@@ -108,23 +111,33 @@ def forget_instance(access: Access, instance_id: str) -> None:
     forget(access, instance_name(instance_id))
 
 
-def check_credential(access: Access) -> int | None:
+def check_credential(access: Access, *, is_kept: bool = True) -> int | None:
     """Ask upstream for one instance, so that a credential that is not taken raises its `ByCloudError` now.
 
     Gives how many instances it may see, None when the answer does not say. What it comes to counts for all: a failure
     begins a pause, and a credential that is taken ends the pause that its refusal began. A time that ByCloud has named
-    is waited for here, too.
+    is waited for here, too. Raises `TriesSpent` when too many were tried already; of one that is not kept and is
+    refused, nothing is written down.
     """
-    with take_place():
+    is_counted = is_kept or settings.BYCLOUD_RATE_SCOPE == "region"
+    with take_place(access.asker):
         _refuse_in_named_pause(access)
-        spend(access, Errand.PERSON)
-        _refuse_in_named_pause(access)
+        spend_try(access)
+        if is_counted:
+            spend(access, Errand.PERSON)
+            _refuse_in_named_pause(access)
         began_at = datetime.now(UTC)
+        seconds = settings.BYCLOUD_LIMITS.deadline_seconds
         try:
-            _, page = _fetch(access, InstanceQuery(limit=1), Errand.PERSON, settings.BYCLOUD_LIMITS.deadline_seconds)
+            _, page = _fetch(access, InstanceQuery(limit=1), Errand.PERSON, seconds, leaves_refusals=is_kept)
         except ByCloudError as error:
-            record_failure(access, Trouble.from_error(error), began_at=began_at)
+            if is_kept or not isinstance(error, Rejected | Forbidden):
+                record_failure(access, Trouble.from_error(error), began_at=began_at)
             raise
+    if not is_counted:
+        # It is a credential indeed, with a budget.
+        with suppress(BudgetSpent, Busy):
+            spend(access, Errand.PERSON)
     end_pause(access, is_credential_good=True)
     return page.meta.total if page.meta else None
 
@@ -214,9 +227,12 @@ def _is_hasty(within_seconds: float) -> bool:
 
 
 def _fetch(
-    access: Access, query: InstanceQuery, errand: Errand, within_seconds: float
+    access: Access, query: InstanceQuery, errand: Errand, within_seconds: float, *, leaves_refusals: bool = True
 ) -> tuple[StoredAnswer, InstancePage]:
-    """One exchange upstream, decoded and written to the log. Its first try is paid for already."""
+    """One exchange upstream, decoded and written to the log. Its first try is paid for already.
+
+    Unless it `leaves_refusals`, nothing is kept of a credential that ByCloud refuses.
+    """
     limits = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=within_seconds)
     client = Client(access.region, access.credential, limits=limits)
     started_at = datetime.now(UTC)
@@ -228,7 +244,8 @@ def _fetch(
         page = decode_instance_page(answer.body, request_id=answer.request_id)
         _check_list(page, query, answer)
     except ByCloudError as error:
-        if error.rate_limit:
+        is_refused = isinstance(error, Rejected | Forbidden)
+        if error.rate_limit and (leaves_refusals or not is_refused):
             correct(access, error.rate_limit)
         seconds = (datetime.now(UTC) - started_at).total_seconds()
         log.warning(
@@ -239,7 +256,7 @@ def _fetch(
             upstream_request_id=error.request_id,
             upstream_milliseconds=round(seconds * 1000),
         )
-        if isinstance(error, Rejected | Forbidden):
+        if is_refused and leaves_refusals:
             record_refusal(access)
         raise
     record_use(access)

@@ -236,7 +236,7 @@ def answer_instance(
 
 
 def _renewing(request: MemberRequest, region: Region, query_string: str, url: str, *, target: str) -> dict[str, str]:
-    """What Refresh and Retry send and where to, which region of the page they renew, and where a token is replaced."""
+    """What Refresh and Retry send and where to, which region they renew, and where a token is checked and replaced."""
     may_force = request.user.can(Capability.FORCE_REFRESH)
     revalidate_url = reverse("instances:revalidate", args=[region])
     return {
@@ -244,6 +244,7 @@ def _renewing(request: MemberRequest, region: Region, query_string: str, url: st
         "target": target,
         "renew_url": reverse("instances:refresh", args=[region]) if may_force else revalidate_url,
         "revalidate_url": revalidate_url,
+        "check_url": reverse("instances:check_credential", args=[region]),
         "credential_url": credential_url(region, next_url=url),
     }
 

@@ -25,7 +25,7 @@ def find_access(request: MemberRequest, region: Region) -> Access | str:
         return ""
     request.held = held.row
     structlog.contextvars.bind_contextvars(asks_with="team" if held.row.is_team else "own")
-    return Access(region, held.credential)
+    return Access(region, held.credential, asker=str(request.user.pk), is_shared=held.row.is_team)
 
 
 def find_names(access: Access, given: QueryDict) -> Seen:

@@ -69,8 +69,8 @@ def _words(trouble: Trouble, meter: Meter) -> tuple[str, str]:
         "rejected": (
             _("Your ByCloud token was refused at %(time)s") % {"time": clock_text(trouble.at)},
             _(
-                "It may have expired, or have been revoked. Nothing more is asked of ByCloud with it until you replace"
-                " it; then you come back to this page."
+                "It may have expired, or have been revoked. Nothing more is asked of ByCloud with it until it is"
+                " checked again and taken, or until you replace it; then you come back to this page."
             ),
         ),
         "forbidden": (
@@ -83,7 +83,10 @@ def _words(trouble: Trouble, meter: Meter) -> tuple[str, str]:
         ),
         "budget-spent": (
             _pause_title(trouble, meter),
-            _("What ByCloud allows is used up, or what is left is kept for those who press a button."),
+            _(
+                "What ByCloud allows is used up, or what is left is kept for those who press a button and for other"
+                " people."
+            ),
         ),
         "server-fault": (
             _("ByCloud answers %(status)s") % {"status": trouble.status},

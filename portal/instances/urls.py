@@ -10,6 +10,7 @@ urlpatterns = [
     path("", views.list_page, name="list"),
     path("revalidate/", views.revalidate, name="revalidate"),
     path("refresh/", views.refresh, name="refresh"),
+    path("check-credential/", views.check_credential, name="check_credential"),
     path("layout/", actions.change_layout, name="change_layout"),
     path("export/", actions.export, name="export"),
     path("save-view/", actions.save_view, name="save_view"),

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -11,10 +12,11 @@ from django_htmx.http import push_url, replace_url
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.requests import MemberRequest
 from portal.bycloud import Region
+from portal.credentials import intake
 from portal.gateway import Access, Asking, Troubled, read_meter
 from portal.instances import answers, raws
 from portal.instances.asking import find_access, find_names, find_shown, list_or_notice, read_posted
-from portal.instances.catalog import Found, Missing, find_instance
+from portal.instances.catalog import Found, Missing, Seen, find_instance
 from portal.instances.filters import ListView, is_uuid, read_view
 from portal.instances.hints import PARAMETERS, Hints, read_hints
 from portal.instances.links import instance_url, list_url, saved_view_url
@@ -99,6 +101,30 @@ def revalidate(request: MemberRequest, region: Region) -> HttpResponse:
 def refresh(request: MemberRequest, region: Region) -> HttpResponse:
     """Load a page anew, however fresh it is."""
     return _renew(request, region, Asking.FORCED)
+
+
+@requires(Capability.LIST_INSTANCES)
+@require_post
+def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
+    """Ask ByCloud once about the credential that the lists are read with. Is it taken, the page is loaded anew."""
+    access = find_access(request, region)
+    if isinstance(access, Access):
+        checked = intake.check_again(request.held, region=region, asker=request.user)
+        if isinstance(checked, intake.Kept) and checked.is_checked:
+            messages.success(request, checked.sentence)
+        else:
+            messages.warning(request, checked.sentence)
+            return HttpResponseRedirect(_find_way_back(request, region), status=HTTPStatus.SEE_OTHER)
+    return _renew(request, region, Asking.FORCED)
+
+
+def _find_way_back(request: MemberRequest, region: Region) -> str:
+    """The page that a form names, as far as it can be read."""
+    instance_id = request.POST.get("instance", "")
+    if is_uuid(instance_id):
+        hints = read_hints(QueryDict(request.POST.get("query", "")))
+        return instance_url(region, instance_id, hints if isinstance(hints, Hints) else Hints())
+    return list_url(region, read_view(read_posted(request, region), seen=Seen()).view or ListView())
 
 
 def _renew(request: MemberRequest, region: Region, asking: Asking) -> HttpResponse:

@@ -466,7 +466,7 @@ def test_a_check_says_nothing_of_a_credential_saved_in_the_meantime(vera: Member
     row = find_row(vera)
     assert row is not None
     Credential.objects.filter(pk=row.pk).update(fingerprint="00:00:00:00", checked_at=None)
-    intake.check_again(row, region=Region("spo1", sandbox.url))
+    intake.check_again(row, region=Region("spo1", sandbox.url), asker=vera)
     row.refresh_from_db()
     assert row.checked_at is None
 

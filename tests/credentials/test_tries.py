@@ -1,0 +1,36 @@
+"""What a member is told, and what stands on record, when tokens are tried that ByCloud refuses."""
+
+from django.test import Client
+
+from portal.accounts.models import Member
+from portal.audit.models import Event
+from portal.credentials.models import Credential
+from portal.gateway.budget import TRIES_OF_ONE
+from tests.upstream import Upstream
+
+EDIT = "/credentials/spo1/"
+JUNK = {"kind": "bearer", "token": "a-token-nobody-gave-out"}
+
+
+def test_guessing_ends_after_a_few_tries_and_each_that_was_asked_stands_on_record(
+    client: Client, vera: Member, upstream: Upstream
+) -> None:
+    client.force_login(vera)
+    for _ in range(TRIES_OF_ONE):
+        refused = client.post(EDIT, JUNK)
+        assert (refused.status_code, "ByCloud refused this credential" in refused.content.decode()) == (422, True)
+    for _ in range(10):
+        refused = client.post(EDIT, JUNK)
+        assert refused.status_code == 422
+        assert "Too many credentials were tried within a minute" in refused.content.decode()
+    assert len(upstream.requests()) == TRIES_OF_ONE
+    events = Event.objects.filter(act="credential-refused")
+    assert {(event.member, event.name, event.subject) for event in events} == {(vera, "vera", "spo1: 401")}
+    assert len(events) == TRIES_OF_ONE
+    assert not Credential.objects.exists()
+
+
+def test_one_that_may_not_list_stands_on_record_too(client: Client, vera: Member, upstream: Upstream) -> None:
+    client.force_login(vera)
+    client.post(EDIT, {"kind": "bearer", "token": "sandbox-forbidden-token"})
+    assert [event.subject for event in Event.objects.filter(act="credential-refused")] == ["spo1: 403"]

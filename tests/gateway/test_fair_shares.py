@@ -1,0 +1,120 @@
+"""One person who asks for much leaves the others their part, of the budget and of the places of those who wait."""
+
+from contextlib import ExitStack
+from datetime import timedelta
+
+import msgspec
+import pytest
+import time_machine
+from django.conf import settings as portal_settings
+from pytest_django import Settings
+
+from portal.bycloud import InstanceQuery
+from portal.gateway import Access, Troubled, read_meter, read_page
+from portal.gateway.budget import spend
+from portal.gateway.bulkhead import KEPT_FREE, take_place
+from portal.gateway.errors import BudgetSpent, Busy
+from portal.gateway.freshness import Errand
+from tests.upstream import Upstream
+
+
+@pytest.fixture(autouse=True)
+def _documented_budget(settings: Settings) -> None:
+    settings.BYCLOUD_RATE_PER_MINUTE = 60
+    settings.BYCLOUD_RATE_PER_HOUR = 1000
+    settings.BYCLOUD_RATE_SCOPE = "credential"
+
+
+def as_member(access: Access, asker: str, *, is_shared: bool = True) -> Access:
+    return msgspec.structs.replace(access, asker=asker, is_shared=is_shared)
+
+
+def count_granted(access: Access, errand: Errand = Errand.PERSON, tries: int = 70) -> int:
+    granted = 0
+    for _ in range(tries):
+        try:
+            spend(access, errand)
+        except BudgetSpent:
+            continue
+        granted += 1
+    return granted
+
+
+def test_made_up_filters_of_one_refuse_nobody_elses_page(acme: Access, upstream: Upstream) -> None:
+    greedy, other = as_member(acme, "1"), as_member(acme, "2")
+    for number in range(30):
+        read_page(greedy, InstanceQuery(name=f"made-up-{number}"))
+    for number in range(30, 66):
+        with pytest.raises(Troubled, match="budget-spent"):
+            read_page(greedy, InstanceQuery(name=f"made-up-{number}"))
+    assert read_page(other, InstanceQuery(limit=50)).value.instances
+    assert len(upstream.requests()) == 31
+
+
+def test_each_may_use_half_of_what_the_others_have_left(acme: Access, clock: time_machine.Traveller) -> None:
+    assert [count_granted(as_member(acme, asker)) for asker in "12345678"] == [30, 15, 7, 4, 2, 1, 1, 0]
+    assert read_meter(acme).minute.used == 60
+
+
+def test_refreshes_of_one_leave_them_their_clicks(acme: Access, clock: time_machine.Traveller) -> None:
+    many_tabs = as_member(acme, "1")
+    assert count_granted(many_tabs, Errand.REFRESH) == 24
+    assert count_granted(many_tabs) == 6
+
+
+def test_who_is_refused_is_told_when_their_own_part_goes_on(acme: Access, clock: time_machine.Traveller) -> None:
+    greedy = as_member(acme, "1")
+    assert count_granted(greedy, tries=10) == 10
+    clock.shift(timedelta(seconds=20))
+    assert count_granted(greedy, tries=40) == 20
+    clock.shift(timedelta(seconds=10))
+    with pytest.raises(BudgetSpent) as refusal:
+        spend(greedy, Errand.PERSON)
+    assert refusal.value.retry_at is not None
+    clock.move_to(refusal.value.retry_at)
+    assert count_granted(greedy) == 10
+
+
+def test_the_hour_is_shared_in_the_same_way(acme: Access, clock: time_machine.Traveller, settings: Settings) -> None:
+    settings.BYCLOUD_RATE_PER_HOUR = 40
+    greedy, other = as_member(acme, "1"), as_member(acme, "2")
+    assert count_granted(greedy) == 20
+    clock.shift(timedelta(minutes=2))
+    assert count_granted(greedy) == 0
+    assert count_granted(other) == 10
+
+
+def test_a_credential_of_ones_own_is_used_whole_until_somebody_else_uses_it_too(
+    acme: Access, clock: time_machine.Traveller
+) -> None:
+    alone, other = as_member(acme, "1", is_shared=False), as_member(acme, "2", is_shared=False)
+    assert count_granted(alone) == 60
+    clock.shift(timedelta(minutes=1))
+    assert count_granted(other, tries=1) == 1
+    assert count_granted(alone) == 29
+
+
+def test_a_regions_budget_is_shared(acme: Access, settings: Settings) -> None:
+    settings.BYCLOUD_RATE_SCOPE = "region"
+    assert count_granted(as_member(acme, "1", is_shared=False)) == 30
+
+
+def test_one_who_waits_for_much_leaves_places_to_the_others() -> None:
+    places = portal_settings.WEB_THREADS - KEPT_FREE
+    with ExitStack() as waiting:
+        for _ in range(places // 2):
+            waiting.enter_context(take_place("1"))
+        with pytest.raises(Busy):
+            waiting.enter_context(take_place("1"))
+        for _ in range(places // 4):
+            waiting.enter_context(take_place("2"))
+        with pytest.raises(Busy):
+            waiting.enter_context(take_place("2"))
+        waiting.enter_context(take_place("3"))
+        for _ in range(places - places // 2 - places // 4 - 1):
+            waiting.enter_context(take_place())
+        with pytest.raises(Busy):
+            waiting.enter_context(take_place("4"))
+    for _ in range(places):
+        with take_place("1"):
+            pass

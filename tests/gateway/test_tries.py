@@ -1,0 +1,69 @@
+"""Tokens are not guessed through the portal: few tries a minute, and nothing stays behind of one that is refused."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core.cache import caches
+
+from portal.bycloud import BearerToken, Rejected
+from portal.gateway import Access, TriesSpent, check_credential, read_use
+from portal.gateway.budget import TRIES, TRIES_OF_ONE
+from tests.upstream import Upstream
+
+
+def guess(access: Access, asker: str, number: int) -> None:
+    check_credential(Access(access.region, BearerToken(f"junk-{asker}-{number}"), asker=asker), is_kept=False)
+
+
+def count_asked(access: Access, asker: str, tries: int = 30) -> int:
+    asked = 0
+    for number in range(tries):
+        try:
+            guess(access, asker, number)
+        except Rejected:
+            asked += 1
+        except TriesSpent:
+            continue
+    return asked
+
+
+def test_one_member_has_a_few_tries_a_minute(acme: Access, upstream: Upstream, clock: time_machine.Traveller) -> None:
+    assert count_asked(acme, "1", 1176) == TRIES_OF_ONE
+    assert len(upstream.requests()) == TRIES_OF_ONE
+    with pytest.raises(TriesSpent) as refusal:
+        guess(acme, "1", 0)
+    assert refusal.value.retry_at is not None
+    clock.move_to(refusal.value.retry_at + timedelta(seconds=1))
+    assert count_asked(acme, "1") == TRIES_OF_ONE
+
+
+def test_all_members_together_have_a_few_more(acme: Access, clock: time_machine.Traveller) -> None:
+    asked = [count_asked(acme, str(asker)) for asker in range(12)]
+    assert asked[:3] == [TRIES_OF_ONE] * 3
+    assert all(asked[:5]), "the next one finds a try left"
+    assert sum(asked) == TRIES
+
+
+def test_another_region_has_tries_of_its_own(acme: Access) -> None:
+    assert count_asked(acme, "1") == TRIES_OF_ONE
+    with pytest.raises(Rejected):
+        guess(Access(type(acme.region)("sao2", acme.region.base_url), acme.credential), "1", 0)
+
+
+def test_nothing_stays_behind_of_a_token_that_is_refused(acme: Access) -> None:
+    assert count_asked(acme, "1") == TRIES_OF_ONE
+    kept = [*caches["pages"]._shelf.entries, *caches["counters"]._shelf.entries]  # type: ignore[attr-defined]
+    assert kept == [":1:budget:tries:spo1"]
+
+
+def test_a_credential_that_is_kept_leaves_its_refusal_and_counts_as_a_try(acme: Access) -> None:
+    kept = Access(acme.region, BearerToken("junk"), asker="1")
+    with pytest.raises(Rejected):
+        check_credential(kept)
+    assert read_use(kept).refused_at is not None
+    assert count_asked(acme, "1") == TRIES_OF_ONE - 1
+
+
+def test_the_command_line_has_as_many_as_it_needs(acme: Access) -> None:
+    assert count_asked(acme, "", TRIES + 1) == TRIES + 1

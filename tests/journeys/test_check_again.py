@@ -1,0 +1,110 @@
+"""After one 401: *Check again* asks ByCloud once, and heals what needs no new token."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+
+from portal.accounts.models import Member
+from portal.bycloud import BearerToken
+from portal.gateway.budget import TRIES_OF_ONE
+from tests.credentials.rows import keep
+from tests.journeys.pages import LIST, ask_htmx, detail_url, form, has_rows, ids, link, words
+from tests.upstream import Upstream
+
+CHECK = f"{LIST}check-credential/"
+OLD = timedelta(minutes=1)
+
+
+def test_one_refusal_is_healed_without_a_new_token(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    rows = ids(at_desk.get(f"{LIST}?status=ACTIVE"))
+    clock.shift(OLD)
+    upstream.script(times=1, status=401)
+    refused = ask_htmx(at_desk, f"{LIST}?status=ACTIVE", "results", **{"Portal-Refresh": "1"})
+    assert link(refused, "Replace token")
+    action, fields = form(refused, "Check again")
+    assert action == CHECK
+    asked = len(upstream.requests())
+    healed = at_desk.post(action, fields, follow=True)
+    ((address, status),) = healed.redirect_chain
+    assert (status, "status=ACTIVE" in address) == (303, True)
+    assert ids(healed) == rows
+    assert "was refused" not in words(healed)
+    assert "ByCloud takes the credential for spo1" in words(healed)
+    assert len(upstream.requests()) == asked + 2
+    # Other pages that met the refusal, too.
+    assert "was refused" not in words(at_desk.get(LIST))
+
+
+def test_a_page_that_met_the_refusal_does_not_speak_of_it_any_more(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    at_desk.get(f"{LIST}?limit=50")
+    clock.shift(OLD)
+    upstream.script(times=1, status=401)
+    assert "was refused" in words(ask_htmx(at_desk, f"{LIST}?limit=50", "results", **{"Portal-Refresh": "1"}))
+    at_desk.post(CHECK, {"query": ""})
+    assert "was refused" not in words(at_desk.get(f"{LIST}?limit=50"))
+
+
+def test_an_instances_page_offers_it_and_comes_back_to_itself(
+    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    url = detail_url(at_desk.get(LIST))
+    clock.shift(OLD)
+    upstream.script(times=1, status=401)
+    refused = ask_htmx(at_desk, url, "instance", **{"Portal-Refresh": "1"})
+    action, fields = form(refused, "Check again")
+    healed = at_desk.post(action, fields, follow=True)
+    assert (healed.status_code, healed.redirect_chain[-1][0].partition("?")[0]) == (200, url.partition("?")[0])
+    assert "was refused" not in words(healed)
+
+
+def test_a_token_that_is_refused_again_leads_back_and_says_so(client: Client, vera: Member, upstream: Upstream) -> None:
+    keep(vera, BearerToken("no-longer-good"))
+    client.force_login(vera)
+    action, fields = form(client.get(LIST), "Check again")
+    asked = len(upstream.requests())
+    again = client.post(action, fields, follow=True)
+    assert "ByCloud refuses the credential for spo1 (401)" in words(again)
+    assert not has_rows(again)
+    assert len(upstream.requests()) == asked + 1
+    assert form(again, "Check again")
+
+
+def test_who_reads_with_the_teams_token_may_check_it_too(client: Client, vera: Member, upstream: Upstream) -> None:
+    keep(None, BearerToken("sandbox-globex-token"))
+    client.force_login(vera)
+    upstream.script(times=1, status=401)
+    action, fields = form(client.get(LIST), "Check again")
+    assert has_rows(client.post(action, fields, follow=True))
+
+
+def test_checking_is_bounded_in_rate(client: Client, vera: Member, upstream: Upstream) -> None:
+    keep(vera, BearerToken("no-longer-good"))
+    client.force_login(vera)
+    client.get(LIST)
+    asked = len(upstream.requests())
+    for _ in range(TRIES_OF_ONE + 10):
+        said = client.post(CHECK, {"query": ""}, follow=True)
+    assert "too many credentials were tried within a minute" in words(said)
+    assert len(upstream.requests()) == asked + TRIES_OF_ONE
+
+
+@pytest.mark.parametrize("given", [{}, {"query": "nonsense=1"}, {"instance": "no-id"}, {"query": "limit=x"}])
+def test_what_is_sent_along_may_be_nonsense(
+    client: Client, vera: Member, upstream: Upstream, given: dict[str, str]
+) -> None:
+    keep(vera, BearerToken("no-longer-good"))
+    client.force_login(vera)
+    back = client.post(CHECK, given)
+    assert (back.status_code, back.headers["Location"].partition("?")[0]) == (303, LIST)
+
+
+def test_without_a_credential_one_is_asked_for(client: Client, vera: Member, upstream: Upstream) -> None:
+    client.force_login(vera)
+    assert "Access token" in words(client.post(CHECK))
+    assert upstream.requests() == []
