@@ -193,12 +193,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Requests at work share a few connections; those that wait for ByCloud hold none.
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
-CACHES = {"default": read(env.dj_cache_url, "CACHE_URL", default="locmem://")}
+_pages = read(env.dj_cache_url, "CACHE_URL", default="locmem://")
 # What must not be lost is not kept where pages make room for each other.
 _counters = read(env.dj_cache_url, "COUNTERS_URL", default=read(env.str, "CACHE_URL", default="locmem://"))
-# Django keeps 300 and drops others at random: among them would be counts of throttles.
-if "redis" not in CACHES["default"]["BACKEND"]:
-    CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100_000} | CACHES["default"].get("OPTIONS", {})
 
 
 def _keep_bytes(server: dict[str, Any], name: str, *, megabytes: int) -> dict[str, Any]:
@@ -207,23 +204,24 @@ def _keep_bytes(server: dict[str, Any], name: str, *, megabytes: int) -> dict[st
         room = {"MAX_BYTES": megabytes * 1024 * 1024}
         return {"BACKEND": "portal.gateway.memory.MemoryCache", "LOCATION": name, "OPTIONS": room}
     if "redis" in server["BACKEND"]:
-        return _fail_over(server, "BytesSerializer", "portal.gateway.memory.MemoryCache") | {"KEY_PREFIX": name}
+        # A server that does not answer soon is as good as away: pages are fetched without it. A busy one is no outage.
+        options = {
+            "socket_timeout": 2,
+            "socket_connect_timeout": 2,
+            "serializer": "portal.gateway.serializers.BytesSerializer",
+            "alone": "portal.gateway.memory.MemoryCache",
+        }
+        failing_over = {"BACKEND": "portal.gateway.failover.FailoverCache", "OPTIONS": options}
+        return server | failing_over | {"KEY_PREFIX": name}
     return server | {"KEY_PREFIX": name}
 
 
-def _fail_over(server: dict[str, Any], serializer: str, alone: str) -> dict[str, Any]:
-    # A server that does not answer soon is as good as away: pages are fetched without it. A busy machine is no outage.
-    options = {"socket_timeout": 2, "socket_connect_timeout": 2}
-    names = {"serializer": f"portal.gateway.serializers.{serializer}", "alone": alone}
-    return server | {"BACKEND": "portal.gateway.failover.FailoverCache", "OPTIONS": options | names}
-
-
-CACHES |= {
-    "pages": _keep_bytes(CACHES["default"], "pages", megabytes=64),
+CACHES = {
+    # allauth counts its throttles here. No stranger ends the database.
+    "default": {"BACKEND": "portal.accounts.throttles.DatabaseCache"},
+    "pages": _keep_bytes(_pages, "pages", megabytes=64),
     "counters": _keep_bytes(_counters, "counters", megabytes=16),
 }
-if "redis" in CACHES["default"]["BACKEND"]:
-    CACHES["default"] = _fail_over(CACHES["default"], "JSONSerializer", "django.core.cache.backends.locmem.LocMemCache")
 SESSION_ENGINE = "portal.accounts.session_store"
 MESSAGE_STORAGE = "portal.web.messages.HostCookieStorage"
 

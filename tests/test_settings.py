@@ -133,24 +133,20 @@ def test_one_process_keeps_pages_in_itself_and_bounds_them(environ: pytest.Monke
     assert pages["OPTIONS"]["MAX_BYTES"] == 64 * 1024 * 1024
 
 
-@pytest.mark.parametrize("url", ["locmem://", "db://cache_table"])
-def test_a_cache_with_a_bound_has_room_for_the_counts_of_throttles(environ: pytest.MonkeyPatch, url: str) -> None:
+@pytest.mark.parametrize("url", ["locmem://", "db://cache_table", "rediss://cache.example.com:6380/1"])
+def test_throttles_are_counted_in_the_database_wherever_pages_are(environ: pytest.MonkeyPatch, url: str) -> None:
     environ.setenv("CACHE_URL", url)
-    assert read_settings()["CACHES"]["default"]["OPTIONS"]["MAX_ENTRIES"] == 100_000
+    assert read_settings()["CACHES"]["default"] == {"BACKEND": "portal.accounts.throttles.DatabaseCache"}
 
 
 def test_a_shared_cache_is_given_up_on_quickly_and_gets_no_pickles(environ: pytest.MonkeyPatch) -> None:
     environ.setenv("CACHE_URL", "rediss://cache.example.com:6380/1")
     caches = read_settings()["CACHES"]
-    for name, serializer in (
-        ("default", "JSONSerializer"),
-        ("pages", "BytesSerializer"),
-        ("counters", "BytesSerializer"),
-    ):
+    for name in ("pages", "counters"):
         cache = caches[name]
         assert cache["LOCATION"] == "rediss://cache.example.com:6380/1"
         assert cache["BACKEND"] == "portal.gateway.failover.FailoverCache"
-        assert cache["OPTIONS"]["serializer"] == f"portal.gateway.serializers.{serializer}"
+        assert cache["OPTIONS"]["serializer"] == "portal.gateway.serializers.BytesSerializer"
         assert cache["OPTIONS"]["socket_timeout"] <= 2
     assert len({caches[name].get("KEY_PREFIX") for name in caches}) == 3
 
@@ -158,9 +154,9 @@ def test_a_shared_cache_is_given_up_on_quickly_and_gets_no_pickles(environ: pyte
 def test_what_must_not_be_lost_may_have_a_server_of_its_own(environ: pytest.MonkeyPatch) -> None:
     environ.setenv("CACHE_URL", "rediss://cache.example.com:6380/1")
     environ.setenv("COUNTERS_URL", "rediss://counters.example.com:6380/1")
-    locations = {name: cache["LOCATION"] for name, cache in read_settings()["CACHES"].items()}
-    assert locations.pop("counters") == "rediss://counters.example.com:6380/1"
-    assert set(locations.values()) == {"rediss://cache.example.com:6380/1"}
+    caches = read_settings()["CACHES"]
+    assert caches["counters"]["LOCATION"] == "rediss://counters.example.com:6380/1"
+    assert caches["pages"]["LOCATION"] == "rediss://cache.example.com:6380/1"
 
 
 def test_in_one_process_pages_and_what_must_not_be_lost_make_no_room_for_each_other(
@@ -175,8 +171,8 @@ def test_in_one_process_pages_and_what_must_not_be_lost_make_no_room_for_each_ot
 def test_another_cache_keeps_pages_apart(environ: pytest.MonkeyPatch) -> None:
     environ.setenv("CACHE_URL", "db://cache_table")
     caches = read_settings()["CACHES"]
-    assert caches["pages"]["LOCATION"] == caches["default"]["LOCATION"] == "cache_table"
-    assert caches["pages"]["KEY_PREFIX"] == "pages"
+    assert caches["pages"]["LOCATION"] == caches["counters"]["LOCATION"] == "cache_table"
+    assert (caches["pages"]["KEY_PREFIX"], caches["counters"]["KEY_PREFIX"]) == ("pages", "counters")
 
 
 def test_the_settings_may_all_stand_in_one_file(environ: pytest.MonkeyPatch, tmp_path: Path) -> None:

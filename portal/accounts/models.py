@@ -1,4 +1,4 @@
-"""Members of the team and the links that invite them."""
+"""Members of the team, the links that invite them, and what throttles count."""
 
 import hashlib
 import secrets
@@ -158,3 +158,14 @@ class Invitation(models.Model):
         self.token_hash = hash_token(token)
         self.expires_at = timezone.now() + settings.INVITATION_LIFETIME
         return token
+
+
+class Count(models.Model):
+    """What a throttle has counted under one key, until then. `throttles.DatabaseCache` alone reads and writes it."""
+
+    key = models.CharField(max_length=250, primary_key=True)
+    value = models.TextField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.key

@@ -45,7 +45,7 @@ def check_shared_cache(**_rest: Any) -> Sequence[CheckMessage]:
     return [
         Error(
             f"WEB_CONCURRENCY or PORTAL_PROCESSES asks for {processes} processes, but {inside[0]} names a cache in each"
-            " of them: they would share no pages and no budget, and a throttle of 5 would let through 5 in each.",
+            " of them: they would share no pages and no budget.",
             hint=f"Set {inside[0]} to a Redis or Valkey server, or WEB_CONCURRENCY=1 with more threads.",
             id="portal.E002",
         )
@@ -247,7 +247,7 @@ def check_sessions_end(**_rest: Any) -> Sequence[CheckMessage]:
 
 def _list_servers() -> list[tuple[str, dict[str, Any]]]:
     """Where things are cached, by the name of the setting."""
-    return [("CACHE_URL", settings.CACHES["default"]), ("COUNTERS_URL", settings.CACHES["counters"])]
+    return [("CACHE_URL", settings.CACHES["pages"]), ("COUNTERS_URL", settings.CACHES["counters"])]
 
 
 def _is_at_home() -> bool:

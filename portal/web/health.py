@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import structlog
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
@@ -44,4 +44,4 @@ def _ask_database() -> None:
 
 
 def _ask_cache() -> None:
-    cache.get("health")
+    caches["pages"].get("health")

@@ -72,9 +72,7 @@ def dump_tables() -> str:
 def dump_caches() -> str:
     """Keys and values of all caches, which are kept in this process here."""
     shelves: list[Any] = [caches["pages"], caches["counters"]]
-    default: Any = caches["default"]
     entries = [(key, value) for cache in shelves for key, (value, _) in cache._shelf.entries.items()]
-    entries += default._cache.items()
     return "\n".join(f"{key}={value.decode('latin-1')}" for key, value in entries)
 
 

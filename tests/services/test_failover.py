@@ -42,6 +42,13 @@ def cache(own_redis: Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch)
     """Where counters are kept, as the settings make it from a `CACHE_URL`."""
     monkeypatch.setattr(failover, "RETRY_SECONDS", RETRY_SECONDS)
     use_redis(settings, own_redis)
+    # With values that can be added to, and more operations than the gateway's own bytes need.
+    made = settings.CACHES["counters"]
+    options = made["OPTIONS"] | {
+        "serializer": "django.core.cache.backends.redis.RedisSerializer",
+        "alone": "django.core.cache.backends.locmem.LocMemCache",
+    }
+    settings.CACHES = settings.CACHES | {"default": made | {"OPTIONS": options}}
     found = caches["default"]
     assert isinstance(found, FailoverCache)
     return found

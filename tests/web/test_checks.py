@@ -28,9 +28,7 @@ PRODUCTION = {
 
 
 def redis(url: str) -> dict[str, Any]:
-    return {
-        key: {"BACKEND": "portal.gateway.failover.FailoverCache", "LOCATION": url} for key in ("default", "counters")
-    }
+    return {key: {"BACKEND": "portal.gateway.failover.FailoverCache", "LOCATION": url} for key in ("pages", "counters")}
 
 
 def postgresql(host: str, **options: str) -> dict[str, Any]:
@@ -53,7 +51,7 @@ def production(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         SSO_ONLY=False,
         PORTAL_PROCESSES=1,
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/portal.sqlite3"}},
-        CACHES={key: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"} for key in ("default", "counters")},
+        CACHES={key: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"} for key in ("pages", "counters")},
         SECRET_KEY=PRODUCTION["SECRET_KEY"],
         CREDENTIAL_KEYS=[PRODUCTION["CREDENTIAL_KEYS"]],
         SESSION_IDLE=timedelta(hours=1),
@@ -136,7 +134,7 @@ def test_a_cache_inside_each_of_several_processes_is_refused(
     production: SimpleNamespace, processes: int, backend: str, codes: set[str]
 ) -> None:
     production.PORTAL_PROCESSES = processes
-    production.CACHES = {key: {"BACKEND": backend} for key in ("default", "counters")}
+    production.CACHES = {key: {"BACKEND": backend} for key in ("pages", "counters")}
     assert found() == codes
 
 
@@ -199,16 +197,14 @@ def run_check(*options: str, **extra: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", ["default", "counters"])
+@pytest.mark.parametrize("name", ["pages", "counters"])
 def test_each_of_the_two_servers_is_looked_at(production: SimpleNamespace, name: str) -> None:
     safe = {"BACKEND": "portal.gateway.failover.FailoverCache", "LOCATION": "rediss://cache.example.com"}
-    production.CACHES = dict.fromkeys(("default", "counters"), safe) | {
-        name: safe | {"LOCATION": "redis://far.example"}
-    }
+    production.CACHES = dict.fromkeys(("pages", "counters"), safe) | {name: safe | {"LOCATION": "redis://far.example"}}
     assert found() == {"portal.W023"}
     production.PORTAL_PROCESSES = 2
     inside = {"BACKEND": "portal.gateway.memory.MemoryCache", "LOCATION": "counters"}
-    production.CACHES = dict.fromkeys(("default", "counters"), safe) | {name: inside}
+    production.CACHES = dict.fromkeys(("pages", "counters"), safe) | {name: inside}
     assert found() == {"portal.E002"}
 
 

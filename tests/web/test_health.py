@@ -32,7 +32,7 @@ def test_not_ready_says_no_more_than_that(client: Client, db: None, monkeypatch:
         if part == "database":
             broken.setattr(connection, "cursor", fail)
         else:
-            broken.setattr(type(caches["default"]), "get", fail)
+            broken.setattr(type(caches["pages"]), "get", fail)
         response = client.get("/health/ready/")
     assert (response.status_code, response.content) == (503, b"not ready\n")
 
