@@ -15,6 +15,13 @@ class Upstream:
         """The next `times` (1) answers are this fault."""
         self._call("POST", "faults", fault)
 
+    def limit_pages(self, largest: int, *, refuses: bool) -> None:
+        """More than `largest` a page are refused, or else cut to as many."""
+        self._call("POST", "limits", {"largest_page": largest, "refuses_larger": refuses})
+
+    def clear_log(self) -> None:
+        self._call("DELETE", "requests")
+
     def clear(self) -> None:
         """Drop the faults that are left, and the log."""
         self._call("DELETE", "faults")

@@ -139,7 +139,8 @@ def check_credential(access: Access, *, is_kept: bool = True) -> int | None:
         with suppress(BudgetSpent, Busy):
             spend(access, Errand.PERSON)
     end_pause(access, is_credential_good=True)
-    return page.meta.total if page.meta else None
+    total = page.meta.total if page.meta else None
+    return None if total is None or total < 0 else total
 
 
 def _refuse_in_named_pause(access: Access) -> None:
@@ -284,14 +285,16 @@ def _check_secrecy(access: Access, answer: Answer) -> None:
 def _check_list(page: InstancePage, query: InstanceQuery, answer: Answer) -> None:
     """An answer without a list is a failure, not an empty fleet, and must not take the place of rows seen before.
 
-    So is an empty whole list that says it is not empty. After a marker nothing may follow, and whether a total is that
-    of a filter is not documented.
+    So is an empty whole list that says it is not empty, and not where it goes on. After a marker nothing may follow,
+    and whether a total is that of a filter is not documented.
     """
-    total, has_more = (page.meta.total, page.meta.has_more) if page.meta else (None, None)
+    total, has_more, marker = (page.meta.total, page.meta.has_more, page.meta.marker) if page.meta else (None,) * 3
+    leads_on = has_more is not False and bool((page.links and page.links.next) or (has_more and marker))
+    says_some = has_more or (total is not None and total > 0)
     problem = ""
     if page.instances is None and total != 0:
         problem = "The answer holds no list of instances"
-    elif not page.instances and query == InstanceQuery(limit=query.limit) and (total or has_more):
+    elif not page.instances and query == InstanceQuery(limit=query.limit) and says_some and not leads_on:
         problem = "The answer holds no instance, and says that there are some"
     if problem:
         raise BadPayload(problem, path="$.instances", status=200, request_id=answer.request_id)

@@ -19,7 +19,7 @@ from portal.accounts.requests import MemberRequest
 from portal.bycloud import Region
 from portal.credentials.forms import CredentialForm
 from portal.credentials.standings import describe_expiry
-from portal.gateway import Access, Asking, Dated, read_meter
+from portal.gateway import Access, Asking, Dated, read_largest_page, read_meter
 from portal.instances import results
 from portal.instances.catalog import Found, Listing, Missing, Seen, read_seen
 from portal.instances.details import build_details, describe_working
@@ -115,7 +115,7 @@ def answer_list(
         "url": url,
         "budget": describe_budget(read_meter(access)),
         **_renewing(request, region, to_query_string(view), url, target="#results"),
-        **_lay_beside(request, region, view, layout),
+        **_lay_beside(request, access, view, layout),
     }
     if isinstance(outcome, Notice):
         live = Live(url=url, target="#results", version="", refresh_seconds=refresh_seconds, trouble=outcome.trouble)
@@ -126,7 +126,9 @@ def answer_list(
         "listing": outcome,
         "page": page,
         "table": table,
-        "is_without_matches": table is None and has_filters(view),
+        "is_without_matches": table is None and has_filters(view) and not outcome.says_more,
+        "none_here": results.title_none_here(outcome, is_filtered=has_filters(view)),
+        "limit_words": results.describe_limit(outcome, view),
         "pager": results.build_pager(outcome, view, region=region),
         "count": results.describe_count(outcome),
         "notice": describe(page.trouble, read_meter(access)) if page.trouble else None,
@@ -249,8 +251,9 @@ def _renewing(request: MemberRequest, region: Region, query_string: str, url: st
     }
 
 
-def _lay_beside(request: MemberRequest, region: Region, view: ListView, layout: Layout) -> dict[str, object]:
+def _lay_beside(request: MemberRequest, access: Access, view: ListView, layout: Layout) -> dict[str, object]:
     """What stands around the results, as far as it is asked for: all of it, or what another filter or page changes."""
+    region = access.region
     is_alone = wants_fragment(request) and request.htmx.target == "results"
     if is_alone and "Portal-Refresh" in request.headers:
         return {}
@@ -264,7 +267,7 @@ def _lay_beside(request: MemberRequest, region: Region, view: ListView, layout: 
             "whole_list_url": list_url(region, ListView()),
         }
     if not is_alone:
-        beside["layout"] = build_settings(view, layout)
+        beside["layout"] = build_settings(view, layout, largest_limit=read_largest_page(region))
     return beside
 
 
@@ -283,6 +286,9 @@ def _make_list_version(
         listing.previous_marker,
         listing.first_position,
         listing.marker_is_gone,
+        listing.says_more,
+        listing.limit,
+        listing.largest_limit,
     )
     trouble = name_trouble(listing.page.trouble)
     return _make_version(request, listing.page.value.instances, trouble, place, tokens, layout)

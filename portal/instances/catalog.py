@@ -3,8 +3,10 @@
 Knows the gateway and ByCloud's words; knows nothing of requests and templates.
 """
 
+import re
 from dataclasses import dataclass, replace
 from time import monotonic
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -16,7 +18,15 @@ from portal.bycloud import Instance, InstancePage, InstanceQuery, TimedOut
 from portal.gateway import Access, Asking, Dated, StoredInstance, Trouble, Troubled
 
 LARGEST_PAGE = 100
+# What is tried in the place of a page size that ByCloud refuses: the largest one is not documented.
+SMALLER_PAGES = (50, 20, 10)
+USUAL_PAGE = 20
 SWEEP_CALLS = 5
+# Pages without a row that one view passes over. After that the reader presses Continue.
+MOST_PASSED_OVER = 4
+REFUSED_PARAMETER = frozenset({400, 422})
+# What a refusal may call the page size.
+_PAGE_SIZE = re.compile(r"\b(?:limit|page.?size|per.?page)\b", re.IGNORECASE)
 MOST_SEEN = 200
 
 
@@ -50,6 +60,9 @@ class Listing:
     `previous_marker` None with `has_previous` means the first page. `first_position` is the 1-based place of the first
     row. `total` and `first_position` are None where they are not known. `marker_is_gone`: the marker that was asked
     for led nowhere, and this is the first page instead.
+
+    `says_more`: ByCloud says that there are instances beside these, and where there are none here that is not the end.
+    `limit` is the size of the page that ByCloud was asked for, `largest_limit` what was learned to be the largest.
     """
 
     page: Dated[InstancePage]
@@ -59,6 +72,9 @@ class Listing:
     has_previous: bool
     previous_marker: str | None
     first_position: int | None
+    says_more: bool = False
+    limit: int = USUAL_PAGE
+    largest_limit: int | None = None
     marker_is_gone: bool = False
 
 
@@ -83,23 +99,26 @@ class Missing:
 def list_instances(access: Access, query: InstanceQuery, *, asking: Asking = Asking.STORED_FIRST) -> Listing:
     """One page of the list. Raises `Troubled` when upstream fails and the page was never seen.
 
-    A marker that upstream does not take any more, or that nothing follows, is answered with the first page.
+    A page without a row is not the end where ByCloud says that more follows: up to `MOST_PASSED_OVER` of those after it
+    are asked for at once. A marker that upstream does not take any more, or that nothing follows, is answered with the
+    first page.
     """
     ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     if query.marker is None:
-        return _list_page(access, query, asking, ends_at)
+        return _list_rows(access, query, asking, ends_at)
     try:
-        listing = _list_page(access, query, asking, ends_at)
+        listing = _list_rows(access, query, asking, ends_at)
     except Troubled as error:
         is_gone = error.trouble.kind == "invalid-request"
         if not is_gone:
             raise
     else:
         trouble = listing.page.trouble
-        is_gone = not listing.instances or (trouble is not None and trouble.kind == "invalid-request")
+        is_end = not listing.instances and not listing.says_more
+        is_gone = is_end or (trouble is not None and trouble.kind == "invalid-request")
         if not is_gone:
             return listing
-    first = _list_page(access, msgspec.structs.replace(query, marker=None), asking, ends_at)
+    first = _list_rows(access, msgspec.structs.replace(query, marker=None), asking, ends_at)
     return replace(first, marker_is_gone=is_gone)
 
 
@@ -142,32 +161,85 @@ def read_seen(access: Access) -> Seen:
     return gateway.recall(access, "seen", Seen) or Seen()
 
 
+def _list_rows(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Listing:
+    """A page, or the first one after it that has rows, in its place: its way back is this page's."""
+    listing = first = _list_page(access, query, asking, ends_at)
+    passed_over = {query.marker}
+    while not listing.instances and listing.next_marker and listing.next_marker not in passed_over:
+        if len(passed_over) > MOST_PASSED_OVER or listing.page.trouble or _is_late(ends_at):
+            break
+        passed_over.add(listing.next_marker)
+        following = msgspec.structs.replace(query, marker=listing.next_marker)
+        try:
+            listing = _list_page(access, following, asking, ends_at)
+        except Troubled as error:
+            # What is known stays: there is no row so far, and there is a way on.
+            return replace(listing, page=replace(listing.page, trouble=error.trouble))
+        listing = replace(listing, has_previous=first.has_previous, previous_marker=first.previous_marker)
+        if listing.next_marker and not listing.page.exchange.from_store:
+            _remember_place(access, query, listing)
+    return listing
+
+
 def _list_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Listing:
-    page = _read_page(access, query, asking, ends_at)
+    page, limit, largest_limit = _read_page(access, query, asking, ends_at)
     instances = page.value.instances or ()
-    next_marker = _next_marker(page.value, query)
     place = _Place(None, 1) if query.marker is None else gateway.recall(access, _place_name(query), _Place)
     first_position = place.first_position if place else None
-    if next_marker and not page.exchange.from_store:
-        following = _Place(query.marker, first_position + len(instances) if first_position else None)
-        gateway.remember(access, _place_name(msgspec.structs.replace(query, marker=next_marker)), following)
+    next_marker = _next_marker(page.value, query, limit, first_position)
     has_previous, previous_marker = _previous(page.value, query, place)
-    meta = page.value.meta
-    total = meta.total if meta else None
-    if total is None and next_marker is None and first_position:
-        total = first_position - 1 + len(instances)
-    return Listing(
+    listing = Listing(
         page=page,
         instances=instances,
-        total=total,
+        total=_total(page.value, query, next_marker, first_position),
         next_marker=next_marker,
         has_previous=has_previous,
         previous_marker=previous_marker,
         first_position=first_position,
+        says_more=next_marker is not None or _says_more(page.value, query),
+        limit=limit,
+        largest_limit=largest_limit,
     )
+    if next_marker and not page.exchange.from_store:
+        _remember_place(access, query, listing)
+    return listing
 
 
-def _next_marker(page: InstancePage, query: InstanceQuery) -> str | None:
+def _remember_place(access: Access, query: InstanceQuery, listing: Listing) -> None:
+    """Where the page after lies, and that it is reached from the one of `query`."""
+    position = listing.first_position
+    following = _Place(query.marker, position + len(listing.instances) if position else None)
+    gateway.remember(access, _place_name(msgspec.structs.replace(query, marker=listing.next_marker)), following)
+
+
+def _total(page: InstancePage, query: InstanceQuery, next_marker: str | None, first_position: int | None) -> int | None:
+    """How many the list holds, as far as what is said of it goes together; None where that is not known."""
+    meta = page.meta
+    total = meta.total if meta and meta.total is not None and meta.total >= 0 else None
+    last = (first_position or 1) - 1 + len(page.instances or ())
+    if total is not None and total < last:
+        # It has changed since, or is that of the page.
+        total = None
+    is_filtered = query != InstanceQuery(limit=query.limit, marker=query.marker)
+    has_more = meta.has_more if meta else None
+    is_end = first_position is not None and next_marker is None and not has_more
+    if total is None or (is_filtered and has_more is False):
+        # The end counts: whether a total is that of the filter is not documented.
+        return last if is_end else total
+    return total
+
+
+def _says_more(page: InstancePage, query: InstanceQuery) -> bool:
+    """Whether there are said to be others, be it without a way to them. After a marker a total says nothing of that."""
+    meta, links = page.meta, page.links
+    has_more = meta.has_more if meta else None
+    if has_more is not None:
+        return has_more
+    total = meta.total if meta and query.marker is None else None
+    return bool(links and links.next) or (total or 0) > len(page.instances or ())
+
+
+def _next_marker(page: InstancePage, query: InstanceQuery, limit: int, first_position: int | None) -> str | None:
     """The marker of the page after, from whichever of `meta`, `links` and the rows says it; None at the end.
 
     A cursor that points at itself is taken as the end, since following it would never stop.
@@ -175,12 +247,22 @@ def _next_marker(page: InstancePage, query: InstanceQuery) -> str | None:
     instances = page.instances or ()
     has_more = page.meta.has_more if page.meta else None
     linked = _marker_in(page.links.next) if page.links else None
-    if not instances or has_more is False:
+    if has_more is False or (has_more is None and linked is None and not _seems_cut(page, limit, first_position)):
         return None
-    if has_more is None and linked is None and (page.links or len(instances) < (query.limit or 20)):
-        return None
-    marker = linked or _checked(page.meta.marker if page.meta else None) or _checked(instances[-1].id)
+    last_id = instances[-1].id if instances else None
+    marker = linked or _checked(page.meta.marker if page.meta else None) or _checked(last_id)
     return None if marker == query.marker else marker
+
+
+def _seems_cut(page: InstancePage, limit: int, first_position: int | None) -> bool:
+    """Whether more may follow where nothing says so: the page is full, and neither total nor links speak against it."""
+    instances, links = page.instances or (), page.links
+    if len(instances) < limit:
+        return False
+    total = page.meta.total if page.meta else None
+    if total is not None and total >= 0 and first_position:
+        return total != first_position - 1 + len(instances)
+    return not (links and (links.self or links.previous))
 
 
 def _previous(page: InstancePage, query: InstanceQuery, place: _Place | None) -> tuple[bool, str | None]:
@@ -217,11 +299,58 @@ def _place_name(query: InstanceQuery) -> str:
     return f"place:{query.to_query_string()}"
 
 
-def _read_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Dated[InstancePage]:
-    page = gateway.read_page(access, query, asking=asking, ends_at=ends_at)
+class _Sized(NamedTuple):
+    """A page in the size that it was asked for with, and the largest size that was learned, if any."""
+
+    page: Dated[InstancePage]
+    limit: int
+    largest: int | None
+
+
+def _read_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> _Sized:
+    """A page in the size asked for, or in the largest that ByCloud gives where that is less."""
+    largest = gateway.read_largest_page(access.region)
+    if largest and (query.limit or USUAL_PAGE) > largest:
+        query = msgspec.structs.replace(query, limit=largest)
+    asked = query.limit or USUAL_PAGE
+    smaller = tuple(size for size in SMALLER_PAGES if size < asked)
+    page, limit = _read_sized_page(access, query, smaller, asking, ends_at)
     if not page.exchange.from_store:
         _remember_seen(access, page.value.instances or ())
-    return page
+        # A page that was cut says to how many, and is full.
+        given = page.value.meta.limit if page.value.meta else None
+        if given and 0 < given < limit and given == len(page.value.instances or ()):
+            limit = given
+        if limit < asked:
+            largest = limit
+            gateway.learn_largest_page(access.region, limit)
+    return _Sized(page, limit, largest)
+
+
+def _read_sized_page(
+    access: Access, query: InstanceQuery, smaller: tuple[int, ...], asking: Asking, ends_at: float
+) -> tuple[Dated[InstancePage], int]:
+    """The page; where its size is refused, in the first of the smaller ones that is not."""
+    try:
+        page = gateway.read_page(access, query, asking=asking, ends_at=ends_at)
+    except Troubled as error:
+        if not smaller or not _may_be_of_limit(error.trouble, query):
+            raise
+    else:
+        if not smaller or page.trouble is None or not _may_be_of_limit(page.trouble, query):
+            return page, query.limit or USUAL_PAGE
+    return _read_sized_page(access, msgspec.structs.replace(query, limit=smaller[0]), smaller[1:], asking, ends_at)
+
+
+def _may_be_of_limit(trouble: Trouble, query: InstanceQuery) -> bool:
+    """Whether a refusal may be about the page size: it names it, or there is little else that it could be about."""
+    if trouble.kind != "invalid-request" or trouble.status not in REFUSED_PARAMETER:
+        return False
+    text = f"{trouble.message} {trouble.details or ''}"
+    if _PAGE_SIZE.search(text):
+        return True
+    is_plain = query == InstanceQuery(limit=query.limit)
+    return is_plain and (query.limit or USUAL_PAGE) > USUAL_PAGE
 
 
 def _remember_seen(access: Access, instances: tuple[Instance, ...]) -> None:
@@ -259,7 +388,7 @@ def _read_instance(access: Access, instance_id: str) -> Dated[StoredInstance] | 
 def _find_by_name(access: Access, instance_id: str, name: str, asking: Asking, ends_at: float) -> Found | None:
     query = InstanceQuery(name=name, limit=LARGEST_PAGE)
     try:
-        return _find_on(access, instance_id, _read_page(access, query, asking, ends_at))
+        return _find_on(access, instance_id, _list_rows(access, query, asking, ends_at).page)
     except Troubled as error:
         if error.trouble.kind != "invalid-request":
             raise
@@ -297,7 +426,7 @@ def _walk(access: Access, instance_id: str, marker: str | None, ends_at: float) 
         marker = listing.next_marker
         if marker is None or _is_late(ends_at):
             break
-    if marker is None:
+    if marker is None and not listing.says_more:
         for given_id in (instance_id, instance_id.upper()):
             gateway.forget_instance(access, given_id)
     searched = (listing.first_position or 1) - 1 + len(listing.instances)

@@ -188,6 +188,12 @@ def canonical_id(text: str | None) -> str:
     return lower if is_uuid(lower) else ""
 
 
+def list_page_sizes(largest: int | None) -> tuple[int, ...]:
+    """The page sizes to offer where no page is larger than this."""
+    largest = largest or PAGE_SIZES[-1]
+    return (*(size for size in PAGE_SIZES if size < largest), min(largest, PAGE_SIZES[-1]))
+
+
 def list_clear_names(named: "Iterable[Named]") -> dict[str, str]:
     """By id, each name that reads as its id when it is typed: none that stands for several."""
     names = {item.id: item.name for item in named}

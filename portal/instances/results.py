@@ -70,32 +70,35 @@ def build_pager(listing: Listing, view: ListView, *, region: Region) -> Pager:
         previous_url=at(listing.previous_marker) if listing.has_previous else "",
         next_url=at(listing.next_marker) if listing.next_marker else "",
         sizes=tuple(
-            PageSize(limit, list_url(region, filters.with_limit(view, limit)), is_current=limit == view.query.limit)
-            for limit in filters.PAGE_SIZES
+            PageSize(size, list_url(region, filters.with_limit(view, size)), is_current=size == listing.limit)
+            for size in filters.list_page_sizes(listing.largest_limit)
         ),
     )
 
 
 def describe_count(listing: Listing) -> str:
-    """How many instances the whole list holds: `150`, or `at least 40` where nobody has said."""
+    """How many instances the whole list holds: `150`, or `at least 40` where that is not known; nothing where none of
+    them has been seen so far.
+    """
     if listing.total is not None:
         return number_text(listing.total)
-    more = 1 if listing.next_marker else 0
+    # Of the pages after one without a row, the next may be the same.
+    more = 1 if listing.next_marker and listing.instances else 0
     least = (listing.first_position or 1) - 1 + len(listing.instances) + more
-    return _("at least %(least)s") % {"least": number_text(least)}
+    return _("at least %(least)s") % {"least": number_text(least)} if least else ""
 
 
 def describe_range(listing: Listing) -> str:
     """`21–40 of 150` where the place is known, otherwise how many rows are shown."""
     shown = len(listing.instances)
-    if listing.first_position is None:
+    if listing.first_position is None or not shown:
         text = ngettext("%(shown)d shown", "%(shown)d shown", shown) % {"shown": shown}
         return (
             _("%(shown)s of %(total)s") % {"shown": text, "total": number_text(listing.total)}
             if listing.total
             else text
         )
-    first, last = number_text(listing.first_position), number_text(listing.first_position + max(shown - 1, 0))
+    first, last = number_text(listing.first_position), number_text(listing.first_position + shown - 1)
     if listing.total is None:
         return f"{first}–{last}"
     return _("%(first)s–%(last)s of %(total)s") % {"first": first, "last": last, "total": number_text(listing.total)}
@@ -103,10 +106,31 @@ def describe_range(listing: Listing) -> str:
 
 def describe_page(listing: Listing, *, is_filtered: bool) -> str:
     """What a screen reader is told of a page that was swapped in."""
+    if none_here := title_none_here(listing, is_filtered=is_filtered):
+        return none_here
     if not listing.instances:
         return _("No matches") if is_filtered else _("No instances yet")
     numbers = {"range": describe_range(listing), "moment": describe_moment(listing.page.fetched_at)}
     return _("Instances %(range)s, %(moment)s") % numbers
+
+
+def title_none_here(listing: Listing, *, is_filtered: bool) -> str:
+    """The title of a page without a row that is not the whole list; nothing for any other page."""
+    if listing.instances or not listing.says_more:
+        return ""
+    return _("No match on this page") if is_filtered else _("No instances on this page")
+
+
+def describe_limit(listing: Listing, view: ListView) -> str:
+    """What is said where a page holds less than its address asks for; nothing where it does not."""
+    asked = view.query.limit
+    if asked is None or listing.limit >= asked:
+        return ""
+    numbers = {"limit": listing.limit, "asked": asked}
+    return (
+        _("ByCloud gives at most %(limit)d instances a page; this address asks for %(asked)d. Next leads to the rest.")
+        % numbers
+    )
 
 
 def describe_search(missing: Missing) -> str:

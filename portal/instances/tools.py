@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from portal.accounts.models import Member
 from portal.bycloud import Region
 from portal.instances.columns import COLUMNS, FIRST
-from portal.instances.filters import PAGE_SIZES, ListView, at_marker, to_query_string
+from portal.instances.filters import LARGEST_LIMIT, PAGE_SIZES, ListView, at_marker, list_page_sizes, to_query_string
 from portal.instances.layouts import Layout, pin
 from portal.instances.links import list_url, saved_view_url
 from portal.saved_views.shelf import list_links
@@ -47,8 +47,8 @@ class Share(msgspec.Struct, frozen=True):
     pinned_url: str
 
 
-def build_settings(view: ListView, layout: Layout) -> Settings:
-    limit = view.query.limit
+def build_settings(view: ListView, layout: Layout, *, largest_limit: int | None) -> Settings:
+    limit = min(view.query.limit or PAGE_SIZES[0], largest_limit or LARGEST_LIMIT)
     return Settings(
         first=FIRST,
         columns=tuple(
@@ -56,7 +56,7 @@ def build_settings(view: ListView, layout: Layout) -> Settings:
             for column in COLUMNS.values()
             if column.name != FIRST
         ),
-        sizes=tuple(sorted({*PAGE_SIZES, limit or PAGE_SIZES[0]})),
+        sizes=tuple(sorted({*list_page_sizes(largest_limit), limit})),
         limit=limit,
         is_compact=layout.density == "compact",
     )

@@ -11,7 +11,7 @@ from typing import Any
 from portal.sandbox.changes import ChangeError, change_instance, create_instance
 from portal.sandbox.exchange import Answer, Request, error_answer, json_answer
 from portal.sandbox.faults import FaultError, read_fault
-from portal.sandbox.filters import UUID, Json
+from portal.sandbox.filters import LARGEST_LIMIT, UUID, Json
 from portal.sandbox.fleet import Fleet
 from portal.sandbox.limits import Limits
 from portal.sandbox.service import Service
@@ -83,7 +83,14 @@ def _set_limits(service: Service, body: Json, _: str) -> Answer:
     per_minute, per_hour = body.get("per_minute", service.rate_per_minute), body.get("per_hour", service.rate_per_hour)
     if not all(type(value) is int and value >= 0 for value in (per_minute, per_hour)):
         raise ControlError("per_minute and per_hour are whole numbers")
+    largest, refuses = (
+        body.get("largest_page", service.largest_page),
+        body.get("refuses_larger", service.refuses_larger),
+    )
+    if type(largest) is not int or not 1 <= largest <= LARGEST_LIMIT or not isinstance(refuses, bool):
+        raise ControlError(f"largest_page is a whole number from 1 to {LARGEST_LIMIT}, refuses_larger true or false")
     service.limits = Limits(per_minute, per_hour)
+    service.largest_page, service.refuses_larger = largest, refuses
     return _NO_CONTENT
 
 

@@ -43,8 +43,23 @@ def _duplicates(page: Json) -> Json:
 
 
 def _emptied(page: Json) -> Json:
-    """No instance, and yet as many in all as ever."""
+    """No instance and no way on, and yet as many in all as ever."""
+    return {"instances": [], "meta": {"total": page["meta"]["total"]}}
+
+
+def _empty_page(page: Json) -> Json:
+    """No instance on this page, but on those after it: as an API answers that filters after it has cut pages."""
     return {**page, "instances": []}
+
+
+def _without_way_on(page: Json) -> Json:
+    """Nothing says whether more follows."""
+    return {**page, "meta": {**page["meta"], "has_more": None, "marker": None, "total": None}, "links": {}}
+
+
+def _total(count: Callable[[int], int]) -> Callable[[Json], Json]:
+    """A total that is wrong, made of the number of instances on the page."""
+    return lambda page: {**page, "meta": {**page["meta"], "total": count(len(page["instances"]))}}
 
 
 def _unknown_status(page: Json) -> Json:
@@ -112,6 +127,10 @@ DISTORTIONS: Mapping[str, Callable[[Json], Json]] = {
     "endless": _endless,
     "duplicates": _duplicates,
     "emptied": _emptied,
+    "empty-page": _empty_page,
+    "no-way-on": _without_way_on,
+    "total-behind": _total(lambda shown: max(shown - 1, 0)),
+    "total-negative": _total(lambda _: -1),
     "no-instances": _without("instances"),
     "no-meta": _without("meta"),
     "no-links": _without("links"),

@@ -82,10 +82,10 @@ class Asked:
     given: Mapping[str, str]
 
 
-def read_asked(query: str) -> Asked:
+def read_asked(query: str, *, largest: int = LARGEST_LIMIT, refuses_larger: bool = False) -> Asked:
     """Read a query string. Of a parameter given twice the first counts; unknown ones are ignored.
 
-    Raises `ParameterError`.
+    A `limit` above the `largest` is taken as that one, unless it is to be refused. Raises `ParameterError`.
     """
     given: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=1000):
@@ -100,17 +100,23 @@ def read_asked(query: str) -> Asked:
         image_id=_read_uuid(given, "image_id"),
     )
     return Asked(
-        filters=filters, limit=_read_limit(given.get("limit")), marker=_read_uuid(given, "marker"), given=given
+        filters=filters,
+        limit=_read_limit(given.get("limit"), largest, refuses_larger=refuses_larger),
+        marker=_read_uuid(given, "marker"),
+        given=given,
     )
 
 
-def _read_limit(text: str | None) -> int:
+def _read_limit(text: str | None, largest: int, *, refuses_larger: bool) -> int:
     if text is None:
-        return DEFAULT_LIMIT
+        return min(DEFAULT_LIMIT, largest)
     digits = text.lstrip("0")
     if not text.isascii() or not text.isdigit() or not digits:
         raise ParameterError("Field 'limit' must be a whole number from 1 up")
-    return LARGEST_LIMIT if len(digits) > len(str(LARGEST_LIMIT)) else min(int(digits), LARGEST_LIMIT)
+    limit = largest + 1 if len(digits) > len(str(largest)) else int(digits)
+    if limit > largest and refuses_larger:
+        raise ParameterError(f"Field 'limit' must be at most {largest}")
+    return min(limit, largest)
 
 
 def _read_uuid(given: Mapping[str, str], name: str) -> str | None:

@@ -10,7 +10,7 @@ from threading import RLock
 from portal.sandbox import listing
 from portal.sandbox.exchange import Answer, Request, error_answer, json_answer, merge_headers, new_request_id
 from portal.sandbox.faults import Fault, spoil, take_fault
-from portal.sandbox.filters import Asked, Json, ParameterError, read_asked
+from portal.sandbox.filters import LARGEST_LIMIT, Asked, Json, ParameterError, read_asked
 from portal.sandbox.fleet import Fleet
 from portal.sandbox.limits import Limits
 from portal.sandbox.organizations import Caller, identify
@@ -44,6 +44,7 @@ class Service:
         """Everything as at the start: no changes, no faults, an empty log, unused limits."""
         with self.lock:
             self.limits = Limits(self.rate_per_minute, self.rate_per_hour)
+            self.largest_page, self.refuses_larger = LARGEST_LIMIT, False
             self.faults.clear()
             self.log.clear()
             self.fleets = {
@@ -79,9 +80,12 @@ class Service:
         if request.path != listing.PATH or request.method != "GET" or not caller.may_list:
             return None
         try:
-            return self._page(read_asked(request.query), caller, is_first=is_first)
+            return self._page(self._read(request), caller, is_first=is_first)
         except ParameterError:
             return None
+
+    def _read(self, request: Request) -> Asked:
+        return read_asked(request.query, largest=self.largest_page, refuses_larger=self.refuses_larger)
 
     def _page(self, asked: Asked, caller: Caller, *, is_first: bool = False) -> Json:
         fleet = self.fleets[caller.organization or ""]
@@ -99,7 +103,7 @@ class Service:
         if not caller.may_list:
             return error_answer(403, details="compute:instance:list is needed", request_id=request_id)
         try:
-            return json_answer(self._page(read_asked(request.query), caller))
+            return json_answer(self._page(self._read(request), caller))
         except ParameterError as error:
             return error_answer(400, details=str(error), request_id=request_id)
 

@@ -1,0 +1,287 @@
+"""Pages that hold no row and are not the end, totals that drift, and a largest page size that nobody has documented."""
+
+import csv
+import re
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.conf import settings as configured
+from django.core.cache import caches
+from django.test import Client
+from pytest_django import Settings
+
+from portal.bycloud import BearerToken
+from portal.gateway import Access
+from portal.instances.catalog import MOST_PASSED_OVER, Found, find_instance
+from tests.journeys.pages import LIST, ask_htmx, form, has_rows, ids, link, refresh, text, words
+from tests.upstream import Upstream
+
+
+def asked(upstream: Upstream) -> list[str]:
+    return [request["query"] for request in upstream.requests()]
+
+
+def every_id(client: Client, query: str = "limit=20") -> list[str]:
+    """By Next, to the end."""
+    found: list[str] = []
+    response = client.get(f"{LIST}?{query}")
+    while True:
+        found += ids(response)
+        try:
+            url = link(response, "Next" if has_rows(response) else "Continue")
+        except AssertionError:
+            return found
+        response = client.get(url)
+
+
+def test_pages_without_a_row_are_passed_over_as_one_view(at_desk: Client, upstream: Upstream) -> None:
+    upstream.script(mode="empty-page", times=3)
+    upstream.clear_log()
+    response = at_desk.get(LIST)
+    assert len(ids(response)) == 20
+    assert len(asked(upstream)) == 4
+    assert "No match" not in words(response)
+    assert "1–20 of 150" in words(response)
+    # Once they are stored, nothing is asked.
+    assert ids(at_desk.get(LIST)) == ids(response)
+    assert len(asked(upstream)) == 4
+
+
+def test_going_back_leads_to_where_one_came_from_and_not_in_a_circle(at_desk: Client, upstream: Upstream) -> None:
+    first = at_desk.get(LIST)
+    upstream.script(mode="empty-page", times=2)
+    second = at_desk.get(link(first, "Next"))
+    third = at_desk.get(link(second, "Next"))
+    assert len({*ids(first), *ids(second), *ids(third)}) == 60
+    back = at_desk.get(link(third, "Previous"))
+    assert ids(back) == ids(second)
+    assert ids(at_desk.get(link(back, "Previous"))) == ids(first)
+
+
+@pytest.mark.parametrize(
+    ("query", "title"), [("status=ACTIVE&limit=10", "No match on this page"), ("", "No instances on this page")]
+)
+def test_after_some_the_reader_decides(at_desk: Client, upstream: Upstream, query: str, title: str) -> None:
+    upstream.script(mode="empty-page", times=MOST_PASSED_OVER + 1)
+    upstream.clear_log()
+    response = at_desk.get(f"{LIST}?{query}")
+    assert response.status_code == 200
+    assert len(asked(upstream)) == MOST_PASSED_OVER + 1
+    assert title in words(response)
+    assert f'data-announce="{title}"' in text(response)
+    for wrong in ("No matches", "No instances yet", "(0)"):
+        assert wrong not in words(response)
+    following = at_desk.get(link(response, "Continue"))
+    assert len(asked(upstream)) == MOST_PASSED_OVER + 2
+    if not query:
+        assert len(ids(following)) == 20
+        assert ids(at_desk.get(link(following, "First"))) == []
+
+
+def test_an_open_page_that_becomes_one_without_rows_says_so(
+    at_desk: Client, upstream: Upstream, settings: Settings
+) -> None:
+    settings.PAGE_FRESH_SECONDS = 0
+    seen = at_desk.get(f"{LIST}?status=ACTIVE&limit=10")
+    upstream.script(mode="empty-page", times=None)
+    response = refresh(at_desk, seen)
+    assert "No match on this page" in words(response)
+    assert "No matches" not in words(response)
+    export = at_desk.post(f"{LIST}export/", {"query": "status=ACTIVE&limit=10", "format": "csv"})
+    assert len(list(csv.reader(StringIO(export.content.decode("utf-8-sig"), newline="")))) == 1
+
+
+def test_what_goes_wrong_on_the_way_is_told_and_the_way_stays(at_desk: Client, upstream: Upstream) -> None:
+    upstream.script(mode="empty-page")
+    upstream.script(status=500)
+    response = at_desk.get(f"{LIST}?status=ACTIVE&limit=10")
+    assert response.status_code == 200
+    assert "ByCloud answers 500" in words(response)
+    assert "No match on this page" in words(response)
+    assert link(response, "Continue")
+
+
+def test_a_limit_that_is_used_up_ends_the_passing_over(at_desk: Client, upstream: Upstream, settings: Settings) -> None:
+    settings.BYCLOUD_RATE_PER_MINUTE = 3
+    upstream.script(mode="empty-page", times=None)
+    upstream.clear_log()
+    response = at_desk.get(f"{LIST}?status=ACTIVE&limit=10")
+    assert len(asked(upstream)) <= 3
+    assert "No match on this page" in words(response)
+
+
+def test_an_instance_behind_a_page_without_rows_is_found(at_desk: Client, upstream: Upstream) -> None:
+    wanted = every_id(at_desk, "limit=100")[-1]
+    access = Access(configured.BYCLOUD_REGIONS["spo1"], BearerToken("sandbox-acme-token"))
+    caches["pages"].clear()
+    upstream.script(mode="empty-page")
+    assert isinstance(find_instance(access, wanted), Found)
+
+
+def test_every_instance_is_reached_where_nothing_says_whether_more_follow(at_desk: Client, upstream: Upstream) -> None:
+    upstream.script(mode="no-way-on", times=None)
+    found = every_id(at_desk)
+    assert len(set(found)) == 150
+
+
+@pytest.mark.parametrize("links", [{}, None, {"next": None}])
+@pytest.mark.parametrize("meta", [{}, None, {"has_more": None}, {"total": 60}])
+def test_a_full_page_offers_the_next_one(at_desk: Client, upstream: Upstream, links: Any, meta: Any) -> None:
+    rows = [{"id": f"{number:08}-0000-4000-8000-000000000000"} for number in range(20)]
+    upstream.script(body={"instances": rows, "meta": meta, "links": links})
+    assert link(at_desk.get(LIST), "Next").endswith("?marker=00000019-0000-4000-8000-000000000000")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {"meta": {"total": 20}},
+        {"meta": {"has_more": False, "total": 60}},
+        {"links": {"self": "https://api.example/v1/instances", "next": None}},
+    ],
+)
+def test_a_full_page_that_is_said_to_be_the_last_is(at_desk: Client, upstream: Upstream, rest: dict[str, Any]) -> None:
+    rows = [{"id": f"{number:08}-0000-4000-8000-000000000000"} for number in range(20)]
+    upstream.script(body={"instances": rows, **rest})
+    with pytest.raises(AssertionError, match="no link"):
+        link(at_desk.get(LIST), "Next")
+
+
+@pytest.mark.parametrize("mode", ["total-behind", "total-negative"])
+def test_a_total_that_cannot_be_is_none(at_desk: Client, upstream: Upstream, mode: str) -> None:
+    upstream.script(mode=mode, times=None)
+    first = at_desk.get(LIST)
+    second = at_desk.get(link(first, "Next"))
+    for response, pages in ((first, "1–20"), (second, "21–40")):
+        assert f"{pages} " in words(response)
+        assert " of 19" not in words(response)
+        assert "-1" not in re.sub(r"\w+-\d+", "", words(response).partition("As of")[0])
+        assert re.search(r"Instances \(at least \d+\)", words(response))
+    assert "(at least 41)" in text(ask_htmx(at_desk, link(first, "Next"), "results"))
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"instances": [], "meta": {"total": 3}}, "said"),
+        ({"instances": [], "meta": {"total": 3, "has_more": True}}, "said"),
+        ({"instances": [], "links": {"next": "?marker=../etc"}}, "said"),
+        ({"instances": [], "meta": {"total": 3, "has_more": False}}, "end"),
+        ({"instances": [], "meta": {"total": 0}}, "end"),
+        ({"instances": []}, "end"),
+        ({"instances": [], "meta": {"total": -3}}, "end"),
+    ],
+)
+def test_no_matches_never_stands_beside_a_total(
+    at_desk: Client, upstream: Upstream, body: dict[str, Any], status: str
+) -> None:
+    upstream.script(body=body)
+    page = words(at_desk.get(f"{LIST}?name=web-*"))
+    assert ("No matches" in page) == (status == "end")
+    assert ("No match on this page" in page) == (status == "said")
+    if status == "end":
+        assert "Instances (0)" in page
+
+
+def test_an_empty_list_that_says_it_is_not_and_not_where_it_goes_on_is_a_failure(
+    at_desk: Client, upstream: Upstream
+) -> None:
+    upstream.script(mode="emptied", times=None)
+    assert at_desk.get(LIST).status_code == 502
+
+
+def test_a_credential_that_sees_less_than_nothing_sees_an_unknown_number(
+    client: Client, vera: Any, upstream: Upstream
+) -> None:
+    client.force_login(vera)
+    upstream.script(mode="total-negative", times=None)
+    page = client.post("/credentials/spo1/", {"kind": "bearer", "token": "sandbox-acme-token"}, follow=True)
+    assert page.status_code == 200
+    assert "-1" not in words(page)
+
+
+REFUSALS = [
+    {"status": 400, "body": {"error": {"code": 400, "message": "No", "details": "Field 'limit' must be at most 50"}}},
+    {"status": 422, "body": {"error": {"code": 422, "message": "limit is too large"}}},
+    {"status": 422, "body": {"error": {"code": 422, "message": "per_page too large"}}},
+    {"status": 400},
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_page_size_that_is_refused_is_learned(at_desk: Client, upstream: Upstream, refusal: dict[str, Any]) -> None:
+    upstream.script(times=None, match="limit=100", **refusal)
+    response = at_desk.get(f"{LIST}?limit=100")
+    assert (response.status_code, len(ids(response))) == (200, 50)
+    assert "ByCloud gives at most 50 instances a page; this address asks for 100." in words(response)
+    assert "1–50 of 150" in words(response)
+    sizes = text(response).partition('class="page-sizes"')[2].partition("</ul>")[0]
+    assert re.findall(r">(\d+)</", sizes) == ["20", "50"]
+    assert '<option value="100"' not in text(response)
+    # What is learned is asked for at once from then on.
+    upstream.clear_log()
+    second = at_desk.get(link(response, "Next"))
+    assert "51–100 of 150" in words(second)
+    assert all("limit=50" in query for query in asked(upstream))
+    assert len(asked(upstream)) == 1
+
+
+def test_a_page_size_that_is_refused_for_one_is_refused_for_all_of_the_region(
+    at_desk: Client, viewing: Client, upstream: Upstream
+) -> None:
+    upstream.limit_pages(20, refuses=True)
+    assert len(ids(at_desk.get(f"{LIST}?limit=100"))) == 20
+    upstream.clear_log()
+    assert len(ids(viewing.get(f"{LIST}?limit=50"))) == 12
+    assert asked(upstream) == ["limit=20"]
+
+
+@pytest.mark.parametrize(("largest", "offered"), [(50, ["20", "50"]), (30, ["20", "30"]), (10, ["10"])])
+def test_a_page_that_is_cut_is_believed(at_desk: Client, upstream: Upstream, largest: int, offered: list[str]) -> None:
+    upstream.limit_pages(largest, refuses=False)
+    response = at_desk.get(f"{LIST}?limit=100")
+    assert len(ids(response)) == largest
+    sizes = text(response).partition('class="page-sizes"')[2].partition("</ul>")[0]
+    assert re.findall(r">(\d+)</", sizes) == offered
+    assert len(every_id(at_desk, "limit=100")) == 150
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_an_instance_is_searched_for_in_pages_that_are_given(
+    at_desk: Client, upstream: Upstream, *, refuses: bool
+) -> None:
+    wanted = ids(at_desk.get(f"{LIST}?name=web-20"))[0]
+    caches["pages"].clear()
+    upstream.limit_pages(50, refuses=refuses)
+    assert at_desk.get(f"{LIST}{wanted}/", follow=True).status_code == 200
+    assert "Summary" in words(at_desk.get(f"{LIST}{wanted}/?name=web-20"))
+
+
+def test_a_page_that_merely_names_another_limit_teaches_nothing(at_desk: Client, upstream: Upstream) -> None:
+    rows = [{"id": f"{number:08}-0000-4000-8000-000000000000"} for number in range(100)]
+    upstream.script(body={"instances": rows, "meta": {"limit": 20, "total": 100}})
+    response = at_desk.get(f"{LIST}?limit=100")
+    assert len(ids(response)) == 100
+    assert "at most" not in words(response)
+
+
+@pytest.mark.parametrize("details", ["Field 'name' is not allowed", "Field 'marker' names no instance"])
+def test_what_is_refused_for_something_else_is_not_asked_for_in_other_sizes(
+    at_desk: Client, upstream: Upstream, details: str
+) -> None:
+    upstream.script(times=None, status=400, body={"error": {"code": 400, "message": "Bad Request", "details": details}})
+    upstream.clear_log()
+    response = at_desk.get(f"{LIST}?name=web-*&limit=100")
+    assert response.status_code == 502
+    assert len(asked(upstream)) == 1
+    assert form(response, "Retry")
+
+
+def test_a_refusal_of_every_size_is_a_refusal_after_a_few_tries(at_desk: Client, upstream: Upstream) -> None:
+    upstream.script(times=None, status=422, body={"error": {"code": 422, "message": "limit"}})
+    upstream.clear_log()
+    response = at_desk.get(f"{LIST}?limit=100")
+    assert response.status_code == 502
+    assert "ByCloud did not take this request" in words(response)
+    assert len(asked(upstream)) == 4
