@@ -10,11 +10,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from portal.accounts import mails
 from portal.accounts.capabilities import Capability
 from portal.accounts.models import Member
 from portal.accounts.sessions import end_sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
+from portal.credentials.models import Pause
+from portal.credentials.pausing import pause_credentials
 from portal.credentials.vault import VaultError
 
 
@@ -81,12 +84,17 @@ def lock_removable(authenticator: Authenticator, member: Member) -> None:
 
 
 def reset_factors(member: Member, *, by: Member | None = None, request: HttpRequest | None = None) -> bool:
-    """Remove all that a member has set up, and end her sessions. False when there was nothing."""
+    """Remove all that a member has set up, and end her sessions. False when there was nothing.
+
+    Credentials are paused: what kept others out of the account is gone. The member is told.
+    """
     with transaction.atomic():
         count, _rows = Authenticator.objects.filter(user=member).delete()
         if count:
             record_event(Act.SECOND_FACTOR_RESET, request=request, member=by, subject=member.username)
             end_sessions(member)
+            pause_credentials(member, Pause.SECOND_FACTOR, by=by, request=request)
+            transaction.on_commit(lambda: mails.tell(member, Act.SECOND_FACTOR_RESET, by=by))
     return bool(count)
 
 

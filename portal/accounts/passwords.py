@@ -4,30 +4,24 @@ The links are Django's: signed with the password and the last sign-in, so that e
 They say besides who made them, which ends them with her right to.
 """
 
-from threading import Thread
-
-import structlog
-from django.conf import settings
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
-from django.utils.translation import gettext
 
+from portal.accounts import mails
 from portal.accounts.adapter import may_sign_in_here
 from portal.accounts.models import Member
 from portal.accounts.sessions import end_sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
+from portal.credentials.models import Pause
+from portal.credentials.pausing import pause_credentials
 from portal.web.addresses import make_absolute
-
-log = structlog.get_logger(__name__)
 
 # In place of an admin: she asked for the link herself, and it goes to her own address.
 _NO_MAKER = 0
@@ -47,8 +41,9 @@ def change_password(member: Member, password: str, *, request: HttpRequest) -> N
 
 
 def make_link(member: Member, *, by: Member, request: HttpRequest) -> str:
-    """The address where a member chooses a new password, for an admin to pass on."""
+    """The address where a member chooses a new password, for an admin to pass on. The member is told of it."""
     record_event(Act.PASSWORD_LINK_MADE, request=request, member=by, subject=member.username)
+    mails.tell(member, Act.PASSWORD_LINK_MADE, by=by)
     return _build_link(member, maker=by.pk)
 
 
@@ -59,10 +54,10 @@ def send_link(typed: str, *, request: HttpRequest) -> None:
     """
     record_event(Act.PASSWORD_LINK_MADE, request=request, name=typed)
     member = Member.objects.find_by_login(typed) or Member(pk=0, username=typed, is_active=False)
-    mail = _write(member, _build_link(member, maker=_NO_MAKER))
+    mail = mails.write(member, _build_link(member, maker=_NO_MAKER))
     # Asked first, as it asks the database.
     if may_sign_in_here(member) and member.is_active and member.email and member.has_usable_password():
-        Thread(target=_deliver, args=(mail,), name="password-link").start()
+        mails.send(mail)
 
 
 def find_member(key: str, token: str, *, members: QuerySet[Member] | None = None) -> Member | None:
@@ -82,7 +77,8 @@ def find_member(key: str, token: str, *, members: QuerySet[Member] | None = None
 
 
 def set_password(key: str, token: str, *, password: str, request: HttpRequest) -> None:
-    """What the form behind a link does. All sessions of hers end: somebody else may have had one.
+    """What the form behind a link does. All sessions of hers end: somebody else may have had one. Credentials are
+    paused, as the link may be in other hands than the member's: an admin has seen it, or has once typed the address in.
 
     Raises `LinkGoneError`. The row is locked, so of two who come with one link at once the second finds it used.
     """
@@ -93,6 +89,7 @@ def set_password(key: str, token: str, *, password: str, request: HttpRequest) -
             raise LinkGoneError
         _set_password(member, hashed, request=request)
         end_sessions(member)
+        pause_credentials(member, Pause.PASSWORD, by=member, request=request)
 
 
 def _set_password(member: Member, hashed: str, *, request: HttpRequest) -> None:
@@ -113,15 +110,3 @@ def _tokens_of(maker: int) -> PasswordResetTokenGenerator:
     tokens = PasswordResetTokenGenerator()
     tokens.key_salt = f"{__name__} {maker}"
     return tokens
-
-
-def _write(member: Member, link: str) -> EmailMessage:
-    text = render_to_string("accounts/password_mail.txt", {"member": member, "link": link})
-    return EmailMessage(gettext("A new password for ByCloud Portal"), text, settings.DEFAULT_FROM_EMAIL, [member.email])
-
-
-def _deliver(mail: EmailMessage) -> None:
-    try:
-        mail.send()
-    except OSError as error:
-        log.warning("mail_not_sent", error=type(error).__name__)

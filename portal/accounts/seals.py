@@ -15,7 +15,7 @@ from portal.credentials import vault
 
 # Where each kind keeps what makes its codes. Passkeys keep public keys, and no secret.
 NAMES = {str(Authenticator.Type.TOTP): "secret", str(Authenticator.Type.RECOVERY_CODES): "seed"}
-_NOBODY = "second factor of nobody yet"
+_NO_OWNER = "second factor without an owner"
 
 
 class _Unbound(str):
@@ -37,12 +37,12 @@ def name_purpose(member_id: int, kind: str) -> str:
 
 def seal(text: str) -> str:
     """What allauth then puts into a new row, which binds it."""
-    return _Unbound(vault.seal_text(text, purpose=_NOBODY))
+    return _Unbound(vault.seal_text(text, purpose=_NO_OWNER))
 
 
 def unseal(sealed: str) -> str:
     """`VaultError` unless it comes out of the row of the member and of the kind that it was sealed for."""
-    purpose = sealed.purpose if isinstance(sealed, _Bound) else _NOBODY
+    purpose = sealed.purpose if isinstance(sealed, _Bound) else _NO_OWNER
     return vault.unseal_text(sealed, purpose=purpose)
 
 

@@ -19,13 +19,15 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
-from portal.accounts import team
+from portal.accounts import mails, team
 from portal.accounts.capabilities import Role
 from portal.accounts.id_tokens import UntrustedTokenError
 from portal.accounts.models import Member
 from portal.accounts.sessions import end_sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
+from portal.credentials.models import Pause
+from portal.credentials.pausing import pause_credentials
 
 # The first one that one of her groups gives is her role.
 _HIGHEST_FIRST = (Role.ADMIN, Role.OPERATOR, Role.VIEWER)
@@ -104,7 +106,7 @@ def find_linked() -> QuerySet[SocialAccount]:
 def link(member: Member, subject: str) -> None:
     """Let whoever is `subject` at the provider sign in as this member, by somebody at the command line. Raises
     `IntegrityError` when the subject is a member's already. A password goes, except an admin's: it is her way in when
-    the provider is down.
+    the provider is down. Credentials are paused: a subject may be mistyped.
     """
     with transaction.atomic():
         SocialAccount.objects.create(user=member, provider=settings.OIDC_ISSUER, uid=subject)
@@ -112,6 +114,8 @@ def link(member: Member, subject: str) -> None:
             member.set_unusable_password()
             member.save(update_fields=["password"])
         record_event(Act.SINGLE_SIGN_ON_LINKED, subject=f"{member.username}: {subject}")
+        pause_credentials(member, Pause.SINGLE_SIGN_ON)
+        transaction.on_commit(lambda: mails.tell(member, Act.SINGLE_SIGN_ON_LINKED, by=None))
 
 
 def _record_refusal(request: HttpRequest, member: Member | None, name: str, why: str) -> None:

@@ -25,6 +25,7 @@ class Act(models.TextChoices):
     PASSWORD_LINK_MADE = "password-link-made", _("Link for a new password made")
     CREDENTIAL_SET = "credential-set", _("Credential set")
     CREDENTIAL_REMOVED = "credential-removed", _("Credential removed")
+    CREDENTIAL_PAUSED = "credential-paused", _("Credentials paused")
     TEAM_CREDENTIAL_SET = "team-credential-set", _("Team credential set")
     TEAM_CREDENTIAL_REMOVED = "team-credential-removed", _("Team credential removed")
     CREDENTIAL_REFUSED = "credential-refused", _("Credential refused by ByCloud")

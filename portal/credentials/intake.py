@@ -102,8 +102,10 @@ def take_credential(
 @sensitive_variables()
 def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Kept | Refused:
     """Ask ByCloud once about a credential that is kept; it stays, whatever the answer. A pause that its refusal began
-    ends when it is taken. `VaultError`: it cannot be opened.
+    ends when it is taken. `VaultError`: it cannot be opened, or waits for its member.
     """
+    if row.pause:
+        raise vault.PausedError(row.describe_pause())
     credential = vault.unseal(bytes(row.sealed), member_id=row.member_id, region=region.code)
     named = {"region": region.code}
     rejected = _("ByCloud refuses the credential for %(region)s (401): it is wrong, expired or revoked. Replace it.")
@@ -144,6 +146,7 @@ def _store(
         "checked_at": checked_at,
         "visible_total": visible_total,
         "expires_on": expires_on,
+        "pause": "",
     }
     row, _created = Credential.objects.update_or_create(
         member=member,

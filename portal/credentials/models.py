@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import Member
@@ -15,11 +16,21 @@ class Kind(models.TextChoices):
     API_KEY = "api-key", _("API key pair")
 
 
+class Pause(models.TextChoices):
+    """Why a credential is not used until it is entered again: another person may have become its member. The labels are
+    for the audit, in English as all of it.
+    """
+
+    PASSWORD = "password", "a password set through a link"
+    SECOND_FACTOR = "second-factor", "a second factor reset"
+    SINGLE_SIGN_ON = "single-sign-on", "an account linked to single sign-on"
+
+
 class Credential(models.Model):
     """One member's credential for one region; without a member, the team's.
 
     `checked_at` is when ByCloud took it (null: it was not asked yet), `visible_total` how many instances it saw then.
-    `expires_on` is the last day on which it works, as whoever entered it said.
+    `expires_on` is the last day on which it works, as whoever entered it said. `pause` is empty while it may be used.
     """
 
     member = models.ForeignKey(Member, null=True, on_delete=models.CASCADE, related_name="credentials")
@@ -32,6 +43,7 @@ class Credential(models.Model):
     checked_at = models.DateTimeField(_("checked at"), null=True)
     visible_total = models.PositiveBigIntegerField(_("instances it sees"), null=True)
     expires_on = models.DateField(_("expires on"), null=True)
+    pause = models.CharField(_("paused because of"), max_length=16, choices=Pause, blank=True, default="")
 
     class Meta:
         constraints = [
@@ -48,6 +60,23 @@ class Credential(models.Model):
     def is_team(self) -> bool:
         """Set by an admin, for members who have none of their own."""
         return self.member_id is None
+
+    def describe_pause(self) -> str:
+        """Why it is not used, in a sentence for its member."""
+        sentences = {
+            Pause.PASSWORD: gettext(
+                "Your credential for %(region)s is paused: your password was set through a link. Enter it again "
+                "to use it."
+            ),
+            Pause.SECOND_FACTOR: gettext(
+                "Your credential for %(region)s is paused: your second factor was reset. Enter it again to use it."
+            ),
+            Pause.SINGLE_SIGN_ON: gettext(
+                "Your credential for %(region)s is paused: your account was linked to single sign-on. Enter it again "
+                "to use it."
+            ),
+        }
+        return sentences[Pause(self.pause)] % {"region": self.region} if self.pause else ""
 
     @property
     def set_at(self) -> datetime:

@@ -54,12 +54,13 @@ class Standing:
     def is_valid(self) -> bool:
         """ByCloud has taken it, and nothing speaks against it since."""
         is_taken = self.row.checked_at is not None or self.use.used_at is not None
-        return self.can_open and is_taken and not self.is_refused and not self.is_expired
+        return self.can_open and not self.row.pause and is_taken and not self.is_refused and not self.is_expired
 
     @property
     def mark(self) -> Mark:
-        if not self.can_open:
-            return Mark("error", _("Cannot be opened; enter it again"), "circle-alert")
+        if self.row.pause or not self.can_open:
+            paused = Mark("warn", _("Paused; enter it again"), "circle-pause")
+            return paused if self.row.pause else Mark("error", _("Cannot be opened; enter it again"), "circle-alert")
         if self.is_refused:
             return Mark("error", _("Refused by ByCloud"), "circle-x")
         if self.is_expired:

@@ -23,6 +23,10 @@ class VaultError(Exception):
     """A credential cannot be sealed or opened. The text is one sentence for people and holds no secret."""
 
 
+class PausedError(VaultError):
+    """It is not used until its member enters it again."""
+
+
 class NoKeyError(VaultError):
     """`CREDENTIAL_KEYS` holds no usable key, so nothing at all can be sealed or opened."""
 
@@ -69,12 +73,14 @@ def reseal(sealed: bytes, *, member_id: int | None, region: str) -> bytes:
 def find_held(member: Member, region: bycloud.Region) -> Held | None:
     """The member's own credential for the region, else the team's, else None.
 
-    `VaultError` when it cannot be opened: the team's never steps in for one that the member has entered.
+    `VaultError` when it cannot be opened or is paused: the team's never steps in for one that the member has entered.
     """
     rows = models.Credential.objects.filter(Q(member=member) | Q(member=None), region=region.code)
     row = rows.order_by(F("member").asc(nulls_last=True)).first()
     if row is None:
         return None
+    if row.pause:
+        raise PausedError(row.describe_pause())
     return Held(unseal(bytes(row.sealed), member_id=row.member_id, region=region.code), row)
 
 

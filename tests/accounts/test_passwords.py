@@ -44,7 +44,7 @@ def wait_for_mail() -> mail.EmailMessage:
     from threading import enumerate as list_threads  # noqa: PLC0415
 
     for thread in list_threads():
-        if thread.name == "password-link":
+        if thread.name == "mail":
             thread.join(10)
     (message,) = mail.outbox
     return message

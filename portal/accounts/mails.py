@@ -1,0 +1,43 @@
+"""Mail to members: links that they asked for, and word of what an admin has done to their account. Never waited for."""
+
+from threading import Thread
+
+import structlog
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext
+
+from portal.accounts.models import Member
+
+log = structlog.get_logger(__name__)
+
+
+def write(member: Member, link: str) -> EmailMessage:
+    """The link for a new password, to the person who has asked for it."""
+    text = render_to_string("accounts/password_mail.txt", {"member": member, "link": link})
+    return EmailMessage(gettext("A new password for ByCloud Portal"), text, settings.DEFAULT_FROM_EMAIL, [member.email])
+
+
+def send(mail: EmailMessage) -> None:
+    Thread(target=_deliver, args=(mail,), name="mail").start()
+
+
+def tell(member: Member, act: str, *, by: Member | None) -> None:
+    """Tell the member, in their language, what was done to their account (`by` None: from the command line), where
+    there is an e-mail server and an address. `act` is the name of an act of the audit.
+    """
+    if not (settings.EMAIL_URL and member.email):
+        return
+    with translation.override(member.language or settings.LANGUAGE_CODE):
+        text = render_to_string("accounts/notice_mail.txt", {"member": member, "act": act, "by": by})
+        subject = gettext("Your account at ByCloud Portal")
+    send(EmailMessage(subject, text, settings.DEFAULT_FROM_EMAIL, [member.email]))
+
+
+def _deliver(mail: EmailMessage) -> None:
+    try:
+        mail.send()
+    except OSError as error:
+        log.warning("mail_not_sent", error=type(error).__name__)
