@@ -24,10 +24,13 @@ if not 0 < _port <= _HIGHEST_PORT:
 bind = f"127.0.0.1:{_port}"
 
 # Threads outnumber the calls that may hang upstream at once; processes are for cores.
-worker_class = "gthread"
+# A request takes one only when all of it has arrived.
+worker_class = "portal.worker.Worker"
 workers = settings.WEB_CONCURRENCY
 threads = settings.WEB_THREADS
 keepalive = 5
+# It would wait for slow readers without an end.
+sendfile = False
 
 # A worker may be stopped for silence, and a stop may cut a request off, only after the longest exchange upstream.
 timeout = ceil(settings.BYCLOUD_LIMITS.deadline_seconds) + 20

@@ -382,6 +382,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# No form comes near it. The worker gathers as much for each connection.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 FILE_UPLOAD_HANDLERS = ["portal.web.uploads.NoUploads"]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 

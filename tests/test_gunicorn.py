@@ -51,7 +51,7 @@ def test_one_process_with_many_threads_serves_on_loopback() -> None:
     configuration = read_configuration(BYCLOUD_DEADLINE_SECONDS="12.5")
     assert configuration["bind"] == "['127.0.0.1:8000']"
     assert (configuration["workers"], configuration["threads"]) == ("1", "128")
-    assert configuration["worker_class"] == "gthread"
+    assert configuration["worker_class"] == "portal.worker.Worker"
     assert float(configuration["timeout"]) > float(configuration["graceful_timeout"]) > 12.5
     assert configuration["accesslog"] == "None"
     assert configuration["control_socket_disable"] == "True"

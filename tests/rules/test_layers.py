@@ -30,6 +30,7 @@ ALLOWED = {
     "urls": APPS,
     "wsgi": set(),
     "gunicorn": {"environment", "settings"},
+    "worker": {"settings"},
 }
 
 

@@ -1,0 +1,165 @@
+"""Slow clients, against gunicorn as production starts it: they cost others nothing, and come to an end."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from portal import worker
+from portal.worker import PatientSocket
+from tests.test_gunicorn import BEHIND_A_PROXY, serve
+
+# More than there are threads.
+MANY = 135
+HEAD = "POST /sign-in/ HTTP/1.1\r\nHost: portal.example.com\r\nX-Forwarded-Proto: https\r\n"
+# Each sends one sign of it at a time.
+DRIPS = {
+    "nothing": "",
+    "head": HEAD,
+    "line": "GET /",
+    "body": f"{HEAD}Content-Length: 1000\r\n\r\na=",
+    "chunked": f"{HEAD}Transfer-Encoding: chunked\r\n\r\n3\r\na=",
+    "blank lines": "\r\n\r\n",
+    "too long": f"{HEAD}Content-Length: 100000000\r\n\r\n",
+    "unread": "GET /health/live/ HTTP/1.1\r\nHost: portal.example.com\r\nContent-Length: 9000\r\n\r\n",
+}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serve(tmp_path_factory.mktemp("portal"), TRUSTED_PROXY_COUNT="1") as address:
+        assert ask(address) < 60
+        yield address
+
+
+def ask(address: str, path: str = "/health/live/") -> float:
+    """How long a person waits for a page."""
+    began_at = time.monotonic()
+    answer = requests.get(f"{address}{path}", headers=BEHIND_A_PROXY, timeout=60)
+    assert answer.status_code == 200
+    return time.monotonic() - began_at
+
+
+@contextlib.contextmanager
+def connect(address: str, count: int) -> Iterator[list[socket.socket]]:
+    port = int(address.rpartition(":")[2])
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(count)]
+
+
+@pytest.mark.parametrize("kind", DRIPS)
+def test_many_who_send_a_sign_at_a_time_hold_nobody_up_and_come_to_an_end(address: str, kind: str) -> None:
+    with connect(address, MANY) as slow:
+        for connection in slow:
+            connection.sendall(DRIPS[kind].encode())
+        for _ in range(3):
+            for connection in slow:
+                with contextlib.suppress(OSError):
+                    connection.send(b"x")
+            assert ask(address) < 2
+        # They go on for as long as they are let.
+        ends_at = time.monotonic() + 25
+        waiting = {connection.fileno(): connection for connection in slow}
+        while waiting and time.monotonic() < ends_at:
+            for number, connection in list(waiting.items()):
+                connection.settimeout(0.001)
+                try:
+                    connection.send(b"x")
+                    if not connection.recv(4096):
+                        del waiting[number]
+                except TimeoutError:
+                    continue
+                except OSError:
+                    del waiting[number]
+            time.sleep(0.2)
+        assert not waiting
+    assert ask(address) < 2
+
+
+def test_who_does_not_send_in_time_is_told_so(address: str) -> None:
+    with connect(address, 1) as (connection,):
+        connection.sendall(DRIPS["body"].encode())
+        answer = connection.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("chunked", "411 Length Required"), ("too long", "413 Content Too Large")]
+)
+def test_what_cannot_be_gathered_is_refused_in_words(address: str, kind: str, status: str) -> None:
+    with connect(address, 1) as (connection,):
+        connection.sendall(DRIPS[kind].encode())
+        assert connection.recv(4096).startswith(f"HTTP/1.1 {status}\r\n".encode())
+
+
+def test_a_head_without_an_end_is_refused(address: str) -> None:
+    with connect(address, 1) as (connection,):
+        connection.sendall(f"{HEAD}X-Long: ".encode() + b"x" * 70_000)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 431 ")
+
+
+def test_many_who_do_not_read_what_they_asked_for_hold_nobody_up(address: str) -> None:
+    asked = b"GET /health/live/ HTTP/1.1\r\nHost: portal.example.com\r\nX-Forwarded-Proto: https\r\n\r\n"
+    with connect(address, MANY) as slow:
+        for connection in slow:
+            connection.sendall(asked * 20)
+        assert ask(address) < 5
+    assert ask(address) < 2
+
+
+def test_many_who_do_not_close_what_has_been_answered_hold_nobody_up(address: str) -> None:
+    asked = b"GET /health/live/ HTTP/1.0\r\nHost: portal.example.com\r\nX-Forwarded-Proto: https\r\n\r\n"
+    with connect(address, MANY) as slow:
+        for connection in slow:
+            connection.sendall(asked)
+        assert ask(address) < 2
+
+
+def test_requests_that_come_in_pieces_and_one_behind_the_other_are_answered(address: str) -> None:
+    asked = b"GET /health/live/ HTTP/1.1\r\nHost: portal.example.com\r\nX-Forwarded-Proto: https\r\n\r\n"
+    last = asked.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with connect(address, 1) as (connection,):
+        for piece in (asked + asked + asked[:30], asked[30:], last[:-1], last[-1:]):
+            connection.sendall(piece)
+            time.sleep(0.3)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.count(b"HTTP/1.1 200 OK") == 4
+    assert answer.count(b"alive\n") == 4
+
+
+def test_who_asks_whether_to_send_is_told_to(address: str) -> None:
+    with connect(address, 1) as (connection,):
+        connection.sendall(DRIPS["unread"].replace("9000", "3\r\nExpect: 100-continue").encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 100 Continue\r\n")
+        connection.sendall(b"a=b")
+        assert b"HTTP/1.1 200 " in connection.recv(4096) + connection.recv(4096)
+
+
+def test_an_answer_that_is_read_a_little_at_a_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "SEND_SECONDS", 0.5)
+    here, there = socket.socketpair()
+    with PatientSocket(fileno=here.detach()) as sending, there:
+        sending.begin(b"")
+        began_at = time.monotonic()
+        reader = threading.Thread(target=read_slowly, args=(there,))
+        reader.start()
+        with pytest.raises(BrokenPipeError):
+            send_in_pieces(sending)
+        assert time.monotonic() - began_at < 5
+        reader.join()
+
+
+def read_slowly(there: socket.socket) -> None:
+    for _ in range(20):
+        there.recv(10)
+        time.sleep(0.05)
+
+
+def send_in_pieces(sending: PatientSocket) -> None:
+    """As an export is written."""
+    for _ in range(1000):
+        sending.sendall(b"x" * 10_000)
