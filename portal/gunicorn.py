@@ -16,6 +16,9 @@ from django.core.checks import run_checks
 from portal import settings
 from portal.environment import refuse
 
+# What is written, such as the SQLite file, is for the portal's user alone. (gunicorn's own `umask` is for its sockets.)
+os.umask(0o077)
+
 _HIGHEST_PORT = 65535
 log = structlog.get_logger("portal.gunicorn")
 _port = settings.read(settings.env.int, "PORT", default=8000)

@@ -189,3 +189,11 @@ def test_what_gunicorn_logs_of_a_request_is_json_and_repeats_nothing_of_it(tmp_p
     refused = [line for line in lines if line["event"].startswith("Invalid request from ip=127.0.0.1")]
     assert len(refused) == len(sent)
     assert all(line["error"].startswith("Invalid") for line in refused)
+
+
+def test_what_the_portal_writes_is_for_its_user_alone(tmp_path: Path) -> None:
+    with serve(tmp_path, TRUSTED_PROXY_COUNT="1") as address:
+        assert requests.get(f"{address}/health/ready/", headers=BEHIND_A_PROXY, timeout=10).ok
+        written = sorted(tmp_path.glob("portal.sqlite3*"))
+        assert written
+        assert {path.stat().st_mode & 0o777 for path in written} == {0o600}

@@ -98,9 +98,15 @@ class Member(AbstractUser):
         return self.is_active and capability in ROLE_CAPABILITIES.get(self.role, frozenset())
 
 
-class MemberSession(AbstractBaseSession):
-    """A session of Django's, and whose it is. Only its store writes it; `session_key` is a secret and never shown."""
+def hash_token(token: str) -> str:
+    """What is stored of an invitation's token or a session's id: they are random and long, so a digest is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
+
+class MemberSession(AbstractBaseSession):
+    """A session of Django's, and whose it is. Only its store writes it; the key is a digest of the cookie's id."""
+
+    session_key = models.CharField(max_length=64, primary_key=True)
     member = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
     began_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)
@@ -110,11 +116,6 @@ class MemberSession(AbstractBaseSession):
     @classmethod
     def get_session_store_class(cls) -> type[SessionBase]:
         return import_module(settings.SESSION_ENGINE).SessionStore  # type: ignore[no-any-return]
-
-
-def hash_token(token: str) -> str:
-    """What is stored of an invitation's token. It has 256 random bits, so a plain digest is enough."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):

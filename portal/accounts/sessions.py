@@ -1,4 +1,7 @@
-"""The sessions of members: how long one lasts, which there are, and how they end. Knows nothing of pages."""
+"""The sessions of members: how long one lasts, which there are, and how they end. Knows nothing of pages.
+
+A session's key is the id in its cookie; rows hold digests of them.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +19,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.dateparse import parse_datetime
 
-from portal.accounts.models import LONGEST_USER_AGENT, Member, MemberSession
+from portal.accounts.models import LONGEST_USER_AGENT, Member, MemberSession, hash_token
 from portal.accounts.session_store import ADDRESS, BEGAN_AT, SEEN_AT, USER_AGENT
 from portal.web.addresses import read_address
 
@@ -88,7 +91,7 @@ def list_visits(member: Member, *, this_key: str | None) -> list[Visit]:
             address=row.address,
             began_at=row.began_at,
             seen_at=row.seen_at,
-            is_this_one=row.session_key == this_key,
+            is_this_one=row.session_key == hash_token(this_key or ""),
         )
         for row in _find_lasting(member).order_by("-seen_at")
     ]
@@ -105,7 +108,7 @@ def end_visit(member: Member, handle: str) -> bool:
 
 def end_sessions(member: Member, *, but: str | None = None) -> int:
     """End every session of hers, but the one with this key; returns how many there were."""
-    return MemberSession.objects.filter(member=member).exclude(session_key=but or "").delete()[0]
+    return MemberSession.objects.filter(member=member).exclude(session_key=hash_token(but or "")).delete()[0]
 
 
 def is_signed_in(session: SessionBase) -> bool:

@@ -52,6 +52,8 @@ CAST = (
 
 
 def main() -> int:
+    # All that this and its children write is for nobody else.
+    os.umask(0o077)
     state, sandbox_options = read_arguments()
     port = read_port("PORT", 8000)
     if not is_free(port):

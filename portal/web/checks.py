@@ -3,6 +3,7 @@
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,6 +59,22 @@ def check_database_is_kept(**_rest: Any) -> Sequence[CheckMessage]:
     if _is_at_home() or not database["ENGINE"].endswith("sqlite3") or ":memory:" not in str(database["NAME"]):
         return []
     return [Error("DATABASE_URL names a database in memory: it is gone when the process ends.", id="portal.E003")]
+
+
+@register(Tags.database)
+def check_database_is_private(**_rest: Any) -> Sequence[CheckMessage]:
+    """One that was made before the portal kept others out: SQLite gives the files beside it the same mode."""
+    database = settings.DATABASES["default"]
+    path = Path(database["NAME"]) if database["ENGINE"].endswith("sqlite3") else None
+    if _is_at_home() or path is None or not path.is_file() or not path.stat().st_mode & 0o007:
+        return []
+    return [
+        Warning(
+            f"{path} can be read by every user of this machine: it holds the team, its audit and its credentials.",
+            hint=f"chmod 600 {path}*",
+            id="portal.W028",
+        )
+    ]
 
 
 @register(Tags.security)

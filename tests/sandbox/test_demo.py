@@ -94,6 +94,9 @@ def test_a_run_from_the_first_start_to_the_second(tmp_path: Path) -> None:
         assert {stat.S_IMODE((state / name).stat().st_mode) for name in ("secret_key", "members.json", "env")} == {
             0o600
         }
+        written = [path for path in state.rglob("*") if state / "static" not in path.parents]
+        assert {"portal.sqlite3", "static", "lock"} <= {path.name for path in written}
+        assert [path for path in written if path.stat().st_mode & 0o077] == []
         started = list_children(process.pid)
         assert set(started) == {"portal", "sandbox"}
         process.send_signal(signal.SIGTERM)

@@ -101,6 +101,16 @@ def test_each_mistake_has_its_name(production: SimpleNamespace, change: dict[str
     assert found() == {code}
 
 
+def test_a_database_file_that_others_can_read_has_its_name(production: SimpleNamespace, tmp_path: Path) -> None:
+    file = tmp_path / "portal.sqlite3"
+    file.touch()
+    production.DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": file}}
+    file.chmod(0o644)
+    assert found() == {"portal.W028"}
+    file.chmod(0o600)
+    assert found() == set()
+
+
 @pytest.mark.parametrize(
     "change",
     [

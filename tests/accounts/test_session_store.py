@@ -1,0 +1,108 @@
+"""What the table of sessions holds, and that it opens nothing."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.test import Client
+
+from portal.accounts.models import Member, MemberSession
+from portal.accounts.session_store import SessionStore
+from tests.accounts.test_sessions import is_in, sign_in
+from tests.test_settings import PRODUCTION
+
+ROOT = Path(__file__).parent.parent.parent
+COOKIE = settings.SESSION_COOKIE_NAME
+
+
+def test_what_the_table_holds_opens_no_session(vera: Member) -> None:
+    client = sign_in("vera")
+    for row in MemberSession.objects.values():
+        for value in row.values():
+            thief = Client()
+            thief.cookies[COOKIE] = str(value)
+            assert not is_in(thief)
+    assert is_in(client)
+
+
+def test_the_id_in_the_cookie_stands_nowhere_in_the_database(vera: Member) -> None:
+    key = sign_in("vera").cookies[COOKIE].value
+    assert key not in repr(list(MemberSession.objects.values()))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("planted", ["", "x", "k" * 32, "é" * 40, "k" * 4000])
+def test_an_id_that_nobody_was_given_is_not_taken_over(planted: str) -> None:
+    store = SessionStore(planted)
+    store["a"] = 1
+    store.save()
+    assert store.session_key != planted
+    assert MemberSession.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asynchronous_code_meets_the_table_with_digests_too() -> None:
+    async def use() -> str:
+        store = SessionStore()
+        await store.aset("a", 1)
+        await store.asave()
+        key = str(store.session_key)
+        assert await SessionStore(key).aget("a") == 1
+        assert await store.aexists(key)
+        return key
+
+    key = async_to_sync(use)()
+    assert SessionStore(key)["a"] == 1
+    assert not MemberSession.objects.filter(session_key=key).exists()
+    async_to_sync(SessionStore(key).adelete)()
+    assert not MemberSession.objects.exists()
+
+
+def manage(folder: Path, *command: str, text: str = "") -> Any:
+    environment = {name: os.environ[name] for name in os.environ if name.startswith(("PATH", "COVERAGE"))}
+    database = {"DATABASE_URL": f"sqlite:///{folder / 'portal.sqlite3'}", "STATIC_ROOT": str(folder / "static")}
+    answer = subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env=environment | PRODUCTION | database,
+        input=text,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def test_who_is_signed_in_when_the_ids_are_hashed_stays_so(tmp_path: Path) -> None:
+    manage(tmp_path, "migrate", "accounts", "0003")
+    with sqlite3.connect(tmp_path / "portal.sqlite3") as database:
+        database.execute(
+            "insert into accounts_membersession (session_key, session_data, expire_date, address, user_agent)"
+            " values (?, ?, '2100-01-01', '', '')",
+            ("k" * 32, "x"),
+        )
+    database.close()
+    manage(tmp_path, "migrate")
+    found = manage(
+        tmp_path,
+        "shell",
+        "-c",
+        "from portal.accounts.session_store import SessionStore; print(SessionStore().exists('k' * 32))",
+    )
+    assert found.splitlines()[-1] == "True"
+    manage(tmp_path, "migrate", "accounts", "0003")
+    with sqlite3.connect(tmp_path / "portal.sqlite3") as database:
+        assert database.execute("select count(*) from accounts_membersession").fetchone() == (0,)
+    database.close()
+
+
+def test_what_a_command_writes_is_for_the_portals_user_alone(tmp_path: Path) -> None:
+    manage(tmp_path, "migrate")
+    assert (tmp_path / "portal.sqlite3").stat().st_mode & 0o777 == 0o600
