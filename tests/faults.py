@@ -71,8 +71,6 @@ SCRIPTED = (
     _mode("no-instances", f"{UNREADABLE} What came is not what ByCloud's documentation describes."),
     _mode("null-page", UNREADABLE),
     _mode("emptied", f"{UNREADABLE} What came is not what ByCloud's documentation describes."),
-    _mode("wrong-types", "The first thing wrong is at $.instances[0]."),
-    _mode("odd-times", "The first thing wrong is at $.instances[0].created_at"),
     _mode("huge", "The answer is larger than the portal takes"),
     _mode("gzip-bomb", "The answer is larger than the portal takes"),
     _mode("redirect", UNREADABLE),
@@ -86,6 +84,14 @@ SCRIPTED = (
     _mode("only-ids", "No state given", 200),
     _mode("unknown-fields", "1–20 of 150", 200),
     _mode("unknown-status", "MELTING", 200),
+    _mode("wrong-types", "unreadable", 200),
+    _mode("odd-times", "unreadable", 200),
+    _mode("odd-records", "unreadable", 200),
+    _mode("no-records", "This record cannot be read", 200),
+    _mode("byte-order-mark", "1–20 of 150", 200),
+    _mode("too-many", "49,980 instances more than were asked for were sent", 200),
+    _mode("crowded", "and 999,970 more", 200),
+    _mode("overlong", "SSSS…", 200),
     _mode("hostile", "1–20 of 150", 200),
 )
 

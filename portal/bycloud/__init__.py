@@ -29,11 +29,17 @@ from portal.bycloud.resources import (
     InstancePage,
     PageLinks,
     PageMeta,
+    PartialInstance,
+    PartialPage,
     SecurityGroup,
     VolumeAttachment,
     decode_instance,
     decode_instance_page,
+    is_unreadable,
+    list_unreadable,
+    list_unreadable_paths,
     split_instances,
+    trim_instance_page,
 )
 
 __all__ = [
@@ -56,6 +62,8 @@ __all__ = [
     "Limits",
     "PageLinks",
     "PageMeta",
+    "PartialInstance",
+    "PartialPage",
     "RateLimit",
     "RateLimited",
     "Region",
@@ -67,5 +75,9 @@ __all__ = [
     "VolumeAttachment",
     "decode_instance",
     "decode_instance_page",
+    "is_unreadable",
+    "list_unreadable",
+    "list_unreadable_paths",
     "split_instances",
+    "trim_instance_page",
 ]

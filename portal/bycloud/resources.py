@@ -1,9 +1,11 @@
 """ByCloud's answers as frozen values, decoded once, at the edge.
 
-Unknown fields are ignored, every field may be missing or null, every state is an open set of words. A wrong type is a
+Unknown fields are ignored, every field may be missing or null, every state is an open set of words. A field of a wrong
+type costs that field, and what is no instance at all costs that one (`PartialInstance`); a body that holds no list is a
 `BadPayload` that names the JSON path. Source: api/compute/list-instances.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -11,6 +13,9 @@ from typing import TypeVar
 import msgspec
 
 from portal.bycloud.errors import BadPayload
+from portal.bycloud.tolerant import BYTE_ORDER_MARK, mend, read_as, read_json
+
+EXCERPT_BYTES = 2000
 
 
 class Flavor(msgspec.Struct, frozen=True):
@@ -82,6 +87,17 @@ class Instance(msgspec.Struct, frozen=True):
         _set_utc(self, "created_at", "updated_at", "launched_at", "terminated_at")
 
 
+class PartialInstance(Instance, frozen=True):
+    """An instance of which not all can be read; what cannot is absent, and `unreadable` has its JSON paths.
+
+    `$` alone is the path of a record that is no instance. `excerpt` is the beginning of what was sent. A type of its
+    own, so that no answer of ByCloud's can say this of itself.
+    """
+
+    unreadable: tuple[str, ...] = ()
+    excerpt: str = ""
+
+
 class PageMeta(msgspec.Struct, frozen=True):
     """`marker` is read as the id of this page's last item, as in the docs' example."""
 
@@ -105,8 +121,20 @@ class InstancePage(msgspec.Struct, frozen=True):
     links: PageLinks | None = None
 
 
-class _RawInstances(msgspec.Struct, frozen=True):
+class PartialPage(InstancePage, frozen=True):
+    """A page of which not all can be read: how often each JSON path was met."""
+
+    unreadable: Mapping[str, int] = {}
+
+
+class _RawPage(msgspec.Struct, frozen=True):
     instances: tuple[msgspec.Raw, ...] | None = None
+    meta: msgspec.Raw = msgspec.Raw(b"null")
+    links: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _RawList(msgspec.Struct, frozen=True):
+    instances: msgspec.Raw = msgspec.Raw(b"null")
 
 
 def _set_utc(value: msgspec.Struct, *names: str) -> None:
@@ -117,37 +145,135 @@ def _set_utc(value: msgspec.Struct, *names: str) -> None:
             msgspec.structs.force_setattr(value, name, moment.replace(tzinfo=UTC))
 
 
+def list_unreadable(instance: Instance) -> frozenset[str]:
+    """The names of the fields that cannot be read, or not all of them, and of their parts: `flavor`, `flavor.ram`."""
+    if not isinstance(instance, PartialInstance):
+        return frozenset()
+    if is_unreadable(instance):
+        return frozenset(Instance.__struct_fields__)
+    names = set()
+    for path in instance.unreadable:
+        field, _, part = path.removeprefix("$.").partition(".")
+        field = field.partition("[")[0]
+        names.add(field)
+        parts = _PARTS[field].__struct_fields__ if field in _PARTS and not part else (part,)
+        names |= {f"{field}.{each}" for each in parts}
+    return frozenset(names)
+
+
+def list_unreadable_paths(instance: Instance) -> tuple[str, ...]:
+    """The JSON paths within the instance: `fault.code`, `tags[...]`; `$` for what is no instance at all."""
+    return (
+        tuple(path.removeprefix("$.") for path in instance.unreadable) if isinstance(instance, PartialInstance) else ()
+    )
+
+
+def is_unreadable(instance: Instance) -> bool:
+    """Whether what was sent is no instance at all."""
+    return isinstance(instance, PartialInstance) and "$" in instance.unreadable
+
+
 def decode_instance_page(body: bytes, *, request_id: str | None = None) -> InstancePage:
-    """Decode one list answer. Raises `BadPayload`, naming the JSON path and keeping the answer's request id."""
-    return _decode(_PAGE_DECODER, body, request_id)
+    """Decode one list answer. Raises `BadPayload` for what holds no list, naming the JSON path and keeping the answer's
+    request id; a `PartialPage` is what else is odd.
+    """
+    body = body.removeprefix(BYTE_ORDER_MARK)
+    try:
+        return _PAGE_DECODER.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        page = _decode_mended(_RAW_DECODER, body, request_id)
+    instances = None if page.instances is None else tuple(decode_instance(bytes(raw)) for raw in page.instances)
+    meta, odd_meta = read_as(PageMeta, _read_raw(page.meta), may_be_null=True)
+    links, odd_links = read_as(PageLinks, _read_raw(page.links), may_be_null=True)
+    paths = [f"$.meta{path[1:]}" for path in odd_meta] + [f"$.links{path[1:]}" for path in odd_links]
+    for instance in instances or ():
+        if isinstance(instance, PartialInstance):
+            paths += [f"$.instances[...]{path[1:]}" for path in instance.unreadable]
+    if not paths:
+        return InstancePage(instances, meta, links)
+    return PartialPage(instances, meta, links, dict(sorted(Counter(paths).items())))
 
 
 def decode_instance(body: bytes) -> Instance:
-    """Decode one instance object. Raises `BadPayload`, naming the JSON path."""
-    return _decode(_INSTANCE_DECODER, body)
+    """Decode one instance object; a `PartialInstance` when not all of it can be read."""
+    body = body.removeprefix(BYTE_ORDER_MARK)
+    try:
+        return _INSTANCE_DECODER.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        instance, unreadable = read_as(Instance, _read_raw(mend(body)))
+    if instance and not unreadable:
+        return instance
+    known = msgspec.structs.asdict(instance) if instance else {}
+    excerpt = body[:EXCERPT_BYTES].decode(errors="replace")
+    return PartialInstance(**known, unreadable=unreadable, excerpt=excerpt)
 
 
 def split_instances(body: bytes) -> tuple[bytes, ...]:
     """Each instance of a list answer as the untouched JSON text it came in. Raises `BadPayload`."""
-    return tuple(bytes(raw) for raw in _decode(_RAW_DECODER, body).instances or ())
+    body = body.removeprefix(BYTE_ORDER_MARK)
+    try:
+        return tuple(bytes(raw) for raw in _RAW_DECODER.decode(body).instances or ())
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        mended = [bytes(raw) for raw in _decode_mended(_RAW_DECODER, body, None).instances or ()]
+    # What is mended is as long as what was sent, so each lies in the same place.
+    place = mend(body).find(bytes(_decode_mended(_RAW_LIST_DECODER, body, None).instances)) + 1
+    sources = []
+    for text in mended:
+        place = _find_value(body, place)
+        sources.append(body[place : place + len(text)])
+        place += len(text)
+    return tuple(sources)
 
 
+def trim_instance_page(body: bytes, most: int) -> tuple[bytes, int]:
+    """The same list answer with its first `most` instances, and how many were left out. Raises `BadPayload`."""
+    page = _decode_mended(_RAW_DECODER, body.removeprefix(BYTE_ORDER_MARK), None)
+    left_out = len(page.instances or ()) - most
+    if page.instances is None or left_out <= 0:
+        return body, 0
+    return msgspec.json.encode(msgspec.structs.replace(page, instances=page.instances[:most])), left_out
+
+
+_PARTS: Mapping[str, type[msgspec.Struct]] = {"flavor": Flavor, "image": Image, "fault": Fault}
 _PAGE_DECODER = msgspec.json.Decoder(InstancePage)
 _INSTANCE_DECODER = msgspec.json.Decoder(Instance)
-_RAW_DECODER = msgspec.json.Decoder(_RawInstances)
+_RAW_DECODER = msgspec.json.Decoder(_RawPage)
+_RAW_LIST_DECODER = msgspec.json.Decoder(_RawList)
 
 
 _T = TypeVar("_T")
 
 
-def _decode(decoder: "msgspec.json.Decoder[_T]", body: bytes, request_id: str | None = None) -> _T:
+def _decode_mended(decoder: "msgspec.json.Decoder[_T]", body: bytes, request_id: str | None) -> _T:
+    """As it came, or else mended: a body that holds one slip is a list all the same."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `")
         raise BadPayload(problem, path=path.rstrip("`") or "$", status=200, request_id=request_id) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        mended = mend(body)
+        if mended != body:
+            return _decode_mended(decoder, mended, request_id)
         raise BadPayload("The answer is not JSON", status=200, request_id=request_id) from error
     except RecursionError:
         # Not chained: its traceback is as deep as the nesting that caused it.
         raise BadPayload("The answer is nested too deeply", status=200, request_id=request_id) from None
+
+
+def _read_raw(raw: msgspec.Raw | bytes) -> object:
+    """Any JSON; what cannot be read even as that is no value of any type."""
+    try:
+        return read_json(bytes(raw))
+    except (ValueError, RecursionError):
+        return NotImplemented
+
+
+def _find_value(body: bytes, place: int) -> int:
+    """Where the next entry of a list begins."""
+    while body[place : place + 1] in _BETWEEN_VALUES:
+        place += 1
+    return place
+
+
+_BETWEEN_VALUES = frozenset({b" ", b"\t", b"\r", b"\n", b","})

@@ -70,12 +70,16 @@ class Asking(StrEnum):
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """The upstream request behind an answer. `target` is its path and query string; no credential is in it."""
+    """The upstream request behind an answer. `target` is its path and query string; no credential is in it.
+
+    `left_out`: how many instances were sent beyond those asked for, and not kept.
+    """
 
     target: str
     elapsed_seconds: float
     request_id: str | None
     from_store: bool
+    left_out: int = 0
 
 
 class StoredInstance(msgspec.Struct, frozen=True):

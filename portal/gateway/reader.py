@@ -1,5 +1,6 @@
 """Reads pages and instances: from the store while that will do, else by one joined request upstream."""
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -17,12 +18,15 @@ from portal.bycloud import (
     Forbidden,
     InstancePage,
     InstanceQuery,
+    PartialPage,
     RateLimited,
     Rejected,
     TimedOut,
     decode_instance,
     decode_instance_page,
+    is_unreadable,
     split_instances,
+    trim_instance_page,
 )
 from portal.gateway.access import Access
 from portal.gateway.budget import correct, read_pace, spend, spend_try
@@ -47,6 +51,11 @@ from portal.gateway.store import (
 from portal.gateway.uses import record_refusal, record_use
 
 POLL_SECONDS = 0.03
+# How many instances a page may hold whose query names no limit.
+LARGEST_PAGE = 100
+
+# Of the signs that a credential may have, which are ASCII.
+_ESCAPES = re.compile(rb"\\(?:u00([0-7][0-9a-fA-F])|([^u]))", re.DOTALL)
 
 log = structlog.get_logger(__name__)
 _flights: Flights[Dated[InstancePage]] = Flights()
@@ -98,11 +107,10 @@ def read_instance(access: Access, instance_id: str) -> Dated[StoredInstance] | N
     answer = recall(access, instance_name(instance_id), StoredAnswer)
     if answer is None:
         return None
-    try:
-        value = StoredInstance(instance=decode_instance(answer.body), source=answer.body)
-    except BadPayload:
-        # As for a page.
+    instance = decode_instance(answer.body)
+    if is_unreadable(instance):
         return None
+    value = StoredInstance(instance=instance, source=answer.body)
     return Dated(value, answer.fetched_at, _exchange_behind(answer, from_store=True))
 
 
@@ -242,7 +250,8 @@ def _fetch(
         if answer.rate_limit:
             correct(access, answer.rate_limit)
         _check_secrecy(access, answer)
-        page = decode_instance_page(answer.body, request_id=answer.request_id)
+        body, left_out = trim_instance_page(answer.body, query.limit or LARGEST_PAGE)
+        page = decode_instance_page(body, request_id=answer.request_id)
         _check_list(page, query, answer)
     except ByCloudError as error:
         is_refused = isinstance(error, Rejected | Forbidden)
@@ -268,18 +277,32 @@ def _fetch(
         upstream_request_id=answer.request_id,
         upstream_milliseconds=round(answer.elapsed_seconds * 1000),
     )
-    return _keep(answer), page
+    if left_out or isinstance(page, PartialPage):
+        log.warning(
+            "bycloud_answer_odd",
+            region=access.region.code,
+            upstream_request_id=answer.request_id,
+            left_out=left_out,
+            unreadable=page.unreadable if isinstance(page, PartialPage) else {},
+        )
+    return _keep(answer, body, left_out), page
 
 
 def _check_secrecy(access: Access, answer: Answer) -> None:
     """An answer that repeats the credential it was asked with is neither kept nor shown."""
     body = answer.body
     if b"\\" in body:
-        # A letter may be written as an escape: what is compared is the text.
-        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        # A letter may be written as an escape: what is compared is the text, also of what is no regular JSON.
+        try:
             body += msgspec.json.encode(msgspec.json.decode(body))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            body += _ESCAPES.sub(_unescape, body)
     if access.credential.secret.encode() in body:
         raise BadPayload("The answer repeats the credential", path="$", status=200, request_id=answer.request_id)
+
+
+def _unescape(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 16)]) if found[1] else found[2]
 
 
 def _check_list(page: InstancePage, query: InstanceQuery, answer: Answer) -> None:
@@ -312,13 +335,14 @@ def _may_try_again(access: Access, errand: Errand, started_at: datetime) -> bool
     return True
 
 
-def _keep(answer: Answer) -> StoredAnswer:
+def _keep(answer: Answer, body: bytes, left_out: int) -> StoredAnswer:
     return StoredAnswer(
-        body=answer.body,
+        body=body,
         fetched_at=answer.received_at,
         target=answer.target,
         elapsed_seconds=answer.elapsed_seconds,
         request_id=answer.request_id,
+        left_out=left_out,
     )
 
 
@@ -328,4 +352,5 @@ def _exchange_behind(answer: StoredAnswer, *, from_store: bool) -> Exchange:
         elapsed_seconds=answer.elapsed_seconds,
         request_id=answer.request_id,
         from_store=from_store,
+        left_out=answer.left_out,
     )

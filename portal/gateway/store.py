@@ -17,13 +17,17 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class StoredAnswer(msgspec.Struct, frozen=True):
-    """An upstream body, or one instance of it, untouched, with its date and the request behind it."""
+    """An upstream body, or one instance of it, untouched, with its date and the request behind it.
+
+    But a page holds no more instances than were asked for; `left_out` more were sent.
+    """
 
     body: bytes
     fetched_at: datetime
     target: str
     elapsed_seconds: float
     request_id: str | None
+    left_out: int = 0
 
 
 def page_name(query: InstanceQuery) -> str:

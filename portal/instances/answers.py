@@ -124,6 +124,7 @@ def answer_list(
     table = render_table(outcome.instances, region=region, view=view, layout=layout)
     context |= {
         "listing": outcome,
+        "left_out": page.exchange.left_out,
         "page": page,
         "table": table,
         "is_without_matches": table is None and has_filters(view) and not outcome.says_more,
@@ -156,6 +157,7 @@ def refuse_instance(
         "instance_id": instance_id,
         # As pairs: the parameters are a stranger's words, and one of them may be "items".
         "problems": tuple(problems.items()),
+        "shown_name": instance_id,
         "url": instance_url(region, instance_id, Hints()),
         "back_url": reverse("instances:list", args=[region]),
     }
@@ -182,7 +184,7 @@ def answer_instance(
     context = {
         "region": region,
         "instance_id": instance_id,
-        "hints": hints,
+        "shown_name": hints.name or instance_id,
         "url": url,
         "back_url": list_url(region, read_back(hints.back) or ListView()),
         "budget": describe_budget(read_meter(access)),
@@ -219,6 +221,7 @@ def answer_instance(
         "instance": found.value.instance,
         "page": found,
         "details": details,
+        "shown_name": details.name or hints.name or instance_id,
         "notice": describe(found.trouble, read_meter(access)) if found.trouble else None,
         "live": Live(
             url=url,
@@ -289,6 +292,7 @@ def _make_list_version(
         listing.says_more,
         listing.limit,
         listing.largest_limit,
+        listing.page.exchange.left_out,
     )
     trouble = name_trouble(listing.page.trouble)
     return _make_version(request, listing.page.value.instances, trouble, place, tokens, layout)

@@ -6,7 +6,7 @@ Knows the gateway and ByCloud's words; knows nothing of requests and templates.
 import re
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -28,6 +28,8 @@ REFUSED_PARAMETER = frozenset({400, 422})
 # What a refusal may call the page size.
 _PAGE_SIZE = re.compile(r"\b(?:limit|page.?size|per.?page)\b", re.IGNORECASE)
 MOST_SEEN = 200
+LONGEST_SEEN = 128
+LONGEST_LINK = 4096
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -38,7 +40,10 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What the pages fetched so far have held: suggestions for filters, each sorted, at most `MOST_SEEN` of a kind."""
+    """What the pages fetched so far have held: suggestions for filters, each sorted.
+
+    At most `MOST_SEEN` of a kind, none longer than `LONGEST_SEEN`: they stand in every page of the list.
+    """
 
     flavors: tuple[Named, ...] = ()
     images: tuple[Named, ...] = ()
@@ -187,6 +192,11 @@ def _list_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: fl
     place = _Place(None, 1) if query.marker is None else gateway.recall(access, _place_name(query), _Place)
     first_position = place.first_position if place else None
     next_marker = _next_marker(page.value, query, limit, first_position)
+    left_out = page.exchange.left_out
+    if left_out:
+        # The list goes on with those that were sent too early, whatever the answer says of its end.
+        last = _checked(instances[-1].id)
+        next_marker = None if last == query.marker else last
     has_previous, previous_marker = _previous(page.value, query, place)
     listing = Listing(
         page=page,
@@ -196,7 +206,7 @@ def _list_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: fl
         has_previous=has_previous,
         previous_marker=previous_marker,
         first_position=first_position,
-        says_more=next_marker is not None or _says_more(page.value, query),
+        says_more=next_marker is not None or left_out > 0 or _says_more(page.value, query),
         limit=limit,
         largest_limit=largest_limit,
     )
@@ -280,7 +290,7 @@ def _previous(page: InstancePage, query: InstanceQuery, place: _Place | None) ->
 
 def _marker_in(link: str | None) -> str | None:
     """The marker in a link of upstream's, if it is a UUID. The link itself is never followed."""
-    if not link:
+    if not link or len(link) > LONGEST_LINK:
         return None
     try:
         return _checked(parse_qs(urlsplit(link).query).get("marker", [None])[-1])
@@ -358,18 +368,25 @@ def _remember_seen(access: Access, instances: tuple[Instance, ...]) -> None:
     flavors = {flavor.id: flavor for flavor in seen.flavors}
     images = {image.id: image for image in seen.images}
     for instance in instances:
-        if instance.flavor and instance.flavor.id and instance.flavor.name:
-            flavors[instance.flavor.id] = Named(instance.flavor.id, instance.flavor.name)
-        if instance.image and instance.image.id and instance.image.name:
-            images[instance.image.id] = Named(instance.image.id, instance.image.name)
+        for thing, named in ((instance.flavor, flavors), (instance.image, images)):
+            if thing and _is_suggested(thing.id) and _is_suggested(thing.name):
+                named[thing.id] = Named(thing.id, thing.name)
     now = Seen(
         flavors=_first_named(flavors),
         images=_first_named(images),
-        statuses=_first_words({*seen.statuses, *(instance.status for instance in instances if instance.status)}),
-        tags=_first_words({*seen.tags, *(tag for instance in instances for tag in instance.tags or ())}),
+        statuses=_first_words({*seen.statuses, *filter(_is_suggested, (one.status for one in instances))}),
+        tags=_first_words({*seen.tags, *filter(_is_suggested, (tag for one in instances for tag in _first_tags(one)))}),
     )
     if now != seen:
         gateway.remember(access, "seen", now)
+
+
+def _is_suggested(text: str | None) -> TypeGuard[str]:
+    return text is not None and 0 < len(text) <= LONGEST_SEEN
+
+
+def _first_tags(instance: Instance) -> tuple[str, ...]:
+    return (instance.tags or ())[:MOST_SEEN]
 
 
 def _first_named(named: dict[str, Named]) -> tuple[Named, ...]:

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.instances.columns import Column
-from portal.instances.rows import FIRST_ADDRESSES, FIRST_TAGS, Link, Row, shorten
-from portal.web.numbers import number_text
-from portal.web.templatetags.portal import DASH, ago, copy, gigabytes, mebibytes, short_id
+from portal.instances.rows import FIRST_ADDRESSES, FIRST_TAGS, LONGEST_TEXT, MOST_ENTRIES, Link, Row, shorten
+from portal.web.numbers import number_text, say_and_more
+from portal.web.templatetags.portal import DASH, ago, copy, gigabytes, mebibytes, short_id, unreadable
 
 FIRST_TEXTS = 3
 
@@ -27,9 +27,12 @@ def render_rows(rows: Iterable[Row], columns: Sequence[Column]) -> SafeString:
     for row in rows:
         # The id is where an instance's page leads back to.
         html += ('<tr data-instance-id="', escape(row.id), f'" id="{escape(row.key)}"><th scope="row">')
-        html += (_show_name(row), "</th>")
+        if row.is_unreadable:
+            html += (_show_unreadable(row, len(makers)), "</tr>\n")
+            continue
+        html += (_show_name(row, columns[0]), "</th>")
         for beginning, show, column in makers:
-            html += (beginning, show(row, column) or DASH, "</td>")
+            html += (beginning, show(row, column) + _mark(row, column) or DASH, "</td>")
         html.append("</tr>\n")
     return mark_safe("".join(html))
 
@@ -43,12 +46,35 @@ def _bdi(text: str) -> str:
     return f"<bdi>{escape(text)}</bdi>"
 
 
-def _show_name(row: Row) -> str:
-    name = _bdi(row.name or _("no name"))
+def _show_unreadable(row: Row, columns: int) -> str:
+    """The rest of a row for a record that is no instance."""
+    words = _("This record cannot be read")
+    rest = f'<td colspan="{columns}">{_show_excerpt(row)}</td>' if columns else ""
+    return f'<span class="unreadable">{escape(words)}</span></th>{rest}'
+
+
+def _show_excerpt(row: Row) -> str:
+    """What was sent, folded away: its beginning, which is all there is to see of a row without a page."""
+    summary = escape(_("What ByCloud sent"))
+    return (
+        f'<details id="sent-{escape(row.key)}"><summary>{summary}</summary><code>{_bdi(row.excerpt)}</code></details>'
+    )
+
+
+def _mark(row: Row, column: Column) -> str:
+    """After what can be read of a value: that not all of it can."""
+    return unreadable(row.raw_url) if row.unreadable and column.is_unreadable(row.unreadable) else ""
+
+
+def _show_name(row: Row, column: Column) -> str:
+    mark = _mark(row, column)
+    name = _bdi(row.name or (_("name unreadable") if "name" in row.unreadable else _("no name")))
     first = f'<a href="{escape(row.url)}">{name}</a>' if row.url else name
     # What it copies stands in its row already.
-    short = f"<code>{escape(short_id(row.id))}</code>{copy(row.id, row.label, stands_in_row=True)}"
-    return f'{first}<span class="sub">{short}</span>'
+    copied = copy(row.id, row.label, stands_in_row=True) if len(row.id) <= LONGEST_TEXT else ""
+    short = f"<code>{escape(short_id(row.id))}</code>{copied}"
+    excerpt = _show_excerpt(row) if row.excerpt else ""
+    return f'{first}<span class="sub">{short}{mark}</span>{excerpt}'
 
 
 def _show_state(row: Row, _column: Column) -> str:
@@ -63,7 +89,7 @@ def _show_state(row: Row, _column: Column) -> str:
 
 def _show_addresses(row: Row, column: Column) -> str:
     addresses = [_show_code(address) for address in (*row.addresses, *row.more_addresses)]
-    return _fold(row, column, addresses, first=FIRST_ADDRESSES, say=_say_more_addresses)
+    return _fold(row, column, addresses, first=FIRST_ADDRESSES, hidden=row.hidden_addresses, say=_say_more_addresses)
 
 
 def _show_flavor(row: Row, _column: Column) -> str:
@@ -80,7 +106,8 @@ def _show_tags(row: Row, column: Column) -> str:
     if not tags:
         return ""
     first, rest = (f'<span class="tags">{"".join(some)}</span>' for some in (tags[:FIRST_TAGS], tags[FIRST_TAGS:]))
-    count = len(row.more_tags)
+    count = len(row.more_tags) + row.hidden_tags
+    rest += _say_hidden(row.hidden_tags)
     return first + (_unfold(row, column, rest, _say_more_tags(count), count) if count else "")
 
 
@@ -99,8 +126,8 @@ def _show_value(row: Row, column: Column) -> str:
     if value is None or value in ("", ()):
         return ""
     if column.kind in _LISTS:
-        shown = [_LISTS[column.kind](text) for text in value]
-        return _fold(row, column, shown, first=FIRST_TEXTS, say=_say_more)
+        shown = [_LISTS[column.kind](text) for text in value[:MOST_ENTRIES]]
+        return _fold(row, column, shown, first=FIRST_TEXTS, hidden=len(value) - len(shown), say=_say_more)
     return _SINGLES[column.kind](value)
 
 
@@ -113,10 +140,16 @@ def _show_code(text: str) -> str:
     return f'<span class="row"><code>{_bdi(short)}</code>{copy(text, short, stands_before=short == text)}</span>'
 
 
-def _fold(row: Row, column: Column, shown: Sequence[str], *, first: int, say: Callable[[int], str]) -> str:
-    """The first few, and the rest behind `+2`."""
+def _fold(row: Row, column: Column, shown: Sequence[str], *, first: int, hidden: int, say: Callable[[int], str]) -> str:
+    """The first few, and the rest behind `+2`; of very many, how many more there are."""
     rest = shown[first:]
-    return "".join(shown[:first]) + (_unfold(row, column, "".join(rest), say(len(rest)), len(rest)) if rest else "")
+    count = len(rest) + hidden
+    unfolded = _unfold(row, column, "".join(rest) + _say_hidden(hidden), say(count), count) if count else ""
+    return "".join(shown[:first]) + unfolded
+
+
+def _say_hidden(count: int) -> str:
+    return f'<span class="sub">{escape(say_and_more(count))}</span>' if count else ""
 
 
 def _unfold(row: Row, column: Column, html: str, words: str, count: int) -> str:

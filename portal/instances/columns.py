@@ -25,7 +25,8 @@ class Column(msgspec.Struct, frozen=True):
     """`name` stands in addresses and in preferences; `read` gives an instance's value as it came.
 
     A file has ByCloud's own names and raw values: `field` heads the column there where it is not `name`, and `read_raw`
-    gives the value where `read` gives words for people.
+    gives the value where `read` gives words for people. `fields` are those of the instance that it reads, where that is
+    not the one that its file names.
     """
 
     name: str
@@ -35,10 +36,15 @@ class Column(msgspec.Struct, frozen=True):
     is_default: bool = False
     field: str = ""
     read_raw: Callable[[Instance], Value] | None = None
+    fields: tuple[str, ...] = ()
 
     @property
     def is_quantity(self) -> bool:
         return self.kind in QUANTITIES
+
+    def is_unreadable(self, unreadable: frozenset[str]) -> bool:
+        """Whether it reads one of these fields."""
+        return not unreadable.isdisjoint(self.fields or (self.field or self.name,))
 
 
 def list_addresses(instance: Instance) -> tuple[str, ...]:
@@ -68,7 +74,7 @@ def _read_flavor(part: str) -> Callable[[Instance], Any]:
 
 
 _ALL = (
-    Column("name", _("Name"), "own", lambda one: one.name, is_default=True),
+    Column("name", _("Name"), "own", lambda one: one.name, is_default=True, fields=("name", "id")),
     Column(
         "state",
         _("State"),
@@ -77,6 +83,7 @@ _ALL = (
         is_default=True,
         field="status",
         read_raw=lambda one: one.status,
+        fields=("status", "power_state", "task_state", "vm_state", "fault"),
     ),
     Column("addresses", _("IP addresses"), "own", list_addresses, is_default=True),
     Column(
@@ -87,6 +94,7 @@ _ALL = (
         is_default=True,
         field="flavor.name",
         read_raw=_read_flavor("name"),
+        fields=("flavor",),
     ),
     Column(
         "image",
@@ -96,6 +104,7 @@ _ALL = (
         is_default=True,
         field="image.name",
         read_raw=lambda one: one.image.name if one.image else None,
+        fields=("image",),
     ),
     Column("tags", _("Tags"), "own", lambda one: one.tags or (), is_default=True),
     Column("age", _("Age"), "moment", lambda one: one.created_at, is_default=True, field="created_at"),
@@ -104,8 +113,15 @@ _ALL = (
     Column("power_state", _("Power state"), "code", lambda one: one.power_state),
     Column("task_state", _("Task state"), "code", lambda one: one.task_state),
     Column("vm_state", _("VM state"), "code", lambda one: one.vm_state),
-    Column("networks", _("Networks"), "texts", lambda one: tuple(one.addresses or ())),
-    Column("mac_addresses", _("MAC addresses"), "codes", _list_mac_addresses, field="addresses.mac_addr"),
+    Column("networks", _("Networks"), "texts", lambda one: tuple(one.addresses or ()), fields=("addresses",)),
+    Column(
+        "mac_addresses",
+        _("MAC addresses"),
+        "codes",
+        _list_mac_addresses,
+        field="addresses.mac_addr",
+        fields=("addresses",),
+    ),
     Column(
         "security_groups",
         _("Security groups"),

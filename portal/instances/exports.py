@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from portal.bycloud import Instance, Region
+from portal.bycloud import Instance, Region, list_unreadable_paths
 from portal.instances.columns import Column
 from portal.web.sheets import defuse
 from portal.web.times import iso_text
@@ -22,14 +22,19 @@ CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 
 def write_csv(instances: Sequence[Instance], columns: Sequence[Column]) -> bytes:
-    """In UTF-8 with a byte order mark, without which spreadsheets take it for something else."""
+    """In UTF-8 with a byte order mark, without which spreadsheets take it for something else.
+
+    Where not all can be read, a cell would be as empty as one that has nothing: a column more has the JSON paths.
+    """
     file = StringIO(newline="")
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
-    writer.writerow(["id", *(column.field or column.name for column in columns)])
-    for instance in instances:
-        writer.writerow(
-            [_write(instance.id), *(_write((column.read_raw or column.read)(instance)) for column in columns)]
-        )
+    unreadable = [list_unreadable_paths(instance) for instance in instances]
+    is_partial = any(unreadable)
+    names = ["id", *(column.field or column.name for column in columns)]
+    writer.writerow([*names, "unreadable"] if is_partial else names)
+    for instance, paths in zip(instances, unreadable, strict=True):
+        cells = [_write(instance.id), *(_write((column.read_raw or column.read)(instance)) for column in columns)]
+        writer.writerow([*cells, _write(paths)] if is_partial else cells)
     return file.getvalue().encode("utf-8-sig")
 
 

@@ -6,7 +6,7 @@ import msgspec
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from portal.bycloud import Flavor, Instance, Region
+from portal.bycloud import Flavor, Instance, PartialInstance, Region, is_unreadable, list_unreadable
 from portal.instances.columns import list_addresses
 from portal.instances.filters import (
     ListView,
@@ -18,13 +18,15 @@ from portal.instances.filters import (
     with_image,
     with_tag,
 )
-from portal.instances.links import list_url_at
+from portal.instances.links import list_url_at, raw_url
 from portal.instances.statuses import State, derive_state
 from portal.web.templatetags.portal import gigabytes, mebibytes
 
 FIRST_ADDRESSES = 2
 FIRST_TAGS = 3
 LONGEST_TEXT = 120
+# How many entries of a list a cell unfolds to.
+MOST_ENTRIES = 30
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -38,6 +40,8 @@ class Row(msgspec.Struct, frozen=True):
     """One instance in the table. Empty texts and tuples stand for what is absent.
 
     `key` tells rows apart in the page's own ids; `label` names the row where a control would otherwise be nameless.
+    `hidden_addresses` and `hidden_tags` count what is beyond `MOST_ENTRIES`. `unreadable` names the fields that cannot
+    be read; `raw_url` is where what was sent can be, and `excerpt` its beginning for a row that has no page.
     """
 
     id: str
@@ -48,12 +52,18 @@ class Row(msgspec.Struct, frozen=True):
     state: State
     addresses: tuple[str, ...]
     more_addresses: tuple[str, ...]
+    hidden_addresses: int
     flavor: Link | None
     sizes: str
     image: Link | None
     tags: tuple[Link, ...]
     more_tags: tuple[Link, ...]
+    hidden_tags: int
     instance: Instance
+    unreadable: frozenset[str] = frozenset()
+    is_unreadable: bool = False
+    raw_url: str = ""
+    excerpt: str = ""
 
 
 def build_rows(instances: tuple[Instance, ...], *, region: Region, view: ListView) -> tuple[Row, ...]:
@@ -70,23 +80,32 @@ def build_rows(instances: tuple[Instance, ...], *, region: Region, view: ListVie
     rows = []
     for number, instance in enumerate(instances):
         addresses = list_addresses(instance)
-        tags = tuple(map(link_tag, instance.tags or ()))
+        given_tags = instance.tags or ()
+        tags = tuple(map(link_tag, given_tags[:MOST_ENTRIES]))
+        url = _instance_url(path, instance, back)
+        unreadable = list_unreadable(instance)
         rows.append(
             Row(
-                id=instance.id or "",
+                id=shorten(instance.id or ""),
                 key=canonical_id(instance.id) or str(number),
                 name=shorten(instance.name or ""),
-                label=_("the id of %(name)s") % {"name": shorten(instance.name or "") or instance.id},
-                url=_instance_url(path, instance, back),
+                label=_("the id of %(name)s") % {"name": shorten(instance.name or instance.id or "")},
+                url=url,
                 state=derive_state(instance),
                 addresses=tuple(map(shorten, addresses[:FIRST_ADDRESSES])),
-                more_addresses=tuple(map(shorten, addresses[FIRST_ADDRESSES:])),
+                more_addresses=tuple(map(shorten, addresses[FIRST_ADDRESSES:MOST_ENTRIES])),
+                hidden_addresses=max(0, len(addresses) - MOST_ENTRIES),
                 flavor=link_flavor(path, view, instance),
                 sizes=describe_sizes(instance.flavor),
                 image=link_image(path, view, instance),
                 tags=tags[:FIRST_TAGS],
                 more_tags=tags[FIRST_TAGS:],
+                hidden_tags=max(0, len(given_tags) - MOST_ENTRIES),
                 instance=instance,
+                unreadable=unreadable,
+                is_unreadable=is_unreadable(instance),
+                raw_url=_link_raw(region, instance) if unreadable and url else "",
+                excerpt=instance.excerpt if isinstance(instance, PartialInstance) and not url else "",
             )
         )
     return tuple(rows)
@@ -143,3 +162,9 @@ def _instance_url(path: str, instance: Instance, back: str) -> str:
     hints = [("name", name if can_be_hint(name) else ""), ("back", back)]
     query_string = urlencode([pair for pair in hints if pair[1]], safe="*,")
     return f"{path}{instance_id}/?{query_string}".removesuffix("?")
+
+
+def _link_raw(region: Region, instance: Instance) -> str:
+    """Its untouched JSON. Only for one that has a page."""
+    name = instance.name or ""
+    return raw_url(region, canonical_id(instance.id), name=name if can_be_hint(name) else None)

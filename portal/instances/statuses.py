@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.bycloud import Fault, Instance
+from portal.bycloud import Fault, Instance, list_unreadable
 
 Tone = Literal["ok", "pending", "off", "error", "warn", "neutral"]
 FIRST_WORDS = 60
@@ -112,6 +112,9 @@ def _label(word: str) -> str:
 
 def derive_state(instance: Instance) -> State:
     """The one state that is shown for an instance. `vm_state` speaks only where there is no `status`."""
+    if "status" in list_unreadable(instance):
+        # Another field's word in its place would be a guess.
+        return State(_("Unreadable"), "neutral")
     status = _normal(instance.status) or _status_of(_normal(instance.vm_state))
     raw_status = instance.status or instance.vm_state or ""
     look = _STATUSES.get(status)

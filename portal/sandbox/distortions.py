@@ -23,6 +23,29 @@ HOSTILE = (
 )
 
 
+# What a field may hold that is not what the docs say, one oddity in each record.
+ODD_FIELDS: tuple[Mapping[str, Any], ...] = (
+    {"fault": {"code": "500", "message": "No valid host was found"}},
+    {"fault": {"code": "E-500", "message": "No valid host was found"}},
+    {"metadata": []},
+    {"metadata": {"cores": 4, "load": [1.5], "team": "web"}},
+    {"tags": [None, "web"]},
+    {"flavor": {"id": None, "name": "m1.odd", "vcpus": "two", "ram": 4096.0, "disk": "40"}},
+    {"created_at": ""},
+    {"created_at": "2024-01-15"},
+    {"power_state": 1},
+    {"name": "half \ud800 a pair"},
+    {"id": 7},
+    {"addresses": {"net": [{"addr": 4}, "10.0.0.4", {"addr": "10.0.0.5"}], "other": 6}},
+    {"status": {"word": "ACTIVE"}},
+    {"volumes_attached": {"0": "vda"}},
+)
+NO_RECORDS: tuple[Any, ...] = (None, 7, "instance", [], True)
+MILLION = 1_000_000
+TEN_MEGABYTES = 10 * 1024 * 1024
+FAR_TOO_MANY = 50_000
+
+
 def _links_elsewhere(page: Json) -> Json:
     marker = page["meta"]["marker"]
     links = {"self": ELSEWHERE, "next": f"{ELSEWHERE}?marker={marker}", "previous": f"{ELSEWHERE}?marker={marker}"}
@@ -98,6 +121,38 @@ def _unknown_fields(page: Json) -> Json:
     return {**page, "instances": [{**each, **more} for each in page["instances"]], "region": "spo1"}
 
 
+def _odd_records(page: Json) -> Json:
+    """A record of each oddity, as far as the page reaches, and a page around them that is odd, too."""
+    odd = [each | dict(more) for each, more in zip(page["instances"], ODD_FIELDS, strict=False)]
+    limit = str(page["meta"]["limit"])
+    rest = page["instances"][len(odd) :]
+    return {"instances": odd + rest, "meta": {**page["meta"], "limit": limit}, "links": []}
+
+
+def _no_records(page: Json) -> Json:
+    """No instance at all in the place of the first few."""
+    return {**page, "instances": [*NO_RECORDS, *page["instances"][len(NO_RECORDS) :]]}
+
+
+def _too_many(page: Json) -> Json:
+    """Far more instances than were asked for, and no more to come."""
+    more = [{"id": f"{number:08x}-0000-4000-8000-000000000000", "name": f"{number}"} for number in range(FAR_TOO_MANY)]
+    first = page["instances"]
+    return {**page, "instances": [*first, *more[len(first) :]], "meta": {**page["meta"], "has_more": False}}
+
+
+def _crowded(page: Json) -> Json:
+    """A million tags on the first instance."""
+    first, *rest = page["instances"]
+    return {**page, "instances": [{**first, "tags": [f"t{number}" for number in range(MILLION)]}, *rest]}
+
+
+def _overlong(page: Json) -> Json:
+    """Ten megabytes of a status on the first instance."""
+    first, *rest = page["instances"]
+    return {**page, "instances": [{**first, "status": "S" * TEN_MEGABYTES, "task_state": None}, *rest]}
+
+
 def _hostile(page: Json) -> Json:
     """Hostile text in every string but ids and times, in the keys of metadata and addresses, another in each row."""
     page = copy.deepcopy(page)
@@ -141,5 +196,10 @@ DISTORTIONS: Mapping[str, Callable[[Json], Json]] = {
     "odd-times": _odd_times,
     "unknown-fields": _unknown_fields,
     "unknown-status": _unknown_status,
+    "odd-records": _odd_records,
+    "no-records": _no_records,
+    "too-many": _too_many,
+    "crowded": _crowded,
+    "overlong": _overlong,
     "hostile": _hostile,
 }

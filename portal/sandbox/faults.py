@@ -1,5 +1,6 @@
 """Scripted faults: what goes wrong with the next answers, as data."""
 
+import codecs
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from portal.sandbox.exchange import Answer, Delivery, encode, error_answer
 from portal.sandbox.filters import Json
 
 DELIVERIES: tuple[str, ...] = get_args(Delivery)
-MODES = (*DELIVERIES, *bodies.BODIES, *distortions.DISTORTIONS, "redirect")
+MODES = (*DELIVERIES, *bodies.BODIES, *distortions.DISTORTIONS, "redirect", "byte-order-mark")
 LARGEST_BODY = 256 * 1024 * 1024
 _OK = 200
 _FIRST_ERROR = 400
@@ -112,7 +113,8 @@ def _content(
     if status is not None and status >= _FIRST_ERROR:
         return error_answer(status, request_id=request_id, details="A scripted fault")
     answer = regular()
-    return replace(answer, status=status or answer.status)
+    mark = codecs.BOM_UTF8 if mode == "byte-order-mark" else b""
+    return replace(answer, status=status or answer.status, body=mark + answer.body)
 
 
 _NUMBER = (int, float)

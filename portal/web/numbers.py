@@ -1,8 +1,14 @@
 """Numbers as the active language writes them. It knows nothing of HTML."""
 
 from django.utils.formats import number_format
+from django.utils.translation import ngettext
 
 
 def number_text(number: int | str) -> str:
     """`1,024` or `1.024`, and `1.5` or `1,5`; a text is a number written with a point."""
     return str(number_format(number, force_grouping=True))
+
+
+def say_and_more(count: int) -> str:
+    """`and 999,000 more`, after the first of very many."""
+    return ngettext("and %(count)s more", "and %(count)s more", count) % {"count": number_text(count)}

@@ -1,4 +1,6 @@
+import json
 import sys
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
@@ -16,12 +18,19 @@ from portal.bycloud import (
     InstancePage,
     PageLinks,
     PageMeta,
+    PartialInstance,
+    PartialPage,
     SecurityGroup,
     VolumeAttachment,
     decode_instance,
     decode_instance_page,
+    is_unreadable,
+    list_unreadable,
+    list_unreadable_paths,
     split_instances,
+    trim_instance_page,
 )
+from portal.bycloud.tolerant import mend
 
 ID = "550e8400-e29b-41d4-a716-446655440000"
 MOMENT = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
@@ -203,24 +212,12 @@ def test_a_time_without_an_offset_is_utc_and_one_with_an_offset_keeps_it() -> No
     [
         (b"[]", "$"),
         (b'"page"', "$"),
+        (b"NaN", "$"),
         (b'{"instances": {}}', "$.instances"),
-        (b'{"instances": [null]}', "$.instances[0]"),
-        (b'{"instances": [{}, [], {}]}', "$.instances[1]"),
-        (b'{"instances": [{"id": 7}]}', "$.instances[0].id"),
-        (b'{"instances": [{}, {}, {}, {"flavor": {"ram": "4096"}}]}', "$.instances[3].flavor.ram"),
-        (b'{"instances": [{"flavor": {"vcpus": true}}]}', "$.instances[0].flavor.vcpus"),
-        (b'{"instances": [{"tags": "web"}]}', "$.instances[0].tags"),
-        (b'{"instances": [{"tags": [null]}]}', "$.instances[0].tags[0]"),
-        (b'{"instances": [{"metadata": {"a": 1}}]}', "$.instances[0].metadata[...]"),
-        (b'{"instances": [{"created_at": "yesterday"}]}', "$.instances[0].created_at"),
-        (b'{"instances": [{"created_at": 1700000000}]}', "$.instances[0].created_at"),
-        (b'{"instances": [{"addresses": []}]}', "$.instances[0].addresses"),
-        (b'{"meta": {"total": "150"}}', "$.meta.total"),
-        (b'{"meta": {"total": 1e30}}', "$.meta.total"),
-        (b'{"links": {"next": 5}}', "$.links.next"),
+        (b'{"instances": "none", "meta": {"total": 0}}', "$.instances"),
     ],
 )
-def test_a_wrong_type_is_named_with_its_path(body: bytes, path: str) -> None:
+def test_what_is_no_list_is_named_with_its_path(body: bytes, path: str) -> None:
     with pytest.raises(BadPayload) as caught:
         decode_instance_page(body, request_id="req-1")
     assert (caught.value.path, caught.value.status, caught.value.request_id) == (path, 200, "req-1")
@@ -228,8 +225,156 @@ def test_a_wrong_type_is_named_with_its_path(body: bytes, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "sent", "path", "read"),
+    [
+        ("id", 7, "id", None),
+        ("name", {"first": "web"}, "name", None),
+        ("power_state", 1, "power_state", None),
+        ("flavor", [], "flavor", None),
+        ("flavor", {"vcpus": True, "ram": 1}, "flavor.vcpus", Flavor(ram=1)),
+        ("flavor", {"vcpus": 1.5, "ram": 1}, "flavor.vcpus", Flavor(ram=1)),
+        ("flavor", {"vcpus": "two", "disk": 1e30, "ram": 1}, "flavor.disk flavor.vcpus", Flavor(ram=1)),
+        ("fault", {"code": "E-500", "message": "no"}, "fault.code", Fault(message="no")),
+        ("fault", {"created": "2024-01-15", "message": "no"}, "fault.created", Fault(message="no")),
+        ("tags", "web", "tags", None),
+        ("tags", [None, "web", 7], "tags[...]", ("web",)),
+        ("metadata", [], "metadata", None),
+        ("metadata", {"a": [], "b": "c", "d": None, "e": 1.5}, "metadata[...]", {"b": "c", "d": None}),
+        ("addresses", [], "addresses", None),
+        ("addresses", {"a": 4, "b": [{"addr": "x"}]}, "addresses[...]", {"b": (Address(addr="x"),)}),
+        ("addresses", {"b": [4, {"addr": "x"}]}, "addresses[...][...]", {"b": (Address(addr="x"),)}),
+        ("addresses", {"b": [{"addr": "x", "version": "six"}]}, "addresses[...][...].version", {"b": (Address("x"),)}),
+        ("created_at", "", "created_at", None),
+        ("created_at", "2024-01-15", "created_at", None),
+        ("created_at", "yesterday", "created_at", None),
+        ("created_at", 1700000000, "created_at", None),
+        ("created_at", "2024-01-15T10:30:00+25:00", "created_at", None),
+    ],
+)
+def test_a_field_that_cannot_be_read_costs_that_field(field: str, sent: object, path: str, read: object) -> None:
+    whole = msgspec.json.decode(DOCUMENTED)["instances"][0]
+    odd = msgspec.json.encode(whole | {field: sent})
+    instance = decode_instance(odd)
+    assert list_unreadable_paths(instance) == tuple(path.split())
+    assert field in list_unreadable(instance)
+    fields = {name: getattr(instance, name) for name in Instance.__struct_fields__}
+    assert msgspec.structs.replace(Instance(), **fields) == msgspec.structs.replace(
+        decode_instance(msgspec.json.encode(whole)), **{field: read}
+    )
+    assert isinstance(instance, PartialInstance)
+    assert instance.excerpt == odd.decode()[:2000]
+
+
+@pytest.mark.parametrize(
+    ("field", "sent", "read"),
+    [
+        ("flavor", {"ram": 4096.0}, Flavor(ram=4096)),
+        ("flavor", {"ram": "4096", "disk": "40.0"}, Flavor(ram=4096, disk=40)),
+        ("fault", {"code": "500"}, Fault(code=500)),
+        ("volumes_attached", [{"delete_on_termination": "true"}], (VolumeAttachment(delete_on_termination=True),)),
+        ("metadata", {"cores": 4, "is_new": True}, {"cores": "4", "is_new": "true"}),
+        ("name", "half \ud800 a pair", "half \ufffd a pair"),
+        ("tags", ["\udfff", "\U0001f600"], ("\ufffd", "\U0001f600")),
+        ("metadata", {"\ud83d": "\ude00"}, {"\ufffd": "\ufffd"}),
+    ],
+)
+def test_what_says_the_same_in_another_notation_is_read(field: str, sent: object, read: object) -> None:
+    body = json.dumps({"instances": [{"id": ID, field: sent}]}).encode()
+    assert decode_instance_page(body).instances == (msgspec.structs.replace(Instance(id=ID), **{field: read}),)
+    assert split_instances(body) == (json.dumps({"id": ID, field: sent}).encode(),)
+
+
+@pytest.mark.parametrize("record", ["null", "7", '"web-01"', "[]", "true", "1e999", "9" * 5000])
+def test_a_record_that_is_no_instance_keeps_its_place(record: str) -> None:
+    page = decode_instance_page(f'{{"instances": [{{"id": "a"}}, {record}, {{"id": "b"}}]}}'.encode())
+    assert page.instances
+    first, odd, last = page.instances
+    assert (first, last) == (Instance(id="a"), Instance(id="b"))
+    assert is_unreadable(odd)
+    assert list_unreadable(odd) == set(Instance.__struct_fields__)
+    assert (isinstance(odd, PartialInstance) and odd.excerpt) == record[:2000]
+
+
+@pytest.mark.parametrize(
+    ("meta", "read"),
+    [
+        ({"total": "150", "limit": "20", "has_more": True}, PageMeta(total=150, limit=20, has_more=True)),
+        ({"total": [], "marker": 7, "limit": 20.0}, PageMeta(limit=20)),
+        ([], None),
+        ("none", None),
+    ],
+)
+@pytest.mark.parametrize(("links", "read_links"), [([], None), ({"next": 5, "self": "x"}, PageLinks(self="x"))])
+def test_what_is_odd_about_a_page_costs_no_row(
+    meta: object, read: PageMeta | None, links: object, read_links: PageLinks | None
+) -> None:
+    page = decode_instance_page(msgspec.json.encode({"instances": [{"id": ID}], "meta": meta, "links": links}))
+    assert (page.instances, page.meta, page.links) == ((Instance(id=ID),), read, read_links)
+
+
+def test_a_page_says_how_often_what_could_not_be_read_and_no_values() -> None:
+    records = [{"id": ID, "tags": [None, 5], "metadata": {"secret-name": []}}, {"tags": 7}, 7]
+    page = decode_instance_page(msgspec.json.encode({"instances": records, "links": []}))
+    assert isinstance(page, PartialPage)
+    assert page.unreadable == {
+        "$.instances[...]": 1,
+        "$.instances[...].metadata[...]": 1,
+        "$.instances[...].tags": 1,
+        "$.instances[...].tags[...]": 1,
+        "$.links": 1,
+    }
+
+
+def test_no_answer_can_say_of_itself_that_it_is_partial() -> None:
+    page = decode_instance_page(b'{"instances": [{"id": "a", "unreadable": ["$"], "excerpt": "x"}], "unreadable": {}}')
+    assert page == InstancePage(instances=(Instance(id="a"),))
+
+
+SLIPS = (
+    b'\xef\xbb\xbf{"meta": {"total": 1, "list": [1]}, "instances": [ {"id": "a", "name": "web"} ,\n {"id":"b"}]}',
+    b'{"new": NaN, "instances": [{"id": "a", "cpu": -Infinity, "name": "web"}, {"id":"b", "x": "NaN \\" NaN"}]}',
+    b'{"instances": [{"id": "a", "junk": "\\ud800", "name": "web"}, {"id":"b"}]}',
+    b'{"instances": [{"id": "a", "junk": "\\ud83d\\ud83d\\ude00 \\\\ud800", "name": "web"}, {"id":"b"}]}',
+    b'{"instances": [{"id": "a", "name": "web", "junk": "two\nlines\x00"}, {"id":"b"}]}',
+    b'{"instances": [{"id": "a", "name": "web", "junk": "\xff\xed\xa0\x80"}, {"id":"b"}]}',
+    b'{"instances": [{"id": "a", "name": "web", "junk": 1e999}, {"id":"b"}]}',
+)
+
+
+@pytest.mark.parametrize("body", SLIPS)
+def test_a_slip_of_notation_hides_nothing_and_the_text_stays_as_it_was_sent(body: bytes) -> None:
+    page = decode_instance_page(body)
+    assert page.instances == (Instance(id="a", name="web"), Instance(id="b"))
+    sources = split_instances(body)
+    assert all(source in body for source in sources)
+    assert tuple(map(decode_instance, sources)) == page.instances
+    assert [source[:1] + source[-1:] for source in sources] == [b"{}", b"{}"]
+
+
+@pytest.mark.parametrize("body", SLIPS)
+def test_a_page_can_be_trimmed_to_what_was_asked_for(body: bytes) -> None:
+    assert trim_instance_page(body, 2) == (body, 0)
+    trimmed, left_out = trim_instance_page(body, 1)
+    whole = decode_instance_page(body)
+    assert decode_instance_page(trimmed) == msgspec.structs.replace(whole, instances=(whole.instances or ())[:1])
+    assert left_out == 1
+
+
+@pytest.mark.parametrize("unit", [b'"', b'\\"', b"\\u", b"\\ud800", b"NaN", b'"NaN', b"-Infinity", b"\\\\"])
+def test_mending_takes_time_in_proportion(unit: bytes) -> None:
+    def measure(count: int) -> float:
+        body = b'"NaN' + unit * count
+        began_at = time.perf_counter()
+        mend(body)
+        return time.perf_counter() - began_at
+
+    measure(1000)
+    assert measure(80_000) < 5 * max(measure(20_000), 0.01) * 4
+
+
+@pytest.mark.parametrize(
     "body",
-    [b"", b"<html></html>", b'{"instances": [', b"{} {}", b"\xff\xfe", b'{"instances": [{"name": "\xff"}]}', b"NaN"],
+    [b"", b"<html></html>", b'{"instances": [', b"{} {}", b"\xff\xfe"],
 )
 def test_what_is_not_json_is_told_so(body: bytes) -> None:
     with pytest.raises(BadPayload, match="not JSON") as caught:

@@ -37,7 +37,7 @@ EVERY_TROUBLE: list[tuple[dict[str, object], int, str]] = [
     ({"status": 403}, 403, "Your ByCloud token may not list instances"),
     ({"status": 429, "headers": {"Retry-After": "18"}}, 503, "Paused for"),
     ({"mode": "not-json"}, 502, "ByCloud's answer cannot be read"),
-    ({"mode": "wrong-types"}, 502, "The first thing wrong is at $.instances"),
+    ({"mode": "no-instances"}, 502, "The first thing wrong is at $.instances"),
     ({"mode": "html"}, 502, "ByCloud's answer cannot be read"),
     ({"mode": "reset"}, 502, "ByCloud cannot be reached"),
 ]

@@ -11,19 +11,22 @@ from django.template import Context
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from lucide import _render_icon  # The template tag parses its icon anew each time; a table of them would show.
 
 from portal.web import times
 from portal.web.components import render_component
 from portal.web.kept import render_kept
-from portal.web.numbers import number_text
+from portal.web.numbers import number_text, say_and_more
 
 register = template.Library()
 
 DASH = "–"
 MEBIBYTES_IN_GIBIBYTE = 1024
 LARGEST_EXACT = 2**53  # Integers from upstream have no bound; floats do.
+LONGEST_TEXT = 1000
+LONGEST_LABEL = 200
+LONGEST_COPIED = 2000
 
 
 @register.simple_tag(takes_context=True)
@@ -102,20 +105,33 @@ def _time(moment: datetime, text: str) -> str:
 
 
 @register.simple_tag
-def copy(value: object, label: str, *, stands_before: bool = False, stands_in_row: bool = False) -> str:
+def copy(
+    value: object, label: str, *, stands_before: bool = False, stands_in_row: bool = False, is_long: bool = False
+) -> str:
     """A button that copies `value`; `label` names it for screen readers: `the ID of web-01`. With `stands_before` it
     copies the text of the element before it, which must be `value`; with `stands_in_row`, its row's `data-instance-id`.
 
-    A list has forty of them, so each is short: the script makes the name a tooltip while it is pointed at.
+    A list has forty of them, so each is short: the script makes the name a tooltip while it is pointed at. There is
+    none for a text that is too long to stand in a page twice, unless it is known how long it may get (`is_long`).
     """
-    if not value:
+    if not value or (len(str(value)) > LONGEST_COPIED and not is_long):
         return ""
-    words = gettext("Copy %(what)s") % {"what": label}
+    what = label if len(label) <= LONGEST_LABEL else label[:LONGEST_LABEL].rstrip() + "…"
+    words = gettext("Copy %(what)s") % {"what": what}
     given = "" if stands_before or stands_in_row else value
     where = mark_safe(" data-of-row") if stands_in_row else ""
     return format_html(
         '<button type="button" class="copy" data-copy="{}"{} aria-label="{}"></button>', given, where, words
     )
+
+
+@register.simple_tag
+def unreadable(url: str = "") -> str:
+    """In the place of a value that cannot be read, or not all of it; `url` is that of what was sent."""
+    words = gettext("unreadable")
+    if not url:
+        return format_html('<span class="unreadable">{}</span>', words)
+    return format_html('<a class="unreadable" href="{}">{}</a>', url, words)
 
 
 @register.simple_tag
@@ -151,6 +167,27 @@ def mebibytes(value: int | None) -> str:
 def gigabytes(value: int | None) -> str:
     """A size given in GB: `40 GB`."""
     return DASH if value is None else f"{number_text(value)} GB"
+
+
+@register.filter
+def brief(value: object) -> object:
+    """The beginning of a text that is too long for a page, and how much more there is; anything else as it is."""
+    if not isinstance(value, str) or len(value) <= LONGEST_TEXT:
+        return value
+    return f"{value[:LONGEST_TEXT]}… ({and_more_characters(len(value) - LONGEST_TEXT)})"
+
+
+@register.filter
+def and_more_characters(count: int) -> str:
+    """`and 999,000 more characters`, after the beginning of a text."""
+    words = ngettext("and %(count)s more character", "and %(count)s more characters", count)
+    return words % {"count": number_text(count)}
+
+
+@register.filter
+def and_more(count: int) -> str:
+    """`and 999,000 more`; nothing for none."""
+    return say_and_more(count) if count else ""
 
 
 @register.filter
