@@ -6,7 +6,9 @@ A bad value stops the start in one sentence.
 import re
 import sys
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from socket import inet_aton
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,7 +18,6 @@ from environs import EnvError, FileAwareEnv
 from portal.bycloud.regions import Region
 
 T = TypeVar("T")
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 REGION_CODE = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -64,12 +65,12 @@ def read_regions(text: str, *, allow_plain_http: bool) -> dict[str, Region]:
         if "@" in url:
             # Not repeated: it would stand in the log.
             refuse("BYCLOUD_REGIONS", f"has a name or password in the address of {code!r}, where none belongs")
-        host, is_loopback = _read_host(url)
+        host, is_here = _read_host(url)
         if not REGION_CODE.fullmatch(code) or not host:
             refuse("BYCLOUD_REGIONS", f"has {pair!r}, which does not read like spo1=https://api.spo1.mycloud.com")
-        if is_loopback and not allow_plain_http:
+        if is_here and not allow_plain_http:
             refuse("BYCLOUD_REGIONS", f"has {url!r}, a loopback address, which only PLAIN_HTTP=1 allows")
-        if not is_loopback and not url.startswith("https://"):
+        if not is_here and not url.startswith("https://"):
             refuse("BYCLOUD_REGIONS", f"has {url!r}, which must begin with https://")
         if code in regions:
             refuse("BYCLOUD_REGIONS", f"names the region {code!r} twice")
@@ -83,10 +84,10 @@ def read_origin(name: str, url: str, *, allow_plain_http: bool) -> str:
     """The origin of an address in the setting `name`. Only `https`, unless plain HTTP is allowed for loopback."""
     if "@" in url:
         refuse(name, "has a name or password in an address, where none belongs")
-    host, is_loopback = _read_host(url)
+    host, is_here = _read_host(url)
     if not host:
         refuse(name, f"has {url!r}, which does not read like https://login.example.com")
-    if not url.startswith("https://") and not (is_loopback and allow_plain_http):
+    if not url.startswith("https://") and not (is_here and allow_plain_http):
         refuse(name, f"has {url!r}, which must begin with https://")
     split = urlsplit(url)
     return f"{split.scheme}://{split.netloc}"
@@ -102,7 +103,7 @@ def read_public_url(url: str, *, hosts: list[str], allow_plain_http: bool) -> st
     url = url or f"{'http' if allow_plain_http else 'https'}://{hosts[0]}"
     if "@" in url:
         refuse("PUBLIC_URL", "has a name or password in an address, where none belongs")
-    host, _is_loopback = _read_host(url)
+    host, _is_here = _read_host(url)
     if not host:
         refuse("PUBLIC_URL", f"has {url!r}, which does not read like https://portal.example.com")
     split = urlsplit(url)
@@ -130,6 +131,23 @@ def read_role_groups(text: str, *, roles: tuple[str, ...]) -> dict[str, str]:
     return groups
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host, as it stands in an address or in ALLOWED_HOSTS, is this machine, however it is written."""
+    name = host.lower().removeprefix("[").removesuffix("]").rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address: IPv4Address | IPv6Address = ip_address(name.partition("%")[0])
+    except ValueError:
+        try:
+            # As the C library reads them, and so whatever connects: 127.1, 0x7f000001, 2130706433.
+            address = IPv4Address(inet_aton(name))
+        except (OSError, ValueError):
+            return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
+
+
 def _read_host(url: str) -> tuple[str, bool]:
     """The host of a base URL and whether it is this machine; no host when the URL cannot be a base URL."""
     try:
@@ -139,4 +157,4 @@ def _read_host(url: str) -> tuple[str, bool]:
         return "", False
     if split.scheme not in {"http", "https"} or split.query or split.fragment:
         return "", False
-    return host, host in LOOPBACK_HOSTS
+    return host, is_loopback(host)

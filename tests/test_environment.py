@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from portal.bycloud import Region
-from portal.environment import Environment, read_origin, read_regions, read_role_groups
+from portal.environment import Environment, is_loopback, read_origin, read_regions, read_role_groups
 
 START = "ByCloud Portal cannot start: "
 
@@ -205,3 +205,28 @@ def test_groups_give_roles_and_may_hold_equals_signs() -> None:
 )
 def test_groups_that_give_no_role_are_refused(text: str, words: str) -> None:
     assert words in sentence_of(lambda: read_role_groups(text, roles=("admin", "operator")))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "LOCALHOST", "localhost.", "portal.localhost", ".localhost"),
+        *("127.0.0.1", "127.0.0.2", "127.255.255.254", "127.1", "0x7f000001", "2130706433", "0177.0.0.1"),
+        *("0.0.0.0", "0", "::", "[::]", "::1", "[::1]", "0:0:0:0:0:0:0:1", "::1%lo"),  # noqa: S104
+        *("::ffff:127.0.0.1", "[::ffff:7f00:1]"),
+    ],
+)
+def test_this_machine_is_known_however_it_is_written(host: str) -> None:
+    assert is_loopback(host)
+    url = f"http://[{host}]" if ":" in host and not host.startswith("[") else f"http://{host}"
+    if not host.startswith("."):
+        assert "which only PLAIN_HTTP=1 allows" in sentence_of(lambda: read_regions(f"a={url}", allow_plain_http=False))
+        assert read_regions(f"a={url}", allow_plain_http=True)["a"].base_url == url
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost.example.com", "notlocalhost", "10.0.0.1", "128.0.0.1", "1.127.0.0", "::2", "127.0.0.1.nip.io", "", "*"],
+)
+def test_no_other_host_is_taken_for_this_machine(host: str) -> None:
+    assert not is_loopback(host)

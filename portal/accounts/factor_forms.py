@@ -85,8 +85,30 @@ class AppForm(ActivateTOTPForm):  # type: ignore[misc]
         return code
 
 
+class PasskeyField(forms.JSONField):
+    """What a browser says of a passkey. JSON can be too deep to be read, and a number in it too long."""
+
+    default_error_messages = {"invalid": _NOT_ACCEPTED}
+
+    def __init__(self) -> None:
+        super().__init__(widget=forms.HiddenInput)
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value if len(value or "") <= LONGEST_PASSKEY else "{")
+        except (ValueError, RecursionError) as error:
+            raise forms.ValidationError(_NOT_ACCEPTED) from error
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Nothing of it is shown again: each is good once."""
+        del data
+        return initial
+
+
 class PasskeyForm(passkey_forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
     """A passkey as the second factor, after the password."""
+
+    credential = PasskeyField()
 
     def clean_credential(self) -> Authenticator:
         authenticator: Authenticator = _refuse_unless_good(super().clean_credential, member=self.user)
@@ -99,6 +121,8 @@ class PasskeyAgainForm(PasskeyForm):
 
 class PasskeySignInForm(passkey_forms.LoginWebAuthnForm):  # type: ignore[misc]
     """A passkey in place of user name and password, by a key that was set up for that and has recognised her."""
+
+    credential = PasskeyField()
 
     def clean_credential(self) -> Authenticator:
         # The session has one challenge for all purposes, and the check of who holds the key hangs on what was asked.
@@ -113,6 +137,7 @@ class PasskeySignInForm(passkey_forms.LoginWebAuthnForm):  # type: ignore[misc]
 
 
 class AddPasskeyForm(passkey_forms.AddWebAuthnForm):  # type: ignore[misc]
+    credential = PasskeyField()
     name = forms.CharField(
         label=_("Name"),
         help_text=_("What you will know it by, such as the device it is on."),
@@ -134,8 +159,6 @@ class AddPasskeyForm(passkey_forms.AddWebAuthnForm):  # type: ignore[misc]
         return self.cleaned_data["name"] or suggest_name(self.user)
 
     def clean(self) -> dict[str, Any]:
-        if len(self.data.get("credential", "")) > LONGEST_PASSKEY:
-            raise forms.ValidationError(_NOT_ACCEPTED)
         # Nothing was refused that is a factor already, so there is nothing to put on record.
         cleaned: dict[str, Any] = _refuse_unless_good(super().clean, member=None, is_on_record=False)
         return cleaned

@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import DatabaseError
 
 from portal.accounts.models import Member
+from portal.environment import is_loopback
 
 IN_PROCESS_CACHES = frozenset(
     {
@@ -21,7 +22,6 @@ IN_PROCESS_CACHES = frozenset(
     }
 )
 SHORTEST_CLIENT_SECRET = 16
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1", ".localhost"})
 # A random key of 50 signs has some 35 different ones; what was typed, repeated or copied has few.
 FEWEST_SIGNS = 10
 FEWEST_BYTES = 10
@@ -81,7 +81,7 @@ def check_database_is_private(**_rest: Any) -> Sequence[CheckMessage]:
 def check_plain_http_is_local(**_rest: Any) -> Sequence[CheckMessage]:
     if not settings.PLAIN_HTTP or _is_at_home():
         return []
-    hosts = sorted(set(settings.ALLOWED_HOSTS) - LOOPBACK)
+    hosts = sorted({host for host in settings.ALLOWED_HOSTS if not is_loopback(host)})
     return [
         Warning(
             f"PLAIN_HTTP is on, but ALLOWED_HOSTS names {', '.join(hosts)}: sessions would travel unencrypted.",
@@ -189,7 +189,7 @@ def check_credential_keys_are_random(**_rest: Any) -> Sequence[CheckMessage]:
 
 @register(Tags.security)
 def check_no_host_by_its_ending(**_rest: Any) -> Sequence[CheckMessage]:
-    endings = [host for host in settings.ALLOWED_HOSTS if host.startswith(".") and host not in LOOPBACK]
+    endings = [host for host in settings.ALLOWED_HOSTS if host.startswith(".") and not is_loopback(host)]
     if _is_at_home() or not endings:
         return []
     return [
@@ -269,9 +269,9 @@ def _list_servers() -> list[tuple[str, dict[str, Any]]]:
 
 def _is_at_home() -> bool:
     """Plain HTTP, and nobody else reaches it: then what would be a mistake elsewhere is none."""
-    return settings.PLAIN_HTTP and LOOPBACK.issuperset(settings.ALLOWED_HOSTS)
+    return settings.PLAIN_HTTP and all(map(is_loopback, settings.ALLOWED_HOSTS))
 
 
 def _is_here(host: str | None) -> bool:
     """No host, or a path, is a socket of this machine."""
-    return not host or host.startswith("/") or host in LOOPBACK
+    return not host or host.startswith("/") or is_loopback(host)

@@ -4,7 +4,6 @@ It knows nothing of ByCloud's answers.
 """
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -14,6 +13,7 @@ from portal import __version__
 from portal.accounts.capabilities import Capability
 from portal.accounts.models import Member, Theme
 from portal.bycloud import Region
+from portal.environment import is_loopback
 
 # The portal answers within the deadline; the rest is the network's, and a busy machine's.
 BEYOND_DEADLINE_SECONDS = 20
@@ -65,10 +65,4 @@ def find_region(request: HttpRequest) -> Region | None:
 
 def is_sandbox(region: Region) -> bool:
     """Whether the region is served by this very machine, which only the sandbox is."""
-    host = urlsplit(region.base_url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(urlsplit(region.base_url).hostname or "")

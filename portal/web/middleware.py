@@ -75,6 +75,19 @@ def _is_static_file(request: HttpRequest, response: HttpResponse) -> bool:
     return request.path_info.startswith(settings.STATIC_URL) and response.status_code in {200, 206, 304}
 
 
+class EncodingMiddleware:
+    """Everything that is sent is read as UTF-8, as all forms of the portal are. A request may name another encoding,
+    and Python's names of such include some that decode no text.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.encoding = "utf-8"
+        return self.get_response(request)
+
+
 class RequestLogMiddleware(RequestMiddleware):
     """django-structlog's, with the route and the time taken, and of the address what `describe_path` shows.
 
