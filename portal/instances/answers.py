@@ -23,7 +23,16 @@ from portal.gateway import Access, Asking, Dated, read_largest_page, read_meter
 from portal.instances import results
 from portal.instances.catalog import Found, Listing, Missing, Seen, read_seen
 from portal.instances.details import build_details, describe_working
-from portal.instances.filters import ListView, Reading, at_marker, has_filters, to_query_string, without_filters
+from portal.instances.filters import (
+    ListView,
+    Reading,
+    at_marker,
+    has_filters,
+    name_hidden_in,
+    to_query_string,
+    without_filters,
+    without_hidden,
+)
 from portal.instances.forms import build_form
 from portal.instances.hints import Hints, read_back
 from portal.instances.layouts import Layout, lay_out
@@ -111,6 +120,8 @@ def answer_list(
         "unknown": describe_unknown(unknown) if unknown else "",
         "tokens": tokens,
         "clear_url": list_url(region, without_filters(view)),
+        "hidden": ", ".join(name_hidden_in(view)),
+        "cleaned_url": list_url(region, without_hidden(view)),
         "list_url": reverse("instances:list", args=[region]),
         "url": url,
         "budget": describe_budget(read_meter(access)),

@@ -1,6 +1,6 @@
 """The cells of the list's table as HTML. It is made here and not in a template because a page has up to 2,400 of them.
 
-Every text from outside passes `escape` and stands in a `<bdi>`. Knows rows and columns, no requests.
+Every text from outside passes `show` or `escape` and stands in a `<bdi>`. Knows rows and columns, no requests.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from portal.instances.columns import Column
 from portal.instances.rows import FIRST_ADDRESSES, FIRST_TAGS, LONGEST_TEXT, MOST_ENTRIES, Link, Row, shorten
+from portal.web.invisible import show
 from portal.web.numbers import number_text, say_and_more
 from portal.web.templatetags.portal import DASH, ago, copy, gigabytes, mebibytes, short_id, unreadable
 
@@ -31,8 +32,8 @@ def render_rows(rows: Iterable[Row], columns: Sequence[Column]) -> SafeString:
             html += (_show_unreadable(row, len(makers)), "</tr>\n")
             continue
         html += (_show_name(row, columns[0]), "</th>")
-        for beginning, show, column in makers:
-            html += (beginning, show(row, column) + _mark(row, column) or DASH, "</td>")
+        for beginning, show_cell, column in makers:
+            html += (beginning, show_cell(row, column) + _mark(row, column) or DASH, "</td>")
         html.append("</tr>\n")
     return mark_safe("".join(html))
 
@@ -43,7 +44,7 @@ def _begin(column: Column) -> str:
 
 
 def _bdi(text: str) -> str:
-    return f"<bdi>{escape(text)}</bdi>"
+    return f"<bdi>{show(text)}</bdi>"
 
 
 def _show_unreadable(row: Row, columns: int) -> str:

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ from django.utils.translation import ngettext
 from portal.bycloud import InstanceQuery
 from portal.instances.columns import list_unknown, order_names
 from portal.instances.statuses import KNOWN_STATUSES
+from portal.web.invisible import MOST_NAMED, clean, name_hidden
 
 if TYPE_CHECKING:
     from portal.instances.catalog import Named, Seen
@@ -94,7 +96,7 @@ def read_view(given: QueryDict, *, seen: "Seen") -> Reading:
             if text:
                 values[parameter] = read(text)
         except ValueError as problem:
-            problems[parameter] = str(problem)
+            problems[parameter] = f"{problem} {_describe_hidden(typed[parameter])}".rstrip()
     unknown = tuple(parameter for parameter in given if parameter not in PARAMETERS)
     if problems:
         return Reading(None, typed, problems, unknown)
@@ -208,6 +210,25 @@ def list_clear_names(named: "Iterable[Named]") -> dict[str, str]:
 def find_name(named: "Iterable[Named]", wanted_id: str) -> str | None:
     """The name that reads as this id when it is typed, or None where there is none or it stands for several."""
     return list_clear_names(named).get(wanted_id)
+
+
+def name_hidden_in(view: ListView) -> tuple[str, ...]:
+    """What in the filters cannot be seen, by name: text that was pasted may hold it, and so may an instance's."""
+    query = view.query
+    texts = filter(None, (query.name, query.status, *query.tags))
+    return tuple(dict.fromkeys(chain.from_iterable(map(name_hidden, texts))))[:MOST_NAMED]
+
+
+def without_hidden(view: ListView) -> ListView:
+    """The same filters as they seem to be, from the first page."""
+    query = view.query
+    tags = tuple(dict.fromkeys(filter(None, map(clean, query.tags))))
+    return _with(view, name=clean(query.name or "") or None, status=clean(query.status or "") or None, tags=tags)
+
+
+def _describe_hidden(text: str) -> str:
+    names = name_hidden(text)
+    return _("Contains invisible characters: %(names)s.") % {"names": ", ".join(names)} if names else ""
 
 
 def _read_single(texts: Sequence[str], *, longest: int) -> str:

@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from portal.instances.catalog import Named, Seen
 from portal.instances.filters import DEFAULT_LIMIT, LONGEST, Reading, canonical_id, find_name, list_clear_names
 from portal.instances.statuses import Choice, list_choices
+from portal.web.invisible import show_plain
 
 # Parameters that links carry. They have a field only while something is wrong with them.
 _CARRIED = ("limit", "marker", "columns", "density")
@@ -96,11 +97,19 @@ def _texts(reading: Reading, seen: Seen) -> dict[str, str]:
 def _suggest_tags(seen: tuple[str, ...], typed: str) -> tuple[Suggestion, ...]:
     """Those seen, each in addition to what stands in the field: a suggestion takes the place of all of it."""
     given = [tag.strip() for tag in typed.split(",") if tag.strip()]
-    return tuple(Suggestion(",".join([*given, tag])) for tag in seen if tag not in given)
+    return tuple(_suggest(",".join([*given, tag])) for tag in seen if tag not in given)
 
 
 def _suggest_names(named: tuple[Named, ...]) -> tuple[Suggestion, ...]:
     """Those seen that can be asked for: by name, or by id where the name is not clear."""
     clear = list_clear_names(named)
     known = [one for one in named if canonical_id(one.id)]
-    return tuple(Suggestion(clear[one.id]) if one.id in clear else Suggestion(one.id, one.name) for one in known)
+    return tuple(
+        _suggest(clear[one.id]) if one.id in clear else Suggestion(one.id, show_plain(one.name)) for one in known
+    )
+
+
+def _suggest(value: str) -> Suggestion:
+    """A value that speaks for itself, unless it has something in it that cannot be seen."""
+    label = show_plain(value)
+    return Suggestion(value, "" if label == value else label)

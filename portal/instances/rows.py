@@ -20,6 +20,7 @@ from portal.instances.filters import (
 )
 from portal.instances.links import list_url_at, raw_url
 from portal.instances.statuses import State, derive_state
+from portal.web.invisible import show_plain
 from portal.web.templatetags.portal import gigabytes, mebibytes
 
 FIRST_ADDRESSES = 2
@@ -89,7 +90,7 @@ def build_rows(instances: tuple[Instance, ...], *, region: Region, view: ListVie
                 id=shorten(instance.id or ""),
                 key=canonical_id(instance.id) or str(number),
                 name=shorten(instance.name or ""),
-                label=_("the id of %(name)s") % {"name": shorten(instance.name or instance.id or "")},
+                label=_("the id of %(name)s") % {"name": show_plain(shorten(instance.name or instance.id or ""))},
                 url=url,
                 state=derive_state(instance),
                 addresses=tuple(map(shorten, addresses[:FIRST_ADDRESSES])),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.bycloud import Fault, Instance, list_unreadable
+from portal.web.invisible import show_plain
 
 Tone = Literal["ok", "pending", "off", "error", "warn", "neutral"]
 FIRST_WORDS = 60
@@ -107,7 +108,7 @@ def list_choices(seen: Iterable[str], current: str) -> tuple[Choice, ...]:
 
 def _label(word: str) -> str:
     look = _STATUSES.get(word)
-    return _("%(word)s (%(meaning)s)") % {"word": word, "meaning": look.word} if look else word
+    return _("%(word)s (%(meaning)s)") % {"word": word, "meaning": look.word} if look else show_plain(word)
 
 
 def derive_state(instance: Instance) -> State:

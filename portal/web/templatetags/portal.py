@@ -16,6 +16,7 @@ from lucide import _render_icon  # The template tag parses its icon anew each ti
 
 from portal.web import times
 from portal.web.components import render_component
+from portal.web.invisible import show, show_plain
 from portal.web.kept import render_kept
 from portal.web.numbers import number_text, say_and_more
 
@@ -57,16 +58,16 @@ def slot(content: SafeString) -> SafeString:
 def status(tone: str, word: object, icon_name: str = "") -> str:
     """A state as shape, word and colour. The style sheet draws the shape of each tone, unless an icon stands there."""
     drawn = _icon(icon_name, 14) if icon_name else ""
-    return format_html('<span class="status status-{}">{}<bdi>{}</bdi></span>', tone, drawn, word)
+    return format_html('<span class="status status-{}">{}<bdi>{}</bdi></span>', tone, drawn, show(str(word)))
 
 
 @register.simple_tag
 def tag(text: object, url: str = "", *, swaps: bool = False) -> str:
     """A tag of an instance; with `url`, a link, which htmx follows when it `swaps` a region of the page."""
     if not url:
-        return format_html('<span class="tag"><bdi>{}</bdi></span>', text)
+        return format_html('<span class="tag"><bdi>{}</bdi></span>', show(str(text)))
     asked = format_html(' hx-get="{}"', url) if swaps else ""
-    return format_html('<a class="tag" href="{}"{}><bdi>{}</bdi></a>', url, asked, text)
+    return format_html('<a class="tag" href="{}"{}><bdi>{}</bdi></a>', url, asked, show(str(text)))
 
 
 @register.simple_tag
@@ -117,7 +118,7 @@ def copy(
     if not value or (len(str(value)) > LONGEST_COPIED and not is_long):
         return ""
     what = label if len(label) <= LONGEST_LABEL else label[:LONGEST_LABEL].rstrip() + "…"
-    words = gettext("Copy %(what)s") % {"what": what}
+    words = gettext("Copy %(what)s") % {"what": show_plain(str(what))}
     given = "" if stands_before or stands_in_row else value
     where = mark_safe(" data-of-row") if stands_in_row else ""
     return format_html(
@@ -194,6 +195,18 @@ def and_more(count: int) -> str:
 def dash(value: object) -> object:
     """The value, or a dash where there is none. Zero is a value."""
     return DASH if value is None or value == "" else value
+
+
+@register.filter
+def visible(value: object) -> SafeString:
+    """A text from outside as HTML, with each character in it that one could not see marked and named."""
+    return show(str(value)) if value is not None else mark_safe("")
+
+
+@register.filter
+def visible_plain(value: object) -> str:
+    """The same where no markup can stand: in titles and labels."""
+    return show_plain(str(value)) if value is not None else ""
 
 
 @register.filter
