@@ -19,7 +19,9 @@ from portal.bycloud import Region
 from portal.web.invisible import show_plain
 
 MOST_NAMED = 5
-LONGEST_NAME = 40
+LONGEST_NAME = 80
+# What a message in a cookie has room for, in any script.
+LONGEST_NAMES = 240
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -93,15 +95,17 @@ def leave_out(request: HttpRequest, unknown: Sequence[str], url: str) -> HttpRes
 
 def describe_unknown(unknown: Sequence[str]) -> str:
     """The first few by name: they are a stranger's words, and may be many and long."""
-    names = ", ".join(_shorten(show_plain(name)) for name in unknown[:MOST_NAMED])
+    names = _shorten(
+        ", ".join(_shorten(show_plain(name), LONGEST_NAME) for name in unknown[:MOST_NAMED]), LONGEST_NAMES
+    )
     more = len(unknown) - MOST_NAMED
     if more > 0:
         names += ngettext(" and %(count)d more", " and %(count)d more", more) % {"count": more}
     return _("The address holds parameters that mean nothing here: %(names)s. They were left out.") % {"names": names}
 
 
-def _shorten(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+def _shorten(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def _read_ip(text: str) -> str:

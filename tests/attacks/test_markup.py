@@ -168,7 +168,7 @@ def test_what_is_typed_into_filters_and_addresses_is_text(as_otto: Client, attac
     for name in ("name", "status", "tags", "flavor_id", "image_id", "marker", "limit", "columns", "density", attack):
         assert read(follow(as_otto, LIST, {name: attack})).live == []
         assert read(follow(as_otto, f"{LIST}{ID}/", {name: attack})).live == []
-    check(as_otto.get(LIST, {attack: "1"}), attack)
+    check(follow(as_otto, LIST, {attack: "1"}), attack)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -194,7 +194,7 @@ def test_what_strangers_leave_in_the_audit_is_text(as_ada: Client, attack: str) 
     write(act=Act.ROLE_CHANGED, name=attack, subject=attack)
     check(as_ada.get("/audit/"), attack)
     check(as_ada.get("/audit/", {"member": attack}), attack)
-    assert read(as_ada.get("/audit/", {attack: attack})).live == []
+    check(follow(as_ada, "/audit/", {attack: attack}), attack)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
