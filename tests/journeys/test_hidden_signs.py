@@ -60,7 +60,10 @@ def test_a_value_that_is_refused_for_it_says_so(at_desk: Client, parameter: str)
     assert "Contains invisible characters: zero width space (U+200B)." in words(response)
 
 
-@pytest.mark.parametrize("columns", ["", "name,tags,description,crn,power_state,networks,security_groups,keys,metadata"])
+MANY_COLUMNS = "name,tags,description,crn,power_state,networks,security_groups,keys,metadata"
+
+
+@pytest.mark.parametrize("columns", ["", MANY_COLUMNS])
 def test_every_text_of_an_instance_shows_them(at_desk: Client, upstream: Upstream, columns: str) -> None:
     serve(
         upstream,

@@ -118,7 +118,7 @@ def test_a_column_that_is_gone_leaves_a_preference_in_silence(at_desk: Client, o
         ({"columns": "colour"}, "There is no such column: colour."),
         ({"density": "cosy"}, "Neither comfortable nor compact."),
         ({"limit": "1000"}, "from 1 to 100"),
-        ({"query": "limit=x&sort=a"}, "sort"),
+        ({"query": "limit=x&marker=a"}, "Not an id"),
     ],
 )
 def test_settings_that_cannot_be_are_named_and_not_kept(
