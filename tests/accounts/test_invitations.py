@@ -62,6 +62,13 @@ def test_the_page_with_the_link_has_a_copy_button_and_says_until_when(as_ada: Cl
     assert "Expires" in text
 
 
+def test_the_page_behind_the_link_names_the_address_that_an_admin_typed_in(link: str) -> None:
+    """An admin who types their own could have a link for the new member's password sent there."""
+    assert "Links for a forgotten password will go to eve@example.com." in text_of(Client().get(link))
+    Invitation.objects.update(email="")
+    assert "Links for a forgotten password" not in text_of(Client().get(link))
+
+
 def test_whoever_has_the_link_chooses_name_and_password_and_joins(link: str) -> None:
     browser = Client()
     assert "ada invites Eve Adams as Operator" in text_of(browser.get(link))
