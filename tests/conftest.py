@@ -15,6 +15,7 @@ from portal.accounts.models import Member
 from portal.bycloud import Region
 from portal.sandbox.server import Sandbox
 from tests.memory import forget_everything
+from tests.ticking import all_clocks_agree
 from tests.upstream import Upstream
 
 PASSWORD = "a-long-enough-password"
@@ -103,5 +104,5 @@ def upstream(sandbox: Sandbox) -> Upstream:
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
     """Time that passes only when a test says so."""
-    with time_machine.travel(datetime.now(UTC), tick=False) as coordinates:
+    with time_machine.travel(datetime.now(UTC), tick=False) as coordinates, all_clocks_agree():
         yield coordinates

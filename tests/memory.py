@@ -2,7 +2,7 @@
 
 from django.core.cache import caches
 
-from portal.gateway import ledger, pauses
+from portal.gateway import clock, ledger, pauses
 
 
 def forget_everything() -> None:
@@ -11,3 +11,4 @@ def forget_everything() -> None:
         caches[name].clear()
     ledger.forget_what_is_known()
     pauses.forget_what_is_known()
+    clock.forget_what_is_known()

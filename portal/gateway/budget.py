@@ -1,13 +1,13 @@
 """How many requests may go upstream: rolling windows of a minute and an hour, for all processes together."""
 
 from datetime import UTC, datetime
-from time import time
 
 import msgspec
 from django.conf import settings
 from django.core.cache import caches
 
 from portal.bycloud import RateLimit
+from portal.gateway import clock
 from portal.gateway.access import Access
 from portal.gateway.errors import BudgetSpent, Busy, TriesSpent
 from portal.gateway.failover import FailoverCache
@@ -56,7 +56,7 @@ def spend(access: Access, errand: Errand) -> None:
         if not is_held:
             # Two who write one ledger forget each other's request.
             raise Busy("Too many requests at once want a share of the budget")
-        now = time()
+        now = clock.now()
         standing = read_standing(key, now)
         free_at = max(
             _find_room(_list_minute(standing, now), standing, _share(_minute_limit(standing), errand), MINUTE, now),
@@ -64,9 +64,7 @@ def spend(access: Access, errand: Errand) -> None:
             _find_turn(access, standing, errand, now),
         )
         if free_at > now:
-            raise BudgetSpent(
-                "The portal keeps within ByCloud's rate limit", retry_at=datetime.fromtimestamp(free_at, UTC)
-            )
+            raise BudgetSpent("The portal keeps within ByCloud's rate limit", retry_at=_to_wall(free_at))
         enter_request(key, standing, now, asker=access.asker)
 
 
@@ -82,7 +80,7 @@ def spend_try(access: Access) -> None:
     with hold_briefly(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
         if not is_held:
             raise Busy("Too many credentials are tried at once")
-        now = time()
+        now = clock.now()
         standing = read_standing(key, now)
         times = standing.ledger.times
         minute = times[len(times) - _count_since(times, now - MINUTE) :]
@@ -92,19 +90,19 @@ def spend_try(access: Access) -> None:
             _find_end_of_turn(own, minute, TRIES, MINUTE, now, most_of_one=TRIES_OF_ONE),
         )
         if free_at > now:
-            raise TriesSpent("Too many credentials were tried", retry_at=datetime.fromtimestamp(free_at, UTC))
+            raise TriesSpent("Too many credentials were tried", retry_at=_to_wall(free_at))
         enter_request(key, standing, now, asker=access.asker)
 
 
 def correct(access: Access, rate: RateLimit) -> None:
     """Take ByCloud's own figures where they leave less than ours: other programs may share the budget."""
     key = _key(access)
-    ledger = read_standing(key, time()).ledger
-    if _correct(ledger, rate, time()) == ledger:
+    ledger = read_standing(key, clock.now()).ledger
+    if _correct(ledger, rate, clock.now()) == ledger:
         # So it is nearly always; the ledger needs no holding for that.
         return
     with hold_briefly(f"{key}:lock"):
-        now = time()
+        now = clock.now()
         write_ledger(key, _correct(read_standing(key, now).ledger, rate, now), now)
 
 
@@ -114,7 +112,7 @@ def read_pace(access: Access) -> Pace:
     Half of it may be used as it comes. What is left then is spread evenly over the time until the first request of
     the hour counts no more.
     """
-    now = time()
+    now = clock.now()
     standing = read_standing(_key(access), now)
     times = standing.ledger.times
     share = _share(settings.BYCLOUD_RATE_PER_HOUR, Errand.REFRESH)
@@ -127,7 +125,7 @@ def read_pace(access: Access) -> Pace:
 
 def read_meter(access: Access) -> Meter:
     """How much of the budget is used now."""
-    now = time()
+    now = clock.now()
     standing = read_standing(_key(access), now)
     cache = caches["counters"]
     is_alone = isinstance(cache, FailoverCache) and cache.is_alone
@@ -145,7 +143,7 @@ def _correct(ledger: Ledger, rate: RateLimit, now: float) -> Ledger:
     # Of a limit above ours, what others use is no concern of ours before it leaves less than ours would.
     others = max(0, min(rate.limit, settings.BYCLOUD_RATE_PER_MINUTE) - rate.remaining - known)
     lower = rate.limit if rate.limit < settings.BYCLOUD_RATE_PER_MINUTE else None
-    until = min(rate.reset_at.timestamp(), now + MINUTE) if rate.reset_at else now + MINUTE
+    until = min(clock.from_wall(rate.reset_at).timestamp(), now + MINUTE) if rate.reset_at else now + MINUTE
     return msgspec.structs.replace(ledger, others=others, others_until=until if others else 0.0, limit=lower)
 
 
@@ -218,6 +216,10 @@ def _list_minute(standing: Standing, now: float) -> tuple[float, ...]:
 
 def _count_others(standing: Standing, now: float) -> int:
     return standing.ledger.others if standing.ledger.others_until > now else 0
+
+
+def _to_wall(moment: float) -> datetime:
+    return clock.to_wall(datetime.fromtimestamp(moment, UTC))
 
 
 def _share(limit: int, errand: Errand) -> int:

@@ -69,6 +69,15 @@ class FailoverCache(RedisCache):
         """Whether Redis has been away since so many seconds ago."""
         return _outages.was_on_within(seconds, self._server)
 
+    def read_time(self) -> float | None:
+        """Unix time by the server's clock; None while it is away."""
+        moment: float | None = self._do(self._read_server_time, lambda: None)
+        return moment
+
+    def _read_server_time(self) -> float:
+        seconds, microseconds = self._cache.get_client(write=True).time()
+        return float(seconds) + float(microseconds) / 1_000_000
+
     def find_eviction_policy(self) -> str | None:
         """By which rule a full Redis drops what has a time to live; None where it drops nothing or does not say.
 

@@ -1,7 +1,7 @@
 """How old an answer is, what went wrong since, and when it is time to ask again."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -20,6 +20,7 @@ from portal.bycloud import (
     TimedOut,
     Unreachable,
 )
+from portal.gateway import clock
 from portal.gateway.errors import BudgetSpent, Busy
 
 T = TypeVar("T")
@@ -60,13 +61,13 @@ class Asking(StrEnum):
     def is_pressed(self) -> bool:
         return self in {Asking.PRESSED, Asking.FORCED}
 
-    def is_content_with(self, fetched_at: datetime) -> bool:
-        """Whether an answer that is stored since then will do."""
+    def is_content_with(self, age_seconds: float) -> bool:
+        """Whether an answer that was fetched so long ago will do."""
         if self is Asking.STORED_FIRST:
             return True
         if self is Asking.QUICKENED:
-            return _is_recent(fetched_at, seconds=min(settings.PAGE_QUICK_SECONDS, settings.PAGE_FRESH_SECONDS))
-        return self is not Asking.FORCED and _is_recent(fetched_at)
+            return _is_recent(age_seconds, seconds=min(settings.PAGE_QUICK_SECONDS, settings.PAGE_FRESH_SECONDS))
+        return self is not Asking.FORCED and _is_recent(age_seconds)
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -120,20 +121,25 @@ class Trouble(msgspec.Struct, frozen=True):
 
         As long as an answer would have been fresh: all open pages together ask no more often than that.
         """
-        return self.retry_at is None and asking.errand is not Errand.PERSON and _is_recent(self.at)
+        return self.retry_at is None and asking.errand is not Errand.PERSON and _is_recent(clock.measure_age(self.at))
+
+    def to_wall(self) -> "Trouble":
+        """The same with its moments in the wall time of this machine, as it leaves the gateway."""
+        retry_at = clock.to_wall(self.retry_at) if self.retry_at else None
+        return msgspec.structs.replace(self, at=clock.to_wall(self.at), retry_at=retry_at)
 
     @classmethod
     def from_error(cls, error: ByCloudError) -> "Trouble":
         """The trouble that `error` is, as of now."""
         return cls(
             kind=_KINDS[type(error)],
-            at=datetime.now(UTC),
+            at=clock.read_moment(),
             message=error.message,
             status=error.status,
             details=error.details,
             request_id=error.request_id,
             path=error.path if isinstance(error, BadPayload) else None,
-            retry_at=error.retry_at,
+            retry_at=clock.from_wall(error.retry_at) if error.retry_at else None,
         )
 
 
@@ -147,7 +153,10 @@ class Troubled(Exception):  # noqa: N818 -- it carries a trouble
 
 @dataclass(frozen=True, slots=True)
 class Dated(Generic[T]):
-    """A value, when it was fetched, the exchange behind it, and the trouble met since, if any."""
+    """A value, when it was fetched, the exchange behind it, and the trouble met since, if any.
+
+    Moments are in the wall time of this machine.
+    """
 
     value: T
     fetched_at: datetime
@@ -155,8 +164,13 @@ class Dated(Generic[T]):
     trouble: Trouble | None = None
 
     @property
+    def age_seconds(self) -> float:
+        """Less than 0 for an answer from the future, which is stale."""
+        return _age(self.fetched_at)
+
+    @property
     def is_fresh(self) -> bool:
-        return _is_recent(self.fetched_at)
+        return _is_recent(self.age_seconds)
 
     @property
     def is_due(self) -> bool:
@@ -165,8 +179,13 @@ class Dated(Generic[T]):
         if self.is_fresh or trouble is None:
             return not self.is_fresh
         is_paused = trouble.retry_at is not None and trouble.retry_at > datetime.now(UTC)
-        return not is_paused and not _is_recent(trouble.at)
+        return not is_paused and not _is_recent(_age(trouble.at))
 
 
-def _is_recent(moment: datetime, *, seconds: float | None = None) -> bool:
-    return datetime.now(UTC) - moment < timedelta(seconds=settings.PAGE_FRESH_SECONDS if seconds is None else seconds)
+def _age(moment: datetime) -> float:
+    """Of a moment that has left the gateway."""
+    return (datetime.now(UTC) - moment).total_seconds()
+
+
+def _is_recent(age_seconds: float, *, seconds: float | None = None) -> bool:
+    return -clock.STEP_SECONDS < age_seconds < (settings.PAGE_FRESH_SECONDS if seconds is None else seconds)

@@ -8,6 +8,8 @@ from uuid import uuid4
 
 from django.core.cache import caches
 
+from portal.gateway import clock
+
 LEASE_SECONDS = 3
 RENEWAL_SECONDS = 1.0
 POLL_SECONDS = 0.005
@@ -21,7 +23,7 @@ class Lease:
     """What `take_lease` gives: proof that the name is held, until `release`."""
 
     def __init__(self, key: str) -> None:
-        self.key = key
+        self.key = clock.name_epoch(key)
         self.token = uuid4().bytes
 
     def renew(self) -> None:
@@ -73,7 +75,7 @@ _renewals = _Renewals()
 def take_lease(key: str) -> Lease | None:
     """The lease on `key`, or None when somebody else holds it. Renewed until it is released."""
     lease = Lease(key)
-    if not caches["counters"].add(key, lease.token, LEASE_SECONDS):
+    if not caches["counters"].add(lease.key, lease.token, LEASE_SECONDS):
         return None
     _renewals.add(lease)
     return lease
@@ -85,6 +87,7 @@ def hold_briefly(key: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Ite
 
     The lease is not renewed: whoever dies with it blocks the others for `BRIEF_SECONDS` at most.
     """
+    key = clock.name_epoch(key)
     ends_at = monotonic() + patience_seconds
     asked_at = monotonic()
     is_held = caches["counters"].add(key, b"held", BRIEF_SECONDS)

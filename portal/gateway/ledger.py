@@ -2,12 +2,13 @@
 
 from collections import Counter
 from threading import Lock, Thread
-from time import sleep, time
+from time import sleep
 
 import msgspec
 from django.conf import settings
 from django.core.cache import caches
 
+from portal.gateway import clock
 from portal.gateway.failover import RETRY_SECONDS, FailoverCache
 from portal.gateway.leases import hold_briefly
 
@@ -52,10 +53,11 @@ class _Known:
         self.not_entered: tuple[float, ...] = ()
         self.apart: tuple[float, ...] = ()
 
-    def forget_before(self, moment: float) -> None:
-        self.entered = _since(moment, self.entered)
-        self.not_entered = _since(moment, self.not_entered)
-        self.apart = _since(moment, self.apart)
+    def forget_before(self, moment: float, now: float) -> None:
+        latest = now + clock.STEP_SECONDS
+        self.entered = _since(moment, tuple(one for one in self.entered if one <= latest))
+        self.not_entered = _since(moment, _bring_back(self.not_entered, now))
+        self.apart = _since(moment, _bring_back(self.apart, now))
 
 
 _lock = Lock()
@@ -68,6 +70,10 @@ def read_standing(key: str, now: float) -> Standing:
     cache = caches["counters"]
     kept = cache.get(key)
     ledger = _decode(kept)
+    healed = _heal(ledger, now)
+    if healed is not ledger:
+        ledger = healed
+        cache.set(key, msgspec.msgpack.encode(ledger), int(HOUR))
     askers = {asker: recent for asker, times in ledger.askers.items() if (recent := _since(now - HOUR, times))}
     ledger = msgspec.structs.replace(ledger, times=_since(now - HOUR, ledger.times), askers=askers)
     is_away, is_shared = False, True
@@ -78,7 +84,7 @@ def read_standing(key: str, now: float) -> Standing:
         is_shared = ledger.settles_at <= now and not cache.was_alone_within(SETTLE_SECONDS)
     with _lock:
         known = _known.setdefault(key, _Known())
-        known.forget_before(now - HOUR)
+        known.forget_before(now - HOUR, now)
         if not is_away and known.entered != ledger.times:
             known.entered = _join(known.entered, ledger.times)
         if is_shared:
@@ -149,7 +155,7 @@ def _enter_all() -> None:
                 return
         for key in keys:
             with hold_briefly(f"{key}:lock"):
-                now = time()
+                now = clock.now()
                 write_ledger(key, read_standing(key, now).ledger, now)
 
 
@@ -159,6 +165,27 @@ def _decode(kept: bytes | None) -> Ledger:
         return msgspec.msgpack.decode(kept, type=Ledger) if kept else Ledger()
     except msgspec.DecodeError:
         return Ledger()
+
+
+def _heal(ledger: Ledger, now: float) -> Ledger:
+    """A ledger from the future was written by another clock: what it counts is taken for the last that was sent."""
+    return (
+        msgspec.structs.replace(
+            ledger,
+            times=_bring_back(ledger.times, now),
+            askers={asker: _bring_back(times, now) for asker, times in ledger.askers.items()},
+            others_until=min(ledger.others_until, now),
+            settles_at=min(ledger.settles_at, now + SETTLE_SECONDS),
+        )
+        if ledger.times and ledger.times[-1] > now + clock.STEP_SECONDS
+        else ledger
+    )
+
+
+def _bring_back(times: tuple[float, ...], now: float) -> tuple[float, ...]:
+    """Times of which the last lies ahead, moved so that it is now."""
+    ahead = times[-1] - now if times else 0.0
+    return tuple(one - ahead for one in times) if ahead > clock.STEP_SECONDS else times
 
 
 def _since(moment: float, times: tuple[float, ...]) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from threading import Lock
-from time import time
+from time import monotonic
 from typing import Any
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
@@ -44,7 +44,7 @@ class MemoryCache(BaseCache):
             value, expires_at = shelf.entries.get(full_key, (None, 0.0))
             if value is None:
                 return default
-            if expires_at <= time():
+            if expires_at <= monotonic():
                 shelf.drop(full_key)
                 return default
             shelf.entries.move_to_end(full_key)
@@ -54,7 +54,7 @@ class MemoryCache(BaseCache):
         full_key = self.make_and_validate_key(key, version=version)
         with self._shelf.lock:
             _, expires_at = self._shelf.entries.get(full_key, (None, 0.0))
-            if expires_at > time():
+            if expires_at > monotonic():
                 return False
             self._put(full_key, value, timeout)
             return True
@@ -68,7 +68,7 @@ class MemoryCache(BaseCache):
         full_key = self.make_and_validate_key(key, version=version)
         with self._shelf.lock:
             value, expires_at = self._shelf.entries.get(full_key, (None, 0.0))
-            if value is None or expires_at <= time():
+            if value is None or expires_at <= monotonic():
                 return False
             self._put(full_key, value, timeout)
             return True
@@ -76,7 +76,7 @@ class MemoryCache(BaseCache):
     def _put(self, full_key: str, value: bytes, timeout: Any) -> None:
         """Set an entry, and drop what was not used for longest until all fit. The caller holds the lock."""
         seconds = self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
-        expires_at = float("inf") if seconds is None else time() + seconds
+        expires_at = float("inf") if seconds is None else monotonic() + seconds
         shelf = self._shelf
         shelf.drop(full_key)
         shelf.entries[full_key] = (value, expires_at)

@@ -12,6 +12,7 @@ import msgspec
 from django.conf import settings
 from django.core.cache import caches
 
+from portal.gateway import clock
 from portal.gateway.access import Access
 from portal.gateway.freshness import Asking, Trouble
 from portal.gateway.leases import hold_briefly
@@ -42,7 +43,7 @@ class Pause(msgspec.Struct, frozen=True):
         """Whether this asking waits. A person who presses Retry need not, unless ByCloud itself has said to."""
         if self.until is None:
             return True
-        if self.until <= datetime.now(UTC):
+        if self.until <= clock.read_moment() or not clock.is_past(self.noted_at):
             return False
         return self.is_named or not asking.is_pressed
 
@@ -88,7 +89,7 @@ def end_pause(access: Access, *, is_credential_good: bool = False) -> None:
         with hold_briefly(f"{key}:lock"):
             pause = _find(key)
             if pause and (is_credential_good if pause.until is None else not pause.holds_back(Asking.FORCED)):
-                _keep(key, msgspec.structs.replace(pause, is_ended=True, noted_at=datetime.now(UTC)))
+                _keep(key, msgspec.structs.replace(pause, is_ended=True, noted_at=clock.read_moment()))
 
 
 def forget_what_is_known() -> None:
@@ -102,7 +103,7 @@ def _lengthen(key: str, trouble: Trouble, began_at: datetime) -> Trouble:
     failures = before.failures if before else 0
     if before is None or began_at >= before.trouble.at:
         failures += 1
-    now = datetime.now(UTC)
+    now = clock.read_moment()
     if trouble.kind == "rejected":
         _keep(key, Pause(trouble, failures, None, now))
         return trouble

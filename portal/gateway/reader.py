@@ -2,9 +2,9 @@
 
 import re
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
-from time import monotonic, sleep, time
+from time import monotonic, sleep
 
 import msgspec
 import structlog
@@ -28,6 +28,7 @@ from portal.bycloud import (
     split_instances,
     trim_instance_page,
 )
+from portal.gateway import clock
 from portal.gateway.access import Access
 from portal.gateway.budget import correct, read_pace, spend, spend_try
 from portal.gateway.bulkhead import take_place
@@ -79,7 +80,7 @@ def read_page(
         # It has been taken since.
         met = None
     stored = _date(answer, met) if answer else None
-    if stored and (asking.is_content_with(stored.fetched_at) or _is_early(access, stored, asking)):
+    if stored and (asking.is_content_with(stored.age_seconds) or _is_early(access, stored, asking)):
         return stored
     pause = find_pause(access)
     if pause and pause.holds_back(asking):
@@ -111,7 +112,7 @@ def read_instance(access: Access, instance_id: str) -> Dated[StoredInstance] | N
     if is_unreadable(instance):
         return None
     value = StoredInstance(instance=instance, source=answer.body)
-    return Dated(value, answer.fetched_at, _exchange_behind(answer, from_store=True))
+    return Dated(value, clock.to_wall(answer.fetched_at), _exchange_behind(answer, from_store=True))
 
 
 def forget_instance(access: Access, instance_id: str) -> None:
@@ -134,7 +135,7 @@ def check_credential(access: Access, *, is_kept: bool = True) -> int | None:
         if is_counted:
             spend(access, Errand.PERSON)
             _refuse_in_named_pause(access)
-        began_at = datetime.now(UTC)
+        began_at = clock.read_moment()
         seconds = settings.BYCLOUD_LIMITS.deadline_seconds
         try:
             _, page = _fetch(access, InstanceQuery(limit=1), Errand.PERSON, seconds, leaves_refusals=is_kept)
@@ -154,10 +155,11 @@ def check_credential(access: Access, *, is_kept: bool = True) -> int | None:
 def _refuse_in_named_pause(access: Access) -> None:
     pause = find_pause(access)
     if pause and pause.until and pause.holds_back(Asking.FORCED):
-        raise RateLimited(pause.trouble.message, status=pause.trouble.status, retry_at=pause.until)
+        raise RateLimited(pause.trouble.message, status=pause.trouble.status, retry_at=clock.to_wall(pause.until))
 
 
 def _show_instead(stored: Dated[InstancePage] | None, trouble: Trouble) -> Dated[InstancePage]:
+    trouble = trouble.to_wall()
     if stored is None:
         raise Troubled(trouble)
     return Dated(stored.value, stored.fetched_at, stored.exchange, trouble)
@@ -168,23 +170,25 @@ def _is_early(access: Access, stored: Dated[InstancePage], asking: Asking) -> bo
     if asking.errand is not Errand.REFRESH:
         return False
     pace = read_pace(access)
-    return pace.goes_at > time() or (asking is Asking.QUICKENED and stored.is_fresh and not pace.is_easy)
+    return pace.goes_at > clock.now() or (asking is Asking.QUICKENED and stored.is_fresh and not pace.is_easy)
 
 
 def _fly(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Dated[InstancePage]:
     """Fetch a page, or wait for the process that is fetching it already. Raises `Troubled` or a `ByCloudError`."""
-    began_at = datetime.now(UTC)
+    began_at = clock.read_moment()
     key = flight_key(access, query)
     while monotonic() < ends_at:
         lease = take_lease(key)
         try:
             # Whoever led before may have landed since we last looked.
             answer, trouble = recall_page(access, query)
-            if answer and (answer.fetched_at > began_at or asking.is_content_with(answer.fetched_at)):
+            if answer and (
+                _is_since(began_at, answer.fetched_at) or asking.is_content_with(clock.measure_age(answer.fetched_at))
+            ):
                 landed = _date(answer, trouble)
                 if landed:
                     return landed
-            if trouble and trouble.at > began_at:
+            if trouble and _is_since(began_at, trouble.at):
                 raise Troubled(trouble)
             if lease:
                 return _load_page(access, query, asking, ends_at)
@@ -201,7 +205,13 @@ def _date(answer: StoredAnswer, trouble: Trouble | None) -> Dated[InstancePage] 
         page = decode_instance_page(answer.body)
     except BadPayload:
         return None
-    return Dated(page, answer.fetched_at, _exchange_behind(answer, from_store=True), trouble)
+    exchange = _exchange_behind(answer, from_store=True)
+    return Dated(page, clock.to_wall(answer.fetched_at), exchange, trouble.to_wall() if trouble else None)
+
+
+def _is_since(began_at: datetime, moment: datetime) -> bool:
+    """Whether that came after it was asked; what comes from the future came from another clock."""
+    return moment > began_at and clock.is_past(moment)
 
 
 def _load_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Dated[InstancePage]:
@@ -210,7 +220,7 @@ def _load_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: fl
     if pause and pause.holds_back(asking):
         # It began while this one waited for its turn.
         raise Troubled(pause.trouble)
-    began_at = datetime.now(UTC)
+    began_at = clock.read_moment()
     within_seconds = ends_at - monotonic()
     try:
         answer, page = _fetch(access, query, asking.errand, within_seconds)
@@ -227,7 +237,7 @@ def _load_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: fl
     keep_answers(access, answers)
     forget(access, trouble_name(query))
     end_pause(access)
-    return Dated(page, answer.fetched_at, _exchange_behind(answer, from_store=False))
+    return Dated(page, clock.to_wall(answer.fetched_at), _exchange_behind(answer, from_store=False))
 
 
 def _is_hasty(within_seconds: float) -> bool:
@@ -244,7 +254,7 @@ def _fetch(
     """
     limits = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=within_seconds)
     client = Client(access.region, access.credential, limits=limits)
-    started_at = datetime.now(UTC)
+    started_at, began_at = clock.read_moment(), monotonic()
     try:
         answer = client.fetch_instances(query, may_try_again=partial(_may_try_again, access, errand, started_at))
         if answer.rate_limit:
@@ -257,7 +267,7 @@ def _fetch(
         is_refused = isinstance(error, Rejected | Forbidden)
         if error.rate_limit and (leaves_refusals or not is_refused):
             correct(access, error.rate_limit)
-        seconds = (datetime.now(UTC) - started_at).total_seconds()
+        seconds = monotonic() - began_at
         log.warning(
             "bycloud_exchange_failed",
             region=access.region.code,
@@ -338,7 +348,7 @@ def _may_try_again(access: Access, errand: Errand, started_at: datetime) -> bool
 def _keep(answer: Answer, body: bytes, left_out: int) -> StoredAnswer:
     return StoredAnswer(
         body=body,
-        fetched_at=answer.received_at,
+        fetched_at=clock.read_moment(),
         target=answer.target,
         elapsed_seconds=answer.elapsed_seconds,
         request_id=answer.request_id,

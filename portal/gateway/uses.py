@@ -3,11 +3,12 @@
 Written once for each exchange with ByCloud, which its limits keep rare: no page view writes anything.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from django.core.cache import caches
 
+from portal.gateway import clock
 from portal.gateway.access import Access
 from portal.gateway.store import decode, make_key
 
@@ -40,9 +41,11 @@ def read_use(access: Access) -> Use:
     keys = [make_key(access, name) for name in (USED, REFUSED)]
     kept = caches["counters"].get_many(keys)
     used, refused = (decode(kept.get(key), _Moment) for key in keys)
-    return Use(used_at=used.at if used else None, refused_at=refused.at if refused else None)
+    return Use(
+        used_at=clock.to_wall(used.at) if used else None, refused_at=clock.to_wall(refused.at) if refused else None
+    )
 
 
 def _keep(access: Access, name: str) -> None:
-    moment = _Moment(datetime.now(UTC))
+    moment = _Moment(clock.read_moment())
     caches["counters"].set(make_key(access, name), msgspec.msgpack.encode(moment), KEPT_SECONDS)

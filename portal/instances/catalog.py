@@ -143,7 +143,7 @@ def find_instance(
     instance was never seen; when it was seen, it comes back with the trouble in it.
     """
     stored = _read_instance(access, instance_id)
-    if stored and asking.is_content_with(stored.fetched_at):
+    if stored and asking.is_content_with(stored.age_seconds):
         return Found(stored)
     # Whoever opens a page that is not stored wants what upstream says now, and is a person.
     asking = Asking.SOUGHT if asking is Asking.STORED_FIRST else asking

@@ -16,6 +16,7 @@ from portal.gateway import Access, Asking, Troubled, read_page
 from portal.sandbox.server import Sandbox
 from tests.benchmarks.figures import count_most_within, format_table, middle, percentile
 from tests.benchmarks.stage import TOKEN, control, say
+from tests.ticking import all_clocks_agree
 
 MINUTE, HOUR = 60.0, 3600.0
 BEGIN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -96,7 +97,7 @@ def simulate(plan: Plan, sandbox: Sandbox) -> Outcome:
         ages.append((datetime.now(UTC) - page.fetched_at).total_seconds())
         return page.is_due
 
-    with time_machine.travel(BEGIN, tick=False) as clock:
+    with time_machine.travel(BEGIN, tick=False) as clock, all_clocks_agree():
         caches["pages"].clear()
         sandbox.reset()
         for moment, asking, view in list_events(plan):

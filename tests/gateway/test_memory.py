@@ -4,6 +4,7 @@ import pytest
 import time_machine
 
 from portal.gateway.memory import MemoryCache
+from tests.ticking import all_clocks_agree
 
 MakeCache = Callable[[int], MemoryCache]
 
@@ -31,7 +32,7 @@ def test_what_is_set_is_there_until_it_is_deleted(make_cache: MakeCache) -> None
 
 def test_an_entry_is_gone_after_its_time(make_cache: MakeCache) -> None:
     cache = make_cache(100)
-    with time_machine.travel(0, tick=False) as clock:
+    with time_machine.travel(0, tick=False) as clock, all_clocks_agree():
         cache.set("short", b"1", 10)
         cache.set("default", b"2")
         cache.set("forever", b"3", None)
@@ -84,7 +85,7 @@ def test_versions_are_kept_apart(make_cache: MakeCache) -> None:
 
 def test_adding_takes_a_name_only_while_it_is_free(make_cache: MakeCache) -> None:
     cache = make_cache(100)
-    with time_machine.travel(0, tick=False) as clock:
+    with time_machine.travel(0, tick=False) as clock, all_clocks_agree():
         assert cache.add("a", b"1", 10)
         assert not cache.add("a", b"2", 10)
         assert cache.get("a") == b"1"
@@ -94,7 +95,7 @@ def test_adding_takes_a_name_only_while_it_is_free(make_cache: MakeCache) -> Non
 
 def test_touching_lengthens_an_entry_that_is_there(make_cache: MakeCache) -> None:
     cache = make_cache(100)
-    with time_machine.travel(0, tick=False) as clock:
+    with time_machine.travel(0, tick=False) as clock, all_clocks_agree():
         assert not cache.touch("a", 10)
         cache.set("a", b"1", 10)
         clock.shift(9)

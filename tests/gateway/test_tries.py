@@ -7,8 +7,9 @@ import time_machine
 from django.core.cache import caches
 
 from portal.bycloud import BearerToken, Rejected
-from portal.gateway import Access, TriesSpent, check_credential, read_use
+from portal.gateway import Access, TriesSpent, budget, check_credential, read_meter, read_use
 from portal.gateway.budget import TRIES, TRIES_OF_ONE
+from portal.gateway.errors import Busy
 from tests.upstream import Upstream
 
 
@@ -57,6 +58,13 @@ def test_nothing_stays_behind_of_a_token_that_is_refused(acme: Access) -> None:
     assert kept == [":1:budget:tries:spo1"]
 
 
+def test_one_that_is_taken_has_a_budget_of_its_own_from_then_on(acme: Access) -> None:
+    tried = Access(acme.region, acme.credential, asker="1")
+    assert check_credential(tried, is_kept=False) == 150
+    assert read_meter(tried).minute.used == 1
+    assert read_use(tried).used_at is not None
+
+
 def test_a_credential_that_is_kept_leaves_its_refusal_and_counts_as_a_try(acme: Access) -> None:
     kept = Access(acme.region, BearerToken("junk"), asker="1")
     with pytest.raises(Rejected):
@@ -67,3 +75,11 @@ def test_a_credential_that_is_kept_leaves_its_refusal_and_counts_as_a_try(acme: 
 
 def test_the_command_line_has_as_many_as_it_needs(acme: Access) -> None:
     assert count_asked(acme, "", TRIES + 1) == TRIES + 1
+
+
+def test_nothing_is_tried_without_the_ledger(acme: Access, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "TURN_SECONDS", 0.05)
+    caches["counters"].add("budget:tries:spo1:lock", b"held", 60)
+    with pytest.raises(Busy):
+        guess(acme, "1", 0)
+    assert upstream.requests() == []

@@ -8,6 +8,8 @@ from django.template import Context, Engine, Template
 from django.utils import translation
 from lucide import IconDoesNotExist
 
+from portal.web.templatetags.portal import is_older
+
 NOW = datetime(2026, 11, 23, 17, 32, 7, tzinfo=UTC)
 HOSTILE = "\"><script>alert('1')</script>"
 ESCAPED = "&quot;&gt;&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt;"
@@ -118,3 +120,8 @@ def test_a_dash_does_not_let_markup_through() -> None:
 
 def test_a_short_id_is_its_beginning() -> None:
     assert render("{{ id|short_id }} {{ none|short_id }}", id="2d9b0c0e-0000-4000", none=None) == "2d9b0c0e –"
+
+
+def test_what_comes_from_the_future_is_as_stale_as_can_be() -> None:
+    now = datetime.now(UTC)
+    assert [is_older(now + timedelta(seconds=ahead), 60) for ahead in (3600, 0, -59, -61)] == [True, False, False, True]

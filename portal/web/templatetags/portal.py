@@ -148,8 +148,9 @@ def _icon(name: str, size: int) -> SafeString:
 
 @register.filter
 def is_older(moment: datetime, seconds: int) -> bool:
-    """Whether a moment lies more than so many seconds back."""
-    return (timezone.now() - moment).total_seconds() > seconds
+    """Whether a moment lies more than so many seconds back. One that lies ahead has no known age: it does."""
+    age = (timezone.now() - moment).total_seconds()
+    return age > seconds or age < -times.JUST_NOW_SECONDS
 
 
 @register.filter

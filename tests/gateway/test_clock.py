@@ -1,0 +1,174 @@
+"""A wall clock that is set, forward or back, makes nothing younger, older, longer or stuck."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from time import time
+
+import msgspec
+import pytest
+import time_machine
+from django.core.cache import caches
+from pytest_django import Settings
+
+from portal.bycloud import InstanceQuery, RateLimit
+from portal.gateway import Access, Asking, Troubled, clock, read_meter, read_page, read_use
+from portal.gateway.budget import correct, spend
+from portal.gateway.errors import BudgetSpent
+from portal.gateway.freshness import Errand, Trouble
+from portal.gateway.leases import take_lease
+from portal.gateway.ledger import Ledger, forget_what_is_known
+from portal.gateway.pauses import Pause
+from portal.gateway.store import StoredAnswer, page_name, recall, remember
+from tests.upstream import Upstream
+
+FIRST = InstanceQuery()
+HOUR = timedelta(hours=1)
+STEPS = [pytest.param(HOUR, id="forward"), pytest.param(-HOUR, id="back")]
+
+
+class Setter:
+    """Sets this machine's wall clock. Nothing else has passed by that."""
+
+    def __init__(self) -> None:
+        self.travel: time_machine.travel | None = None
+
+    def step(self, by: timedelta) -> None:
+        self.travel = time_machine.travel(datetime.now(UTC) + by, tick=True)
+        self.travel.start()
+
+
+@pytest.fixture
+def wall() -> Iterator[Setter]:
+    setter = Setter()
+    yield setter
+    if setter.travel:
+        setter.travel.stop()
+
+
+def seconds_until(moment: datetime | None) -> float:
+    assert moment is not None
+    return (moment - datetime.now(UTC)).total_seconds()
+
+
+@pytest.mark.parametrize("by", STEPS)
+def test_a_page_keeps_its_age(acme: Access, upstream: Upstream, wall: Setter, by: timedelta) -> None:
+    read_page(acme, FIRST)
+    wall.step(by)
+    page = read_page(acme, FIRST, asking=Asking.REVALIDATED)
+    assert page.is_fresh
+    assert 0 <= -seconds_until(page.fetched_at) < 10
+    assert len(upstream.requests()) == 1
+    forced = read_page(acme, FIRST, asking=Asking.FORCED)
+    assert 0 <= -seconds_until(forced.fetched_at) < 10
+    assert len(upstream.requests()) == 2
+
+
+@pytest.mark.parametrize("by", STEPS)
+def test_a_page_grows_stale_in_its_time(
+    acme: Access, upstream: Upstream, wall: Setter, by: timedelta, settings: Settings
+) -> None:
+    settings.PAGE_FRESH_SECONDS = 0.0
+    read_page(acme, FIRST)
+    wall.step(by)
+    assert read_page(acme, FIRST).is_due
+    read_page(acme, FIRST, asking=Asking.REVALIDATED)
+    assert len(upstream.requests()) == 2
+
+
+@pytest.mark.parametrize("by", STEPS)
+def test_a_pause_keeps_its_length(acme: Access, upstream: Upstream, wall: Setter, by: timedelta) -> None:
+    upstream.script(status=429, headers={"Retry-After": "30"})
+    with pytest.raises(Troubled):
+        read_page(acme, FIRST)
+    wall.step(by)
+    with pytest.raises(Troubled) as held:
+        read_page(acme, FIRST, asking=Asking.FORCED)
+    assert 20 < seconds_until(held.value.trouble.retry_at) < 31
+    assert 0 <= -seconds_until(held.value.trouble.at) < 10
+    assert len(upstream.requests()) == 1
+
+
+@pytest.mark.parametrize("by", STEPS)
+def test_the_budget_is_neither_overspent_nor_frozen(
+    acme: Access, wall: Setter, by: timedelta, settings: Settings
+) -> None:
+    settings.BYCLOUD_RATE_PER_MINUTE = 10
+    for _ in range(10):
+        spend(acme, Errand.PERSON)
+    wall.step(by)
+    assert read_meter(acme).minute.used == 10
+    with pytest.raises(BudgetSpent) as refusal:
+        spend(acme, Errand.PERSON)
+    assert 45 < seconds_until(refusal.value.retry_at) < 61
+
+
+@pytest.mark.parametrize("by", STEPS)
+def test_what_bycloud_says_of_the_minute_ends_with_the_minute(acme: Access, wall: Setter, by: timedelta) -> None:
+    wall.step(by)
+    correct(acme, RateLimit(10, 3, datetime.now(UTC) + timedelta(seconds=20)))
+    assert read_meter(acme).others == 7
+
+
+@pytest.mark.parametrize("by", STEPS)
+def test_a_lease_is_held_and_ends_as_it_should(acme: Access, wall: Setter, by: timedelta) -> None:
+    caches["counters"].add("page", b"the token of a process that died", 0.3)
+    wall.step(by)
+    assert take_lease("page") is None
+    until = clock.now() + 5
+    while (lease := take_lease("page")) is None and clock.now() < until:
+        pass
+    assert lease is not None
+    lease.release()
+
+
+@pytest.mark.parametrize("by", STEPS)
+def test_when_a_credential_was_used_keeps_its_age(acme: Access, wall: Setter, by: timedelta) -> None:
+    read_page(acme, FIRST)
+    wall.step(by)
+    assert 0 <= -seconds_until(read_use(acme).used_at) < 10
+
+
+def test_an_answer_from_the_future_is_stale_and_no_forced_refresh_is_satisfied_by_it(
+    acme: Access, upstream: Upstream
+) -> None:
+    page = read_page(acme, FIRST)
+    kept = recall(acme, page_name(FIRST), StoredAnswer)
+    assert kept is not None
+    for asking in (Asking.REVALIDATED, Asking.FORCED):
+        asked = len(upstream.requests())
+        ahead = msgspec.structs.replace(kept, fetched_at=datetime.now(UTC) + HOUR)
+        remember(acme, page_name(FIRST), ahead)
+        assert not read_page(acme, FIRST).is_fresh
+        assert read_page(acme, FIRST).is_due
+        again = read_page(acme, FIRST, asking=asking)
+        assert len(upstream.requests()) == asked + 1
+        assert again.is_fresh
+    assert page.is_fresh
+
+
+def test_a_pause_from_the_future_holds_nobody_back(acme: Access, upstream: Upstream) -> None:
+    now = datetime.now(UTC)
+    trouble = Trouble("rate-limited", now + HOUR, "Too many", 429, retry_at=now + HOUR + timedelta(seconds=30))
+    pause = Pause(trouble, 1, trouble.retry_at, noted_at=now + HOUR, is_named=True)
+    caches["counters"].set(f"pause:{acme.scope}", msgspec.msgpack.encode(pause))
+    assert read_page(acme, FIRST).value.instances
+
+
+def test_a_ledger_from_the_future_is_neither_frozen_nor_forgotten(acme: Access, settings: Settings) -> None:
+    settings.BYCLOUD_RATE_PER_MINUTE = 10
+    ahead = time() + 3600
+    ledger = Ledger(times=tuple(ahead - number for number in range(9, -1, -1)), others_until=ahead, settles_at=ahead)
+    caches["counters"].set(f"budget:{acme.scope}", msgspec.msgpack.encode(ledger))
+    assert read_meter(acme).minute.used == 10
+    with pytest.raises(BudgetSpent) as refusal:
+        spend(acme, Errand.PERSON)
+    assert 40 < seconds_until(refusal.value.retry_at) < 61
+    # What this process remembers is no other.
+    forget_what_is_known()
+    assert read_meter(acme).minute.used == 10
+
+
+def test_a_moment_at_the_end_of_time_stays_there(wall: Setter) -> None:
+    clock.now()
+    wall.step(HOUR)
+    assert clock.to_wall(datetime.max.replace(tzinfo=UTC)).year == 9999

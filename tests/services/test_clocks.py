@@ -1,0 +1,176 @@
+"""Machines whose clocks are an hour apart, over one Redis; and a Redis whose own clock is set."""
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from django.core.cache import caches
+from pytest_django import Settings
+
+from portal.bycloud import BearerToken, Region
+from portal.gateway import Access, clock, failover, read_meter
+from portal.gateway.budget import spend
+from portal.gateway.errors import BudgetSpent
+from portal.gateway.failover import FailoverCache
+from portal.gateway.freshness import Errand
+from portal.gateway.leases import hold_briefly
+from portal.gateway.ledger import forget_what_is_known
+from tests.services.conftest import use_redis
+from tests.services.portals import LIST, House, Portal, list_ids
+from tests.services.servers import Redis
+from tests.upstream import Upstream
+
+ACCESS = Access(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token"))
+APART = [pytest.param(3600, id="an hour fast"), pytest.param(-3600, id="an hour slow")]
+# Python runs it before anything else: the whole process has another time of day, and the same seconds.
+ANOTHER_CLOCK = """
+import os
+from datetime import UTC, datetime
+import time_machine
+time_machine.travel(datetime.now(UTC) + timedelta(seconds=int(os.environ["SECONDS_AHEAD"])), tick=True).start()
+"""
+
+
+@pytest.fixture(params=APART)
+def apart(
+    request: pytest.FixtureRequest, house: House, own_redis: Redis, upstream: Upstream, tmp_path: Path
+) -> Iterator[tuple[Portal, Portal, str, str]]:
+    """A portal by the right time and one by a wrong one, with the cookie of a member for each."""
+    (tmp_path / "sitecustomize.py").write_text(ANOTHER_CLOCK, encoding="utf-8")
+    shared = {"CACHE_URL": own_redis.url, "PORTAL_PROCESSES": "2", "BYCLOUD_RATE_PER_MINUTE": "30"}
+    odd = {"PYTHONPATH": str(tmp_path), "SECONDS_AHEAD": str(request.param)}
+    fresh = {"PAGE_FRESH_SECONDS": "60"}
+    with (
+        house.open_portals(1, **shared, **fresh) as (right,),
+        house.open_portals(1, **shared, **fresh, **odd) as (wrong,),
+    ):
+        cookie, other_cookie = (portal.try_to_sign_in("otto", house.password)[1] for portal in (right, wrong))
+        yield right, wrong, cookie, other_cookie
+
+
+def test_two_machines_an_hour_apart_agree_on_ages_pauses_and_the_budget(
+    apart: tuple[Portal, Portal, str, str], house: House, upstream: Upstream
+) -> None:
+    right, wrong, right_cookie, wrong_cookie = apart
+    pairs = ((wrong, wrong_cookie, right, right_cookie), (right, right_cookie, wrong, wrong_cookie))
+    for number, (one, one_cookie, other, other_cookie) in enumerate(pairs):
+        asked = len(upstream.requests())
+        path = f"{LIST}?limit={(50, 100)[number]}"
+        assert len(list_ids(one.get(path, one_cookie))) == (50, 100)[number]
+        seen = other.get(path, other_cookie)
+        assert re.search(r"just now|\d+ seconds ago", seen.text)
+        assert "in 1 hour" not in seen.text
+        assert "in 59 minutes" not in seen.text
+        assert "data-due" not in seen.text
+        assert len(upstream.requests()) == asked + 1
+        # Whoever insists is never satisfied by what seems to come from the future.
+        other.post(f"{LIST}refresh/", seen, other_cookie, query=path.partition("?")[2])
+        assert len(upstream.requests()) == asked + 2
+    vera = [portal.try_to_sign_in("vera", house.password)[1] for portal in (wrong, right)]
+    asked = len(upstream.requests())
+    upstream.script(status=429, headers={"Retry-After": "30"})
+    for portal, cookie in zip((wrong, right), vera, strict=True):
+        held = portal.get(LIST, cookie)
+        assert held.status_code == 503
+        assert 15 <= int(held.headers["Retry-After"]) <= 31
+    assert len(upstream.requests()) == asked + 1
+    # Both reckon with what either has sent.
+    time.sleep(6.5)
+    for number in range(26):
+        assert wrong.get(f"{LIST}?name=page-{number}", wrong_cookie).status_code == 200
+    for portal, cookie in ((right, right_cookie), (wrong, wrong_cookie)):
+        refused = portal.get(f"{LIST}?name=one-more", cookie)
+        assert refused.status_code == 503
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+
+
+@pytest.fixture
+def redis_time(own_redis: Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """By how many seconds the clock of Redis has been set; this process has looked at it before."""
+    monkeypatch.setattr(clock, "SYNC_SECONDS", 0.0)
+    monkeypatch.setattr(failover, "RETRY_SECONDS", 0.3)
+    settings.BYCLOUD_RATE_PER_MINUTE = 10
+    use_redis(settings, own_redis)
+    ahead = {"seconds": 0.0}
+    read = FailoverCache._read_server_time
+
+    def read_time(cache: FailoverCache) -> float:
+        return read(cache) + ahead["seconds"]
+
+    monkeypatch.setattr(FailoverCache, "_read_server_time", read_time)
+    clock.now()
+    return ahead
+
+
+def seconds_until(moment: datetime | None) -> float:
+    assert moment is not None
+    return (moment - datetime.now(UTC)).total_seconds()
+
+
+@pytest.mark.parametrize("seconds", APART)
+def test_a_redis_whose_clock_is_set_changes_nothing(redis_time: dict[str, float], seconds: float) -> None:
+    for _ in range(10):
+        spend(ACCESS, Errand.PERSON)
+    before = clock.now()
+    redis_time["seconds"] = seconds
+    assert 0 <= clock.now() - before < 5
+    with pytest.raises(BudgetSpent) as refusal:
+        spend(ACCESS, Errand.PERSON)
+    assert 45 < seconds_until(refusal.value.retry_at) < 61
+    # Nor for a process that starts now.
+    clock.forget_what_is_known()
+    forget_what_is_known()
+    assert 0 <= clock.now() - before < 5
+    assert read_meter(ACCESS).minute.used == 10
+    assert abs(seconds_until(clock.to_wall(clock.read_moment()))) < 2
+
+
+def test_what_redis_has_lost_of_it_is_written_down_again(redis_time: dict[str, float], own_redis: Redis) -> None:
+    before = clock.now()
+    redis_time["seconds"] = 3600
+    clock.now()
+    with own_redis.connect() as client:
+        client.flushall()
+    assert 0 <= clock.now() - before < 5
+    clock.forget_what_is_known()
+    assert 0 <= clock.now() - before < 5
+
+
+def test_who_has_started_in_between_takes_the_others_word(redis_time: dict[str, float]) -> None:
+    before = clock.now()
+    redis_time["seconds"] = 3600
+    # It has looked before another has written down that the clock was set.
+    clock.forget_what_is_known()
+    assert clock.now() - before > 3500
+    caches["counters"].set(clock.SHIFT_KEY, msgspec.msgpack.encode(-3600.0), None)
+    assert abs(clock.now() - before) < 5
+
+
+def test_what_another_version_wrote_is_no_word(redis_time: dict[str, float]) -> None:
+    before = clock.now()
+    caches["counters"].set(clock.SHIFT_KEY, b"\x93what?", None)
+    assert 0 <= clock.now() - before < 5
+
+
+def test_a_lock_that_redis_keeps_for_an_hour_too_long_stops_nobody(
+    redis_time: dict[str, float], own_redis: Redis
+) -> None:
+    with own_redis.connect() as client, hold_briefly("ledger"):
+        (key,) = client.scan_iter("*ledger*")
+        client.expire(key, 3600)
+        redis_time["seconds"] = -3600
+        clock.now()
+        with hold_briefly("ledger", patience_seconds=0.1) as is_held:
+            assert is_held
+
+
+def test_without_redis_the_clock_goes_on(redis_time: dict[str, float], own_redis: Redis) -> None:
+    redis_time["seconds"] = 3600
+    clock.now()
+    before = clock.now()
+    own_redis.stop()
+    assert 0 <= clock.now() - before < 5

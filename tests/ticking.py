@@ -1,0 +1,20 @@
+"""Time that passes by all clocks. With `time_machine` alone a wall clock is set, and nothing has passed."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from portal.gateway import clock, memory
+
+
+@contextmanager
+def all_clocks_agree() -> Iterator[None]:
+    """The gateway's monotonic clock moves as the wall clock does, which `time_machine` moves."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (clock, memory):
+            patch.setattr(module, "monotonic", time.time)
+        clock.forget_what_is_known()
+        yield
+    clock.forget_what_is_known()
