@@ -27,14 +27,15 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("portal")
 
 
-# What starts servers for its own tests alone is run by one worker as a whole. (The portal and the browser that most
-# browser tests look at are there in each worker.)
-TOGETHER = (
-    "tests/services/",
-    "tests/browser/test_components.py",
-    "tests/browser/test_passkeys.py",
-    "tests/browser/test_single_sign_on.py",
-)
+# What starts servers for its own tests alone is run by one worker as a whole, and begins first. (The portal and the
+# browser that most browser tests look at are there in each worker.)
+TOGETHER = {
+    "tests/services/test_journeys.py": "one worker",
+    "tests/browser/test_components.py": "one worker",
+    "tests/browser/test_passkeys.py": "one worker",
+    "tests/browser/test_single_sign_on.py": "one worker",
+    "tests/services/": "the other",
+}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -44,7 +45,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
-            return next((together for together in TOGETHER if nodeid.startswith(together)), nodeid)
+            return next((worker for place, worker in TOGETHER.items() if nodeid.startswith(place)), nodeid)
 
     return Scheduling(config, log)
 

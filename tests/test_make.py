@@ -25,7 +25,9 @@ def clone(tmp_path: Path) -> Path:
 def make(clone: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     # Not the variables of the make that may run these tests.
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
-    return subprocess.run(["make", *words], cwd=clone, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        ["make", *words], cwd=clone, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 def write_python(clone: Path, text: str) -> Path:

@@ -75,6 +75,7 @@ def manage(folder: Path, *command: str, text: str = "") -> Any:
         text=True,
         capture_output=True,
         check=False,
+        timeout=120,
     )
     assert answer.returncode == 0, answer.stderr
     return answer.stdout

@@ -90,7 +90,7 @@ def serve(environment: dict[str, str], port: int) -> Iterator["subprocess.Popen[
             yield process
         finally:
             process.kill()
-            process.wait()
+            process.wait(20)
 
 
 def sign_in(address: str, password: str) -> requests.Response:
@@ -117,7 +117,13 @@ def test_a_throttle_holds_over_the_end_of_the_process(tmp_path: Path) -> None:
     ):
         given = PASSWORD if command[0] == "add_member" else None
         subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=ROOT, env=environment, input=given, text=True, check=True
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=environment,
+            input=given,
+            text=True,
+            check=True,
+            timeout=120,
         )
     address = f"http://127.0.0.1:{port}"
     with serve(environment, port) as process:

@@ -171,7 +171,7 @@ def set_up(state: Path) -> None:
         else:
             raise AssertionError("".join(said))
         process.send_signal(signal.SIGINT)
-        process.wait()
+        process.wait(SECONDS_TO_STOP)
 
 
 @contextlib.contextmanager

@@ -66,7 +66,7 @@ def check() -> list[tuple[Path, dict[str, Any]]]:
         "--exit-zero-always",
         *map(str, sorted(PAGES.iterdir())),
     ]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     messages = json.loads(answer.stderr or answer.stdout)["messages"]
     return [
         (Path(message["url"]), message)

@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from portal.sandbox import demo
+from tests.browser.portal import call_late
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -48,10 +49,11 @@ def start_demo(state: Path, **environment: str) -> "subprocess.Popen[str]":
 def read_until_ready(process: "subprocess.Popen[str]") -> str:
     assert process.stdout
     said = ""
-    for line in process.stdout:
-        said += line
-        if line.startswith("It shows the sandbox"):
-            return said
+    with call_late(process.kill, 120):
+        for line in process.stdout:
+            said += line
+            if line.startswith("It shows the sandbox"):
+                return said
     assert process.stderr
     raise AssertionError(said + process.stderr.read())
 

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from portal.sandbox.__main__ import main
+from tests.browser.portal import call_late
 from tests.sandbox.conftest import Api
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,8 @@ def test_it_starts_answers_and_stops_quickly_with_code_0(number: signal.Signals)
         assert process.stdout
         assert process.stderr
         try:
-            address, *organizations = [process.stdout.readline() for _ in range(4)]
+            with call_late(process.kill, 120):
+                address, *organizations = [process.stdout.readline() for _ in range(4)]
             match = re.search(r"http://127\.0\.0\.1:\d+", address)
             assert match
             assert organizations[0] == ("acme: token sandbox-acme-token, API key AKIASANDBOXACME:sandbox-acme-secret\n")

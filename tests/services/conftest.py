@@ -63,8 +63,9 @@ def house(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture
 def upstream(house: House) -> Upstream:
-    """The sandbox as at its start."""
+    """The sandbox as at its start. (Nor has anybody tried to sign in.)"""
     house.sandbox.reset()
+    house.forget_throttles()
     return Upstream(house.sandbox.url)
 
 

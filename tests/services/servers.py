@@ -96,7 +96,7 @@ class Redis:
         """As a crash would: at once, and for good."""
         if self.process:
             self.process.kill()
-            self.process.wait()
+            self.process.wait(SECONDS_TO_START)
 
     def hang(self) -> None:
         """It keeps its connections and answers nobody."""
@@ -180,7 +180,7 @@ def _list_versions() -> list[str]:
 
 def _run(command: Sequence[object], user: str | None) -> None:
     answer = subprocess.run(
-        [str(word) for word in command], user=user, cwd="/", capture_output=True, text=True, check=False
+        [str(word) for word in command], user=user, cwd="/", capture_output=True, text=True, check=False, timeout=120
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
 

@@ -193,6 +193,7 @@ def dump(server: PostgreSQL, database_url: str) -> str:
         capture_output=True,
         text=True,
         check=True,
+        timeout=120,
     )
     return answer.stdout
 

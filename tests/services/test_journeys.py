@@ -22,6 +22,7 @@ def test_every_journey_goes_the_same_way(postgresql: PostgreSQL, shared_redis: R
         capture_output=True,
         text=True,
         check=False,
+        timeout=380,
     )
     assert answer.returncode == 0, answer.stdout[-20_000:] + answer.stderr
     assert " skipped" not in answer.stdout

@@ -120,7 +120,7 @@ def test_they_spend_one_budget(house: House, pair: Pair, shared_redis: Redis, up
         assert sorted(page.status_code for page in pages) == [200] * 19 + [503] * 11
         assert len(upstream.requests()) == 20
         refused = next(page for page in pages if page.status_code == 503)
-        assert 40 <= int(refused.headers["Retry-After"]) <= 60
+        assert 0 < int(refused.headers["Retry-After"]) <= 60
         assert "Paused for" in refused.text
         shown = portals[0].get(LIST, otto)
         assert shown.status_code == 200
@@ -133,7 +133,7 @@ def test_they_keep_one_pause(house: House, pair: Pair, upstream: Upstream) -> No
     first = pair[0].get(LIST, otto)
     second = pair[1].get(f"{LIST}?limit=50", otto)
     assert (first.status_code, second.status_code) == (503, 503)
-    assert 25 <= int(second.headers["Retry-After"]) <= 30
+    assert 0 < int(second.headers["Retry-After"]) <= 30
     assert len(upstream.requests()) == 1
     vera = house.sign_in(pair[0], "vera")
     assert pair[1].get(LIST, vera).status_code == 200
