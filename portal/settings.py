@@ -153,6 +153,7 @@ MIDDLEWARE = [
     "portal.accounts.middleware.SessionMiddleware",
     "portal.accounts.middleware.AccessMiddleware",
     "portal.accounts.middleware.ReaderMiddleware",
+    "portal.accounts.middleware.PageMiddleware",
     "portal.web.errors.NotAllowedMiddleware",
     "portal.web.errors.BusyMiddleware",
 ]

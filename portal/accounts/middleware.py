@@ -30,6 +30,7 @@ from portal.web.paths import describe_path
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _HEALTH = "/health/"
+STAMP = "Portal-Page"
 
 
 class AccessMiddleware:
@@ -119,6 +120,28 @@ class ReaderMiddleware:
             response.headers.setdefault("Content-Language", translation.get_language() or settings.LANGUAGE_CODE)
         patch_vary_headers(response, ["Accept-Language"])
         return response
+
+
+class PageMiddleware:
+    """Lets a page ask for a part of itself only while it is still the page it would be if it were loaded now.
+
+    Each page carries the stamp that it was made with, and htmx sends it along. Where somebody else has signed in
+    meanwhile, in another tab, or the role, the language or the portal has changed, the whole page is loaded again, and
+    nothing of what was asked is done. Who is signed out is led to sign in by `AccessMiddleware`.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get(STAMP) if HtmxDetails(request) else None
+        if given is None or not isinstance(request.user, Member) or given == sessions.make_stamp(request):
+            return self.get_response(request)
+        messages.info(
+            request,
+            gettext("This page was loaded again: since it was opened, the portal or who is signed in has changed."),
+        )
+        return send_back(request)
 
 
 def _find_language(request: HttpRequest, member: Member | None) -> str:

@@ -12,13 +12,16 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import get_language
 
+from portal import __version__
 from portal.accounts.models import LONGEST_USER_AGENT, Member, MemberSession, hash_token
 from portal.accounts.session_store import ADDRESS, BEGAN_AT, SEEN_AT, USER_AGENT
 from portal.web.addresses import read_address
@@ -79,6 +82,18 @@ def note_presence(session: SessionBase) -> None:
     now = timezone.now()
     if now - _read(session, SEEN_AT) >= NOTED_EVERY:
         session[SEEN_AT] = now.isoformat()
+
+
+def make_stamp(request: HttpRequest) -> str:
+    """A name for all that a page depends on beside its address: the session and its member, role, language, time zone
+    and this version of the portal. Empty where nobody is signed in. It names, and opens nothing.
+    """
+    if not isinstance(request.user, Member):
+        return ""
+    version = (__version__, getattr(staticfiles_storage, "manifest_hash", ""))
+    reader = (request.session.session_key, request.user.pk, request.user.role)
+    parts = (*version, *reader, get_language(), timezone.get_current_timezone_name())
+    return salted_hmac("portal.accounts.sessions.stamp", repr(parts), algorithm="sha256").hexdigest()[:16]
 
 
 def list_visits(member: Member, *, this_key: str | None) -> list[Visit]:

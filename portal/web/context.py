@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from portal import __version__
 from portal.accounts.capabilities import Capability
 from portal.accounts.models import Member, Theme
+from portal.accounts.sessions import make_stamp
 from portal.bycloud import Region
 from portal.environment import is_loopback
 
@@ -23,6 +24,7 @@ BEYOND_DEADLINE_SECONDS = 20
 class Frame:
     """`can` has one entry for each capability, in template spelling: `frame.can.read_audit`.
 
+    `stamp`: what the page is made for; it goes along with each request for a part of it.
     `patience_milliseconds`: how long a page waits for an answer of the portal's before it gives up.
     """
 
@@ -34,6 +36,7 @@ class Frame:
     is_sandbox: bool
     idle_seconds: int
     patience_milliseconds: int
+    stamp: str = ""
     version: str = __version__
 
 
@@ -53,6 +56,7 @@ def frame(request: HttpRequest) -> dict[str, Frame]:
             is_sandbox=is_sandbox(region),
             idle_seconds=int(settings.SESSION_IDLE.total_seconds()),
             patience_milliseconds=int((settings.BYCLOUD_LIMITS.deadline_seconds + BEYOND_DEADLINE_SECONDS) * 1000),
+            stamp=make_stamp(request) if member else "",
         )
     }
 

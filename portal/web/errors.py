@@ -4,12 +4,14 @@ import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
+from django.conf import settings
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
@@ -92,18 +94,33 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form without its check value: mostly a page open since before the last sign-in. Django logs the reason."""
+    """A form without its check value: mostly a page open since before the last sign-in. Django logs the reason.
+
+    Whoever wanted to sign out or in must not take the refusal for that.
+    """
     del reason
+    member, is_way_out = _find_member(request), request.path == resolve_url("account_logout")
+    name = {"name": member.get_username() if member else ""}
+    label = _("Load the page again")
+    if member and is_way_out:
+        text = _("The page was opened before %(name)s signed in here. You are still signed in as %(name)s.") % name
+        label = _("Sign out")
+    elif member:
+        text = _("It was opened before %(name)s signed in here, or comes from elsewhere. Nothing was done.") % name
+    else:
+        text = _("It was opened before you signed in or out, or your browser keeps no cookies. Load the page again.")
+    # Where a fragment stands beside what is there, the page that holds both is a click away.
+    url = find_own_path(request, request.headers.get("HX-Current-URL") or request.headers.get("Referer"))
+    if member and is_way_out:
+        url = request.path
+    elif going := find_own_path(request, request.POST.get("next")):
+        url = going if member else f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': going}, safe='/')}"
     return _answer(
         request,
         HTTPStatus.FORBIDDEN,
         title=_("This form is no longer good"),
-        text=_("It was opened before you signed in or out, or your browser keeps no cookies. Load the page again."),
-        # Where a fragment stands beside what is there, the page that holds both is a click away.
-        context={
-            "action_url": find_own_path(request, request.headers.get("HX-Current-URL")),
-            "action_label": _("Load the page again"),
-        },
+        text=text,
+        context={"action_url": url, "action_label": label},
     )
 
 

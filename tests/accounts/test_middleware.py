@@ -1,14 +1,72 @@
 """Closed by default, sign-in and back, refusals on record, one's own time zone and language."""
 
+import re
+
 import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone, translation
 
+from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
 
 pytestmark = pytest.mark.urls("tests.accounts.open_urls")
 HTMX = {"HX-Request": "true"}
+
+
+def read_stamp(client: Client) -> str:
+    found = re.search(r"""hx-headers='{"Portal-Page": "(\w+)"}'""", client.get("/preferences/").content.decode())
+    assert found
+    return found[1]
+
+
+def ask(client: Client, stamp: str, *, method: str = "POST") -> HttpResponse:
+    """As htmx does in an open page."""
+    headers = HTMX | {"Portal-Page": stamp, "HX-Current-URL": "http://testserver/preferences/?a=1"}
+    response: HttpResponse = client.generic(method, "/sessions/stay/", headers=headers)
+    return response
+
+
+def test_a_page_asks_for_parts_of_itself_for_as_long_as_it_is_the_same(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    stamp = read_stamp(client)
+    for _ in range(2):
+        response = ask(client, stamp)
+        assert "HX-Redirect" not in response
+        assert response.status_code == 204
+
+
+@pytest.mark.parametrize("what", ["person", "session", "role", "language", "time_zone", "version", "files"])
+def test_a_page_that_would_be_another_one_now_is_loaded_again_and_nothing_is_done(
+    client: Client, vera: Member, otto: Member, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    client.force_login(vera)
+    stamp = read_stamp(client)
+    if what in {"person", "session"}:
+        client.logout()
+        client.force_login(otto if what == "person" else vera)
+    elif what == "version":
+        monkeypatch.setattr("portal.accounts.sessions.__version__", "another")
+    elif what == "files":
+        monkeypatch.setattr(staticfiles_storage, "manifest_hash", "another", raising=False)
+    else:
+        setattr(vera, what, {"role": Role.OPERATOR, "language": "pt-br", "time_zone": "America/Sao_Paulo"}[what])
+        vera.save()
+    for method in ("GET", "POST"):
+        response = ask(client, stamp, method=method)
+        assert response["HX-Redirect"] == "/preferences/?a=1"
+        assert response.content == b""
+    assert "alert-info" in client.get("/preferences/").content.decode()
+    assert ask(client, read_stamp(client)).status_code == 204
+
+
+def test_whoever_is_signed_out_is_led_to_sign_in_as_before(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    stamp = read_stamp(client)
+    client.logout()
+    assert ask(client, stamp)["HX-Redirect"] == "/sign-in/?next=/preferences/%3Fa%3D1"
 
 
 def test_a_view_that_declares_nothing_is_closed_even_to_admins(client: Client, ada: Member) -> None:

@@ -311,6 +311,8 @@ class Visits:
     def _note_request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.portal.url}/", "data:", "blob:")):
             self.trouble.append(f"request to another host: {request.url}")
+        if "hx-request" in request.headers and "portal-page" not in request.headers:
+            self.trouble.append(f"request for a part that does not say of which page: {request.url}")
 
 
 def sign_in_on(page: Page, portal: Portal, name: str) -> None:

@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 
 from portal.accounts.capabilities import Role
 from portal.accounts.models import Member, Theme
+from portal.accounts.session_store import SessionStore
 from portal.bycloud import Region
 from portal.web.context import Frame, frame, is_sandbox
 
@@ -24,7 +25,7 @@ def _regions(settings: Settings) -> None:
 def frame_of(path: str, member: Member | None = None) -> Frame:
     request = RequestFactory().get(path)
     if member:
-        request.user = member
+        request.user, request.session = member, SessionStore()
     if path.startswith("/sao2/"):
         request.resolver_match = resolve(path)
     return frame(request)["frame"]

@@ -9,6 +9,7 @@ from django.test import Client, RequestFactory
 
 from portal.accounts.models import Member
 from portal.web import errors
+from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.urls("tests.accounts.open_urls")
 HTMX = {"HX-Request": "true", "HX-Target": "results"}
@@ -119,6 +120,76 @@ def test_a_form_without_its_check_value_says_what_to_do(vera: Member) -> None:
     assert "Load the page again" in text_of(response)
     client.force_login(vera)
     assert "This form is no longer good" in text_of(client.post("/preferences/"))
+
+
+def open_as(client: Client, member: Member) -> str:
+    """The check value of a page of this member's, who signs in where somebody else may be."""
+    client.force_login(member)
+    return read_check_value(client, "/preferences/")
+
+
+def read_check_value(client: Client, path: str) -> str:
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', text_of(client.get(path)))
+    assert found
+    return found[1]
+
+
+@pytest.fixture
+def shared_browser(db: None) -> Client:
+    """A browser in which one signs in after the other, as in two tabs."""
+    return Client(enforce_csrf_checks=True)
+
+
+def test_signing_out_in_a_tab_of_somebody_else_says_that_it_did_not(
+    shared_browser: Client, vera: Member, otto: Member
+) -> None:
+    old = open_as(shared_browser, vera)
+    assert shared_browser.post("/sign-in/", sign_in_as(shared_browser, otto)).status_code == 302
+    response = shared_browser.post("/sign-out/", {"csrfmiddlewaretoken": old})
+    assert response.status_code == 403
+    assert "You are still signed in as otto" in text_of(response)
+    assert 'href="/sign-out/"' in text_of(response)
+    new = read_check_value(shared_browser, "/sign-out/")
+    shared_browser.post("/sign-out/", {"csrfmiddlewaretoken": new})
+    assert shared_browser.get("/preferences/").status_code == 302
+
+
+def sign_in_as(client: Client, member: Member) -> dict[str, str]:
+    """What a second tab sends. Who is signed in must sign out first."""
+    client.post("/sign-out/", {"csrfmiddlewaretoken": read_check_value(client, "/preferences/")})
+    value = read_check_value(client, "/sign-in/")
+    return {"csrfmiddlewaretoken": value, "login": member.username, "password": PASSWORD}
+
+
+def test_a_form_of_an_old_tab_does_nothing_as_somebody_else_and_says_so(
+    shared_browser: Client, vera: Member, otto: Member
+) -> None:
+    old = open_as(shared_browser, vera)
+    shared_browser.post("/sign-in/", sign_in_as(shared_browser, otto))
+    response = shared_browser.post(
+        "/preferences/theme/",
+        {"csrfmiddlewaretoken": old, "theme": "dark"},
+        headers={"referer": "http://testserver/spo1/instances/?name=a"},
+    )
+    assert response.status_code == 403
+    assert "before otto signed in here" in text_of(response)
+    assert 'href="/spo1/instances/?name=a"' in text_of(response)
+    otto.refresh_from_db()
+    assert otto.theme != "dark"
+
+
+def test_a_second_sign_in_form_leads_on_to_where_one_was_going(shared_browser: Client, vera: Member) -> None:
+    there = "/spo1/instances/?name=web-*"
+    first = read_check_value(shared_browser, "/sign-in/")
+    second = {"csrfmiddlewaretoken": first, "login": "vera", "password": PASSWORD, "next": there}
+    assert shared_browser.post("/sign-in/", second).status_code == 302
+    response = shared_browser.post("/sign-in/", second)
+    assert response.status_code == 403
+    assert f'href="{there}"' in text_of(response)
+    shared_browser.cookies.clear()
+    text = text_of(shared_browser.post("/sign-in/", second))
+    assert 'href="/sign-in/?next=/spo1/instances/%3Fname%3Dweb-%2A"' in text
+    assert "evil" not in text_of(shared_browser.post("/sign-in/", second | {"next": "https://evil.example/"}))
 
 
 def test_htmx_is_offered_the_page_anew_where_a_form_is_no_longer_good(vera: Member) -> None:
