@@ -108,6 +108,7 @@ def name_pending(ids: list[str]) -> str:
 def describe_unchanged(page: Dated[Any], meter: Meter) -> dict[str, Any]:
     """What an open page is told when nothing but the date has changed."""
     return {
+        "now": iso_text(timezone.now()),
         "at": iso_text(page.fetched_at),
         "clock": clock_text(page.fetched_at),
         "exact": exact_text(page.fetched_at),

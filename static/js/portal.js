@@ -18,28 +18,26 @@
     announcer.textContent = announcer.textContent === text ? `${text}\u00a0` : text;
   };
 
-  // Where the focus goes on when what had it is gone. A region takes it, too.
+  // A region takes the focus, too.
   const focusOn = (element) => {
     if (!element.matches(FOCUSABLE)) element.tabIndex = -1;
     element.focus({ preventScroll: true });
   };
 
-  // Puts parts, or nothing, in the place of what a notice said. The focus, if it was in there, goes into the new
-  // notice or on to `next`.
+  // The focus, if it was in there, goes into the new notice or on to `next`.
   const refill = (place, parts, next) => {
     const hadFocus = place.contains(document.activeElement);
     place.replaceChildren(...parts);
     if (hadFocus) focusOn(place.querySelector(FOCUSABLE) || next);
   };
 
-  // Times: <time datetime data-ago>, by the server's clock: a visitor's may be wrong
+  // Times, by the server's clock (data-now) and one that nobody sets: a visitor's may be wrong, and be set right.
 
+  const since = () => performance.now();
   let skew = 0;
-  const now = () => Date.now() + skew;
-  const setClock = (text) => {
-    const difference = Date.parse(text) - Date.now();
-    if (!Number.isNaN(difference)) skew = Math.abs(difference) > 3000 ? difference : 0;
-  };
+  const now = () => since() + skew;
+  const setClock = (text) => { skew = Date.parse(text) - since(); };
+  setClock(document.body.dataset.now);
 
   const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const relative = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "always" });
@@ -58,19 +56,20 @@
       const text = relativeText(Date.parse(time.dateTime));
       if (text && time.textContent !== text) time.textContent = text;
     }
-    // How old the facts are: <p data-warn-after> holds their time, and <span data-stale-after> the word for old ones
     for (const line of document.querySelectorAll("[data-warn-after]")) {
       const seconds = (now() - Date.parse(line.querySelector("time[data-ago]").dateTime)) / 1000;
       const word = line.querySelector("[data-stale-after]");
-      line.classList.toggle("is-stale", seconds > Number(line.dataset.warnAfter));
-      word.hidden = seconds <= Number(word.dataset.staleAfter);
+      // Of a time to come: as good as old.
+      const isOlder = (than) => seconds > Number(than) || seconds < -5;
+      line.classList.toggle("is-stale", isOlder(line.dataset.warnAfter));
+      word.hidden = !isOlder(word.dataset.staleAfter);
     }
     for (const count of document.querySelectorAll("[data-countdown]")) {
       count.textContent = Math.max(0, Math.ceil((Date.parse(count.dataset.countdown) - now()) / 1000));
     }
   };
 
-  // Copying: <button data-copy="text">; without a text, the id of its row (data-of-row) or what stands before it
+  // Copying
 
   const readCopy = ({ dataset, parentElement, previousElementSibling }) => {
     if ("ofRow" in dataset) return parentElement.closest("[data-instance-id]").dataset.instanceId;
@@ -120,7 +119,7 @@
     }, isDone ? 1600 : 4000);
   };
 
-  // The name of a copy button is its tooltip, too, as long as it is pointed at: its row stays as it came.
+  // Its name is its tooltip as long as it is pointed at: its row stays as it came.
   document.addEventListener("pointerover", (event) => {
     const button = event.target.closest(".copy");
     if (!button) return;
@@ -128,13 +127,19 @@
     button.addEventListener("pointerleave", () => button.removeAttribute("title"), { once: true });
   });
 
-  // Menus: <details class="menu">
+  // Menus
 
   const closeMenus = (except) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (!except || !menu.contains(except)) menu.open = false;
     }
   };
+
+  // With a key held a link is the browser's: htmx and the below do not see the click.
+  document.addEventListener("click", (event) => {
+    const { altKey, ctrlKey, metaKey, shiftKey } = event;
+    if ((altKey || ctrlKey || metaKey || shiftKey) && event.target.closest("a[href]")) event.stopPropagation();
+  }, true);
 
   document.addEventListener("click", (event) => {
     closeMenus(event.target);
@@ -144,7 +149,7 @@
     const opener = event.target.closest("[data-opens]");
     if (opener) {
       event.preventDefault();
-      // The dialog gives the focus back to what had it, and the menu will be closed by then.
+      // The dialog gives the focus back when the menu is closed.
       opener.closest("details")?.querySelector("summary").focus();
       document.getElementById(opener.dataset.opens).showModal();
     }
@@ -153,7 +158,7 @@
   });
   document.addEventListener("focusin", (event) => closeMenus(event.target));
 
-  // Keys: Escape closes what is open; single keys work as long as <body data-shortcuts> says so
+  // Keys
 
   const isTyping = (element) => element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName);
   const press = (selector) => document.querySelector(selector)?.click();
@@ -188,7 +193,7 @@
   };
 
   const pressKey = (event) => {
-    // Some keyboards need AltGr for a bracket; it counts as Ctrl and Alt.
+    // AltGr, which some keyboards need for a bracket, counts as Ctrl and Alt.
     const isAlone = event.getModifierState("AltGraph") || !(event.ctrlKey || event.metaKey || event.altKey);
     if (!("shortcuts" in document.body.dataset) || !isAlone || event.isComposing || isTyping(event.target)) return;
     if (!Object.hasOwn(KEYS, event.key) || (event.repeat && !"jk".includes(event.key))) return;
@@ -197,7 +202,7 @@
   };
 
   document.addEventListener("keydown", (event) => {
-    // An open dialog has the keyboard to itself, and closes by itself.
+    // An open dialog has the keyboard to itself.
     if (document.querySelector("dialog[open]")) return;
     if (event.key !== "Escape") {
       pressKey(event);
@@ -213,15 +218,18 @@
   });
   document.addEventListener("focusout", (event) => event.target.classList?.remove("is-plain"));
 
-  // Forms that come back: <input type="hidden" name="next" data-here>, for htmx may have changed the address since.
-  // With a path, only the address of that page counts: an answer to a form has the form's.
+  // Forms that come back: htmx may have changed the address since. (An answer to a form has the form's.)
 
   document.addEventListener("submit", (event) => {
     const here = event.target.querySelector("[data-here]");
     if (here && ["", location.pathname].includes(here.dataset.here)) here.value = location.pathname + location.search;
+    const name = event.target.querySelector("#id_name");
+    if (name) name.asked = name.value;
+    clearTimeout(pause);
+    isEnter = false;
   });
 
-  // Suggestions for several values with commas between: <input list data-several>. Each goes on from what is typed.
+  // Suggestions for several values go on from what is typed.
 
   document.addEventListener("input", ({ target }) => {
     if (!target.list || !("several" in target.dataset)) return;
@@ -234,27 +242,71 @@
     }
   });
 
-  // The session: <body data-idle> says after how many seconds without a person's request it ends. All tabs share one.
+  // The name is asked for when typing has paused and no word is being composed, and takes the place of the address.
+  // Enter, or leaving the field, makes a step of the history of it, back to where typing began.
+
+  const TYPED = "portal:typed", PAUSE = 350;
+  let pause = 0;
+  let typedFrom = null;
+  let isEnter = false;
+
+  const enter = (method, url) => history[method]({ htmx: true }, "", url);
+  const isName = (field) => field.id === "id_name";
+  const ask = (field, name) => {
+    clearTimeout(pause);
+    if ((field.asked ?? field.defaultValue) === field.value) return false;
+    field.asked = field.value;
+    htmx.trigger(field, name);
+    return true;
+  };
+  for (const name of ["input", "compositionend"]) {
+    document.addEventListener(name, ({ target, isComposing }) => {
+      if (!isName(target)) return;
+      clearTimeout(pause);
+      if (!isComposing) pause = setTimeout(() => ask(target, TYPED), PAUSE);
+    });
+  }
+  // Enter sends the form right after the change.
+  document.addEventListener("keydown", ({ key }) => { isEnter = key === "Enter"; }, true);
+  document.addEventListener("change", ({ target }) => {
+    if (!isName(target) || isEnter || ask(target, "portal:left")) return;
+    if (!target.form.matches(".htmx-request")) step(location.href);
+  });
+  const step = (url) => {
+    if (!typedFrom) return;
+    enter("replaceState", typedFrom);
+    if (typedFrom !== url) enter("pushState", url);
+    typedFrom = null;
+  };
+  document.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
+    const { history: update, requestConfig } = detail;
+    const url = new URL(update.path, location).href;
+    if (requestConfig.triggeringEvent?.type === TYPED && isName(document.activeElement)) {
+      typedFrom ??= location.href;
+      update.type = "replace";
+    } else {
+      step(url);
+      if (url === location.href) update.type = "replace";
+    }
+  });
+
+  // The session ends `idle` seconds after a person's last request. All tabs share one, and tell each other.
 
   const { idle } = document.body.dataset;
   const WARN_SECONDS = 180;
-  let seenAt = Date.now();
+  let seenAt = since();
   const noteSeen = () => {
-    seenAt = Date.now();
+    seenAt = since();
     try {
-      localStorage.setItem("seen", seenAt);
+      localStorage.setItem("seen", Math.random());
     } catch {
-      // Storage may be forbidden; then each tab warns by itself.
+      // Storage may be forbidden.
     }
   };
-  const readSeen = () => {
-    try {
-      return Math.max(seenAt, Number(localStorage.getItem("seen")));
-    } catch {
-      return seenAt;
-    }
-  };
-  const countSecondsLeft = () => idle - (Date.now() - readSeen()) / 1000;
+  addEventListener("storage", ({ key }) => {
+    if (key === "seen") seenAt = since();
+  });
+  const countSecondsLeft = () => idle - (since() - seenAt) / 1000;
   const hasEnded = () => countSecondsLeft() <= 0;
   const watchSession = () => {
     const place = document.getElementById("session");
@@ -277,7 +329,7 @@
   });
   if (idle) noteSeen();
 
-  // Whoever clicks after typing leaves the field, which sends the filter first: the click does not take its place.
+  // A click after typing leaves the field, which sends the filter: the click does not take its place.
   document.addEventListener("htmx:confirm", (event) => {
     const form = document.querySelector("#filters.htmx-request");
     const { elt, target } = event.detail;
@@ -293,7 +345,7 @@
   document.addEventListener("htmx:beforeSend", ({ detail }) => {
     const kind = isRefresh(detail.requestConfig) ? "is-refreshing" : "is-loading";
     const { target } = detail;
-    if (kind === "is-refreshing") askedAt = Date.now();
+    if (kind === "is-refreshing") askedAt = since();
     underWay[kind] += 1;
     root.classList.add(kind);
     target.setAttribute("aria-busy", "true");
@@ -305,9 +357,9 @@
     });
   });
 
-  // htmx: an answer that never came, or is none of ours, leaves the page as it is and says so
+  // htmx: an answer that never came, or is none of ours
 
-  // `told`: the portal's own notice, in place of the one that the page has for the case
+  // `told`: the portal's own notice
   const showTrouble = (name, detail, told) => {
     const isOurs = isRefresh(detail.requestConfig);
     if (isOurs) failures += 1;
@@ -315,6 +367,8 @@
     if (isOurs && failed && !isRefresh(failed.requestConfig)) return;
     failed = detail;
     const part = document.getElementById(name).content.cloneNode(true);
+    const again = part.querySelector("a");
+    if (again) again.href = location.href;
     const place = part.querySelector("[data-status]");
     if (place) place.textContent = `HTTP ${detail.xhr.status}`;
     // What the portal refused it would refuse again.
@@ -328,7 +382,7 @@
     failed = null;
     refill(troubles, [], elt.matches(FOCUSABLE) ? elt : target);
     if (!elt.isConnected || !target.isConnected) {
-      // A refresh has replaced the link meanwhile; its page is still there to be opened.
+      // A refresh has replaced the link meanwhile.
       if (requestConfig.verb === "get") location.assign(pathInfo.finalRequestPath);
       else location.reload();
     } else if (elt.matches("form")) elt.requestSubmit();
@@ -339,10 +393,19 @@
     }
   }
 
-  for (const name of ["htmx:sendError", "htmx:timeout"]) {
-    document.addEventListener(name, ({ detail }) => showTrouble("trouble-unreachable", detail));
-  }
-  // What succeeds takes the notice away, but no refresh takes away the notice of what a person did.
+  // What a proxy leads to another origin, to sign in, fails as if the line were broken.
+  const isLedAway = async () => {
+    try {
+      return (await fetch(location.href, { method: "HEAD", redirect: "manual", headers: { "Portal-Refresh": 1 } })).type === "opaqueredirect";
+    } catch {
+      return false;
+    }
+  };
+  document.addEventListener("htmx:timeout", ({ detail }) => showTrouble("trouble-unreachable", detail));
+  document.addEventListener("htmx:sendError", async ({ detail }) => {
+    showTrouble((await isLedAway()) ? "trouble-away" : "trouble-unreachable", detail);
+  });
+  // No refresh takes away the notice of what a person did.
   document.addEventListener("htmx:afterOnLoad", ({ detail }) => {
     if (!failed || failed.xhr === detail.xhr || (isRefresh(detail.requestConfig) && !isRefresh(failed.requestConfig))) return;
     failed = null;
@@ -352,7 +415,7 @@
   const isPage = (text) => /<html[\s>]/i.test(text.slice(0, 600));
   const isFragment = (text, target) => text.includes(`id="${target.id}"`);
 
-  // The notice in an error fragment of the portal's, which holds no region and so must not take the place of one
+  // The notice in an error fragment of the portal's
   const findTold = (text) => {
     const parsed = document.createElement("template");
     parsed.innerHTML = text;
@@ -364,7 +427,6 @@
     return selection.rangeCount > 0 && !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(target);
   };
 
-  // A refresh waits for whoever has marked text in its region, or opened a menu there.
   const isHeld = (target) => isSelecting(target) || target.querySelector("details.menu[open]:not([data-budget])") !== null;
 
   // htmx: a swap keeps the focus and what is open
@@ -374,13 +436,13 @@
   let lost = null;
   let unfolded = [];
 
-  // Two swaps may overlap: what the first one took away is still to be given back.
+  // Two swaps may overlap.
   const noteFocus = (region) => {
     const active = document.activeElement;
     if (region.contains(active)) lost = { id: active.id, like: describe(active), row: findRow()?.id, typed: active.value };
   };
 
-  // In its own row, if it was in one that is still there: what stands in a row stands in others, too.
+  // In its own row first: what stands in a row stands in others, too.
   const giveFocusBack = (region) => {
     if (!lost || !region) return;
     const { id, like, row, typed } = lost;
@@ -391,7 +453,7 @@
       const again = (id && document.getElementById(id)) || all.find((each) => describe(each) === like);
       focusOn(again || (place !== region && place.querySelector("a")) || region);
     }
-    // Whoever typed on meanwhile goes on where she was. (htmx finds a field again by its id.)
+    // What was typed meanwhile stays. (htmx finds a field again by its id.)
     const field = document.activeElement;
     if (id && field.id === id && field.matches("[type=text]") && field.value !== typed) {
       field.value = typed;
@@ -404,13 +466,12 @@
     const { target, xhr } = detail;
     if (!detail.shouldSwap) return;
     const text = detail.serverResponse || "";
-    if (target !== document.body && isPage(text) && xhr.status < 400) {
-      // Such as the sign-in page after the session has ended.
+    if (isPage(text) || !isFragment(text, target)) {
       detail.shouldSwap = false;
-      location.assign(xhr.responseURL);
-    } else if (xhr.status >= 400 && (isPage(text) || !isFragment(text, target))) {
-      detail.shouldSwap = false;
-      showTrouble("trouble-failed", detail, isPage(text) ? null : findTold(text));
+      const told = isPage(text) ? null : findTold(text);
+      // Such as a proxy's page to sign in at.
+      const isAway = !told && (xhr.status < 400 || [401, 403].includes(xhr.status));
+      showTrouble(isAway ? "trouble-away" : "trouble-failed", detail, told);
     } else if (isRefresh(detail.requestConfig)) {
       detail.shouldSwap = false;
       if (isHeld(target)) isDue = true;
@@ -427,8 +488,7 @@
     giveFocusBack(document.getElementById(detail.target.id));
   });
 
-  // A refresh changes what has changed and leaves the rest of its region alone: in elements with data-merge, the
-  // children with the same id (or data-instance-id, or name) are compared, and so on down.
+  // A refresh changes what has changed: in elements with data-merge, like children are compared, and so on down.
 
   const keyOf = (element) => element.id || element.dataset.instanceId || element.tagName;
 
@@ -498,7 +558,7 @@
     return true;
   };
 
-  // Live pages: #live asks for its region again by and by, for as long as somebody looks at it
+  // Live pages
 
   // In seconds, but for the last, which are milliseconds: an old page is shown first, then asks
   const QUICK_FOR = 120, IDLE_AFTER = 600, LONGEST = 300, SLOW_AFTER = 3, DUE_AFTER = 300;
@@ -508,16 +568,16 @@
   let failures = 0;
   let answeredAt = 0;
   let askedAt = null;
-  let lastInput = Date.now();
+  let lastInput = since();
   let pending = { name: "", since: 0 };
 
   try {
     isPaused = sessionStorage.getItem("paused") === "1";
   } catch {
-    // Storage may be forbidden; then a pause lasts as long as the page.
+    // Storage may be forbidden.
   }
 
-  const isQuick = () => Boolean(live.dataset.pending) && Date.now() - pending.since < QUICK_FOR * 1000;
+  const isQuick = () => Boolean(live.dataset.pending) && since() - pending.since < QUICK_FOR * 1000;
 
   // When it asks next; in trouble less and less often, and never before ByCloud may be asked
   const nextAt = () => {
@@ -538,11 +598,11 @@
     if (!live) return;
     const { dataset } = live;
     setClock(dataset.now);
-    answeredAt = Date.now();
+    answeredAt = since();
     isDue = "due" in dataset;
     if (isDue) setTimeout(drive, DUE_AFTER);
     failures = dataset.trouble && !("steady" in dataset) ? failures + 1 : 0;
-    if ((dataset.pending || "") !== pending.name) pending = { name: dataset.pending || "", since: Date.now() };
+    if ((dataset.pending || "") !== pending.name) pending = { name: dataset.pending || "", since: since() };
   };
 
   const tell = (name, seconds) => {
@@ -560,25 +620,25 @@
     adopt();
     if (!live) return;
     const { every, quick, trouble, steady } = live.dataset;
-    const seconds = Math.max(0, Math.ceil((nextAt() - Date.now()) / 1000));
+    const seconds = Math.max(0, Math.ceil((nextAt() - since()) / 1000));
     // A page that was stored with the refusal asks once: the same token may have been found good since.
     const isStopped = trouble === "rejected" && !isDue;
-    const isIdle = Date.now() - lastInput > IDLE_AFTER * 1000;
+    const isIdle = since() - lastInput > IDLE_AFTER * 1000;
     const isWaiting = isHeld(document.querySelector(live.getAttribute("hx-target")));
     // Only a page that goes on by itself has the button that ends a pause.
     const isResting = isPaused && every !== "0";
     if (isStopped) tell("liveStopped");
     else if (hasEnded()) tell("liveEnded");
     else if (isResting) tell("livePaused");
-    else if (askedAt && Date.now() - askedAt > SLOW_AFTER * 1000) tell("liveAsking");
+    else if (askedAt && since() - askedAt > SLOW_AFTER * 1000) tell("liveAsking");
     else if (every === "0") tell("liveByHand");
     else if (isIdle) tell("liveIdle");
     else if (isWaiting && seconds === 0) tell("liveHeld");
     else if (failures || steady !== undefined) tell("liveFailing", seconds);
     else tell(isQuick() ? "liveQuick" : "liveEvery", isQuick() ? quick : every);
-    if (document.hidden || askedAt || isStopped || hasEnded() || isResting || isIdle || isWaiting || Date.now() < nextAt()) return;
+    if (document.hidden || askedAt || isStopped || hasEnded() || isResting || isIdle || isWaiting || since() < nextAt()) return;
     isDue = false;
-    answeredAt = Date.now();
+    answeredAt = since();
     htmx.trigger(live, "portal:refresh");
   };
 
@@ -589,8 +649,9 @@
 
   document.addEventListener("portal:unchanged", ({ detail }) => {
     if (!live) return;
+    setClock(detail.now);
     isDue = false;
-    answeredAt = Date.now();
+    answeredAt = since();
     if (live.dataset.trouble && !("steady" in live.dataset)) failures += 1;
     else failures = 0;
     const [clock, ago] = document.querySelectorAll("#freshness time");
@@ -621,7 +682,7 @@
   const noteInput = (event) => {
     // Browsers send a move of no length when the page moves under a pointer that lies still.
     if (event.type === "pointermove" && !event.movementX && !event.movementY) return;
-    lastInput = Date.now();
+    lastInput = since();
   };
   for (const name of ["pointermove", "pointerdown", "keydown", "wheel", "touchstart"]) {
     document.addEventListener(name, noteInput, { passive: true, capture: true });
@@ -642,7 +703,7 @@
     if (isDue) drive();
   });
   document.addEventListener("visibilitychange", () => {
-    lastInput = Date.now();
+    lastInput = since();
     tick();
     drive();
   });
@@ -653,7 +714,7 @@
   }, 1000);
   drive();
 
-  // htmx: what was swapped in is announced: data-announce="150 instances, as of 14:32:07"
+  // htmx: what was swapped in is announced
 
   document.addEventListener("htmx:load", ({ detail }) => {
     if (detail.elt === document.body) return;

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.portal import Visits, list_ids
@@ -12,7 +13,7 @@ from tests.browser.portal import Visits, list_ids
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 LIST = "/spo1/instances/"
-PAUSE = 600
+PAUSE = 350
 SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 
 
@@ -66,6 +67,83 @@ def test_typing_asks_once_when_it_pauses_and_leaves_the_field_as_it_is(typing: P
     assert typing.url.endswith(f"{LIST}?name=shop-*")
     assert field.evaluate("field => field.wasMarked && field === document.activeElement")
     expect(typing.locator("#counter")).to_have_text("(5)")
+
+
+def list_upstream_asks(visits: Visits) -> list[str]:
+    """The names that ByCloud was asked for."""
+    answer = requests.get(f"{visits.portal.sandbox_url}/_sandbox/requests", timeout=10)
+    queries = [parse_qs(request["query"]) for request in answer.json()]
+    return [name for query in queries for name in query.get("name", [])]
+
+
+def type_slowly(page: Page, text: str) -> None:
+    for letter in text:
+        page.keyboard.press(letter)
+        page.clock.run_for(PAUSE + 50)
+        page.wait_for_function("() => !document.querySelector('#filters.htmx-request')")
+
+
+def test_typing_slowly_makes_no_step_of_the_history_and_enter_makes_one(typing: Page) -> None:
+    typing.goto(f"{LIST}?limit=20")
+    before = typing.evaluate("() => history.length")
+    typing.locator("#id_name").focus()
+    type_slowly(typing, "shop-*")
+    expect(typing.locator(".token")).to_have_text("name: shop-*")
+    assert "name=shop-" in typing.url
+    assert typing.evaluate("() => history.length") == before
+    typing.keyboard.press("Enter")
+    typing.wait_for_function(f"() => history.length === {before + 1}")
+    typing.keyboard.press("Enter")
+    typing.wait_for_timeout(300)
+    assert typing.evaluate("() => history.length") == before + 1
+    typing.go_back()
+    expect(typing.locator("#counter")).to_have_text("(12)")
+    assert typing.url.endswith("?limit=20")
+    typing.go_forward()
+    expect(typing.locator(".token")).to_have_text("name: shop-*")
+
+
+def test_leaving_the_field_makes_one_step_of_what_was_typed(typing: Page) -> None:
+    before = typing.evaluate("() => history.length")
+    typing.locator("#id_name").focus()
+    type_slowly(typing, "ma")
+    typing.keyboard.type("il-*")
+    typing.keyboard.press("Tab")
+    expect(typing.locator(".token")).to_have_text("name: mail-*")
+    typing.wait_for_function(f"() => history.length === {before + 1}")
+    typing.go_back()
+    expect(typing.locator("#counter")).to_have_text("(12)")
+    assert typing.url.endswith("?limit=20")
+
+
+def test_what_an_input_method_composes_is_asked_for_when_it_is_a_word(visits: Visits, typing: Page) -> None:
+    names, upstream = note_names(typing), list_upstream_asks(visits)
+    typing.locator("#id_name").focus()
+    session = typing.context.new_cdp_session(typing)
+    for text in ("か", "かぶ", "株"):
+        session.send("Input.imeSetComposition", {"text": text, "selectionStart": len(text), "selectionEnd": len(text)})
+        typing.clock.run_for(PAUSE * 3)
+        expect(typing.locator("#table tbody tr")).to_have_count(12)
+    assert names == []
+    session.send("Input.insertText", {"text": "株"})
+    typing.clock.run_for(PAUSE + 50)
+    expect(typing.locator(".token")).to_have_text("name: 株")
+    assert names == ["株"]
+    assert list_upstream_asks(visits)[len(upstream) :] == ["株"]
+
+
+def test_each_pause_asks_upstream_once_at_most_and_rows_stay_while_it_does(visits: Visits, typing: Page) -> None:
+    asked = len(list_upstream_asks(visits))
+    visits.portal.script_fault(times=1, delay=1.5, match="name=shop-0")
+    typing.locator("#id_name").focus()
+    typing.keyboard.type("shop-0*")
+    typing.clock.run_for(PAUSE + 50)
+    expect(typing.locator("#filters.htmx-request")).to_have_count(1)
+    expect(typing.locator("#table tbody tr")).to_have_count(12)
+    expect(typing.locator(".token")).to_have_text("name: shop-0*")
+    typing.keyboard.press("Tab")
+    typing.wait_for_timeout(300)
+    assert list_upstream_asks(visits)[asked:] == ["shop-0*"]
 
 
 def test_what_is_typed_later_takes_the_place_of_what_is_still_asked_for(typing: Page) -> None:

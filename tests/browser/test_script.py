@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.portal import Visits, list_ids
 
@@ -322,3 +322,42 @@ def test_nothing_is_counted_while_another_list_loads(visits: Visits) -> None:
     expect(page.locator("#counter")).to_be_hidden()
     expect(page.locator("#results .token")).to_have_count(1)
     expect(page.locator("#counter")).to_be_visible()
+
+
+LINKS = (
+    "#pager a[rel=next]",
+    "#results .token",
+    "#tokens .button",
+    "#pager .page-sizes a",
+    "[data-instance-id] th a",
+    "a[data-opens]",
+)
+
+
+def test_a_link_that_is_clicked_with_a_key_held_does_what_the_browser_does(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    page.goto("/spo1/instances/?name=*&limit=5")
+    swaps: list[str] = []
+    page.on("request", lambda request: swaps.append(request.url) if is_swap(request) else None)
+    address = page.url
+    for link in LINKS:
+        place = page.locator(link).first
+        target = place.evaluate("link => { if (link.closest('#person')) link.closest('#person').open = true; return link.href; }")
+        for how in ({"modifiers": ["Control"]}, {"modifiers": ["Shift"]}, {"button": "middle"}):
+            with page.context.expect_page() as opened:
+                place.click(**how)  # type: ignore[arg-type]
+            opened.value.wait_for_url(target, wait_until="commit")
+            opened.value.close()
+        # It is saved as a file, where the browser does that.
+        place.click(modifiers=["Alt"])
+    page.wait_for_timeout(300)
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    assert page.url == address
+    # Means a new tab on one system, and nothing on this one.
+    with page.expect_navigation():
+        page.locator(LINKS[0]).click(modifiers=["Meta"])
+    assert swaps == []
+
+
+def is_swap(request: Request) -> bool:
+    return "hx-request" in request.headers and "portal-refresh" not in request.headers
