@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -25,7 +24,7 @@ from portal.accounts.factors import must_set_up
 from portal.accounts.models import Member
 from portal.audit.events import record_event
 from portal.audit.models import Act
-from portal.web.addresses import find_own_path
+from portal.web.addresses import add_way_back, find_own_path
 from portal.web.paths import describe_path
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -163,8 +162,7 @@ def send_to_sign_in(request: HttpRequest) -> HttpResponse:
     if settings.SESSION_COOKIE_NAME in request.COOKIES and request.session.is_empty():
         messages.info(request, _describe_end(getattr(request, "session_end", None)))
     back = _find_way_back(request)
-    url = resolve_url(settings.LOGIN_URL) + (f"?{urlencode({'next': back}, safe='/')}" if back else "")
-    return send_to(request, url)
+    return send_to(request, add_way_back(resolve_url(settings.LOGIN_URL), back))
 
 
 def send_back(request: HttpRequest) -> HttpResponse:

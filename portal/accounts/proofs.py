@@ -19,11 +19,11 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import Resolver404, reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from portal.accounts.capabilities import Capability
 from portal.accounts.middleware import check_access
+from portal.web.addresses import add_way_back
 
 View = TypeVar("View", bound=Callable[..., Any])
 APP = "allauth.mfa"
@@ -44,7 +44,7 @@ def before_form(view: View) -> View:
         if request.method == "POST":
             messages.warning(request, _("Nothing is saved yet: prove who you are, then fill in the form again."))
         way = get_adapter().get_reauthentication_methods(request.user)[0]["url"]
-        return HttpResponseRedirect(f"{way}?{urlencode({'next': request.get_full_path()})}")
+        return HttpResponseRedirect(add_way_back(way, request.get_full_path()))
 
     return ask_first  # type: ignore[return-value]
 

@@ -27,14 +27,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
-from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from portal.accounts.adapter import fail, may_sign_in_here
 from portal.accounts.capabilities import Capability, requires
 from portal.accounts.factors import came_through_provider
 from portal.accounts.provider import Exchange
-from portal.web.addresses import is_at_public_host, make_absolute, require_post
+from portal.web.addresses import add_way_back, is_at_public_host, make_absolute, require_post
 
 # What a provider can make of its answers, besides what allauth looks for. (requests' errors are OSErrors.)
 _UNREADABLE = (OAuth2Error, OSError, KeyError, TypeError, ValueError, AttributeError, ImproperlyConfigured)
@@ -119,7 +118,7 @@ class PasskeySignInView(LoginWebAuthnView):  # type: ignore[misc]
         for error in form.errors.get("credential", []):
             messages.error(self.request, str(error))
         back = get_next_redirect_url(self.request)
-        return redirect(reverse("account_login") + (f"?{urlencode({'next': back})}" if back else ""))
+        return redirect(add_way_back(reverse("account_login"), back))
 
 
 @requires(Capability.PUBLIC)

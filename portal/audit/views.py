@@ -16,7 +16,7 @@ from portal.audit.exports import CONTENT_TYPES, Format, write_events
 from portal.audit.filters import FILTERS, PAGE_SIZE, EventFilter
 from portal.audit.models import Act, Event
 from portal.audit.pages import read_page
-from portal.web.addresses import describe_unknown, leave_out, list_unknown, require_post
+from portal.web.addresses import describe_unknown, encode_query, leave_out, list_unknown, require_post
 
 
 @requires(Capability.READ_AUDIT)
@@ -35,9 +35,9 @@ def list_events(request: MemberRequest) -> HttpResponse:
     page = read_page(form.select(), before=values["before"], after=values["after"], size=PAGE_SIZE)
     kept = {name: request.GET[name] for name in FILTERS if values[name]}
     page_urls = {
-        "newest": f"?{urlencode(kept)}" if page.newer else "",
-        "newer": f"?{urlencode(kept | {'after': page.newer})}" if page.newer else "",
-        "older": f"?{urlencode(kept | {'before': page.older})}" if page.older else "",
+        "newest": f"?{encode_query(kept.items())}" if page.newer else "",
+        "newer": f"?{encode_query((kept | {'after': str(page.newer)}).items())}" if page.newer else "",
+        "older": f"?{encode_query((kept | {'before': str(page.older)}).items())}" if page.older else "",
     }
     return render(request, "audit/list.html", {"form": form, "page": page, "page_urls": page_urls, "kept": kept})
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import msgspec
 from django.http import QueryDict
@@ -19,6 +18,7 @@ from django.utils.translation import ngettext
 from portal.bycloud import InstanceQuery
 from portal.instances.columns import list_unknown, order_names
 from portal.instances.statuses import KNOWN_STATUSES
+from portal.web.addresses import encode_query
 from portal.web.invisible import MOST_NAMED, clean, name_hidden
 
 if TYPE_CHECKING:
@@ -106,10 +106,10 @@ def read_view(given: QueryDict, *, seen: "Seen") -> Reading:
 
 
 def to_query_string(view: ListView) -> str:
-    """The canonical query string: documented order, defaults and empty values left out, `*` and `,` readable."""
+    """The canonical query string: documented order, defaults and empty values left out, `,` between values readable."""
     asked = [pair for pair in view.query.to_parameters() if pair != ("limit", str(DEFAULT_LIMIT))]
     shown = [("columns", ",".join(view.columns)), ("density", view.density)]
-    return urlencode([*asked, *(pair for pair in shown if pair[1])], safe="*,")
+    return encode_query([*asked, *(pair for pair in shown if pair[1])])
 
 
 def has_filters(view: ListView) -> bool:

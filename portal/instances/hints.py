@@ -6,14 +6,13 @@ marker  where an unfinished search over the whole list goes on
 step    how many searches went before; after `MOST_STEPS` the page waits for the person
 """
 
-from urllib.parse import urlencode
-
 import msgspec
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from portal.instances.catalog import Seen
 from portal.instances.filters import ListView, can_be_hint, is_uuid, read_view, to_query_string
+from portal.web.addresses import encode_query
 
 MOST_STEPS = 10
 LONGEST_STEP = 3
@@ -38,7 +37,7 @@ class Hints(msgspec.Struct, frozen=True):
             ("marker", self.marker),
             ("step", str(self.step) if self.step else None),
         ]
-        return urlencode([(name, value) for name, value in pairs if value], safe="*,")
+        return encode_query([(name, value) for name, value in pairs if value])
 
 
 def read_hints(given: QueryDict) -> Hints | dict[str, str]:

@@ -1,7 +1,6 @@
 """The addresses of the instance pages, each in its one canonical form."""
 
-import re
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl
 
 from django.urls import reverse
 
@@ -9,11 +8,10 @@ from portal.bycloud import Region
 from portal.instances.columns import read_names
 from portal.instances.filters import ListView, to_query_string
 from portal.instances.hints import Hints
+from portal.web.addresses import add_way_back, encode_query
 
 # The whole list, whatever the reader's default view is: without any parameter, that one is opened.
 WHOLE_LIST = "limit=20"
-# In a canonical query string, where every other "=" and "&" of a value is percent-encoded.
-_COLUMNS = re.compile(r"((?:^|&)columns=)([^&]*)")
 
 
 def list_url(region: Region, view: ListView) -> str:
@@ -22,8 +20,10 @@ def list_url(region: Region, view: ListView) -> str:
 
 def saved_view_url(region: Region, query_string: str) -> str:
     """A saved view's list. Columns that are gone since it was saved are left out, as they are of a reader's own."""
-    query_string = _COLUMNS.sub(lambda found: found[1] + ",".join(read_names(found[2])), query_string)
-    return f"{reverse('instances:list', args=[region])}?{query_string}"
+    pairs = [
+        (name, ",".join(read_names(text)) if name == "columns" else text) for name, text in parse_qsl(query_string)
+    ]
+    return f"{reverse('instances:list', args=[region])}?{encode_query(pairs)}"
 
 
 def list_url_at(path: str, view: ListView) -> str:
@@ -40,13 +40,13 @@ def raw_url(region: Region, instance_id: str, *, name: str | None, download: boo
     """An instance's untouched JSON; with `download`, as a file."""
     pairs = [("name", name or ""), ("download", "1" if download else "")]
     return _join(
-        reverse("instances:raw", args=[region, instance_id]), urlencode([pair for pair in pairs if pair[1]], safe="*,")
+        reverse("instances:raw", args=[region, instance_id]), encode_query([pair for pair in pairs if pair[1]])
     )
 
 
 def credential_url(region: Region, *, next_url: str) -> str:
     """Where the member enters or replaces her credential, and comes back from."""
-    return f"{reverse('credentials:edit', args=[region])}?next={quote(next_url, safe='/')}"
+    return add_way_back(reverse("credentials:edit", args=[region]), next_url)
 
 
 def _join(path: str, query_string: str) -> str:

@@ -1,7 +1,5 @@
 """Rows of the list: an instance as the table shows it, with its links made. Knows no requests and no gateway."""
 
-from urllib.parse import urlencode
-
 import msgspec
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -20,6 +18,7 @@ from portal.instances.filters import (
 )
 from portal.instances.links import list_url_at, raw_url
 from portal.instances.statuses import State, derive_state
+from portal.web.addresses import encode_query
 from portal.web.invisible import show_plain
 from portal.web.templatetags.portal import gigabytes, mebibytes
 
@@ -161,7 +160,7 @@ def _instance_url(path: str, instance: Instance, back: str) -> str:
         return ""
     name = instance.name or ""
     hints = [("name", name if can_be_hint(name) else ""), ("back", back)]
-    query_string = urlencode([pair for pair in hints if pair[1]], safe="*,")
+    query_string = encode_query([pair for pair in hints if pair[1]])
     return f"{path}{instance_id}/?{query_string}".removesuffix("?")
 
 

@@ -1,9 +1,10 @@
 """Where a request came from, and the way back: knows proxies, nothing of people."""
 
-from collections.abc import Callable, Collection, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -22,7 +23,24 @@ MOST_NAMED = 5
 LONGEST_NAME = 80
 # What a message in a cookie has room for, in any script.
 LONGEST_NAMES = 240
+# gunicorn reads 8190 signs of a request's first line; the method, the version and a proxy's own need some of them.
+LONGEST_ADDRESS = 8000
+# What Markdown and chats read as markup, or cut off where an address ends: urlencode leaves these as they are.
+_FRAGILE = re.compile(r"[_~]|[.,-](?=[.,-]|&|$)")
 View = TypeVar("View", bound=Callable[..., Any])
+
+
+def encode_query(pairs: Iterable[tuple[str, str]], *, safe: str = ",") -> str:
+    """A query string that may be pasted anywhere: no sign in its values is read as markup, or cut off at its end."""
+    return "&".join(f"{name}={_FRAGILE.sub(_escape, quote_plus(text, safe=safe))}" for name, text in pairs)
+
+
+def add_way_back(url: str, back: str | None) -> str:
+    """`url` with `back` as its `next`; with its path alone, where all of it would not fit into an address."""
+    if not back:
+        return url
+    whole = f"{url}?{encode_query([('next', back)], safe='/')}"
+    return whole if len(whole) <= LONGEST_ADDRESS else add_way_back(url, back.partition("?")[0])
 
 
 def require_post(view: View) -> View:
@@ -57,7 +75,8 @@ def is_at_public_host(request: HttpRequest) -> bool:
 
 
 def is_own_url(request: HttpRequest, url: str | None) -> bool:
-    """Whether a redirect to `url` stays on this very origin."""
+    """Whether a redirect to `url` stays on this very origin. Django refuses long ones, which a query may make it."""
+    url = url and re.split(r"[?#]", url.strip(), maxsplit=1)[0]
     return url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
 
 
@@ -106,6 +125,10 @@ def describe_unknown(unknown: Sequence[str]) -> str:
 
 def _shorten(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"%{ord(found[0]):02X}"
 
 
 def _read_ip(text: str) -> str:

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
 
 import structlog
 from django.conf import settings
@@ -19,7 +18,7 @@ from django.utils.translation import gettext as _
 from portal.accounts.hashers import RETRY_AFTER_SECONDS, BusyError
 from portal.accounts.middleware import send_back
 from portal.accounts.models import Member
-from portal.web.addresses import find_own_path
+from portal.web.addresses import add_way_back, find_own_path
 
 log = structlog.get_logger(__name__)
 
@@ -114,7 +113,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if member and is_way_out:
         url = request.path
     elif going := find_own_path(request, request.POST.get("next")):
-        url = going if member else f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': going}, safe='/')}"
+        url = going if member else add_way_back(resolve_url(settings.LOGIN_URL), going)
     return _answer(
         request,
         HTTPStatus.FORBIDDEN,

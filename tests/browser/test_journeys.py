@@ -28,9 +28,9 @@ def test_signing_in_leads_to_twenty_instances(visits: Visits, *, scripts: bool) 
 
 def test_a_link_that_was_sent_opens_after_signing_in(visits: Visits, *, scripts: bool) -> None:
     page = visits.open(scripts=scripts)
-    page.goto("/spo1/instances/?name=web-*&limit=50")
+    page.goto("/spo1/instances/?name=web-%2A&limit=50")
     fill_sign_in(page, "vera", visits.portal.passwords["vera"])
-    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-*&limit=50")
+    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-%2A&limit=50")
     assert list_ids(page)
 
 
@@ -43,13 +43,13 @@ def test_filters_stand_as_tokens_and_in_the_url_and_can_be_taken_away(visits: Vi
     expect(tokens).to_have_count(2)
     # The status has asked as it was chosen, and the button once more.
     expect(page.locator("html")).not_to_have_class(re.compile("is-loading"))
-    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-*&status=ACTIVE")
+    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-%2A&status=ACTIVE")
     names = page.locator("[data-instance-id] th a").all_inner_texts()
     assert names
     assert all(name.startswith("web-") for name in names)
     tokens.filter(has_text="ACTIVE").click()
     expect(tokens).to_have_count(1)
-    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-*")
+    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-%2A")
     page.locator("#results").get_by_role("link", name="Clear filters").click()
     expect(tokens).to_have_count(0)
     expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?limit=20")
@@ -86,7 +86,7 @@ def test_back_forward_reload_and_a_pasted_address_show_the_same(visits: Visits, 
 
 def test_an_instance_opens_and_back_leads_to_the_list_as_it_was(visits: Visits, *, scripts: bool) -> None:
     page = visits.sign_in("ada", scripts=scripts)
-    page.goto("/spo1/instances/?name=web-*")
+    page.goto("/spo1/instances/?name=web-%2A")
     ids, address = list_ids(page), page.url
     link = page.locator("[data-instance-id] th a").first
     name = link.inner_text()
@@ -141,7 +141,7 @@ def test_a_credential_is_asked_for_refused_taken_and_replaced(visits: Visits, *,
     page.locator("input[name=access_key_id]").fill("AKIASANDBOXACME")
     page.locator("input[name=secret_access_key]").fill("sandbox-acme-secret")
     page.get_by_role("button", name="Check and save").click()
-    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-*")
+    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-%2A")
     assert list_ids(page)
     assert "sandbox-acme-secret" not in page.content()
 

@@ -61,7 +61,7 @@ def test_the_search_finds_by_name(visits: Visits, *, scripts: bool) -> None:
     page = visits.sign_in("ada", scripts=scripts)
     page.locator("#search").fill("db-*")
     page.locator("#search").press("Enter")
-    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=db-*")
+    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=db-%2A")
     assert list_ids(page)
 
 
@@ -84,23 +84,23 @@ def test_one_menu_is_open_at_a_time_and_escape_closes_it(visits: Visits) -> None
 
 def test_the_theme_is_changed_where_one_is(visits: Visits, *, scripts: bool) -> None:
     page = visits.sign_in("vera", scripts=scripts)
-    page.goto("/spo1/instances/?name=web-*")
+    page.goto("/spo1/instances/?name=web-%2A")
     for word, theme in (("Dark", "dark"), ("As the system", "system")):
         page.locator("#theme summary").click()
         page.locator("#theme").get_by_role("button", name=word).click()
         expect(page.locator("html")).to_have_attribute("data-theme", theme)
-        expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-*")
+        expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-%2A")
 
 
 def test_the_theme_menu_comes_back_to_the_address_that_a_swap_made(visits: Visits) -> None:
     page = visits.sign_in("vera")
     page.locator("#filters").get_by_label("Name", exact=True).fill("web-*")
     page.locator("#filters").get_by_label("Name", exact=True).press("Enter")
-    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-*")
+    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-%2A")
     page.locator("#theme summary").click()
     page.locator("#theme").get_by_role("button", name="As the system").click()
     expect(page.locator("#theme")).not_to_have_attribute("open", "")
-    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-*")
+    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-%2A")
 
 
 def test_a_broken_line_keeps_the_rows_and_offers_to_try_again(visits: Visits) -> None:
@@ -206,7 +206,7 @@ def test_a_refresh_that_fails_in_the_portal_leaves_the_rows_and_says_so(visits: 
 def test_a_form_that_is_no_longer_good_leaves_the_rows_and_leads_to_a_new_one(visits: Visits) -> None:
     visits.expected.append("403")
     page = visits.sign_in("ada")
-    page.goto("/spo1/instances/?name=web-*")
+    page.goto("/spo1/instances/?name=web-%2A")
     ids = list_ids(page)
     page.context.clear_cookies(name="csrftoken")
     press_refresh(page)
@@ -216,7 +216,7 @@ def test_a_form_that_is_no_longer_good_leaves_the_rows_and_leads_to_a_new_one(vi
     assert list_ids(page) == ids
     troubles.get_by_role("link", name="Load the page again").click()
     expect(troubles).to_be_empty()
-    assert page.url.endswith("/spo1/instances/?name=web-*")
+    assert page.url.endswith("/spo1/instances/?name=web-%2A")
     with page.expect_response(lambda response: response.request.method == "POST") as refreshed:
         page.get_by_role("button", name="Refresh").click()
     assert refreshed.value.status == 303
@@ -244,7 +244,7 @@ def test_the_focus_stays_where_it_was_over_a_swap(visits: Visits) -> None:
 
 def test_the_focus_is_not_lost_when_what_had_it_is_gone(visits: Visits) -> None:
     page = visits.sign_in("ada")
-    page.goto("/spo1/instances/?name=web-*")
+    page.goto("/spo1/instances/?name=web-%2A")
     page.locator("#results .token").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#results .token")).to_have_count(0)
@@ -342,7 +342,9 @@ def test_a_link_that_is_clicked_with_a_key_held_does_what_the_browser_does(visit
     address = page.url
     for link in LINKS:
         place = page.locator(link).first
-        target = place.evaluate("link => { if (link.closest('#person')) link.closest('#person').open = true; return link.href; }")
+        target = place.evaluate(
+            "link => { if (link.closest('#person')) link.closest('#person').open = true; return link.href; }"
+        )
         for how in ({"modifiers": ["Control"]}, {"modifiers": ["Shift"]}, {"button": "middle"}):
             with page.context.expect_page() as opened:
                 place.click(**how)  # type: ignore[arg-type]

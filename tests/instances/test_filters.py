@@ -96,7 +96,7 @@ def test_parameters_stand_in_the_documented_order() -> None:
     view = read(f"density=compact&columns=state,name&{asked}").view
     assert view is not None
     assert to_query_string(view) == (
-        f"name=web-*&status=ACTIVE&tags=a,b&flavor_id={ID}&image_id={ID}&limit=50&marker={ID}"
+        f"name=web-%2A&status=ACTIVE&tags=a,b&flavor_id={ID}&image_id={ID}&limit=50&marker={ID}"
         "&columns=name,state&density=compact"
     )
 

@@ -143,7 +143,7 @@ def test_flavor_image_and_tags_lead_to_the_list_of_their_like(at_desk: Client) -
 
 
 def test_back_leads_to_the_list_as_it_was_left(at_desk: Client) -> None:
-    query = "?name=web-*&limit=50"
+    query = "?name=web-%2A&limit=50"
     left = at_desk.get(f"{LIST}{query}")
     row = ids(left)[0]
     assert f"{LIST}{query}#{row}" in links(at_desk.get(detail_url(left)))
