@@ -132,8 +132,7 @@ def start_single_sign_on(request: HttpRequest) -> HttpResponse:
     next_url = get_next_redirect_url(request)
     if not is_at_public_host(request):
         # The provider leads back to PUBLIC_URL, where the browser would not have the cookie that it begins with here.
-        query = f"?{urlencode({'next': next_url})}" if next_url else ""
-        return redirect(make_absolute(reverse("account_login") + query))
+        return redirect(make_absolute(add_way_back(reverse("account_login"), next_url)))
     nonce = secrets.token_urlsafe(16)
     provider = get_adapter().get_provider(request, settings.OIDC_ISSUER)
     try:

@@ -29,7 +29,7 @@ def list_events(request: MemberRequest) -> HttpResponse:
         context = {"form": form, "unknown": describe_unknown(unknown) if unknown else "", "page": None}
         return render(request, "audit/list.html", context, status=422)
     if unknown:
-        asked = urlencode({name: request.GET[name] for name in form.fields if request.GET.get(name)})
+        asked = encode_query((name, request.GET[name]) for name in form.fields if request.GET.get(name))
         return leave_out(request, unknown, f"{request.path}?{asked}" if asked else request.path)
     values = form.cleaned_data
     page = read_page(form.select(), before=values["before"], after=values["after"], size=PAGE_SIZE)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
 
 import msgspec
 from django.http import QueryDict
@@ -41,6 +42,8 @@ LONGEST = {
     "density": 16,
 }
 MOST_TAGS = 50
+# So that it fits, encoded once more, into the addresses that lead back to it.
+LONGEST_QUERY = 4700
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
@@ -102,6 +105,10 @@ def read_view(given: QueryDict, *, seen: "Seen") -> Reading:
         return Reading(None, typed, problems, unknown)
     # Either takes the parameters that are its own.
     view = msgspec.convert(values | {"query": msgspec.convert(values, InstanceQuery)}, ListView)
+    if len(to_query_string(view)) > LONGEST_QUERY:
+        longest = max(PARAMETERS, key=lambda parameter: len(quote_plus(typed[parameter])))
+        problems[longest] = _("Too long for an address: shorten it, or filter by fewer.")
+        return Reading(None, typed, problems, unknown)
     return Reading(view, typed, problems, unknown)
 
 

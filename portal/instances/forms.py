@@ -8,6 +8,9 @@ from portal.instances.filters import DEFAULT_LIMIT, LONGEST, Reading, canonical_
 from portal.instances.statuses import Choice, list_choices
 from portal.web.invisible import show_plain
 
+# Whatever is typed into one field reaches the portal, which can then say that it is too long: of other alphabets each
+# letter takes nine signs of an address.
+MOST_TYPED = 800
 # Parameters that links carry. They have a field only while something is wrong with them.
 _CARRIED = ("limit", "marker", "columns", "density")
 
@@ -51,7 +54,11 @@ def build_form(reading: Reading, *, seen: Seen) -> FilterForm:
     problems = reading.problems
 
     def field(name: str, label: str, **more: object) -> Field:
-        given = {"value": texts.get(name, ""), "longest": LONGEST[name], "problem": problems.get(name, "")}
+        given = {
+            "value": texts.get(name, ""),
+            "longest": min(LONGEST[name], MOST_TYPED),
+            "problem": problems.get(name, ""),
+        }
         return msgspec.convert({"name": name, "label": label, **given, **more}, Field)
 
     by_name = _("A name seen so far, or an id.")

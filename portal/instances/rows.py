@@ -18,7 +18,7 @@ from portal.instances.filters import (
 )
 from portal.instances.links import list_url_at, raw_url
 from portal.instances.statuses import State, derive_state
-from portal.web.addresses import encode_query
+from portal.web.addresses import LONGEST_ADDRESS, encode_query
 from portal.web.invisible import show_plain
 from portal.web.templatetags.portal import gigabytes, mebibytes
 
@@ -160,8 +160,9 @@ def _instance_url(path: str, instance: Instance, back: str) -> str:
         return ""
     name = instance.name or ""
     hints = [("name", name if can_be_hint(name) else ""), ("back", back)]
-    query_string = encode_query([pair for pair in hints if pair[1]])
-    return f"{path}{instance_id}/?{query_string}".removesuffix("?")
+    url = f"{path}{instance_id}/?{encode_query([pair for pair in hints if pair[1]])}".removesuffix("?")
+    # The way back is needed, and the name only makes it quicker.
+    return url if len(url) <= LONGEST_ADDRESS else f"{path}{instance_id}/?{encode_query([('back', back)])}"
 
 
 def _link_raw(region: Region, instance: Instance) -> str:

@@ -1,10 +1,10 @@
 """Closed by default, sign-in and back, refusals on record, one's own time zone and language."""
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib.staticfiles.storage import staticfiles_storage
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone, translation
 
@@ -22,11 +22,10 @@ def read_stamp(client: Client) -> str:
     return found[1]
 
 
-def ask(client: Client, stamp: str, *, method: str = "POST") -> HttpResponse:
+def ask(client: Client, stamp: str, *, method: str = "POST") -> Any:
     """As htmx does in an open page."""
     headers = HTMX | {"Portal-Page": stamp, "HX-Current-URL": "http://testserver/preferences/?a=1"}
-    response: HttpResponse = client.generic(method, "/sessions/stay/", headers=headers)
-    return response
+    return client.generic(method, "/sessions/stay/", headers=headers)
 
 
 def test_a_page_asks_for_parts_of_itself_for_as_long_as_it_is_the_same(client: Client, vera: Member) -> None:

@@ -35,7 +35,7 @@ def settle(page: Page) -> None:
 
 
 def is_refresh(request: Request) -> bool:
-    return "portal-refresh" in request.headers
+    return "portal-refresh" in request.headers and request.method == "GET"
 
 
 def note_refreshes(page: Page) -> list[Request]:

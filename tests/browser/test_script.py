@@ -347,7 +347,7 @@ def test_a_link_that_is_clicked_with_a_key_held_does_what_the_browser_does(visit
         )
         for how in ({"modifiers": ["Control"]}, {"modifiers": ["Shift"]}, {"button": "middle"}):
             with page.context.expect_page() as opened:
-                place.click(**how)  # type: ignore[arg-type]
+                place.click(**how)
             opened.value.wait_for_url(target, wait_until="commit")
             opened.value.close()
         # It is saved as a file, where the browser does that.

@@ -14,6 +14,7 @@ from portal.instances.catalog import Named, Seen
 from portal.instances.columns import COLUMNS, order_names
 from portal.instances.filters import ListView, Reading, read_view, to_query_string
 from portal.instances.statuses import KNOWN_STATUSES
+from portal.web.addresses import LONGEST_ADDRESS, add_way_back
 
 ID = "550e8400-e29b-41d4-a716-446655440000"
 OTHER_ID = "440e8400-e29b-41d4-a716-446655440000"
@@ -258,3 +259,14 @@ def test_the_name_of_an_id_is_given_only_when_it_leads_back_to_it() -> None:
 def test_has_filters_counts_neither_size_nor_place() -> None:
     assert not filters.has_filters(view(limit=50, marker=ID))
     assert filters.has_filters(view(tags=("a",)))
+
+
+def test_a_list_whose_address_would_not_fit_is_refused_beside_its_longest_field() -> None:
+    fits = urlencode({"tags": ",".join(f"株式会社{number:03}" for number in range(50)), "name": "株" * 200})
+    view = read(fits).view
+    assert view
+    canonical = to_query_string(view)
+    assert len(canonical) > 2048
+    assert len(add_way_back("/sign-in/", f"/spo1/instances/?{canonical}")) <= LONGEST_ADDRESS
+    other = urlencode({"tags": ",".join(f"{'株' * 13}{number}" for number in range(50))})
+    assert "Too long for an address" in problem(other, "tags")

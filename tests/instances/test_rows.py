@@ -39,7 +39,7 @@ def listing(count: int, *, total: int | None, first: int | None, more: bool = Fa
 def test_a_row_leads_to_its_instance_with_its_name_and_the_way_back() -> None:
     view = ListView(InstanceQuery(name="web-*", tags=("a", "b"), limit=50), density="compact")
     assert row(Instance(id=ID, name="web 1&2"), view).url == (
-        f"{LIST}{ID}/?name=web+1%262&back=name%3Dweb-*%26tags%3Da,b%26limit%3D50%26density%3Dcompact"
+        f"{LIST}{ID}/?name=web+1%262&back=name%3Dweb-%252A%26tags%3Da,b%26limit%3D50%26density%3Dcompact"
     )
 
 

@@ -251,7 +251,7 @@ def test_without_a_credential_the_page_takes_one(client: Client, vera: Member, s
 
 
 def test_the_working_is_shown_and_can_be_copied_without_the_token(at_desk: Client, sandbox: Sandbox) -> None:
-    page = at_desk.get(open_first(at_desk, "?name=web-*"))
+    page = at_desk.get(open_first(at_desk, "?name=web-%2A"))
     assert "GET /v1/instances?name=web-*&limit=20" in words(page)
     command = f"curl --get '{sandbox.url}/v1/instances?name=web-*&limit=20'"
     assert f'{command} --header "Authorization: Bearer $BYCLOUD_TOKEN"' in text(page)

@@ -32,7 +32,7 @@ def test_the_list_begins_with_its_usual_columns(at_desk: Client) -> None:
 
 
 def test_every_column_can_be_shown_with_its_label_on_each_cell_but_the_first(at_desk: Client) -> None:
-    page = at_desk.get(f"{LIST}?columns={','.join(COLUMNS)}")
+    page = at_desk.get(f"{LIST}?columns={','.join(COLUMNS)}", follow=True)
     titles = [str(column.title) for column in COLUMNS.values()]
     assert headings(page) == titles
     row = text(page).partition("<tr data-instance-id")[2].partition("</tr>")[0]
@@ -42,7 +42,7 @@ def test_every_column_can_be_shown_with_its_label_on_each_cell_but_the_first(at_
 
 
 def test_quantities_stand_right_and_nothing_else_does(at_desk: Client) -> None:
-    body = text(at_desk.get(f"{LIST}?columns={','.join(COLUMNS)}"))
+    body = text(at_desk.get(f"{LIST}?columns={','.join(COLUMNS)}", follow=True))
     right = set(re.findall(r'<td class="num" data-label="([^"]+)"', body))
     assert right == {"vCPUs", "RAM", "Disk"}
     assert set(re.findall(r'<th scope="col" class="num">([^<]+)<', body.partition('id="table"')[2])) == right

@@ -87,7 +87,7 @@ def test_an_instance_is_told_in_portuguese_but_for_bycloudss_own_words(at_desk: 
     assert "RUNNING" in read
 
 
-@pytest.mark.parametrize(("name", "counted"), [("web-20", "1–1 de 1"), ("zzz-*", "Nenhum resultado")])
+@pytest.mark.parametrize(("name", "counted"), [("web-20", "1–1 de 1"), ("zzz-%2A", "Nenhum resultado")])
 def test_what_a_filter_finds_is_told_in_portuguese(at_desk: Client, name: str, counted: str) -> None:
     speak_portuguese()
     assert counted in words(at_desk.get(f"{LIST}?name={name}"))
@@ -145,7 +145,7 @@ def test_a_page_refreshes_at_the_members_pace_but_no_faster_than_there_is_news(
     settings.PAGE_FRESH_SECONDS = fresh
     Member.objects.update(refresh_seconds=chosen)
     # Where nothing is changing.
-    response = at_desk.get(f"{LIST}?name=db-*")
+    response = at_desk.get(f"{LIST}?name=db-%2A")
     assert read_pace(text(response)) == str(pace)
     assert f"refreshes every {pace} s" in words(response)
     response = at_desk.get(detail_url(response))

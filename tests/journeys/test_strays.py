@@ -17,7 +17,7 @@ NAMED = "The address holds parameters that mean nothing here: utm_source, utm_me
 PAGES = [route for route in ROUTES.values() if set(READ) <= set(route.methods)]
 
 
-@pytest.mark.parametrize("query", ["name=web-*&status=ACTIVE", "tags=web,production&limit=50", "limit=20"])
+@pytest.mark.parametrize("query", ["name=web-%2A&status=ACTIVE", "tags=web,production&limit=50", "limit=20"])
 def test_rows_are_shown_and_what_was_not_understood_is_named_and_leaves_the_address(
     at_desk: Client, query: str
 ) -> None:
