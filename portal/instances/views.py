@@ -22,7 +22,7 @@ from portal.instances.hints import PARAMETERS, Hints, read_hints
 from portal.instances.links import instance_url, list_url, saved_view_url
 from portal.instances.troubles import Notice, describe
 from portal.saved_views.shelf import find_default
-from portal.web.addresses import leave_out, list_unknown, require_post
+from portal.web.addresses import is_same_query, leave_out, list_unknown, require_post
 
 
 @requires(Capability.LIST_INSTANCES)
@@ -41,7 +41,8 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     if default:
         return leave_out(request, reading.unknown, saved_view_url(region, default.query))
     url = list_url(region, view)
-    is_canonical = request.META.get("QUERY_STRING", "") in {"", url.partition("?")[2]}
+    given = request.META.get("QUERY_STRING", "")
+    is_canonical = not given or is_same_query(given, url.partition("?")[2])
     if not is_canonical and not answers.wants_fragment(request):
         return leave_out(request, reading.unknown, url)
     asking = _read_asking(request)
@@ -63,7 +64,7 @@ def detail_page(request: MemberRequest, region: Region, instance_id: UUID) -> Ht
     hints = read_hints(request.GET)
     if not isinstance(hints, Hints):
         return answers.refuse_instance(request, region, str(instance_id), hints)
-    is_canonical = hints.to_query_string() == request.META.get("QUERY_STRING", "")
+    is_canonical = is_same_query(hints.to_query_string(), request.META.get("QUERY_STRING", ""))
     if not is_canonical and not answers.wants_fragment(request):
         return leave_out(request, list_unknown(request, PARAMETERS), instance_url(region, str(instance_id), hints))
     asking = _read_asking(request)

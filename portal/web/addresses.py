@@ -27,12 +27,19 @@ LONGEST_NAMES = 240
 LONGEST_ADDRESS = 8000
 # What Markdown and chats read as markup, or cut off where an address ends: urlencode leaves these as they are.
 _FRAGILE = re.compile(r"[_~]|[.,-](?=[.,-]|&|$)")
+_UNRESERVED = re.compile(r"%(5F|7E|2E|2D)", re.IGNORECASE)
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 def encode_query(pairs: Iterable[tuple[str, str]], *, safe: str = ",") -> str:
     """A query string that may be pasted anywhere: no sign in its values is read as markup, or cut off at its end."""
     return "&".join(f"{name}={_FRAGILE.sub(_escape, quote_plus(text, safe=safe))}" for name, text in pairs)
+
+
+def is_same_query(one: str, other: str) -> bool:
+    """Whether two query strings are the same to all. Some programs decode these signs, and would be led on for ever."""
+    plain = [_UNRESERVED.sub(lambda found: chr(int(found[1], 16)), query) for query in (one, other)]
+    return plain[0] == plain[1]
 
 
 def add_way_back(url: str, back: str | None) -> str:

@@ -86,6 +86,8 @@ def test_the_form_as_a_browser_sends_it_leads_to_the_canonical_address(at_desk: 
 
 
 def test_a_canonical_address_is_answered_at_once(at_desk: Client) -> None:
+    for name in ("web%5F%7E", "web_~"):
+        assert at_desk.get(f"{LIST}?name={name}").status_code == 200, "programs that decode it would be led on for ever"
     assert at_desk.get(f"{LIST}?name=web-%2A&tags=web,production").status_code == 200
 
 
