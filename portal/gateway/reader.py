@@ -24,7 +24,6 @@ from portal.bycloud import (
     TimedOut,
     decode_instance,
     decode_instance_page,
-    is_unreadable,
     split_instances,
     trim_instance_page,
 )
@@ -109,7 +108,8 @@ def read_instance(access: Access, instance_id: str) -> Dated[StoredInstance] | N
     if answer is None:
         return None
     instance = decode_instance(answer.body)
-    if is_unreadable(instance):
+    if instance.id is None:
+        # Another version could read it.
         return None
     value = StoredInstance(instance=instance, source=answer.body)
     return Dated(value, clock.to_wall(answer.fetched_at), _exchange_behind(answer, from_store=True))
