@@ -103,22 +103,27 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         try:
             user: Member | None = super().authenticate(request, **credentials)
         except BusyError:
-            # Nothing was tried.
-            for count in (self._login_failed_rl_usage, self._try_of_account):
-                if count:
-                    count.rollback()
+            self._take_back_counts()
             raise
         if user is None:
             return None
         if self._try_of_account and user.is_active and may_sign_in_here(user):
-            self._try_of_account.rollback()
+            self._take_back_counts()
             return user
-        # The right password took back the count of what was typed.
-        super().pre_authenticate(request, **credentials)
         if user.is_active:
             # To Django that was no failure.
             record_event(Act.SIGN_IN_FAILED, request=request, name=_read_login(credentials))
         return None
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        """What allauth does for any right password. Counted anew where that opens nothing, it would take time that
+        tells that it is right.
+        """
+
+    def _take_back_counts(self) -> None:
+        for count in (self._login_failed_rl_usage, self._try_of_account):
+            if count:
+                count.rollback()
 
     def reauthenticate(self, user: Member, password: str) -> bool:
         """The password of somebody who is signed in, wherever it is asked: counted and on record as a sign-in's is."""

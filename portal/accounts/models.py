@@ -20,6 +20,13 @@ from portal.accounts.capabilities import ROLE_CAPABILITIES, Capability, Role
 LONGEST_USER_AGENT = 200
 
 
+# Django's own rule for addresses lets through what only ignoring case makes a letter from a to z, such as a dotless i.
+only_plain_letters = RegexValidator(
+    r"^[\x21-\x7e]*\Z",
+    _("Use an e-mail address of letters without accents; for a name with others, the form that begins with xn--."),
+)
+
+
 class Theme(models.TextChoices):
     SYSTEM = "system", _("As the system")
     LIGHT = "light", _("Light")
@@ -43,23 +50,31 @@ class MemberManager(UserManager["Member"]):
         """Those who may invite, change roles and deactivate: the ones to ask for more rights."""
         return self.filter(is_active=True, role__in=list_inviting_roles()).order_by("username")
 
+    def find_by_name(self, typed: str) -> "Member | None":
+        """Whose user name that is, in upper or lower case. Compared in lower case, as by the constraint: in upper case,
+        as by `iexact` on PostgreSQL, a dotless i would be an I, and so the name another member's.
+        """
+        return self.alias(lowered=Lower("username")).filter(lowered=Lower(models.Value(typed))).first()
+
     def find_by_login(self, typed: str) -> "Member | None":
-        """Whose user name or e-mail address that is, in upper or lower case."""
-        return self.filter(models.Q(username__iexact=typed) | models.Q(email=typed.lower())).first()
+        """Whose user name or e-mail address that is, in upper or lower case. Only addresses have an @."""
+        return self.filter(email=typed.lower()).first() if "@" in typed else self.find_by_name(typed)
 
 
 class Member(AbstractUser):
     """A person of the team. What she may do follows from her role alone; Django's permissions are not used."""
 
-    # No "@": a user name must never look like somebody else's e-mail address, as both open the sign-in form.
+    # No "@": a user name must never look like somebody else's e-mail address, as both open the sign-in form. And no
+    # letters of other scripts, which look like these: members who have some keep them.
     username = models.CharField(
         _("user name"),
         max_length=150,
         unique=True,
-        help_text=_("Letters, digits and . + - _ only."),
-        validators=[RegexValidator(r"^[\w.+-]+\Z", _("Use letters, digits and . + - _ only."))],
+        help_text=_("Letters a to z, digits and . + - _ only."),
+        validators=[RegexValidator(r"^[A-Za-z0-9._+-]+\Z", _("Use letters a to z, digits and . + - _ only."))],
         error_messages={"unique": _("This user name is taken.")},
     )
+    email = models.EmailField(_("e-mail"), blank=True, validators=[only_plain_letters])
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.VIEWER)
     theme = models.CharField(_("theme"), max_length=8, choices=Theme, default=Theme.SYSTEM)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
@@ -88,6 +103,11 @@ class Member(AbstractUser):
                 violation_error_message=_("A member has this e-mail address already."),
             ),
         ]
+
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """New names are in lower case, where no I looks like an l. Django asks for it in forms and `create_user`."""
+        return super().normalize_username(username).lower()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         # Sign-in looks e-mail addresses up in lower case.
@@ -137,7 +157,7 @@ class Invitation(models.Model):
 
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=150, help_text=_("Whom the invitation is for."))
-    email = models.EmailField(_("e-mail"), blank=True)
+    email = models.EmailField(_("e-mail"), blank=True, validators=[only_plain_letters])
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.VIEWER)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from portal.accounts import mails, team
 from portal.accounts.capabilities import Role
 from portal.accounts.id_tokens import UntrustedTokenError
-from portal.accounts.models import Member
+from portal.accounts.models import Member, only_plain_letters
 from portal.accounts.sessions import end_sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
@@ -138,7 +138,7 @@ def _find_or_add_member(login: SocialLogin, *, name: str, role: Role, request: H
 
 
 def _add_member(login: SocialLogin, *, name: str, role: Role, request: HttpRequest) -> Member:
-    free = next(name for name in _list_names(name) if not Member.objects.filter(username__iexact=name).exists())
+    free = next(name for name in _list_names(name) if Member.objects.find_by_name(name) is None)
     member = Member(username=free, email=_read_email(login.claims), role=role)
     member.set_unusable_password()
     member.save(force_insert=True)
@@ -158,8 +158,10 @@ def _read_name(claims: Mapping[str, Any]) -> str:
     for claim in ("preferred_username", "email", "name"):
         text = claims.get(claim)
         if isinstance(text, str):
-            plain = unicodedata.normalize("NFKC", text).partition("@")[0]
-            if name := re.sub(r"[^\w.+-]+", "-", plain)[:_LONGEST_NAME].strip("-"):
+            # Accents are dropped, other scripts too: their letters look like these.
+            plain = unicodedata.normalize("NFKD", text).partition("@")[0]
+            plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
+            if name := re.sub(r"[^a-z0-9_.+-]+", "-", plain.lower(), flags=re.ASCII)[:_LONGEST_NAME].strip("-"):
                 return name
     return "member"
 
@@ -171,6 +173,7 @@ def _read_email(claims: Mapping[str, Any]) -> str:
         return ""
     try:
         validate_email(email)
+        only_plain_letters(email)
     except ValidationError:
         return ""
     return "" if Member.objects.filter(email=email.lower()).exists() else email.lower()

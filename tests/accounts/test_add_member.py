@@ -39,7 +39,7 @@ def test_a_member_is_added_and_it_is_on_record(
         (("eve",), "", "There is no password on standard input."),
         (("eve",), "\n", "There is no password on standard input."),
         (("eve",), "short\n", "at least 12 characters"),
-        (("eve@example.com",), PASSWORD, "Use letters, digits and . + - _ only."),
+        (("eve@example.com",), PASSWORD, "Use letters a to z, digits and . + - _ only."),
         (("",), PASSWORD, "This field cannot be blank."),
         (("eve", "--email", "no"), PASSWORD, "email: Enter a valid email address."),
         (("eve", "--email", "ADA@example.com"), PASSWORD, "A member has this e-mail address already."),

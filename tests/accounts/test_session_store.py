@@ -46,7 +46,7 @@ def test_an_id_that_nobody_was_given_is_not_taken_over(planted: str) -> None:
     assert MemberSession.objects.count() == 1
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_asynchronous_code_meets_the_table_with_digests_too() -> None:
     async def use() -> str:
         store = SessionStore()

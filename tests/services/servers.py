@@ -136,7 +136,9 @@ def run_postgresql() -> Iterator[PostgreSQL]:
             for path in (folder, password_file):
                 shutil.chown(path, user, pwd.getpwnam(user).pw_gid)
         access = ["--username", "postgres", "--auth", "scram-sha-256", "--pwfile", str(password_file)]
-        _run([programs / "initdb", "--pgdata", data, "--encoding", "UTF8", "--locale", "C", "--no-sync", *access], user)
+        # A locale that knows upper and lower case of all letters, as a server in use has one.
+        locale = ["--encoding", "UTF8", "--locale", "C.UTF-8"]
+        _run([programs / "initdb", "--pgdata", data, *locale, "--no-sync", *access], user)
         where = ["-D", data, "-p", port, "-c", f"listen_addresses={HOST}", "-c", f"unix_socket_directories={folder}"]
         with log.open("wb") as output:
             process = subprocess.Popen(

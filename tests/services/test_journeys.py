@@ -9,7 +9,10 @@ from tests.unmeasured import leave_out_coverage
 
 ROOT = Path(__file__).parent.parent.parent
 # test_faults.py holds upstream's faults to tenths of a second, which is no business of where things are kept.
-JOURNEYS = ("tests/journeys", "--ignore=tests/journeys/test_faults.py", "tests/accounts/test_sign_in.py")
+JOURNEYS = (
+    *("tests/journeys", "--ignore=tests/journeys/test_faults.py"),
+    *("tests/accounts/test_sign_in.py", "tests/accounts/test_names.py"),
+)
 
 
 def test_every_journey_goes_the_same_way(postgresql: PostgreSQL, shared_redis: Redis) -> None:

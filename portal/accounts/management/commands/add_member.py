@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, name: str, role: str, email: str, **_options: Any) -> None:
         member = Member(username=name, email=email.lower(), role=role)
-        if Member.objects.filter(username__iexact=name).exists():
+        if Member.objects.find_by_name(name):
             raise CommandError(f"There is a member {name} already.")
         try:
             # The password has no value yet; it has checks of its own below.

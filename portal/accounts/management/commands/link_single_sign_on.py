@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, name: str, subject: str, **_options: Any) -> None:
         if not settings.OIDC_ISSUER:
             raise CommandError("There is no OpenID provider: OIDC_ISSUER is not set.")
-        member = Member.objects.filter(username__iexact=name).first()
+        member = Member.objects.find_by_name(name)
         if member is None:
             raise CommandError(f"There is no member {name}.")
         try:

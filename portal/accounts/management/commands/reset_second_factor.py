@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("name", help="the user name")
 
     def handle(self, *_args: Any, name: str, **_options: Any) -> None:
-        member = Member.objects.filter(username__iexact=name).first()
+        member = Member.objects.find_by_name(name)
         if member is None:
             raise CommandError(f"There is no member {name}.")
         had_some = reset_factors(member)
