@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
+from allauth.core.internal import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
@@ -30,6 +31,7 @@ from portal.web.paths import describe_path
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _HEALTH = "/health/"
 STAMP = "Portal-Page"
+_ASKED_BY_PAGES = frozenset({"instances:revalidate"})
 
 
 class AccessMiddleware:
@@ -72,8 +74,18 @@ def check_access(request: HttpRequest, view: Callable[..., Any]) -> HttpResponse
     if capability is not None and member.can(capability):
         if capability is not Capability.KEEP_OWN_SECOND_FACTOR and must_set_up(member, request):
             return send_to(request, resolve_url("mfa_index"))
-        return None
+        return _refuse_too_many(request, member)
     raise PermissionDenied
+
+
+def _refuse_too_many(request: HttpRequest, member: Member) -> HttpResponse | None:
+    """Whatever a member can do again and again has a bound; what pages ask by themselves changes nothing."""
+    view_name = request.resolver_match.view_name if request.resolver_match else ""
+    if request.method in {"GET", "HEAD", "OPTIONS"} or view_name in _ASKED_BY_PAGES:
+        return None
+    if ratelimit.consume(request, app="portal", action="act", config=settings.ACT_RATES, user=member):
+        return None
+    return ratelimit.respond_429(request)  # type: ignore[no-any-return]
 
 
 class SessionMiddleware:

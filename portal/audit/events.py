@@ -4,6 +4,8 @@ import re
 import unicodedata
 
 import structlog
+from allauth.core.internal.ratelimit import get_ip
+from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpRequest
 
@@ -16,6 +18,15 @@ log = structlog.get_logger(__name__)
 
 # User names, and all e-mail addresses but rare ones.
 _LIKE_A_NAME = re.compile(rf"[\w@.+-]{{0,{NAME_LENGTH}}}")
+
+
+# What a person or an address can bring about as often as they like, without anything having changed.
+REPEATED = frozenset(
+    {Act.ACCESS_REFUSED, Act.SECOND_FACTOR_FAILED, Act.SINGLE_SIGN_ON_FAILED, Act.SINGLE_SIGN_ON_REFUSED}
+)
+# So many within the time are written down one by one, then each time that they have doubled.
+WHOLE = 30
+REPEATED_SECONDS = 600
 
 
 def record_event(
@@ -31,8 +42,14 @@ def record_event(
     `member` is who acts, `name` her name as typed when a sign-in failed, kept if it may be one; with neither, and no
     request, it is done from the command line. `subject` is what it was done to, in plain text. Address, browser and
     request id are taken from `request`. Control characters are removed and every text is cut to its column. The log
-    line is written when the row is there to stay.
+    line is written when the row is there to stay. Of what is `REPEATED` too often, a few rows say how often.
     """
+    if act in REPEATED and request is not None:
+        count = _count(f"audit:{act}:{member.pk if member else get_ip(request)}")
+        rounds, rest = divmod(count, WHOLE)
+        if count > WHOLE and (rest or rounds.bit_count() != 1):
+            return
+        subject = f"number {count} within 10 minutes: {subject}" if count > WHOLE else subject
     if member is not None:
         name = member.get_username()
     elif request is None and not name:
@@ -65,6 +82,17 @@ def describe_event(event: Event) -> dict[str, str | int | None]:
         "user_agent": event.user_agent,
         "request_id": event.request_id,
     }
+
+
+def _count(key: str) -> int:
+    """How often within the time, this time included."""
+    if cache.add(key, 1, REPEATED_SECONDS):
+        return 1
+    try:
+        return cache.incr(key)
+    except ValueError:
+        # It was over meanwhile.
+        return 1
 
 
 def _may_be_name(typed: str) -> bool:

@@ -145,13 +145,15 @@ def method_not_allowed(request: HttpRequest) -> HttpResponse:
 
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:
-    """For allauth, which asks for it by name when one address sends too many sign-in forms."""
-    return _answer(
+    """For allauth, which asks for it by name when one address or one member sends too many forms."""
+    response = _answer(
         request,
         HTTPStatus.TOO_MANY_REQUESTS,
         title=_("Too many tries"),
-        text=_("Too many sign-in forms came from your address. Wait a minute, then try again."),
+        text=_("Too many forms were sent within a minute. Go back, where what was typed still stands, and try again."),
     )
+    response.headers["Retry-After"] = "60"
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -233,7 +233,8 @@ def test_a_history_restore_gets_the_page(client: Client, vera: Member) -> None:
 def test_too_many_requests_is_designed(rf: RequestFactory) -> None:
     response = errors.too_many_requests(rf.post("/sign-in/"))
     assert response.status_code == 429
-    assert "Wait a minute" in text_of(response)
+    assert "Too many forms were sent within a minute" in text_of(response)
+    assert response["Retry-After"] == "60"
 
 
 @pytest.mark.parametrize("path", ["/crash/", "/nothing-here/", "/team/"])
