@@ -160,7 +160,7 @@ def test_whoever_has_forgotten_her_password_gets_the_answer_a_stranger_gets(
     """In words, in passwords hashed and in questions put to the database; mail is sent when the answer is given."""
     settings.EMAIL_URL = email_url
     settings.ACCOUNT_RATE_LIMITS = False
-    monkeypatch.setattr("portal.accounts.passwords.Thread", Unstarted)
+    monkeypatch.setattr("portal.accounts.mails.Thread", Unstarted)
     hashed: list[str] = []
     monkeypatch.setattr(MD5PasswordHasher, "encode", lambda _hasher, password, _salt: hashed.append(password))
     answers, costs = [], set()
