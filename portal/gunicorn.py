@@ -44,8 +44,8 @@ forwarded_allow_ips = "*" if settings.TRUSTED_PROXY_COUNT else ""
 secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
 # gunicorn would take SCRIPT_NAME from a header of the proxies it trusts, which may pass a visitor's on.
 forwarder_headers = ""
-# A list's address stands, encoded, in those of its instances; letters that are not Latin take nine signs each.
-limit_request_line = 8190
+# An address that is too long for a page is answered by the page, beside the field. The worker bounds the whole head.
+limit_request_line = 0
 
 # The portal logs each request itself, as JSON; gunicorn would log them a second time.
 accesslog = None

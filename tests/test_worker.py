@@ -163,3 +163,12 @@ def send_in_pieces(sending: PatientSocket) -> None:
     """As an export is written."""
     for _ in range(1000):
         sending.sendall(b"x" * 10_000)
+
+
+@pytest.mark.parametrize("length", [2_048, 8_190, 60_000])
+def test_an_address_that_is_long_is_answered_by_the_portal(address: str, length: int) -> None:
+    """Gunicorn's own answer to it would be a bare 414."""
+    asked = f"{address}/spo1/instances/?name={'a' * length}"
+    answer = requests.get(asked, headers=BEHIND_A_PROXY, timeout=60, allow_redirects=False)
+    assert answer.status_code == 302
+    assert "/sign-in/" in answer.headers["Location"]

@@ -23,7 +23,7 @@ MOST_NAMED = 5
 LONGEST_NAME = 80
 # What a message in a cookie has room for, in any script.
 LONGEST_NAMES = 240
-# gunicorn reads 8190 signs of a request's first line; the method, the version and a proxy's own need some of them.
+# Proxies read some 8,000 bytes of a request's first line, as RFC 9112, section 3, recommends.
 LONGEST_ADDRESS = 8000
 # What Markdown and chats read as markup, or cut off where an address ends: urlencode leaves these as they are.
 _FRAGILE = re.compile(r"[_~]|[.,-](?=[.,-]|&|$)")
