@@ -52,7 +52,7 @@ def main() -> None:
             for turn in range(TURNS):
                 control(sandbox, "DELETE", "requests")
                 away = count_outages(portal)
-                statuses, seconds = ask_at_once(portal, f"/spo1/instances/?name=cold-{threads}-{turn}*")
+                statuses, seconds = ask_at_once(portal, f"/spo1/instances/?name=cold-{threads}-{turn}%2A")
                 told = ", ".join(f"{statuses.count(status)} × {status}" for status in sorted(set(statuses)))
                 rows.append(
                     [

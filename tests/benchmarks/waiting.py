@@ -46,7 +46,7 @@ def main() -> None:
                 control(sandbox, "DELETE", "faults")
                 control(sandbox, "POST", "faults", {"times": None, "delay": HANGS_SECONDS, "match": "hangs"})
                 with ThreadPoolExecutor(max(1, waiters)) as pool:
-                    paths = [f"/spo1/instances/?name=hangs-{turn}-{waiters}-{one}*" for one in range(waiters)]
+                    paths = [f"/spo1/instances/?name=hangs-{turn}-{waiters}-{one}%2A" for one in range(waiters)]
                     waiting = [pool.submit(wait_for_upstream, portal, path) for path in paths]
                     sleep(0.5)
                     warm[waiters] += time_warm(portal)

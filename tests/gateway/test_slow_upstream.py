@@ -44,7 +44,7 @@ def people_waiting(
     control(sandbox, "DELETE", "requests")
     control(sandbox, "POST", "faults", {"times": None, "delay": DEADLINE_SECONDS + 3, "match": "hangs"})
     with ThreadPoolExecutor(people) as pool:
-        waiting = [pool.submit(ask, portal, f"{list_of(region)}?name=hangs-{one}*") for one in range(people)]
+        waiting = [pool.submit(ask, portal, f"{list_of(region)}?name=hangs-{one}%2A") for one in range(people)]
         until = monotonic() + DEADLINE_SECONDS / 2
         while count_requests(sandbox) < upstream and monotonic() < until:
             sleep(0.02)
