@@ -23,7 +23,8 @@ from tests.upstream import Upstream
 Pair = tuple[Portal, Portal]
 THREADS = 24
 TURNS = 300
-PATHS = ("", "?limit=100", "?name=web-%2A", "?status=ACTIVE", "?tags=production", "?name=web-%2A&status=ACTIVE&limit=50")
+WEB = "?name=web-%2A"
+PATHS = ("", "?limit=100", WEB, "?status=ACTIVE", "?tags=production", f"{WEB}&status=ACTIVE&limit=50")
 FAULTS: tuple[dict[str, Any], ...] = (
     *({"status": status} for status in (400, 403, 404, 422, 500, 502, 503, 504)),
     *({"mode": mode} for mode in ("reset", "cut", "html", "not-json", "wrong-types", "hostile", "gzip-bomb", "drip")),
