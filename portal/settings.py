@@ -12,8 +12,8 @@ from typing import Any
 from cryptography.fernet import Fernet
 
 from portal.bycloud.client import Limits
+from portal.core import logs as log_lines
 from portal.environment import Environment, read_origin, read_public_url, read_regions, read_role_groups, refuse
-from portal.web import logging as log_lines
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environment = Environment(Path(os.environ.get("ENV_FILE") or BASE_DIR / ".env"))
@@ -113,7 +113,8 @@ if AUDIT_DAYS < 30:
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
 INSTALLED_APPS = [
-    "portal.web",
+    "portal.core",
+    "portal.site",
     "portal.accounts",
     "portal.audit",
     "portal.credentials",
@@ -135,13 +136,13 @@ INSTALLED_APPS = [
     "lucide",
 ]
 MIDDLEWARE = [
-    "portal.web.middleware.SecurityHeadersMiddleware",
-    "portal.web.middleware.EncodingMiddleware",
+    "portal.core.middleware.SecurityHeadersMiddleware",
+    "portal.core.middleware.EncodingMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "portal.web.compression.CompressionMiddleware",
-    "portal.web.middleware.RequestLogMiddleware",
+    "portal.core.compression.CompressionMiddleware",
+    "portal.core.middleware.RequestLogMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -154,8 +155,8 @@ MIDDLEWARE = [
     "portal.accounts.middleware.AccessMiddleware",
     "portal.accounts.middleware.ReaderMiddleware",
     "portal.accounts.middleware.PageMiddleware",
-    "portal.web.errors.NotAllowedMiddleware",
-    "portal.web.errors.BusyMiddleware",
+    "portal.site.errors.NotAllowedMiddleware",
+    "portal.site.errors.BusyMiddleware",
 ]
 TEMPLATES = [
     {
@@ -167,13 +168,13 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.web.context.frame",
+                "portal.site.context.frame",
             ],
             "builtins": [
                 "django.templatetags.i18n",
                 "django.templatetags.static",
                 "lucide.templatetags.lucide",
-                "portal.web.templatetags.portal",
+                "portal.core.templatetags.portal",
             ],
         },
     }
@@ -204,16 +205,16 @@ def _keep_bytes(server: dict[str, Any], name: str, *, megabytes: int) -> dict[st
     """A cache of bytes with a space of its own, on a server or in this process."""
     if "locmem" in server["BACKEND"]:
         room = {"MAX_BYTES": megabytes * 1024 * 1024}
-        return {"BACKEND": "portal.gateway.memory.MemoryCache", "LOCATION": name, "OPTIONS": room}
+        return {"BACKEND": "portal.gateway.memory_cache.MemoryCache", "LOCATION": name, "OPTIONS": room}
     if "redis" in server["BACKEND"]:
         # A server that does not answer soon is as good as away: pages are fetched without it. A busy one is no outage.
         options = {
             "socket_timeout": 2,
             "socket_connect_timeout": 2,
             "serializer": "portal.gateway.serializers.BytesSerializer",
-            "alone": "portal.gateway.memory.MemoryCache",
+            "alone": "portal.gateway.memory_cache.MemoryCache",
         }
-        failing_over = {"BACKEND": "portal.gateway.failover.FailoverCache", "OPTIONS": options}
+        failing_over = {"BACKEND": "portal.gateway.failover_cache.FailoverCache", "OPTIONS": options}
         return server | failing_over | {"KEY_PREFIX": name}
     return server | {"KEY_PREFIX": name}
 
@@ -224,8 +225,8 @@ CACHES = {
     "pages": _keep_bytes(_pages, "pages", megabytes=64),
     "counters": _keep_bytes(_counters, "counters", megabytes=16),
 }
-SESSION_ENGINE = "portal.accounts.session_store"
-MESSAGE_STORAGE = "portal.web.messages.HostCookieStorage"
+SESSION_ENGINE = "portal.accounts.sessions.store"
+MESSAGE_STORAGE = "portal.core.flash.HostCookieStorage"
 
 # People
 
@@ -236,7 +237,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "portal.accounts.password_words.OwnWordsValidator"},
+    {"NAME": "portal.accounts.passwords.validators.OwnWordsValidator"},
 ]
 PASSWORD_WORDS = ["bycloud", "portal", *read(env.list, "PASSWORD_WORDS", default=[])]
 LOGIN_URL = "account_login"
@@ -244,7 +245,7 @@ LOGIN_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
     "login": "portal.accounts.forms.SignInForm",
-    "reauthenticate": "portal.accounts.factor_forms.PasswordAgainForm",
+    "reauthenticate": "portal.accounts.mfa.forms.PasswordAgainForm",
 }
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
@@ -293,14 +294,14 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True
 # A code counts in its own half minute alone: allauth remembers a used one for no longer.
 MFA_TOTP_TOLERANCE = 0
 MFA_FORMS = {
-    "authenticate": "portal.accounts.factor_forms.CodeForm",
-    "authenticate_webauthn": "portal.accounts.factor_forms.PasskeyForm",
-    "reauthenticate": "portal.accounts.factor_forms.CodeAgainForm",
-    "reauthenticate_webauthn": "portal.accounts.factor_forms.PasskeyAgainForm",
-    "login_webauthn": "portal.accounts.factor_forms.PasskeySignInForm",
-    "activate_totp": "portal.accounts.factor_forms.AppForm",
-    "add_webauthn": "portal.accounts.factor_forms.AddPasskeyForm",
-    "edit_webauthn": "portal.accounts.factor_forms.RenamePasskeyForm",
+    "authenticate": "portal.accounts.mfa.forms.CodeForm",
+    "authenticate_webauthn": "portal.accounts.mfa.forms.PasskeyForm",
+    "reauthenticate": "portal.accounts.mfa.forms.CodeAgainForm",
+    "reauthenticate_webauthn": "portal.accounts.mfa.forms.PasskeyAgainForm",
+    "login_webauthn": "portal.accounts.mfa.forms.PasskeySignInForm",
+    "activate_totp": "portal.accounts.mfa.forms.AppForm",
+    "add_webauthn": "portal.accounts.mfa.forms.AddPasskeyForm",
+    "edit_webauthn": "portal.accounts.mfa.forms.RenamePasskeyForm",
 }
 
 # Single sign-on: off without OIDC_ISSUER
@@ -350,7 +351,7 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_AGE = int(SESSION_ABSOLUTE.total_seconds())
 CSRF_COOKIE_NAME = f"{_prefix}csrftoken"
 CSRF_COOKIE_HTTPONLY = True
-CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "portal.site.errors.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not PLAIN_HTTP
 SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 365 * 24 * 60 * 60
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not PLAIN_HTTP
@@ -388,7 +389,7 @@ STORAGES = {
 }
 # No form comes near it. The worker gathers as much for each connection.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
-FILE_UPLOAD_HANDLERS = ["portal.web.uploads.NoUploads"]
+FILE_UPLOAD_HANDLERS = ["portal.core.uploads.NoUploads"]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # Log lines

@@ -3,13 +3,13 @@
 from django.conf import settings
 from django.urls import include, path, register_converter
 
-from portal.web import development
-from portal.web.regions import RegionConverter
+from portal.core.regions import RegionConverter
+from portal.site import development
 
 register_converter(RegionConverter, "region")
 
 urlpatterns = [
-    path("", include("portal.web.urls")),
+    path("", include("portal.site.urls")),
     path("", include("portal.accounts.urls")),
     path("credentials/", include("portal.credentials.urls")),
     path("team/credentials/", include("portal.credentials.team_urls")),
@@ -19,8 +19,8 @@ urlpatterns = [
     *(development.urlpatterns if settings.DEBUG else ()),
 ]
 
-handler400 = "portal.web.errors.bad_request"
-handler403 = "portal.web.errors.permission_denied"
-handler404 = "portal.web.errors.page_not_found"
-handler429 = "portal.web.errors.too_many_requests"
-handler500 = "portal.web.errors.server_error"
+handler400 = "portal.site.errors.bad_request"
+handler403 = "portal.site.errors.permission_denied"
+handler404 = "portal.site.errors.page_not_found"
+handler429 = "portal.site.errors.too_many_requests"
+handler500 = "portal.site.errors.server_error"

@@ -10,9 +10,9 @@ import time_machine
 from django.test import Client
 from pytest_django import Settings
 
-from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.bycloud import Region
+from portal.core.permissions import Role
 from portal.sandbox.server import Sandbox
 from tests.memory import forget_everything
 from tests.ticking import all_clocks_agree

@@ -2,13 +2,13 @@
 
 from django.core.cache import caches
 
-from portal.gateway import clock, ledger, pauses
+from portal.gateway import backoff, clock, request_log
 
 
 def forget_everything() -> None:
     """As in a process that has just started, of a portal that was asked nothing. (Throttles: in the database.)"""
     for name in ("pages", "counters"):
         caches[name].clear()
-    ledger.forget_what_is_known()
-    pauses.forget_what_is_known()
+    request_log.forget_what_is_known()
+    backoff.forget_what_is_known()
     clock.forget_what_is_known()

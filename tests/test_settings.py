@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from portal.accounts.capabilities import Role
+from portal.core.permissions import Role
 from tests.test_environment import sentence_of
 
 ROOT = Path(__file__).parent.parent
@@ -129,7 +129,7 @@ def test_another_database_is_taken_as_it_is_given_and_gets_a_pool(environ: pytes
 
 def test_one_process_keeps_pages_in_itself_and_bounds_them(environ: pytest.MonkeyPatch) -> None:
     pages = read_settings()["CACHES"]["pages"]
-    assert pages["BACKEND"] == "portal.gateway.memory.MemoryCache"
+    assert pages["BACKEND"] == "portal.gateway.memory_cache.MemoryCache"
     assert pages["OPTIONS"]["MAX_BYTES"] == 64 * 1024 * 1024
 
 
@@ -145,7 +145,7 @@ def test_a_shared_cache_is_given_up_on_quickly_and_gets_no_pickles(environ: pyte
     for name in ("pages", "counters"):
         cache = caches[name]
         assert cache["LOCATION"] == "rediss://cache.example.com:6380/1"
-        assert cache["BACKEND"] == "portal.gateway.failover.FailoverCache"
+        assert cache["BACKEND"] == "portal.gateway.failover_cache.FailoverCache"
         assert cache["OPTIONS"]["serializer"] == "portal.gateway.serializers.BytesSerializer"
         assert cache["OPTIONS"]["socket_timeout"] <= 2
     assert len({caches[name].get("KEY_PREFIX") for name in caches}) == 3
@@ -164,7 +164,7 @@ def test_in_one_process_pages_and_what_must_not_be_lost_make_no_room_for_each_ot
 ) -> None:
     environ.setenv("CACHE_URL", "locmem://")
     caches = read_settings()["CACHES"]
-    assert caches["pages"]["BACKEND"] == caches["counters"]["BACKEND"] == "portal.gateway.memory.MemoryCache"
+    assert caches["pages"]["BACKEND"] == caches["counters"]["BACKEND"] == "portal.gateway.memory_cache.MemoryCache"
     assert caches["pages"]["LOCATION"] != caches["counters"]["LOCATION"]
 
 

@@ -23,14 +23,15 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.accounts import seals, single_sign_on
-from portal.accounts.capabilities import Capability
 from portal.accounts.hashers import BusyError
-from portal.accounts.id_tokens import UntrustedTokenError
+from portal.accounts.mfa import seals
 from portal.accounts.models import Member
+from portal.accounts.sso import services as single_sign_on
+from portal.accounts.sso.id_tokens import UntrustedTokenError
 from portal.audit.events import record_event
 from portal.audit.models import Act
-from portal.web.addresses import is_own_url, read_address
+from portal.core.http import is_own_url, read_address
+from portal.core.permissions import Capability
 
 log = structlog.get_logger(__name__)
 

@@ -13,8 +13,8 @@ from django.contrib.auth.forms import BaseUserCreationForm, PasswordChangeForm
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from portal.accounts.capabilities import Role
 from portal.accounts.models import Invitation, Member, list_inviting_roles
+from portal.core.permissions import Role
 
 LONGEST_LOGIN = 254
 

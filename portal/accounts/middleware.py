@@ -19,14 +19,14 @@ from django.utils.translation import gettext, ngettext
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from portal.accounts import sessions
-from portal.accounts.capabilities import Capability
-from portal.accounts.factors import must_set_up
+from portal.accounts.mfa.services import must_set_up
 from portal.accounts.models import Member
+from portal.accounts.sessions import services as sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
-from portal.web.addresses import add_way_back, find_own_path
-from portal.web.paths import describe_path
+from portal.core.http import add_way_back, find_own_path
+from portal.core.paths import describe_path
+from portal.core.permissions import Capability
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _HEALTH = "/health/"

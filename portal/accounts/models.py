@@ -15,7 +15,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from portal.accounts.capabilities import ROLE_CAPABILITIES, Capability, Role
+from portal.core.permissions import ROLE_CAPABILITIES, Capability, Role
 
 LONGEST_USER_AGENT = 200
 

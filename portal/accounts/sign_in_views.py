@@ -30,10 +30,10 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
 from portal.accounts.adapter import fail, may_sign_in_here
-from portal.accounts.capabilities import Capability, requires
-from portal.accounts.factors import came_through_provider
-from portal.accounts.provider import Exchange
-from portal.web.addresses import add_way_back, is_at_public_host, make_absolute, require_post
+from portal.accounts.mfa.services import came_through_provider
+from portal.accounts.sso.provider import Exchange
+from portal.core.http import add_way_back, is_at_public_host, make_absolute, require_post
+from portal.core.permissions import Capability, requires
 
 # What a provider can make of its answers, besides what allauth looks for. (requests' errors are OSErrors.)
 _UNREADABLE = (OAuth2Error, OSError, KeyError, TypeError, ValueError, AttributeError, ImproperlyConfigured)

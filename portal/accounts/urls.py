@@ -5,9 +5,13 @@ from typing import Any
 
 from django.urls import include, path
 
-from portal.accounts import factor_views, password_views, proofs, session_views, sign_in_views, views
-from portal.accounts.capabilities import Capability, requires
-from portal.accounts.requests import require_form
+from portal.accounts import sign_in_views, views
+from portal.accounts.mfa import reauthentication
+from portal.accounts.mfa import views as factor_views
+from portal.accounts.passwords import views as password_views
+from portal.accounts.sessions import views as session_views
+from portal.core.permissions import Capability, requires
+from portal.core.request import require_form
 
 
 def form(view: Callable[..., Any], capability: Capability) -> Callable[..., Any]:
@@ -55,8 +59,10 @@ urlpatterns = [
         form(sign_in_views.PasskeySignInView.as_view(), Capability.PUBLIC),
         name="mfa_login_webauthn",
     ),
-    path("second-factor/again/", form(proofs.PasswordAgainView.as_view(), OWN), name="account_reauthenticate"),
-    path("second-factor/again/code/", form(proofs.CodeAgainView.as_view(), OWN), name="mfa_reauthenticate"),
+    path(
+        "second-factor/again/", form(reauthentication.PasswordAgainView.as_view(), OWN), name="account_reauthenticate"
+    ),
+    path("second-factor/again/code/", form(reauthentication.CodeAgainView.as_view(), OWN), name="mfa_reauthenticate"),
     path(
         "second-factor/again/passkey/",
         form(factor_views.PasskeyAgainView.as_view(), OWN),

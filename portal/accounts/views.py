@@ -13,16 +13,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_safe
 
-from portal.accounts import factors, invitations, team
+from portal.accounts import invitations
+from portal.accounts import services as team
 from portal.accounts.adapter import may_sign_in_here
-from portal.accounts.capabilities import Capability, requires
 from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm, ThemeForm
+from portal.accounts.mfa import services as factors
+from portal.accounts.mfa.reauthentication import after_proof, after_proof_of_form
 from portal.accounts.models import Invitation, Member
-from portal.accounts.proofs import after_proof, after_proof_of_form
-from portal.accounts.requests import MemberRequest, require_form
-from portal.accounts.single_sign_on import find_linked
-from portal.credentials.standings import Mark, list_marks, list_standings
-from portal.web.addresses import find_own_path, make_absolute, require_post
+from portal.accounts.sso.services import find_linked
+from portal.core.http import find_own_path, make_absolute, require_post
+from portal.core.permissions import Capability, requires
+from portal.core.request import MemberRequest, require_form
+from portal.credentials.status import Mark, list_marks, list_standings
 
 
 def _read_post(request: HttpRequest) -> QueryDict | None:

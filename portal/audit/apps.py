@@ -11,4 +11,4 @@ class AuditConfig(AppConfig):
     verbose_name = _("Audit")
 
     def ready(self) -> None:
-        import_module("portal.audit.signals")
+        import_module("portal.accounts.signals")

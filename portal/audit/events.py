@@ -11,8 +11,8 @@ from django.http import HttpRequest
 
 from portal.accounts.models import Member
 from portal.audit.models import COMMAND_LINE, NAME_LENGTH, NOT_A_NAME, SUBJECT_LENGTH, USER_AGENT_LENGTH, Act, Event
-from portal.web.addresses import read_address
-from portal.web.times import iso_text
+from portal.core.formatting import iso_text
+from portal.core.http import read_address
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from portal.audit.events import describe_event
 from portal.audit.models import Event
-from portal.web.sheets import defuse
+from portal.core.csv_safety import defuse
 
 Format = Literal["csv", "jsonl"]
 CONTENT_TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}

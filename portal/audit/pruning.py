@@ -6,7 +6,7 @@ from django.db import models, transaction
 
 from portal.audit.events import record_event
 from portal.audit.models import Act, Event
-from portal.web.times import iso_text
+from portal.core.formatting import iso_text
 
 BATCH_SIZE = 1000
 

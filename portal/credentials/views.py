@@ -11,17 +11,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_safe
 
-from portal.accounts.capabilities import Capability, requires
-from portal.accounts.proofs import after_proof, before_form
-from portal.accounts.requests import MemberRequest, require_form
+from portal.accounts.mfa.reauthentication import after_proof, before_form
 from portal.audit.events import record_event
 from portal.bycloud import Region
-from portal.credentials import intake, vault
-from portal.credentials.desks import TEAM_DESK, Desk, own_desk
+from portal.core.http import find_own_path, require_post
+from portal.core.permissions import Capability, requires
+from portal.core.request import MemberRequest, require_form
+from portal.credentials import services as intake
+from portal.credentials import vault
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential
-from portal.credentials.standings import Standing, read_standing
-from portal.web.addresses import find_own_path, require_post
+from portal.credentials.owners import TEAM_DESK, Desk, own_desk
+from portal.credentials.status import Standing, read_standing
 
 
 @dataclass(frozen=True)

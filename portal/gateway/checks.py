@@ -6,7 +6,7 @@ from typing import Any
 from django.core.cache import caches
 from django.core.checks import CheckMessage, Tags, Warning, register  # noqa: A004
 
-from portal.gateway.failover import FailoverCache
+from portal.gateway.failover_cache import FailoverCache
 
 
 @register(Tags.caches, deploy=True)

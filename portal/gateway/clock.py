@@ -12,7 +12,7 @@ from time import monotonic, time
 import msgspec
 from django.core.cache import caches
 
-from portal.gateway.failover import FailoverCache
+from portal.gateway.failover_cache import FailoverCache
 
 SHIFT_KEY = "clock-shift"
 SYNC_SECONDS = 1.0

@@ -5,7 +5,7 @@ so it is learned from what is refused or cut, for a day.
 from django.core.cache import caches
 
 from portal.bycloud import Region
-from portal.gateway.store import KEPT_SECONDS
+from portal.gateway.cache import KEPT_SECONDS
 
 
 def read_largest_page(region: Region) -> int | None:

@@ -10,27 +10,27 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from portal.accounts.capabilities import Capability, requires
 from portal.accounts.models import Density
-from portal.accounts.requests import MemberRequest
 from portal.audit.events import record_event
 from portal.audit.models import Act
 from portal.bycloud import Region
+from portal.core.http import require_post
+from portal.core.permissions import Capability, requires
+from portal.core.request import MemberRequest
 from portal.gateway import Access, Asking
-from portal.instances import answers
-from portal.instances.asking import find_access, find_names, list_or_notice, read_posted
-from portal.instances.catalog import Seen
+from portal.instances import responses
 from portal.instances.columns import find_columns, write_names
-from portal.instances.exports import CONTENT_TYPES, name_file, write_csv, write_json
-from portal.instances.filters import DEFAULT_LIMIT, ListView, at_marker, read_view, to_query_string, with_look
-from portal.instances.layouts import lay_out
+from portal.instances.display_options import lay_out
+from portal.instances.errors import Notice
+from portal.instances.export import CONTENT_TYPES, name_file, write_csv, write_json
+from portal.instances.fetch_policy import find_access, find_names, list_or_notice, read_posted
 from portal.instances.links import WHOLE_LIST, list_url, saved_view_url
-from portal.instances.tools import describe_view
-from portal.instances.troubles import Notice
-from portal.saved_views import shelf
+from portal.instances.list_query import DEFAULT_LIMIT, ListView, at_marker, read_view, to_query_string, with_look
+from portal.instances.services import Seen
+from portal.instances.toolbar import describe_view
+from portal.saved_views import services as shelf
 from portal.saved_views.forms import SavedViewForm
 from portal.saved_views.models import QUERY_LENGTH, SavedView
-from portal.web.addresses import require_post
 
 LONGEST_NUMBER = 18
 
@@ -51,7 +51,7 @@ def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
     reading = read_view(given, seen=Seen())
     view = reading.view
     if view is None:
-        return answers.refuse_list(request, region, reading)
+        return responses.refuse_list(request, region, reading)
     how = request.POST.get("how")
     if how in {"keep", "usual"}:
         member = request.user
@@ -71,7 +71,7 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
     reading = read_view(read_posted(request, region), seen=Seen())
     view = reading.view
     if view is None:
-        return answers.refuse_list(request, region, reading)
+        return responses.refuse_list(request, region, reading)
     query = describe_view(view, lay_out(view, request.user))
     pk = request.POST.get("view", "")
     if pk:
@@ -115,15 +115,15 @@ def export(request: MemberRequest, region: Region) -> HttpResponse:
         raise BadRequest
     access = find_access(request, region)
     if not isinstance(access, Access):
-        return answers.ask_for_credential(request, region, access, url=list_url(region, ListView()))
+        return responses.ask_for_credential(request, region, access, url=list_url(region, ListView()))
     given = read_posted(request, region)
     reading = read_view(given, seen=find_names(access, given))
     view = reading.view
     if view is None:
-        return answers.refuse_list(request, region, reading)
+        return responses.refuse_list(request, region, reading)
     listing = list_or_notice(access, view.query, Asking.STORED_FIRST)
     if isinstance(listing, Notice):
-        return answers.answer_list(request, access, view, listing, asking=Asking.STORED_FIRST)
+        return responses.answer_list(request, access, view, listing, asking=Asking.STORED_FIRST)
     page, instances = listing.page, listing.instances
     if form == "csv":
         body = write_csv(instances, find_columns(lay_out(view, request.user).columns))

@@ -12,11 +12,11 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from portal.core.invisible import show
+from portal.core.numbers import number_text, say_and_more
+from portal.core.templatetags.portal import DASH, ago, copy, gigabytes, mebibytes, short_id, unreadable
 from portal.instances.columns import Column
 from portal.instances.rows import FIRST_ADDRESSES, FIRST_TAGS, LONGEST_TEXT, MOST_ENTRIES, Link, Row, shorten
-from portal.web.invisible import show
-from portal.web.numbers import number_text, say_and_more
-from portal.web.templatetags.portal import DASH, ago, copy, gigabytes, mebibytes, short_id, unreadable
 
 FIRST_TEXTS = 3
 

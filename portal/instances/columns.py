@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal.bycloud import Address, Instance
-from portal.instances.statuses import derive_state
+from portal.instances.status import derive_state
 
 # How a value is shown. `own`: in a way of this column alone (cells.py). `codes` can be copied, each.
 Kind = Literal["own", "text", "texts", "code", "codes", "moment", "count", "mebibytes", "gigabytes"]

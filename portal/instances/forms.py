@@ -3,10 +3,10 @@
 import msgspec
 from django.utils.translation import gettext as _
 
-from portal.instances.catalog import Named, Seen
-from portal.instances.filters import DEFAULT_LIMIT, LONGEST, Reading, canonical_id, find_name, list_clear_names
-from portal.instances.statuses import Choice, list_choices
-from portal.web.invisible import show_plain
+from portal.core.invisible import show_plain
+from portal.instances.list_query import DEFAULT_LIMIT, LONGEST, Reading, canonical_id, find_name, list_clear_names
+from portal.instances.services import Named, Seen
+from portal.instances.status import Choice, list_choices
 
 # Whatever is typed into one field reaches the portal, which can then say that it is too long: of other alphabets each
 # letter takes nine signs of an address.

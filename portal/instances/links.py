@@ -5,10 +5,10 @@ from urllib.parse import parse_qsl
 from django.urls import reverse
 
 from portal.bycloud import Region
+from portal.core.http import add_way_back, encode_query
 from portal.instances.columns import read_names
-from portal.instances.filters import ListView, to_query_string
-from portal.instances.hints import Hints
-from portal.web.addresses import add_way_back, encode_query
+from portal.instances.detail_query import Hints
+from portal.instances.list_query import ListView, to_query_string
 
 # The whole list, whatever the reader's default view is: without any parameter, that one is opened.
 WHOLE_LIST = "limit=20"

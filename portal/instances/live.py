@@ -12,8 +12,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from portal import __version__
+from portal.core.formatting import clock_text, exact_text, iso_text
 from portal.gateway import Dated, Meter, Trouble
-from portal.web.times import clock_text, exact_text, iso_text
 
 HIGH_SHARE = 0.8
 VERSION_BYTES = 8

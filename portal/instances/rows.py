@@ -5,8 +5,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.bycloud import Flavor, Instance, PartialInstance, Region, is_unreadable, list_unreadable
+from portal.core.http import LONGEST_ADDRESS, encode_query
+from portal.core.invisible import show_plain
+from portal.core.templatetags.portal import gigabytes, mebibytes
 from portal.instances.columns import list_addresses
-from portal.instances.filters import (
+from portal.instances.links import list_url_at, raw_url
+from portal.instances.list_query import (
     ListView,
     can_add_tag,
     can_be_hint,
@@ -16,11 +20,7 @@ from portal.instances.filters import (
     with_image,
     with_tag,
 )
-from portal.instances.links import list_url_at, raw_url
-from portal.instances.statuses import State, derive_state
-from portal.web.addresses import LONGEST_ADDRESS, encode_query
-from portal.web.invisible import show_plain
-from portal.web.templatetags.portal import gigabytes, mebibytes
+from portal.instances.status import State, derive_state
 
 FIRST_ADDRESSES = 2
 FIRST_TAGS = 3

@@ -9,20 +9,20 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url, replace_url
 
-from portal.accounts.capabilities import Capability, requires
-from portal.accounts.requests import MemberRequest
 from portal.bycloud import Region
-from portal.credentials import intake
+from portal.core.http import is_same_query, leave_out, list_unknown, require_post
+from portal.core.permissions import Capability, requires
+from portal.core.request import MemberRequest
+from portal.credentials import services as intake
 from portal.gateway import Access, Asking, Troubled, read_meter
-from portal.instances import answers, raws
-from portal.instances.asking import find_access, find_names, find_shown, list_or_notice, read_posted
-from portal.instances.catalog import Found, Missing, Seen, find_instance
-from portal.instances.filters import ListView, is_uuid, read_view
-from portal.instances.hints import PARAMETERS, Hints, read_hints
+from portal.instances import raw_json, responses
+from portal.instances.detail_query import PARAMETERS, Hints, read_hints
+from portal.instances.errors import Notice, describe
+from portal.instances.fetch_policy import find_access, find_names, find_shown, list_or_notice, read_posted
 from portal.instances.links import instance_url, list_url, saved_view_url
-from portal.instances.troubles import Notice, describe
-from portal.saved_views.shelf import find_default
-from portal.web.addresses import is_same_query, leave_out, list_unknown, require_post
+from portal.instances.list_query import ListView, is_uuid, read_view
+from portal.instances.services import Found, Missing, Seen, find_instance
+from portal.saved_views.services import find_default
 
 
 @requires(Capability.LIST_INSTANCES)
@@ -30,11 +30,11 @@ from portal.web.addresses import is_same_query, leave_out, list_unknown, require
 def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     access = find_access(request, region)
     if not isinstance(access, Access):
-        return answers.ask_for_credential(request, region, access, url=request.get_full_path())
+        return responses.ask_for_credential(request, region, access, url=request.get_full_path())
     reading = read_view(request.GET, seen=find_names(access, request.GET))
     view = reading.view
     if view is None:
-        return answers.refuse_list(request, region, reading)
+        return responses.refuse_list(request, region, reading)
     # Opened without any parameter of its own, the list is the one that this member has chosen to begin with.
     is_bare = len(reading.unknown) == len(request.GET)
     default = find_default(member=request.user, region=region.code) if is_bare else None
@@ -43,15 +43,15 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     url = list_url(region, view)
     given = request.META.get("QUERY_STRING", "")
     is_canonical = not given or is_same_query(given, url.partition("?")[2])
-    if not is_canonical and not answers.wants_fragment(request):
+    if not is_canonical and not responses.wants_fragment(request):
         return leave_out(request, reading.unknown, url)
     asking = _read_asking(request)
     listing = list_or_notice(access, view.query, asking)
-    response = answers.answer_list(request, access, view, listing, asking=asking, unknown=reading.unknown)
+    response = responses.answer_list(request, access, view, listing, asking=asking, unknown=reading.unknown)
     if not is_canonical:
         return push_url(response, url)
     # From an answer to a form, one comes to the list itself.
-    is_elsewhere = answers.wants_fragment(request) and request.htmx.current_url and not find_shown(request, region)
+    is_elsewhere = responses.wants_fragment(request) and request.htmx.current_url and not find_shown(request, region)
     return replace_url(response, url) if is_elsewhere else response
 
 
@@ -60,16 +60,16 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
 def detail_page(request: MemberRequest, region: Region, instance_id: UUID) -> HttpResponse:
     access = find_access(request, region)
     if not isinstance(access, Access):
-        return answers.ask_for_credential(request, region, access, url=request.get_full_path())
+        return responses.ask_for_credential(request, region, access, url=request.get_full_path())
     hints = read_hints(request.GET)
     if not isinstance(hints, Hints):
-        return answers.refuse_instance(request, region, str(instance_id), hints)
+        return responses.refuse_instance(request, region, str(instance_id), hints)
     is_canonical = is_same_query(hints.to_query_string(), request.META.get("QUERY_STRING", ""))
-    if not is_canonical and not answers.wants_fragment(request):
+    if not is_canonical and not responses.wants_fragment(request):
         return leave_out(request, list_unknown(request, PARAMETERS), instance_url(region, str(instance_id), hints))
     asking = _read_asking(request)
     outcome = _find(access, str(instance_id), hints, asking)
-    return answers.answer_instance(request, access, str(instance_id), hints, outcome, asking=asking)
+    return responses.answer_instance(request, access, str(instance_id), hints, outcome, asking=asking)
 
 
 @requires(Capability.READ_RAW_INSTANCE)
@@ -78,16 +78,16 @@ def raw(request: MemberRequest, region: Region, instance_id: UUID) -> HttpRespon
     """The untouched JSON of one instance; errors are JSON too."""
     access = find_access(request, region)
     if not isinstance(access, Access):
-        return raws.refuse(HTTPStatus.CONFLICT, access or _("You have no ByCloud credential for this region yet."))
+        return raw_json.refuse(HTTPStatus.CONFLICT, access or _("You have no ByCloud credential for this region yet."))
     hints = read_hints(request.GET)
     if not isinstance(hints, Hints):
-        return raws.refuse_parameters(hints)
+        return raw_json.refuse_parameters(hints)
     outcome = _find(access, str(instance_id), hints, Asking.STORED_FIRST)
     if isinstance(outcome, Notice):
-        return raws.refuse_for(outcome)
+        return raw_json.refuse_for(outcome)
     if isinstance(outcome, Missing):
-        return raws.miss(outcome)
-    return raws.answer(outcome.instance.value, str(instance_id), is_download="download" in request.GET)
+        return raw_json.miss(outcome)
+    return raw_json.answer(outcome.instance.value, str(instance_id), is_download="download" in request.GET)
 
 
 @requires(Capability.LIST_INSTANCES)
@@ -136,7 +136,7 @@ def _renew(request: MemberRequest, region: Region, asking: Asking) -> HttpRespon
     access = find_access(request, region)
     if not isinstance(access, Access):
         url = list_url(region, ListView())
-        return answers.ask_for_credential(request, region, access, url=url)
+        return responses.ask_for_credential(request, region, access, url=url)
     instance_id = request.POST.get("instance", "")
     if is_uuid(instance_id):
         given = QueryDict(request.POST.get("query", ""))
@@ -148,10 +148,10 @@ def _renew_list(request: MemberRequest, access: Access, given: QueryDict, asking
     reading = read_view(given, seen=find_names(access, given))
     view = reading.view
     if view is None:
-        return answers.refuse_list(request, access.region, reading)
+        return responses.refuse_list(request, access.region, reading)
     listing = list_or_notice(access, view.query, asking)
-    if isinstance(listing, Notice) or (listing.page.trouble and answers.wants_fragment(request)):
-        return answers.answer_list(request, access, view, listing, asking=asking)
+    if isinstance(listing, Notice) or (listing.page.trouble and responses.wants_fragment(request)):
+        return responses.answer_list(request, access, view, listing, asking=asking)
     return HttpResponseRedirect(list_url(access.region, view), status=HTTPStatus.SEE_OTHER)
 
 
@@ -160,10 +160,10 @@ def _renew_instance(
 ) -> HttpResponse:
     hints = read_hints(given)
     if not isinstance(hints, Hints):
-        return answers.refuse_instance(request, access.region, instance_id, hints)
+        return responses.refuse_instance(request, access.region, instance_id, hints)
     outcome = _find(access, instance_id, hints, asking)
     if not isinstance(outcome, Found) or outcome.instance.trouble:
-        return answers.answer_instance(request, access, instance_id, hints, outcome, asking=asking)
+        return responses.answer_instance(request, access, instance_id, hints, outcome, asking=asking)
     return HttpResponseRedirect(instance_url(access.region, instance_id, hints), status=HTTPStatus.SEE_OTHER)
 
 

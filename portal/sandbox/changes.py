@@ -4,11 +4,11 @@ import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from portal.sandbox import wares
+from portal.sandbox import catalog
 from portal.sandbox.addresses import addresses
+from portal.sandbox.catalog import FLAVORS, IMAGES, State
 from portal.sandbox.filters import Json
 from portal.sandbox.fleet import REGION, Changed, Fleet, written
-from portal.sandbox.wares import FLAVORS, IMAGES, State
 
 LONGEST_SETTLE_SECONDS = 3600.0
 
@@ -26,15 +26,15 @@ class _Step:
 
 
 _STEPS = {
-    "reboot": _Step(wares.REBOOTING, wares.ACTIVE),
-    "stop": _Step(wares.STOPPING, wares.STOPPED),
-    "start": _Step(wares.STARTING, wares.ACTIVE),
-    "pause": _Step(wares.PAUSING, wares.PAUSED),
-    "unpause": _Step(wares.UNPAUSING, wares.ACTIVE),
-    "suspend": _Step(wares.SUSPENDING, wares.SUSPENDED),
-    "resume": _Step(wares.RESUMING, wares.ACTIVE),
-    "resize": _Step(wares.RESIZING, wares.RESIZED),
-    "delete": _Step(wares.DELETING, None),
+    "reboot": _Step(catalog.REBOOTING, catalog.ACTIVE),
+    "stop": _Step(catalog.STOPPING, catalog.STOPPED),
+    "start": _Step(catalog.STARTING, catalog.ACTIVE),
+    "pause": _Step(catalog.PAUSING, catalog.PAUSED),
+    "unpause": _Step(catalog.UNPAUSING, catalog.ACTIVE),
+    "suspend": _Step(catalog.SUSPENDING, catalog.SUSPENDED),
+    "resume": _Step(catalog.RESUMING, catalog.ACTIVE),
+    "resize": _Step(catalog.RESIZING, catalog.RESIZED),
+    "delete": _Step(catalog.DELETING, None),
 }
 ACTIONS = (*_STEPS, "rename", "set", "create")
 
@@ -92,7 +92,7 @@ def create_instance(fleet: Fleet, asked: Json, *, settle_seconds: float) -> Json
         "crn": f"crn:{REGION}:compute:instance:{identifier}",
         "name": name,
         "description": like["description"],
-        **wares.BUILDING.fields(),
+        **catalog.BUILDING.fields(),
         "flavor": like["flavor"],
         "image": like["image"],
         "addresses": {},
@@ -110,7 +110,7 @@ def create_instance(fleet: Fleet, asked: Json, *, settle_seconds: float) -> Json
     during |= _read_fields(asked, during) if "fields" in asked else {}
     after = {
         **during,
-        **wares.ACTIVE.fields(),
+        **catalog.ACTIVE.fields(),
         "addresses": addresses(("private",), number),
         "updated_at": written(settles_at),
         "launched_at": written(settles_at),

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from portal.sandbox.children import Children, StopRequestedError, children
+from portal.sandbox.processes import Children, StopRequestedError, children
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOST = "127.0.0.1"

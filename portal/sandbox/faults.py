@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast, get_args
 
-from portal.sandbox import bodies, distortions
+from portal.sandbox import bodies, malformed
 from portal.sandbox.exchange import Answer, Delivery, encode, error_answer
 from portal.sandbox.filters import Json
 
 DELIVERIES: tuple[str, ...] = get_args(Delivery)
-MODES = (*DELIVERIES, *bodies.BODIES, *distortions.DISTORTIONS, "redirect", "byte-order-mark")
+MODES = (*DELIVERIES, *bodies.BODIES, *malformed.DISTORTIONS, "redirect", "byte-order-mark")
 LARGEST_BODY = 256 * 1024 * 1024
 _OK = 200
 _FIRST_ERROR = 400
@@ -108,8 +108,8 @@ def _content(
         return Answer(status or _OK, body, headers)
     if mode == "redirect":
         return Answer(status or 302, b"", {"Location": fault.location or "/v1/instances?redirected=yes"})
-    if mode in distortions.DISTORTIONS and (found := page(mode == "endless")) is not None:
-        return Answer(status or _OK, encode(distortions.DISTORTIONS[mode](found)), {"Content-Type": "application/json"})
+    if mode in malformed.DISTORTIONS and (found := page(mode == "endless")) is not None:
+        return Answer(status or _OK, encode(malformed.DISTORTIONS[mode](found)), {"Content-Type": "application/json"})
     if status is not None and status >= _FIRST_ERROR:
         return error_answer(status, request_id=request_id, details="A scripted fault")
     answer = regular()

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from portal.sandbox.addresses import addresses
+from portal.sandbox.catalog import BUILDING
 from portal.sandbox.filters import Filters, Json
 from portal.sandbox.identities import Identities
 from portal.sandbox.pattern import Slot
 from portal.sandbox.selection import Selection
-from portal.sandbox.wares import BUILDING
 
 REGION = "spo1"
 _OLDEST = timedelta(days=4 * 365)

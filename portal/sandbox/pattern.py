@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from portal.sandbox import wares
+from portal.sandbox import catalog
+from portal.sandbox.catalog import FLAVORS, IMAGES, State
 from portal.sandbox.names import NameSeries
-from portal.sandbox.wares import FLAVORS, IMAGES, State
 
 LONG_NAME = "a-very-long-name-" + "0123456789" * 23 + "-the-end"
 LONG_TEXT = "A description that goes on and on. " * 120
@@ -121,7 +121,7 @@ GLOBEX_ROLES = (
 
 def _odd(
     name: str,
-    state: State = wares.ACTIVE,
+    state: State = catalog.ACTIVE,
     *,
     description: str | None = None,
     flavor: str | None = "m1.medium",
@@ -154,8 +154,8 @@ def _odd(
 
 _ODD = (
     _odd("report*final", description="A star inside the name", tags=("legacy",)),
-    _odd("legacy*", wares.STOPPED, description="A star at the end of the name", tags=("legacy",)),
-    _odd("intranet, old (floor 2)", wares.STOPPED, description="A comma", image="Windows Server 2022"),
+    _odd("legacy*", catalog.STOPPED, description="A star at the end of the name", tags=("legacy",)),
+    _odd("intranet, old (floor 2)", catalog.STOPPED, description="A comma", image="Windows Server 2022"),
     _odd("<b>x</b> \"'&", description="<script>alert(1)</script> & \"more\" 'quotes'",
          metadata=(("<i>key</i>", "<img src=x onerror=alert(1)>"), ("quote\"'", "&amp;")), tags=("<b>tag</b>",),
          fault=MARKED_UP),
@@ -164,53 +164,53 @@ _ODD = (
     _odd("数据库-主", description="主数据库", tags=("数据库",), networks=("private", "storage")),
     _odd("שרת-דואר", description="שרת הדואר של המשרד", tags=("דואר",)),
     _odd("خادم-الويب 7", description="خادم", tags=("web",)),
-    _odd(f"invoice{RIGHT_TO_LEFT_OVERRIDE}fdp.exe", wares.STOPPED, description="A mark that turns the text round"),
+    _odd(f"invoice{RIGHT_TO_LEFT_OVERRIDE}fdp.exe", catalog.STOPPED, description="A mark that turns the text round"),
     _odd("🚀-launch-é", tags=("🚀",)),
     _odd(LONG_NAME, description=LONG_TEXT, metadata=(("note", "long " * 200),), tags=("t" * 60, "u" * 60)),
     _odd("0", flavor="m1.tiny", description=""),
-    _odd("canary", wares.UNKNOWN, tags=("canary",)),
+    _odd("canary", catalog.UNKNOWN, tags=("canary",)),
     _odd("canary", tags=("canary", "production"), description="The second of two with one name"),
-    _odd("image-builder", wares.SNAPSHOTTING, flavor="c1.large", tags=("ci",)),
+    _odd("image-builder", catalog.SNAPSHOTTING, flavor="c1.large", tags=("ci",)),
     _odd("no-flavor", flavor=None, description="Its flavor is gone"),
     _odd("volume-booted", image=None, volumes=1, description="Boots from a volume, has no image"),
     _odd("isolated", networks=(), groups=(), description="No address"),
-    _odd("bare", wares.STOPPED, flavor=None, image=None, networks=(), keys=(), metadata=(), groups=(),
+    _odd("bare", catalog.STOPPED, flavor=None, image=None, networks=(), keys=(), metadata=(), groups=(),
          description=None),
     _odd("router-lab", networks=("private", "public", "storage", "management", "lab-a", "lab-b", "lab-c"),
          tags=("network", "lab", "ipv6", "router", "test", "keep"), volumes=5,
          keys=("deploy", "ada-laptop", "otto-yubikey", "break-glass"), flavor="r1.2xlarge"),
-    _odd("hibernation-trial", wares.HIBERNATING, tags=("lab",)),
-    _odd("erp-test", wares.ACTIVE_BUT_OFF, image="Windows Server 2022", tags=("erp",)),
-    _odd("erp", wares.ACTIVE, image="Windows Server 2022", tags=("erp", "production"), fault=NO_VOLUME,
+    _odd("hibernation-trial", catalog.HIBERNATING, tags=("lab",)),
+    _odd("erp-test", catalog.ACTIVE_BUT_OFF, image="Windows Server 2022", tags=("erp",)),
+    _odd("erp", catalog.ACTIVE, image="Windows Server 2022", tags=("erp", "production"), fault=NO_VOLUME,
          is_terminated=True, description="Runs, though an old fault is still noted"),
-    _odd("archive", wares.SHELVED, flavor="m1.large", tags=("archive",), volumes=3),
-    _odd("retired", wares.SOFT_DELETED, tags=("archive",), is_terminated=True),
+    _odd("archive", catalog.SHELVED, flavor="m1.large", tags=("archive",), volumes=3),
+    _odd("retired", catalog.SOFT_DELETED, tags=("archive",), is_terminated=True),
 )  # fmt: skip
 
 # Among the newest of each round of the pattern, oldest first: what stands near the top of the list.
 _NEWEST = (
-    _odd("analytics", wares.RESIZED, flavor="r1.2xlarge", tags=("db", "analytics"), volumes=2,
+    _odd("analytics", catalog.RESIZED, flavor="r1.2xlarge", tags=("db", "analytics"), volumes=2,
          description="ClickHouse"),
-    _odd("build-farm", wares.SUSPENDED, flavor="c1.large", image="Debian 13", tags=("ci",), description="On weekdays"),
-    _odd("gpu-batch", wares.FAILED, flavor="r1.2xlarge", image="Ubuntu 24.04 LTS", networks=(), fault=NO_HOST,
+    _odd("build-farm", catalog.SUSPENDED, flavor="c1.large", image="Debian 13", tags=("ci",), description="On weekdays"),
+    _odd("gpu-batch", catalog.FAILED, flavor="r1.2xlarge", image="Ubuntu 24.04 LTS", networks=(), fault=NO_HOST,
          tags=("worker", "batch"), description="Nightly forecasts"),
 )  # fmt: skip
 _STATES = {
-    ("worker-", 3): wares.STOPPED,
-    ("worker-", 8): wares.MIGRATING,
-    ("worker-", 21): wares.STOPPED,
-    ("web-staging-", 2): wares.STOPPED,
-    ("api-", 12): wares.REBOOTING,
-    ("api-staging-", 1): wares.PAUSED,
-    ("dev-", 1): wares.SUSPENDED,
-    ("dev-", 3): wares.STOPPED,
-    ("dev-", 5): wares.RESCUED,
-    ("search-", 5): wares.RESIZING,
-    ("web-", 21): wares.BUILDING,
+    ("worker-", 3): catalog.STOPPED,
+    ("worker-", 8): catalog.MIGRATING,
+    ("worker-", 21): catalog.STOPPED,
+    ("web-staging-", 2): catalog.STOPPED,
+    ("api-", 12): catalog.REBOOTING,
+    ("api-staging-", 1): catalog.PAUSED,
+    ("dev-", 1): catalog.SUSPENDED,
+    ("dev-", 3): catalog.STOPPED,
+    ("dev-", 5): catalog.RESCUED,
+    ("search-", 5): catalog.RESIZING,
+    ("web-", 21): catalog.BUILDING,
     ("web-", 20): State("BUILD", "NOSTATE", "BUILDING", "networking"),
 }
 _FAULTS = {("ci-runner-", 6): NO_VOLUME}
-_STATES |= dict.fromkeys(_FAULTS, wares.FAILED)
+_STATES |= dict.fromkeys(_FAULTS, catalog.FAILED)
 
 
 def acme_pattern(seed: int) -> tuple[Slot, ...]:
@@ -252,7 +252,7 @@ def _place(roles: list[Role], chance: random.Random) -> Iterator[Slot]:
         yield Slot(
             series=NameSeries(role.stem, first=position + 1, step=role.count),
             description=role.description if chance.randrange(5) else None,
-            state=_STATES.get(key, wares.ACTIVE),
+            state=_STATES.get(key, catalog.ACTIVE),
             flavor=FLAVORS[chance.choice(role.flavors)],
             image=IMAGES[chance.choice(role.images)],
             networks=role.networks if key not in _FAULTS else (),

@@ -8,13 +8,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from portal.accounts.capabilities import Capability, requires
-from portal.accounts.requests import MemberRequest, require_form
 from portal.bycloud import Region
-from portal.saved_views import shelf
+from portal.core.http import require_post
+from portal.core.permissions import Capability, requires
+from portal.core.request import MemberRequest, require_form
+from portal.saved_views import services as shelf
 from portal.saved_views.forms import SavedViewForm
 from portal.saved_views.models import SavedView
-from portal.web.addresses import require_post
 
 
 @requires(Capability.KEEP_SAVED_VIEWS)

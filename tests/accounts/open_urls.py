@@ -5,7 +5,7 @@ from django.urls import path
 from django.utils import timezone
 
 from portal import urls
-from portal.accounts.capabilities import Capability, requires
+from portal.core.permissions import Capability, requires
 
 handler400, handler403, handler404, handler500 = urls.handler400, urls.handler403, urls.handler404, urls.handler500
 

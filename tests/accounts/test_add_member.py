@@ -7,9 +7,9 @@ import sys
 import pytest
 from django.core.management import CommandError, call_command
 
-from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
+from portal.core.permissions import Role
 from tests.conftest import PASSWORD
 
 

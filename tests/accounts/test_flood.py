@@ -12,8 +12,9 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from portal.accounts import hashers, invitations, passwords
+from portal.accounts import hashers, invitations
 from portal.accounts.models import Invitation, Member
+from portal.accounts.passwords import services as passwords
 from portal.audit import models as audit
 from tests.conftest import PASSWORD
 from tests.services.portals import Portal, open_house, open_session, read_token

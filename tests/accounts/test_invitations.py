@@ -11,9 +11,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from portal.accounts import invitations
-from portal.accounts.capabilities import Role
 from portal.accounts.models import Invitation, Member
 from portal.audit.models import Act, Event
+from portal.core.permissions import Role
 from tests.conftest import PASSWORD, enter
 
 EVE = {"username": "eve", "password1": PASSWORD, "password2": PASSWORD}

@@ -8,9 +8,9 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.test import Client
 from django.utils import timezone, translation
 
-from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
+from portal.core.permissions import Role
 
 pytestmark = pytest.mark.urls("tests.accounts.open_urls")
 HTMX = {"HX-Request": "true"}
@@ -47,7 +47,7 @@ def test_a_page_that_would_be_another_one_now_is_loaded_again_and_nothing_is_don
         client.logout()
         client.force_login(otto if what == "person" else vera)
     elif what == "version":
-        monkeypatch.setattr("portal.accounts.sessions.__version__", "another")
+        monkeypatch.setattr("portal.accounts.sessions.services.__version__", "another")
     elif what == "files":
         monkeypatch.setattr(staticfiles_storage, "manifest_hash", "another", raising=False)
     else:

@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.http import urlsafe_base64_encode
 from pytest_django import Settings
 
-from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
+from portal.core.permissions import Role
 from tests.accounts.test_sessions import enter_as_ada, is_in, sign_in, text_of
 from tests.conftest import PASSWORD
 

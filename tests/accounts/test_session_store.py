@@ -13,7 +13,7 @@ from django.conf import settings
 from django.test import Client
 
 from portal.accounts.models import Member, MemberSession
-from portal.accounts.session_store import SessionStore
+from portal.accounts.sessions.store import SessionStore
 from tests.accounts.test_sessions import is_in, sign_in
 from tests.test_settings import PRODUCTION
 
@@ -95,7 +95,7 @@ def test_who_is_signed_in_when_the_ids_are_hashed_stays_so(tmp_path: Path) -> No
         tmp_path,
         "shell",
         "-c",
-        "from portal.accounts.session_store import SessionStore; print(SessionStore().exists('k' * 32))",
+        "from portal.accounts.sessions.store import SessionStore; print(SessionStore().exists('k' * 32))",
     )
     assert found.splitlines()[-1] == "True"
     manage(tmp_path, "migrate", "accounts", "0003")

@@ -10,12 +10,12 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.test import Client
 from django.utils import timezone
 
-from portal.accounts import team
-from portal.accounts.capabilities import Role
+from portal.accounts import services as team
 from portal.accounts.models import Member, MemberSession
-from portal.accounts.sessions import end_sessions
-from portal.accounts.team import LastAdminError, change_role
+from portal.accounts.services import LastAdminError, change_role
+from portal.accounts.sessions.services import end_sessions
 from portal.audit.models import Act, Event
+from portal.core.permissions import Role
 from portal.credentials.models import Credential
 from tests.conftest import PASSWORD, enter
 

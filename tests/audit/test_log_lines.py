@@ -14,7 +14,7 @@ from django.test import Client
 from portal.accounts.models import Member
 from portal.audit.events import record_event
 from portal.audit.models import Act, Event
-from portal.web.logging import LOGGING
+from portal.core.logs import LOGGING
 from tests.conftest import PASSWORD
 
 Committing = Callable[..., AbstractContextManager[list[Any]]]

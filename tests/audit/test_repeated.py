@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
-from tests.rules.test_access import ROUTES
+from tests.conventions.test_access import ROUTES
 
 
 def list_subjects(act: Act) -> list[str]:

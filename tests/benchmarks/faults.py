@@ -18,10 +18,10 @@ from django.core.cache import caches
 from django.core.management import call_command
 from django.test import Client
 
-from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken, Region
-from portal.gateway.pauses import forget_what_is_known
+from portal.core.permissions import Role
+from portal.gateway.backoff import forget_what_is_known
 from portal.sandbox.server import Sandbox
 from tests.benchmarks.figures import format_table
 from tests.benchmarks.stage import say

@@ -13,9 +13,9 @@ from time import monotonic, sleep
 
 import requests
 
-from portal.sandbox.children import Children, children
 from portal.sandbox.demo import HOST, make_environment, manage
 from portal.sandbox.demo import choose_sandbox_port as choose_port
+from portal.sandbox.processes import Children, children
 from tests.benchmarks.processes import list_children
 from tests.benchmarks.wire import Wire, sign_in, write_request
 

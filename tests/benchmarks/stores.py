@@ -16,7 +16,7 @@ from tests.benchmarks.stage import TOKEN, say, stage
 
 ROUNDS = 11
 READS = 200
-MEMORY = {"BACKEND": "portal.gateway.memory.MemoryCache", "OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}}
+MEMORY = {"BACKEND": "portal.gateway.memory_cache.MemoryCache", "OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024}}
 DATABASE = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "pages"}
 QUERIES = {"20 rows": InstanceQuery(limit=20), "100 rows": InstanceQuery(limit=100)}
 
@@ -26,12 +26,12 @@ def list_stores(redis_url: str | None) -> dict[str, Mapping[str, object]]:
     if redis_url:
         options = {
             "serializer": "portal.gateway.serializers.BytesSerializer",
-            "alone": "portal.gateway.memory.MemoryCache",
+            "alone": "portal.gateway.memory_cache.MemoryCache",
             "socket_timeout": 0.5,
             "socket_connect_timeout": 0.5,
         }
         stores["Redis"] = {
-            "BACKEND": "portal.gateway.failover.FailoverCache",
+            "BACKEND": "portal.gateway.failover_cache.FailoverCache",
             "LOCATION": redis_url,
             "OPTIONS": options,
         }
@@ -70,7 +70,7 @@ def measure(access: Access, stores: dict[str, Mapping[str, object]]) -> dict[tup
 
 
 def time_decoding(access: Access, query: InstanceQuery) -> float:
-    from portal.gateway.store import StoredAnswer, page_name, recall  # noqa: PLC0415
+    from portal.gateway.cache import StoredAnswer, page_name, recall  # noqa: PLC0415
 
     answer = recall(access, page_name(query), StoredAnswer)
     assert answer

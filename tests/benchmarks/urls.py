@@ -4,8 +4,8 @@ from django.http import HttpResponse
 from django.urls import include, path
 from django.views.decorators.http import require_safe
 
-from portal.accounts.capabilities import Capability, requires
-from portal.accounts.requests import MemberRequest
+from portal.core.permissions import Capability, requires
+from portal.core.request import MemberRequest
 from portal.urls import handler400, handler403, handler404, handler429, handler500
 
 __all__ = ["handler400", "handler403", "handler404", "handler429", "handler500", "urlpatterns"]

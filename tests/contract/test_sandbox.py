@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 
-from portal.sandbox.distortions import DISTORTIONS
+from portal.sandbox.malformed import DISTORTIONS
 from portal.sandbox.organizations import ORGANIZATIONS
 from portal.sandbox.server import Sandbox
 

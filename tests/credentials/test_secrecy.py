@@ -161,7 +161,7 @@ def _caches_in_this_process(settings: Settings) -> None:
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     } | {
         name: {
-            "BACKEND": "portal.gateway.memory.MemoryCache",
+            "BACKEND": "portal.gateway.memory_cache.MemoryCache",
             "LOCATION": name,
             "OPTIONS": {"MAX_BYTES": 64 * 1024 * 1024},
         }

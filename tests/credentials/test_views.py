@@ -13,10 +13,11 @@ from pytest_django import Settings
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
 from portal.bycloud import ApiKey, BearerToken, Region
-from portal.credentials import intake, vault
+from portal.credentials import services as intake
+from portal.credentials import vault
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential, Kind
-from portal.gateway.bulkhead import KEPT_FREE, take_place
+from portal.gateway.concurrency import KEPT_FREE, take_place
 from portal.sandbox.server import Sandbox
 from tests.conftest import PASSWORD
 from tests.credentials.rows import keep

@@ -12,13 +12,13 @@ from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery, RateLimit
 from portal.gateway import Access, Asking, Troubled, clock, read_meter, read_page, read_use
-from portal.gateway.budget import correct, spend
+from portal.gateway.backoff import Pause
+from portal.gateway.cache import StoredAnswer, page_name, recall, remember
 from portal.gateway.errors import BudgetSpent
-from portal.gateway.freshness import Errand, Trouble
-from portal.gateway.leases import take_lease
-from portal.gateway.ledger import Ledger, forget_what_is_known
-from portal.gateway.pauses import Pause
-from portal.gateway.store import StoredAnswer, page_name, recall, remember
+from portal.gateway.locks import take_lease
+from portal.gateway.rate_limit import correct, spend
+from portal.gateway.request_log import Ledger, forget_what_is_known
+from portal.gateway.results import Errand, Trouble
 from tests.upstream import Upstream
 
 FIRST = InstanceQuery()

@@ -6,10 +6,10 @@ from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery
 from portal.gateway import Access, Asking, Troubled, read_meter, read_page, read_use
-from portal.gateway.budget import spend
 from portal.gateway.errors import BudgetSpent
-from portal.gateway.freshness import Errand
-from portal.gateway.leases import take_lease
+from portal.gateway.locks import take_lease
+from portal.gateway.rate_limit import spend
+from portal.gateway.results import Errand
 from tests.upstream import Upstream
 
 FAT_PAGE = b"x" * 10_000_000

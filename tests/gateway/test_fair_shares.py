@@ -11,10 +11,10 @@ from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery
 from portal.gateway import Access, Troubled, read_meter, read_page
-from portal.gateway.budget import spend
-from portal.gateway.bulkhead import KEPT_FREE, take_place
+from portal.gateway.concurrency import KEPT_FREE, take_place
 from portal.gateway.errors import BudgetSpent, Busy
-from portal.gateway.freshness import Errand
+from portal.gateway.rate_limit import spend
+from portal.gateway.results import Errand
 from tests.upstream import Upstream
 
 

@@ -10,8 +10,8 @@ from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery
 from portal.gateway import Access, Asking, Trouble, Troubled, read_page
-from portal.gateway.pauses import record_failure
-from portal.gateway.store import StoredAnswer, flight_key, page_name, recall, remember, trouble_name
+from portal.gateway.backoff import record_failure
+from portal.gateway.cache import StoredAnswer, flight_key, page_name, recall, remember, trouble_name
 from tests.upstream import Upstream
 
 FIRST = InstanceQuery()

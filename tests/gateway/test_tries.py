@@ -7,9 +7,9 @@ import time_machine
 from django.core.cache import caches
 
 from portal.bycloud import BearerToken, Rejected
-from portal.gateway import Access, TriesSpent, budget, check_credential, read_meter, read_use
-from portal.gateway.budget import TRIES, TRIES_OF_ONE
+from portal.gateway import Access, TriesSpent, check_credential, rate_limit, read_meter, read_use
 from portal.gateway.errors import Busy
+from portal.gateway.rate_limit import TRIES, TRIES_OF_ONE
 from tests.upstream import Upstream
 
 
@@ -78,7 +78,7 @@ def test_the_command_line_has_as_many_as_it_needs(acme: Access) -> None:
 
 
 def test_nothing_is_tried_without_the_ledger(acme: Access, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(rate_limit, "TURN_SECONDS", 0.05)
     caches["counters"].add("budget:tries:spo1:lock", b"held", 60)
     with pytest.raises(Busy):
         guess(acme, "1", 0)

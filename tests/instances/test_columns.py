@@ -15,7 +15,7 @@ from portal.instances.columns import (
     read_names,
     write_names,
 )
-from tests.rules.test_docs import read_table
+from tests.conventions.test_docs import read_table
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 FULL = Instance(

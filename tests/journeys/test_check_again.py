@@ -8,7 +8,7 @@ from django.test import Client
 
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken
-from portal.gateway.budget import TRIES_OF_ONE
+from portal.gateway.rate_limit import TRIES_OF_ONE
 from tests.credentials.rows import keep
 from tests.journeys.pages import LIST, ask_htmx, detail_url, form, has_rows, ids, link, words
 from tests.upstream import Upstream

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken, Region
-from portal.sandbox.distortions import HOSTILE
+from portal.sandbox.malformed import HOSTILE
 from portal.sandbox.server import Sandbox
 from tests import faults
 from tests.credentials.rows import keep

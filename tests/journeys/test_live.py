@@ -15,8 +15,8 @@ from portal.accounts.models import Member
 from portal.bycloud import BearerToken
 from portal.credentials.models import Credential
 from portal.gateway import Access
-from portal.gateway.budget import spend
-from portal.gateway.freshness import Errand
+from portal.gateway.rate_limit import spend
+from portal.gateway.results import Errand
 from tests.journeys.pages import LIST, Response, ask_htmx, detail_url, form, ids, is_due, press, refresh, text, words
 from tests.upstream import Upstream
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, Instance, Region
-from portal.gateway import Access, ledger
-from portal.instances.catalog import LONGEST_SEEN, MOST_SEEN, read_seen
-from portal.sandbox.distortions import FAR_TOO_MANY, MILLION, NO_RECORDS, ODD_FIELDS, TEN_MEGABYTES
+from portal.gateway import Access, request_log
+from portal.instances.services import LONGEST_SEEN, MOST_SEEN, read_seen
+from portal.sandbox.malformed import FAR_TOO_MANY, MILLION, NO_RECORDS, ODD_FIELDS, TEN_MEGABYTES
 from portal.sandbox.server import Sandbox
 from tests.journeys.pages import LIST, Response, ids, link, text, words
 from tests.upstream import Upstream
@@ -225,7 +225,7 @@ def test_any_value_in_the_place_of_any_value_of_a_record_leaves_the_other_rows_a
     settings.BYCLOUD_RATE_PER_MINUTE = settings.BYCLOUD_RATE_PER_HOUR = 1_000_000
     upstream.clear()
     caches["pages"].clear()
-    ledger.forget_what_is_known()
+    request_log.forget_what_is_known()
     before = rows(at_desk.get(WIDE))
     place = data.draw(st.integers(0, 19))
     record = page["instances"][place]

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from portal.bycloud import BearerToken
 from portal.gateway import Access
-from portal.instances.catalog import MOST_PASSED_OVER, Found, find_instance
+from portal.instances.services import MOST_PASSED_OVER, Found, find_instance
 from tests.journeys.pages import LIST, ask_htmx, form, has_rows, ids, link, refresh, text, words
 from tests.upstream import Upstream
 

@@ -11,9 +11,9 @@ from pytest_django import Settings
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken
 from portal.sandbox.server import Sandbox
+from tests.conventions.catalogs import LOCALES, read_po
 from tests.credentials.rows import keep
 from tests.journeys.pages import LIST, detail_url, has_rows, ids, is_due, refresh, text, words
-from tests.rules.catalogs import LOCALES, read_po
 from tests.upstream import Upstream
 
 PORTUGUESE = {"accept-language": "pt-BR,pt;q=0.9"}

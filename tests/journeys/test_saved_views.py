@@ -12,7 +12,7 @@ from portal.accounts.models import Member
 from portal.audit.models import Event
 from portal.bycloud import BearerToken
 from portal.saved_views.models import DefaultView, SavedView
-from portal.saved_views.shelf import MOST_VIEWS
+from portal.saved_views.services import MOST_VIEWS
 from tests.credentials.rows import keep
 from tests.journeys.pages import LIST, Response, ask_htmx, ids, link, press, text, words
 

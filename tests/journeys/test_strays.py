@@ -8,8 +8,8 @@ from django.test import Client
 from portal.accounts.models import Member
 from portal.saved_views.models import SavedView
 from tests.conftest import PASSWORD, enter
+from tests.conventions.test_access import READ, ROUTES, Route
 from tests.journeys.pages import LIST, ask_htmx, detail_url, ids, text, words
-from tests.rules.test_access import READ, ROUTES, Route
 from tests.upstream import Upstream
 
 STRAYS = "utm_source=mail&utm_medium=x&utm_medium=y&fbclid=IwAR1&gclid&_=1"

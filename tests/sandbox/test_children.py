@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from portal.sandbox import children as module
-from portal.sandbox.children import Children, StopRequestedError, children
+from portal.sandbox import processes as module
+from portal.sandbox.processes import Children, StopRequestedError, children
 
 WAITS = [sys.executable, "-c", "import time; time.sleep(60)"]
 IGNORES_TERM = [

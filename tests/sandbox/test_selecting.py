@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portal.sandbox.catalog import FLAVORS, IMAGES
 from portal.sandbox.changes import change_instance, create_instance
 from portal.sandbox.filters import Filters
 from portal.sandbox.fleet import Fleet
 from portal.sandbox.names import NameSeries
 from portal.sandbox.pattern import acme_pattern
-from portal.sandbox.wares import FLAVORS, IMAGES
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PATTERN = acme_pattern(1)

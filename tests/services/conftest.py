@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from pytest_django import Settings
 
-from portal.gateway.pauses import Pause
+from portal.gateway.backoff import Pause
 from tests.services.portals import House, Portal, open_house
 from tests.services.servers import NotInstalledError, PostgreSQL, Redis, run_postgresql, run_redis
 from tests.upstream import Upstream

@@ -12,13 +12,13 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, Region
-from portal.gateway import Access, clock, failover, read_meter
-from portal.gateway.budget import spend
+from portal.gateway import Access, clock, failover_cache, read_meter
 from portal.gateway.errors import BudgetSpent
-from portal.gateway.failover import FailoverCache
-from portal.gateway.freshness import Errand
-from portal.gateway.leases import hold_briefly
-from portal.gateway.ledger import forget_what_is_known
+from portal.gateway.failover_cache import FailoverCache
+from portal.gateway.locks import hold_briefly
+from portal.gateway.rate_limit import spend
+from portal.gateway.request_log import forget_what_is_known
+from portal.gateway.results import Errand
 from tests.services.conftest import use_redis
 from tests.services.portals import LIST, House, Portal, list_ids
 from tests.services.servers import Redis
@@ -92,7 +92,7 @@ def test_two_machines_an_hour_apart_agree_on_ages_pauses_and_the_budget(
 def redis_time(own_redis: Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """By how many seconds the clock of Redis has been set; this process has looked at it before."""
     monkeypatch.setattr(clock, "SYNC_SECONDS", 0.0)
-    monkeypatch.setattr(failover, "RETRY_SECONDS", 0.3)
+    monkeypatch.setattr(failover_cache, "RETRY_SECONDS", 0.3)
     settings.BYCLOUD_RATE_PER_MINUTE = 10
     use_redis(settings, own_redis)
     ahead = {"seconds": 0.0}

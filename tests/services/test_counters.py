@@ -9,10 +9,10 @@ from pytest_django import Settings
 
 from portal.bycloud import BearerToken, Region
 from portal.gateway import Access, read_meter
-from portal.gateway.budget import spend
 from portal.gateway.errors import BudgetSpent
-from portal.gateway.freshness import Errand
-from portal.gateway.ledger import forget_what_is_known
+from portal.gateway.rate_limit import spend
+from portal.gateway.request_log import forget_what_is_known
+from portal.gateway.results import Errand
 from tests.services.conftest import give_up, use_redis
 from tests.services.servers import NotInstalledError, Redis, run_redis
 

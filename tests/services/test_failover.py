@@ -10,8 +10,8 @@ from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from pytest_django import Settings
 
-from portal.gateway import failover
-from portal.gateway.failover import FailoverCache
+from portal.gateway import failover_cache
+from portal.gateway.failover_cache import FailoverCache
 from tests.services.conftest import use_redis
 from tests.services.servers import Redis
 
@@ -40,7 +40,7 @@ OPERATIONS: dict[str, tuple[Operation, Any]] = {
 @pytest.fixture(autouse=True)
 def cache(own_redis: Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> FailoverCache:
     """Where counters are kept, as the settings make it from a `CACHE_URL`."""
-    monkeypatch.setattr(failover, "RETRY_SECONDS", RETRY_SECONDS)
+    monkeypatch.setattr(failover_cache, "RETRY_SECONDS", RETRY_SECONDS)
     use_redis(settings, own_redis)
     # With values that can be added to, and more operations than the gateway's own bytes need.
     made = settings.CACHES["counters"]
@@ -124,7 +124,7 @@ def test_what_redis_has_kept_is_there_again(cache: FailoverCache, own_redis: Red
 def test_a_redis_that_hangs_is_waited_for_once_in_a_while(
     cache: FailoverCache, own_redis: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(failover, "RETRY_SECONDS", 3600)
+    monkeypatch.setattr(failover_cache, "RETRY_SECONDS", 3600)
     own_redis.hang()
     for _ in range(100):
         cache.get("one")

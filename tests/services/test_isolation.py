@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from portal.gateway.failover import RETRY_SECONDS
+from portal.gateway.failover_cache import RETRY_SECONDS
 from portal.sandbox.organizations import FORBIDDEN_TOKEN, ORGANIZATIONS
 from tests.services.conftest import start_anew
 from tests.services.portals import LIST, House, Portal, list_ids, open_session

@@ -9,8 +9,8 @@ from threading import Event
 
 import requests
 
-from portal.gateway.failover import RETRY_SECONDS
-from portal.gateway.ledger import SETTLE_SECONDS
+from portal.gateway.failover_cache import RETRY_SECONDS
+from portal.gateway.request_log import SETTLE_SECONDS
 from tests.services.portals import LIST, House, list_ids
 from tests.services.servers import Redis
 from tests.upstream import Upstream

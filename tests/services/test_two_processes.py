@@ -7,7 +7,7 @@ from threading import Barrier
 import psycopg
 import requests
 
-from portal.gateway.leases import LEASE_SECONDS
+from portal.gateway.locks import LEASE_SECONDS
 from tests.services.portals import LIST, House, Portal, list_ids
 from tests.services.servers import Redis
 from tests.upstream import Upstream

@@ -10,10 +10,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from portal.accounts.capabilities import Role
 from portal.accounts.models import Member
 from portal.audit.events import record_event
 from portal.audit.models import Act
+from portal.core.permissions import Role
 
 
 class Command(BaseCommand):

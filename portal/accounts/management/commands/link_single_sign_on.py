@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 
 from portal.accounts.models import Member
-from portal.accounts.single_sign_on import link
+from portal.accounts.sso.services import link
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.accounts.factors import reset_factors
+from portal.accounts.mfa.services import reset_factors
 from portal.accounts.models import Member
 
 

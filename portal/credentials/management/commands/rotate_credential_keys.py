@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from portal.accounts.seals import NAMES, name_purpose
+from portal.accounts.mfa.seals import NAMES, name_purpose
 from portal.credentials import vault
 from portal.credentials.models import Credential
 

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from portal.accounts.models import Member
-from portal.credentials import intake, vault
+from portal.credentials import services as intake
+from portal.credentials import vault
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Kind
 

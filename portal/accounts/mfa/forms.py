@@ -1,0 +1,199 @@
+"""The forms of second factors and of proving once more who one is: allauth's, with words of ours and bounds.
+
+What a browser sends as a passkey is decoded by libraries that fail in many ways; here it is refused, or it is good.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from allauth.account.forms import ReauthenticateForm
+from allauth.core import context
+from allauth.mfa.base import forms as code_forms
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.webauthn import forms as passkey_forms
+from allauth.mfa.webauthn.internal import auth
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from portal.accounts.adapter import may_sign_in_here
+from portal.accounts.mfa.services import suggest_name
+from portal.accounts.models import Member
+from portal.audit.events import record_event
+from portal.audit.models import Act
+from portal.credentials.vault import VaultError
+
+log = structlog.get_logger(__name__)
+
+LONGEST_CODE = 32
+LONGEST_NAME = 60
+LONGEST_PASSKEY = 20_000
+_NOT_ACCEPTED = _("This passkey was not accepted. Try again, or use another way.")
+
+
+def _code_input(*, numeric: bool) -> forms.TextInput:
+    attrs = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
+    return forms.TextInput(attrs=attrs | ({"inputmode": "numeric"} if numeric else {}))
+
+
+def _any_code() -> forms.CharField:
+    return forms.CharField(
+        label=_("Code"),
+        help_text=_("The six digits of your authenticator app, or one of your recovery codes."),
+        max_length=LONGEST_CODE,
+        widget=_code_input(numeric=True),
+    )
+
+
+class CodeForm(code_forms.AuthenticateForm):  # type: ignore[misc]  # allauth has no types
+    code = _any_code()
+
+    def clean_code(self) -> str:
+        return _open_or_refuse(super().clean_code)
+
+
+class CodeAgainForm(code_forms.ReauthenticateForm):  # type: ignore[misc]
+    code = _any_code()
+
+    def clean_code(self) -> str:
+        return _open_or_refuse(super().clean_code)
+
+
+class PasswordAgainForm(ReauthenticateForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].widget.attrs.pop("placeholder")
+        self.fields["password"].help_text = ""
+
+
+class AppForm(ActivateTOTPForm):  # type: ignore[misc]
+    """The first code of an authenticator app, which shows that it has the secret."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        help_text=_("The six digits that the app shows now."),
+        max_length=LONGEST_CODE,
+        widget=_code_input(numeric=True),
+    )
+
+    def clean_code(self) -> str:
+        code: str = super().clean_code()
+        # allauth would take this first code once more, at sign-in.
+        TOTP(Authenticator(user=self.user))._mark_code_used(code)  # noqa: SLF001
+        return code
+
+
+class PasskeyField(forms.JSONField):
+    """What a browser says of a passkey. JSON can be too deep to be read, and a number in it too long."""
+
+    default_error_messages = {"invalid": _NOT_ACCEPTED}
+
+    def __init__(self) -> None:
+        super().__init__(widget=forms.HiddenInput)
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value if len(value or "") <= LONGEST_PASSKEY else "{")
+        except (ValueError, RecursionError) as error:
+            raise forms.ValidationError(_NOT_ACCEPTED) from error
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Nothing of it is shown again: each is good once."""
+        del data
+        return initial
+
+
+class PasskeyForm(passkey_forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey as the second factor, after the password."""
+
+    credential = PasskeyField()
+
+    def clean_credential(self) -> Authenticator:
+        authenticator: Authenticator = _refuse_unless_good(super().clean_credential, member=self.user)
+        return authenticator
+
+
+class PasskeyAgainForm(PasskeyForm):
+    reauthenticated = True
+
+
+class PasskeySignInForm(passkey_forms.LoginWebAuthnForm):  # type: ignore[misc]
+    """A passkey in place of user name and password, by a key that was set up for that and has recognised her."""
+
+    credential = PasskeyField()
+
+    def clean_credential(self) -> Authenticator:
+        # The session has one challenge for all purposes, and the check of who holds the key hangs on what was asked.
+        is_asked_who = (auth.get_state() or {}).get("user_verification") == "required"
+        authenticator: Authenticator = _refuse_unless_good(super().clean_credential, member=None)
+        member = authenticator.user
+        is_good = is_asked_who and _may_be_used_alone(authenticator)
+        if not (is_good and member.is_active and may_sign_in_here(member)):
+            record_event(Act.SECOND_FACTOR_FAILED, request=context.request, member=member, subject="passkey")
+            raise forms.ValidationError(_NOT_ACCEPTED)
+        return authenticator
+
+
+class AddPasskeyForm(passkey_forms.AddWebAuthnForm):  # type: ignore[misc]
+    credential = PasskeyField()
+    name = forms.CharField(
+        label=_("Name"),
+        help_text=_("What you will know it by, such as the device it is on."),
+        required=False,
+        max_length=LONGEST_NAME,
+    )
+    passwordless = forms.BooleanField(
+        label=_("Sign in with this passkey alone"),
+        help_text=_("It then asks for your fingerprint, face or PIN each time. Without it, it follows your password."),
+        required=False,
+        initial=True,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("initial", {})["name"] = suggest_name(kwargs["user"])
+        super().__init__(*args, **kwargs)
+
+    def clean_name(self) -> str:
+        return self.cleaned_data["name"] or suggest_name(self.user)
+
+    def clean(self) -> dict[str, Any]:
+        # Nothing was refused that is a factor already, so there is nothing to put on record.
+        cleaned: dict[str, Any] = _refuse_unless_good(super().clean, member=None, is_on_record=False)
+        return cleaned
+
+
+class RenamePasskeyForm(passkey_forms.EditWebAuthnForm):  # type: ignore[misc]
+    name = forms.CharField(label=_("Name"), max_length=LONGEST_NAME)
+
+
+def _may_be_used_alone(passkey: Authenticator) -> bool:
+    """Whether it recognised its owner when it was set up and keeps whose it is, as far as her browser said."""
+    key = passkey.wrap()
+    return key.authenticator_data.is_user_verified() and key.is_passwordless is not False
+
+
+def _open_or_refuse(read: Callable[[], str]) -> str:
+    """The code, if what it is compared with can be opened at all."""
+    try:
+        return read()
+    except VaultError as error:
+        text = _("Your second factor cannot be opened any more. An admin of your team can reset it.")
+        raise forms.ValidationError(text) from error
+
+
+def _refuse_unless_good(read: Callable[[], Any], *, member: Member | None, is_on_record: bool = True) -> Any:
+    """What `read` makes of a passkey's answer, or one refusal for all that may be wrong with it."""
+    try:
+        return read()
+    except forms.ValidationError as error:
+        if any(problem.code == "too_many_login_attempts" for problem in error.error_list):
+            raise
+        problem = forms.ValidationError(_NOT_ACCEPTED)
+    except Exception as error:  # noqa: BLE001 -- see the module's first lines
+        log.warning("passkey_unreadable", error=type(error).__name__)
+        problem = forms.ValidationError(_NOT_ACCEPTED)
+    if is_on_record:
+        record_event(Act.SECOND_FACTOR_FAILED, request=context.request, member=member, subject="passkey")
+    raise problem

@@ -1,0 +1,120 @@
+"""Second factors: who must have one, who has, which may go. Knows allauth's table of them, no pages."""
+
+from dataclasses import dataclass
+
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from portal.accounts import mails
+from portal.accounts.models import Member
+from portal.accounts.sessions.services import end_sessions
+from portal.audit.events import record_event
+from portal.audit.models import Act
+from portal.core.permissions import Capability
+from portal.credentials.models import Pause
+from portal.credentials.pausing import pause_credentials
+from portal.credentials.vault import VaultError
+
+
+class LastFactorError(Exception):
+    """Without it a member would have none, and she must have one."""
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What a member has set up. Recovery codes are no factor by themselves: they stand in for one."""
+
+    app: Authenticator | None
+    passkeys: tuple[Authenticator, ...]
+    codes: Authenticator | None
+
+    @property
+    def count(self) -> int:
+        return len(self.passkeys) + (self.app is not None)
+
+
+def list_factors(member: Member) -> Factors:
+    found = list(Authenticator.objects.filter(user=member).order_by("pk"))
+    by_type = {row.type: row for row in found}
+    return Factors(
+        app=by_type.get(Authenticator.Type.TOTP),
+        passkeys=tuple(row for row in found if row.type == Authenticator.Type.WEBAUTHN),
+        codes=by_type.get(Authenticator.Type.RECOVERY_CODES),
+    )
+
+
+def filter_factors() -> QuerySet[Authenticator]:
+    """All that count as a second factor by themselves."""
+    found: QuerySet[Authenticator] = Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES)
+    return found
+
+
+def is_required_of(member: Member) -> bool:
+    """Whether REQUIRE_SECOND_FACTOR means this member."""
+    if settings.REQUIRE_SECOND_FACTOR == "admins":
+        return member.can(Capability.KEEP_TEAM)
+    return bool(settings.REQUIRE_SECOND_FACTOR == "everybody")
+
+
+def must_set_up(member: Member, request: HttpRequest) -> bool:
+    """Whether she has to set one up before she reaches anything else."""
+    if not is_required_of(member) or filter_factors().filter(user=member).exists():
+        return False
+    return not (settings.OIDC_COUNTS_AS_SECOND_FACTOR and came_through_provider(member, request))
+
+
+def came_through_provider(member: Member, request: HttpRequest) -> bool:
+    """Whether this session began with a single sign-on."""
+    return any(record["method"] == "socialaccount" for record in get_authentication_records(request, member))
+
+
+def lock_removable(authenticator: Authenticator, member: Member) -> None:
+    """Hold the member's row until the transaction ends, so that of her last two factors only one can go.
+
+    Raises `LastFactorError`.
+    """
+    Member.objects.select_for_update().get(pk=member.pk)
+    if is_required_of(member) and not filter_factors().filter(user=member).exclude(pk=authenticator.pk).exists():
+        raise LastFactorError
+
+
+def reset_factors(member: Member, *, by: Member | None = None, request: HttpRequest | None = None) -> bool:
+    """Remove all that a member has set up, and end her sessions. False when there was nothing.
+
+    Credentials are paused: what kept others out of the account is gone. The member is told.
+    """
+    with transaction.atomic():
+        count, _rows = Authenticator.objects.filter(user=member).delete()
+        if count:
+            record_event(Act.SECOND_FACTOR_RESET, request=request, member=by, subject=member.username)
+            end_sessions(member)
+            pause_credentials(member, Pause.SECOND_FACTOR, by=by, request=request)
+            transaction.on_commit(lambda: mails.tell(member, Act.SECOND_FACTOR_RESET, by=by))
+    return bool(count)
+
+
+def list_recovery_codes(codes: Authenticator) -> list[str]:
+    """Those that still work; none when the keys of the portal do not open them."""
+    try:
+        left: list[str] = codes.wrap().get_unused_codes()
+    except VaultError:
+        return []
+    return left
+
+
+def describe(authenticator: Authenticator) -> str:
+    """For the audit, in English as all of it."""
+    if authenticator.type == Authenticator.Type.WEBAUTHN:
+        return f"passkey {authenticator.wrap().name}"
+    return "recovery codes" if authenticator.type == Authenticator.Type.RECOVERY_CODES else "authenticator app"
+
+
+def suggest_name(member: Member) -> str:
+    """What the next passkey is called unless she names it."""
+    count = Authenticator.objects.filter(user=member, type=Authenticator.Type.WEBAUTHN).count()
+    return _("Passkey") if not count else _("Passkey %(number)s") % {"number": count + 1}

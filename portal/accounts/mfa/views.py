@@ -1,0 +1,192 @@
+"""One's own second factor: set up, renamed, removed, and recovery codes; and the way back for who has lost it."""
+
+import json
+from typing import Any
+
+from allauth.mfa.base.internal.flows import delete_and_cleanup
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal import flows as recovery_codes
+from allauth.mfa.totp.views import ActivateTOTPView
+from allauth.mfa.utils import is_mfa_enabled
+from allauth.mfa.webauthn.views import AddWebAuthnView, EditWebAuthnView, ReauthenticateWebAuthnView
+from django.contrib import messages
+from django.db import transaction
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from portal.accounts.mfa import services as factors
+from portal.accounts.mfa.reauthentication import Proof, after_proof, after_proof_of_form
+from portal.accounts.models import Member
+from portal.accounts.sessions.services import end_sessions
+from portal.audit.events import record_event
+from portal.audit.models import Act
+from portal.core.http import require_post
+from portal.core.permissions import Capability, requires
+from portal.core.request import MemberRequest, require_form
+
+
+@requires(Capability.KEEP_OWN_SECOND_FACTOR)
+@require_safe
+def show_factors(request: MemberRequest) -> HttpResponse:
+    mine = factors.list_factors(request.user)
+    context = {
+        "factors": mine,
+        "codes_left": len(factors.list_recovery_codes(mine.codes)) if mine.codes else 0,
+        "must_set_up": factors.must_set_up(request.user, request),
+        "is_required": factors.is_required_of(request.user),
+    }
+    return render(request, "mfa/index.html", context)
+
+
+class SetUpAppView(ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
+    """The first code shows that the app has the secret, which the session keeps until then."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if is_mfa_enabled(request.user, [Authenticator.Type.TOTP]):
+            return redirect("mfa_index")
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        facts: dict[str, Any] = super().get_context_data(**kwargs)
+        secret = facts["form"].secret
+        return facts | {"secret": " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))}
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+            _finish_set_up(self.request, "authenticator app", has_new_codes=self.did_generate_recovery_codes)
+        messages.success(self.request, _("Your authenticator app is set up."))
+        return response
+
+
+class AddPasskeyView(AddWebAuthnView):  # type: ignore[misc]
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        # allauth's drops what it is handed, a form with its errors included.
+        facts: dict[str, Any] = super().get_context_data(**kwargs) | kwargs
+        return facts | {"options": json.dumps(facts["js_data"]["creation_options"])}
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+            name = f"passkey {form.cleaned_data['name']}"
+            _finish_set_up(self.request, name, has_new_codes=self.did_generate_recovery_codes)
+        messages.success(self.request, _("Your passkey is set up."))
+        return response
+
+
+class RenamePasskeyView(EditWebAuthnView):  # type: ignore[misc]
+    success_url = reverse_lazy("mfa_index")
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        what = f"{factors.describe(self.object)} → {form.cleaned_data['name']}"
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+            record_event(Act.SECOND_FACTOR_RENAMED, request=self.request, member=self.request.user, subject=what)
+        return response
+
+
+@requires(Capability.KEEP_OWN_SECOND_FACTOR)
+@require_form
+@after_proof_of_form
+def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
+    """GET asks whether that is meant; POST does it, unless it is the last one of somebody who needs one."""
+    factor = get_object_or_404(factors.filter_factors(), pk=pk, user=request.user)
+    name = factor.wrap().name if factor.type == Authenticator.Type.WEBAUTHN else ""
+    title = _("Remove the passkey %(name)s?") % {"name": name} if name else _("Remove your authenticator app?")
+    error = ""
+    if request.method == "POST":
+        try:
+            with transaction.atomic():
+                factors.lock_removable(factor, request.user)
+                delete_and_cleanup(request, factor)
+        except factors.LastFactorError:
+            error = _("This is your only second factor, and you need one here. Set another one up first.")
+        else:
+            said = (
+                _("The passkey %(name)s is removed.") % {"name": name}
+                if name
+                else _("Your authenticator app is removed.")
+            )
+            messages.success(request, said)
+            return redirect("mfa_index")
+    context = {"factor": factor, "title": title, "error": error}
+    return render(request, "mfa/remove.html", context, status=422 if error else 200)
+
+
+@requires(Capability.KEEP_OWN_SECOND_FACTOR)
+@require_form
+@after_proof_of_form
+def show_recovery_codes(request: MemberRequest) -> HttpResponse:
+    """GET says how many are left; the answer to POST is the page with the codes themselves."""
+    return _show_codes(request)
+
+
+@requires(Capability.KEEP_OWN_SECOND_FACTOR)
+@require_post
+@after_proof
+def renew_recovery_codes(request: MemberRequest) -> HttpResponse:
+    """New codes in place of the old ones, on the page that answers."""
+    if not factors.list_factors(request.user).count:
+        raise Http404
+    with transaction.atomic():
+        recovery_codes.generate_recovery_codes(request)
+        record_event(Act.RECOVERY_CODES_RENEWED, request=request, member=request.user)
+    messages.success(request, _("These are your new recovery codes. The old ones do not work any more."))
+    return _show_codes(request)
+
+
+def _finish_set_up(request: MemberRequest, name: str, *, has_new_codes: bool) -> None:
+    """Here and not in a signal of allauth's, which comes when the change is committed already."""
+    for what in (name, "recovery codes") if has_new_codes else (name,):
+        record_event(Act.SECOND_FACTOR_ADDED, request=request, member=request.user, subject=what)
+    if factors.list_factors(request.user).count == 1:
+        # Others began without one, and who knows by whose hand.
+        request.session.cycle_key()
+        end_sessions(request.user, but=request.session.session_key)
+
+
+def _show_codes(request: MemberRequest) -> HttpResponse:
+    codes = factors.list_factors(request.user).codes
+    if codes is None:
+        raise Http404
+    left = factors.list_recovery_codes(codes)
+    is_shown = request.method == "POST"
+    if is_shown:
+        record_event(Act.RECOVERY_CODES_SHOWN, request=request, member=request.user, subject=f"{len(left)} left")
+    context = {"count": len(left), "codes": left if is_shown else []}
+    return render(request, "mfa/recovery_codes.html", context)
+
+
+class PasskeyAgainView(Proof, ReauthenticateWebAuthnView):  # type: ignore[misc]
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        facts = super().get_context_data(**kwargs)
+        return facts | {"options": json.dumps(facts["js_data"]["request_options"])}
+
+    def form_invalid(self, form: Form) -> HttpResponse:
+        # allauth's leads to the sign-in page, and so away.
+        response: HttpResponse = self.render_to_response(self.get_context_data(form=form))
+        return response
+
+
+@requires(Capability.KEEP_TEAM)
+@require_form
+@after_proof_of_form
+def reset_factors(request: MemberRequest, pk: int) -> HttpResponse:
+    """For who has lost phone and recovery codes. GET asks whether that is meant; POST does it. An admin's own stand
+    on her own page, under its rules.
+    """
+    member = get_object_or_404(Member, pk=pk)
+    if member.pk == request.user.pk:
+        return redirect("mfa_index")
+    if request.method != "POST":
+        return render(request, "accounts/reset_factors.html", {"member": member})
+    if factors.reset_factors(member, by=request.user, request=request):
+        messages.success(request, _("%(name)s has no second factor any more, and is signed out.") % {"name": member})
+    else:
+        messages.info(request, _("%(name)s had no second factor.") % {"name": member})
+    return redirect("accounts:team")

@@ -1,0 +1,92 @@
+"""Pages for a new password: one's own, a forgotten one, and the link that an admin passes on."""
+
+from allauth.core import ratelimit
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.forms import SetPasswordForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+
+from portal.accounts.adapter import count_as, may_sign_in_here
+from portal.accounts.forms import ChangePasswordForm, ForgottenForm
+from portal.accounts.mfa.reauthentication import after_proof
+from portal.accounts.models import Member
+from portal.accounts.passwords import services as passwords
+from portal.core.http import require_post
+from portal.core.permissions import Capability, requires
+from portal.core.request import MemberRequest, require_form
+
+
+@requires(Capability.KEEP_OWN_PREFERENCES)
+@sensitive_post_parameters()
+@require_form
+def change_own(request: MemberRequest) -> HttpResponse:
+    # A copy, for the same reason as in the preferences.
+    member = Member.objects.get(pk=request.user.pk)
+    if request.method == "POST" and not ratelimit.consume(request, action="change_password", user=member):
+        # The form is not even looked at: what is wrong with it would tell whether the old password was right.
+        messages.error(request, _("Too many attempts. Try again in a minute."))
+        return render(request, "accounts/change_password.html", {"form": ChangePasswordForm(member)}, status=429)
+    form = ChangePasswordForm(member, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        passwords.change_password(member, form.cleaned_data["new_password1"], request=request)
+        messages.success(request, _("Your password is changed. You are signed out everywhere else."))
+        return redirect("accounts:preferences")
+    return render(request, "accounts/change_password.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@requires(Capability.PUBLIC)
+@require_form
+def forgotten(request: HttpRequest) -> HttpResponse:
+    """The answer is the same whoever was named, and whether there is anybody of that name."""
+    form = ForgottenForm(request.POST if request.method == "POST" else None)
+    if form.is_valid() and settings.EMAIL_URL:
+        typed = form.cleaned_data["login"]
+        if ratelimit.consume(request, action="reset_password", key=count_as(typed)):
+            passwords.send_link(typed, request=request)
+        return render(request, "accounts/password_sent.html")
+    context = {"form": form, "is_by_mail": bool(settings.EMAIL_URL)}
+    return render(request, "accounts/forgotten.html", context, status=422 if form.errors else 200)
+
+
+@requires(Capability.PUBLIC)
+@sensitive_post_parameters()
+@require_form
+def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
+    """The page behind a link."""
+    member = passwords.find_member(key, token)
+    if member is None:
+        return render(request, "accounts/password_link_gone.html", status=404)
+    form = SetPasswordForm(member, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            passwords.set_password(key, token, password=form.cleaned_data["new_password1"], request=request)
+        except passwords.LinkGoneError:
+            return render(request, "accounts/password_link_gone.html", status=404)
+        if request.user == member:
+            # This session has been ended with the others, and must not be written again.
+            request.session.flush()
+        messages.success(request, _("Your new password is set. Sign in with it."))
+        return redirect("account_login")
+    context = {"form": form, "member": member}
+    return render(request, "accounts/new_password.html", context, status=422 if form.errors else 200)
+
+
+@requires(Capability.KEEP_TEAM)
+@require_post
+@after_proof
+def make_link(request: MemberRequest, pk: int) -> HttpResponse:
+    """The answer is the only place where the link ever stands, so it is no redirect. An admin's own password is
+    changed on her own page, which asks for the old one. Who comes in through the provider alone gets none.
+    """
+    member = get_object_or_404(Member, pk=pk, is_active=True)
+    if member.pk == request.user.pk:
+        return redirect("accounts:change_password")
+    if not may_sign_in_here(member):
+        what = {"name": member, "provider": settings.OIDC_NAME}
+        messages.error(request, _("%(name)s signs in through %(provider)s, and a password would open nothing.") % what)
+        return redirect("accounts:team")
+    link = passwords.make_link(member, by=request.user, request=request)
+    return render(request, "accounts/password_link_made.html", {"member": member, "link": link})

@@ -1,0 +1,95 @@
+"""What admins do to members. The team never loses its last active admin, however many act at once."""
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+
+from portal.accounts.models import Member
+from portal.accounts.sessions.services import end_sessions
+from portal.audit.events import record_event
+from portal.audit.models import Act
+from portal.core.permissions import Role
+
+
+class LastAdminError(Exception):
+    """After that nobody could keep the team any more."""
+
+
+def change_role(pk: int, role: str, *, by: Member, request: HttpRequest) -> Member:
+    """Give a member another role. Raises `LastAdminError`; 404 when there is no such member."""
+    with transaction.atomic():
+        member = _lock_member(pk, by=by, spares_last_admin=role != Role.ADMIN)
+        if role == member.role:
+            return member
+        before = member.role
+        member.role = role
+        member.save(update_fields=["role"])
+        # What she may do has changed in all that she has open, but where she has just done this herself.
+        end_sessions(member, but=request.session.session_key if member.pk == by.pk else None)
+        record_event(Act.ROLE_CHANGED, request=request, member=by, subject=f"{member.username}: {before} → {role}")
+        return member
+
+
+def follow_groups(member: Member, role: str, *, request: HttpRequest) -> bool:
+    """Give a member the role that her groups at the OpenID provider give, and end her sessions when that changes it.
+    Unless she is an admin, a password that is left goes: it would open nothing, and be asked for as a proof.
+
+    False when she stays what she is, for she is the last active admin: that is on record at each sign-in.
+    """
+    with transaction.atomic():
+        admins = {admin.pk for admin in Member.objects.keeping_team().select_for_update().order_by("pk")}
+        member = Member.objects.select_for_update().get(pk=member.pk)
+        if role != Role.ADMIN and admins != {member.pk} and member.has_usable_password():
+            member.set_unusable_password()
+            member.save(update_fields=["password"])
+            end_sessions(member)
+            what = f"{member.username}: none any more, by her groups"
+            record_event(Act.PASSWORD_CHANGED, request=request, member=member, subject=what)
+        if role == member.role:
+            return True
+        what = f"{member.username}: {member.role} → {role}, by her groups"
+        if admins == {member.pk}:
+            record_event(Act.LAST_ADMIN_KEPT, request=request, member=member, subject=what)
+            return False
+        member.role = role
+        member.save(update_fields=["role"])
+        end_sessions(member)
+        record_event(Act.ROLE_CHANGED, request=request, member=member, subject=what)
+        return True
+
+
+def deactivate(pk: int, *, by: Member, request: HttpRequest) -> Member:
+    """Shut a member out, and end her sessions at once. Raises `LastAdminError`; 404 when there is no such member."""
+    with transaction.atomic():
+        member = _lock_member(pk, by=by, spares_last_admin=True)
+        if member.is_active:
+            member.is_active = False
+            member.save(update_fields=["is_active"])
+            record_event(Act.MEMBER_DEACTIVATED, request=request, member=by, subject=member.username)
+        end_sessions(member)
+        return member
+
+
+def activate_again(pk: int, *, by: Member, request: HttpRequest) -> Member:
+    """Let a member in again. 404 when there is no such member."""
+    with transaction.atomic():
+        member = _lock_member(pk, by=by, spares_last_admin=False)
+        if not member.is_active:
+            member.is_active = True
+            member.save(update_fields=["is_active"])
+            record_event(Act.MEMBER_ACTIVATED_AGAIN, request=request, member=by, subject=member.username)
+        return member
+
+
+def _lock_member(pk: int, *, by: Member, spares_last_admin: bool) -> Member:
+    """The member, locked until the transaction ends, and all active admins with her, so that two admins who act at
+    once go one after the other. Whoever lost her rights while waiting is refused.
+    """
+    admins = {admin.pk for admin in Member.objects.keeping_team().select_for_update().order_by("pk")}
+    if by.pk not in admins:
+        raise PermissionDenied
+    member = get_object_or_404(Member.objects.select_for_update(), pk=pk)
+    if spares_last_admin and admins == {member.pk}:
+        raise LastAdminError
+    return member

@@ -1,0 +1,150 @@
+"""The sessions of members: how long one lasts, which there are, and how they end. Knows nothing of pages.
+
+A session's key is the id in its cookie; rows hold digests of them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.db.models import QuerySet
+from django.dispatch import receiver
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import get_language
+
+from portal import __version__
+from portal.accounts.models import LONGEST_USER_AGENT, Member, MemberSession, hash_token
+from portal.accounts.sessions.store import ADDRESS, BEGAN_AT, SEEN_AT, USER_AGENT
+from portal.core.http import read_address
+
+# Each move of the clock is a write, so it moves once a minute at most.
+NOTED_EVERY = timedelta(minutes=1)
+# In this order, as each browser also names those that it wants to be taken for.
+_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+class End(StrEnum):
+    """Why a session is over by itself."""
+
+    IDLE = "idle"
+    ABSOLUTE = "absolute"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A session as people may see it. `handle` names it and opens nothing; browser and system may be unknown ("")."""
+
+    handle: str
+    browser: str
+    system: str
+    address: str
+    began_at: datetime | None
+    seen_at: datetime | None
+    is_this_one: bool
+
+
+@receiver(user_logged_in, dispatch_uid="sessions")
+def begin(*, request: HttpRequest, **_rest: Any) -> None:
+    """Note when and from where somebody signed in. Django has given the session a new id by then."""
+    now = timezone.now().isoformat()
+    request.session[BEGAN_AT] = request.session[SEEN_AT] = now
+    request.session[ADDRESS] = read_address(request)
+    request.session[USER_AGENT] = request.headers.get("User-Agent", "")[:LONGEST_USER_AGENT]
+
+
+def find_end(session: SessionBase) -> End | None:
+    """Why a signed-in session is over, or None while it lasts."""
+    now = timezone.now()
+    if now - _read(session, BEGAN_AT) >= settings.SESSION_ABSOLUTE:
+        return End.ABSOLUTE
+    return End.IDLE if now - _read(session, SEEN_AT) >= settings.SESSION_IDLE else None
+
+
+def note_presence(session: SessionBase) -> None:
+    """A person has just asked for something: the idle time begins anew."""
+    now = timezone.now()
+    if now - _read(session, SEEN_AT) >= NOTED_EVERY:
+        session[SEEN_AT] = now.isoformat()
+
+
+def make_stamp(request: HttpRequest) -> str:
+    """A name for all that a page depends on beside its address: the session and its member, role, language, time zone
+    and this version of the portal. Empty where nobody is signed in. It names, and opens nothing.
+    """
+    if not isinstance(request.user, Member):
+        return ""
+    version = (__version__, getattr(staticfiles_storage, "manifest_hash", ""))
+    reader = (request.session.session_key, request.user.pk, request.user.role)
+    parts = (*version, *reader, get_language(), timezone.get_current_timezone_name())
+    return salted_hmac("portal.accounts.sessions.services.stamp", repr(parts), algorithm="sha256").hexdigest()[:16]
+
+
+def list_visits(member: Member, *, this_key: str | None) -> list[Visit]:
+    """Her sessions that last, the one seen latest first. `this_key` is that of whoever looks."""
+    return [
+        Visit(
+            handle=_make_handle(row),
+            browser=_find_word(row.user_agent, _BROWSERS),
+            system=_find_word(row.user_agent, _SYSTEMS),
+            address=row.address,
+            began_at=row.began_at,
+            seen_at=row.seen_at,
+            is_this_one=row.session_key == hash_token(this_key or ""),
+        )
+        for row in _find_lasting(member).order_by("-seen_at")
+    ]
+
+
+def end_visit(member: Member, handle: str) -> bool:
+    """End one session of hers. False when she has none of that handle."""
+    for row in _find_lasting(member):
+        if constant_time_compare(_make_handle(row), handle):
+            row.delete()
+            return True
+    return False
+
+
+def end_sessions(member: Member, *, but: str | None = None) -> int:
+    """End every session of hers, but the one with this key; returns how many there were."""
+    return MemberSession.objects.filter(member=member).exclude(session_key=hash_token(but or "")).delete()[0]
+
+
+def is_signed_in(session: SessionBase) -> bool:
+    return SESSION_KEY in session
+
+
+def _find_lasting(member: Member) -> QuerySet[MemberSession]:
+    now = timezone.now()
+    return MemberSession.objects.filter(
+        member=member, seen_at__gt=now - settings.SESSION_IDLE, began_at__gt=now - settings.SESSION_ABSOLUTE
+    )
+
+
+def _make_handle(row: MemberSession) -> str:
+    return salted_hmac("portal.accounts.sessions.services", row.session_key, algorithm="sha256").hexdigest()[:32]
+
+
+def _read(session: SessionBase, name: str) -> datetime:
+    """A moment that the session keeps; the epoch, when it keeps none, which ends it."""
+    return parse_datetime(session.get(name, "")) or datetime.fromtimestamp(0, timezone.get_default_timezone())
+
+
+def _find_word(user_agent: str, words: tuple[tuple[str, str], ...]) -> str:
+    return next((word for sign, word in words if sign in user_agent), "")

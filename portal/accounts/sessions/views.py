@@ -1,0 +1,73 @@
+"""Pages that show sessions and end them, one's own or, to admins, anybody's."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from portal.accounts.mfa.reauthentication import after_proof
+from portal.accounts.models import Member
+from portal.accounts.sessions import services as sessions
+from portal.audit.events import record_event
+from portal.audit.models import Act
+from portal.core.http import require_post
+from portal.core.permissions import Capability, requires
+from portal.core.request import MemberRequest
+
+
+@requires(Capability.KEEP_OWN_PREFERENCES)
+@require_safe
+def show_own(request: MemberRequest) -> HttpResponse:
+    return _show(request, request.user)
+
+
+@requires(Capability.KEEP_OWN_PREFERENCES)
+@require_post
+def end_own(request: MemberRequest) -> HttpResponse:
+    """The session that the form names, or all but this one when it names none."""
+    _end(request, request.user)
+    return redirect("accounts:sessions")
+
+
+@requires(Capability.KEEP_OWN_PREFERENCES)
+@require_post
+def stay(request: MemberRequest) -> HttpResponse:
+    """What a person sends who is warned that her session is about to end; the middleware has noted her presence."""
+    del request
+    return HttpResponse(status=204)
+
+
+@requires(Capability.KEEP_TEAM)
+@require_safe
+def show_members(request: MemberRequest, pk: int) -> HttpResponse:
+    return _show(request, get_object_or_404(Member, pk=pk))
+
+
+@requires(Capability.KEEP_TEAM)
+@require_post
+@after_proof
+def end_members(request: MemberRequest, pk: int) -> HttpResponse:
+    """The session that the form names, or all of that member's, but the one of the admin who asks."""
+    member = get_object_or_404(Member, pk=pk)
+    _end(request, member)
+    return redirect("accounts:member_sessions", pk)
+
+
+def _show(request: MemberRequest, member: Member) -> HttpResponse:
+    visits = sessions.list_visits(member, this_key=request.session.session_key)
+    is_own = member.pk == request.user.pk
+    return render(request, "accounts/sessions.html", {"member": member, "visits": visits, "is_own": is_own})
+
+
+def _end(request: HttpRequest, member: Member) -> None:
+    handle = request.POST.get("session", "")
+    if handle:
+        count = int(sessions.end_visit(member, handle))
+    else:
+        count = sessions.end_sessions(member, but=request.session.session_key)
+    if count:
+        record_event(Act.SESSION_ENDED, request=request, member=request.user, subject=f"{member}: {count}")  # type: ignore[arg-type]
+    words = ngettext("%(count)s session is ended.", "%(count)s sessions are ended.", count)
+    messages.success(request, words % {"count": count} if count else _("There was nothing to end."))

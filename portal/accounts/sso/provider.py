@@ -1,0 +1,83 @@
+"""The OpenID provider of the settings, in the place where allauth looks for one. Knows nothing of members and roles."""
+
+from typing import Any
+
+from allauth.socialaccount.models import SocialApp, SocialLogin, SocialToken
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
+from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from portal.accounts.sso.id_tokens import UntrustedTokenError, check_claims
+from portal.core.http import make_absolute
+
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
+
+
+class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has no types
+    """What goes between portal and provider (OpenID Connect Core 1.0 and Discovery 1.0)."""
+
+    @property
+    def openid_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = super().openid_config
+        # Discovery 4.3: whoever answers for another issuer is not to be believed.
+        if str(config.get("issuer", "")).rstrip("/") != settings.OIDC_ISSUER:
+            raise OAuth2Error("The provider gives another issuer than OIDC_ISSUER")
+        # TLS stands for the signature of the ID token, which allauth does not check on what it has fetched itself.
+        is_plain = any(not str(config.get(name, "https:")).startswith("https:") for name in _ENDPOINTS)
+        if is_plain and not settings.PLAIN_HTTP:
+            raise OAuth2Error("The provider has an endpoint without TLS")
+        return config
+
+    def get_callback_url(self, _request: HttpRequest, _app: SocialApp) -> str:
+        return make_absolute(reverse("accounts:single_sign_on_callback"))
+
+    def complete_login(self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: Any) -> SocialLogin:
+        """What the ID token says, and, of the same subject (Core 5.3.2), what the provider tells about her besides."""
+        encoded = kwargs["response"].get("id_token")
+        if not encoded:
+            raise OAuth2Error("The provider sent no ID token")
+        claims = self._decode_id_token(app, encoded)
+        check_claims(claims, client_id=app.client_id)
+        if "userinfo_endpoint" in self.openid_config:
+            about = self._fetch_user_info(token.token)
+            if about.get("sub") != claims.get("sub"):
+                raise OAuth2Error("The provider tells about another subject than it signed in")
+            # The token alone says which sign-in it was made for.
+            claims = about | {"nonce": None} | claims
+        return self.get_provider().sociallogin_from_response(request, claims)
+
+    def _decode_id_token(self, app: SocialApp, id_token: str) -> dict[str, Any]:
+        try:
+            claims: dict[str, Any] = super()._decode_id_token(app, id_token)
+        except OAuth2Error as error:
+            # PyJWT's words, which allauth leaves out.
+            raise UntrustedTokenError(str(error.__cause__ or error)) from error
+        return claims
+
+
+class OpenIDProvider(OpenIDConnectProvider):  # type: ignore[misc]
+    id = "oidc"
+    oauth2_adapter_class = Exchange
+
+    def sociallogin_from_response(self, request: HttpRequest, response: dict[str, Any]) -> SocialLogin:
+        login = super().sociallogin_from_response(request, response)
+        login.claims = response
+        return login
+
+    def extract_extra_data(self, _data: dict[str, Any]) -> dict[str, Any]:
+        """Nothing of what the provider tells about a person is kept but her subject."""
+        return {}
+
+    def extract_common_fields(self, _data: dict[str, Any]) -> dict[str, Any]:
+        """None: `single_sign_on` reads the claims, of whatever type they are."""
+        return {}
+
+    def extract_email_addresses(self, _data: dict[str, Any]) -> list[Any]:
+        """None: an address opens no account here."""
+        return []
+
+
+provider_classes = [OpenIDProvider]

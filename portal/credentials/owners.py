@@ -1,0 +1,48 @@
+"""Whose credentials a page keeps: a member's own, or the team's. The pages are the same but for that."""
+
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from portal.accounts.models import Member
+from portal.audit.models import Act
+from portal.bycloud import Region
+from portal.core.request import MemberRequest
+from portal.credentials.models import Credential
+
+
+@dataclass(frozen=True)
+class Desk:
+    """`member` None: the team's. What a desk finds is never anybody else's."""
+
+    member: Member | None
+
+    @property
+    def is_team(self) -> bool:
+        return self.member is None
+
+    @property
+    def removal(self) -> Act:
+        return Act.TEAM_CREDENTIAL_REMOVED if self.is_team else Act.CREDENTIAL_REMOVED
+
+    @property
+    def list_url(self) -> str:
+        return self.find_url("list")
+
+    def list_rows(self) -> QuerySet[Credential]:
+        return Credential.objects.filter(member=self.member)
+
+    def find_row(self, region: str) -> Credential | None:
+        return self.list_rows().filter(region=region).first()
+
+    def find_url(self, page: str, region: Region | str | None = None) -> str:
+        space = "team_credentials" if self.is_team else "credentials"
+        return reverse(f"{space}:{page}", args=[region] if region else [])
+
+
+def own_desk(request: MemberRequest) -> Desk:
+    return Desk(request.user)
+
+
+TEAM_DESK = Desk(None)

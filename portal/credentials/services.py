@@ -1,0 +1,209 @@
+"""Takes a credential in: asks ByCloud about it, then seals and stores it. The pages and the command line share it.
+
+ByCloud says no (401, 403): nothing is stored and the earlier one stays. ByCloud says nothing of use: stored unchecked.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from math import ceil
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from portal import bycloud, gateway
+from portal.accounts.models import Member
+from portal.audit.events import record_event
+from portal.audit.models import Act
+from portal.core.request import MemberRequest
+from portal.credentials import vault
+from portal.credentials.models import Credential, Kind
+
+LARGEST_TOTAL = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Stored. `sentence` says so, and says it when nobody could check it."""
+
+    credential: Credential
+    is_checked: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Not stored. `sentence` says why."""
+
+    sentence: str
+
+
+@sensitive_variables()
+def take_credential(
+    credential: bycloud.Credential,
+    *,
+    member: Member | None,
+    region: bycloud.Region,
+    expires_on: date | None = None,
+    request: MemberRequest | None = None,
+) -> Kept | Refused:
+    """Check, seal and store `credential` as the member's only one for the region; as the team's, without a member.
+
+    `VaultError`: it cannot be sealed. Without a request it is done from the command line.
+    """
+    sealed = vault.seal(credential, member_id=member.pk if member else None, region=region.code)
+    doubt, total = "", None
+    access = gateway.Access(region=region, credential=credential, asker=str(request.user.pk) if request else "")
+    try:
+        total = gateway.check_credential(access, is_kept=False)
+    except gateway.TriesSpent as error:
+        return Refused(
+            _("Too many credentials were tried within a minute. Nothing was saved; try again in %(seconds)s s.")
+            % {"seconds": _count_seconds(error)}
+        )
+    except bycloud.Rejected:
+        _record_refused(member, region, 401, request=request)
+        return Refused(_("ByCloud refused this credential (401): it is wrong, expired or revoked. Nothing was saved."))
+    except bycloud.Forbidden:
+        _record_refused(member, region, 403, request=request)
+        return Refused(
+            _(
+                "ByCloud knows this credential, but it may not list instances (403). Nothing was saved. "
+                "Give it a role that may list instances in ByCloud's console, or use another one."
+            )
+        )
+    except bycloud.ByCloudError as error:
+        doubt = _describe_doubt(error)
+    now = timezone.now()
+    with transaction.atomic():
+        row = _store(
+            credential,
+            sealed,
+            member=member,
+            region=region,
+            now=now,
+            checked_at=None if doubt else now,
+            visible_total=_bound(total),
+            expires_on=expires_on,
+        )
+        _record_set(row, member=member, request=request)
+    if doubt:
+        return Kept(
+            row,
+            is_checked=False,
+            sentence=_("The credential for %(region)s is saved, but not checked: %(doubt)s.")
+            % {"region": region.code, "doubt": doubt},
+        )
+    sentence = _("The credential for %(region)s is checked and saved.") % {"region": region.code}
+    return Kept(row, is_checked=True, sentence=sentence)
+
+
+@sensitive_variables()
+def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Kept | Refused:
+    """Ask ByCloud once about a credential that is kept; it stays, whatever the answer. A pause that its refusal began
+    ends when it is taken. `VaultError`: it cannot be opened, or waits for its member.
+    """
+    if row.pause:
+        raise vault.PausedError(row.describe_pause())
+    credential = vault.unseal(bytes(row.sealed), member_id=row.member_id, region=region.code)
+    named = {"region": region.code}
+    rejected = _("ByCloud refuses the credential for %(region)s (401): it is wrong, expired or revoked. Replace it.")
+    forbidden = _("ByCloud knows the credential for %(region)s, but it may not list instances (403). Replace it.")
+    try:
+        total = gateway.check_credential(
+            gateway.Access(region=region, credential=credential, asker=str(asker.pk), is_shared=row.is_team)
+        )
+    except bycloud.Rejected:
+        return Refused(rejected % named)
+    except bycloud.Forbidden:
+        return Refused(forbidden % named)
+    except bycloud.ByCloudError as error:
+        sentence = _("The credential for %(region)s could not be checked: %(doubt)s.")
+        return Kept(row, is_checked=False, sentence=sentence % (named | {"doubt": _describe_doubt(error)}))
+    # Another one may have been saved in the meantime.
+    Credential.objects.filter(pk=row.pk, fingerprint=row.fingerprint).update(
+        checked_at=timezone.now(), visible_total=_bound(total)
+    )
+    return Kept(row, is_checked=True, sentence=_("ByCloud takes the credential for %(region)s.") % named)
+
+
+def _store(
+    credential: bycloud.Credential,
+    sealed: bytes,
+    *,
+    member: Member | None,
+    region: bycloud.Region,
+    now: datetime,
+    checked_at: datetime | None,
+    visible_total: int | None,
+    expires_on: date | None,
+) -> Credential:
+    kept = {
+        "kind": Kind.BEARER if isinstance(credential, bycloud.BearerToken) else Kind.API_KEY,
+        "sealed": sealed,
+        "fingerprint": vault.fingerprint(credential),
+        "checked_at": checked_at,
+        "visible_total": visible_total,
+        "expires_on": expires_on,
+        "pause": "",
+    }
+    row, _created = Credential.objects.update_or_create(
+        member=member,
+        region=region.code,
+        defaults={**kept, "replaced_at": now},
+        create_defaults={**kept, "created_at": now},
+    )
+    return row
+
+
+def _bound(total: int | None) -> int | None:
+    """A total that the column has room for; a number that nobody could have means nothing."""
+    return total if total is not None and 0 <= total <= LARGEST_TOTAL else None
+
+
+def _record_set(row: Credential, *, member: Member | None, request: MemberRequest | None) -> None:
+    act = Act.CREDENTIAL_SET if member else Act.TEAM_CREDENTIAL_SET
+    if request is not None:
+        record_event(act, request=request, member=request.user, subject=str(row))
+    else:
+        # Whoever is at the command line is not known; the member did not do it herself.
+        record_event(act, subject=f"{row} ({member.get_username()})" if member else str(row))
+
+
+def _record_refused(
+    member: Member | None, region: bycloud.Region, status: int, *, request: MemberRequest | None
+) -> None:
+    """Of what was entered, nothing is told: it may be a secret of another place."""
+    subject = f"{region.code}: {status}{'' if member else ' (team)'}"
+    record_event(Act.CREDENTIAL_REFUSED, request=request, member=request.user if request else None, subject=subject)
+
+
+def _describe_doubt(error: bycloud.ByCloudError) -> str:
+    # ByCloud's own words are left out: an answer could echo the request, and with it the credential.
+    match error:
+        case bycloud.Unreachable():
+            doubt = _("ByCloud could not be reached")
+        # Where nobody may wait any more, others wait for ByCloud already.
+        case bycloud.TimedOut() | gateway.Busy():
+            doubt = _("ByCloud did not answer in time")
+        case gateway.TriesSpent():
+            doubt = _("too many credentials were tried within a minute; wait %(seconds)s s") % {
+                "seconds": _count_seconds(error)
+            }
+        case gateway.BudgetSpent():
+            doubt = _("the portal has used up the requests it may send to ByCloud for the moment")
+        case bycloud.RateLimited():
+            doubt = _("ByCloud takes no more requests for the moment (429)")
+        case bycloud.ServerFault():
+            doubt = _("ByCloud has a fault of its own (%(status)s)") % {"status": error.status}
+        case bycloud.BadPayload():
+            doubt = _("ByCloud's answer could not be read")
+        case _other:
+            doubt = _("ByCloud did not take the question (%(status)s)") % {"status": error.status}
+    return doubt
+
+
+def _count_seconds(error: bycloud.ByCloudError) -> int:
+    left = (error.retry_at - timezone.now()).total_seconds() if error.retry_at else 0.0
+    return max(1, ceil(left))

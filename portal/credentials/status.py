@@ -1,0 +1,150 @@
+"""How a credential stands, as far as the portal knows: what a member, her admins and her lists are told of it.
+
+ByCloud alone decides whether it works: nothing here keeps one from being tried.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.accounts.models import Member
+from portal.bycloud import Region
+from portal.core.formatting import day_text
+from portal.credentials import vault
+from portal.credentials.models import Credential
+from portal.gateway import Access, Use, read_use
+
+
+class Mark(NamedTuple):
+    """How it is shown: `tone` and `icon` of a status, and its word."""
+
+    tone: str
+    word: str
+    icon: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    row: Credential
+    can_open: bool
+    use: Use
+    days_left: int | None
+
+    @property
+    def is_expired(self) -> bool:
+        return self.days_left is not None and self.days_left < 0
+
+    @property
+    def is_expiring(self) -> bool:
+        return self.days_left is not None and 0 <= self.days_left <= settings.CREDENTIAL_WARN_DAYS
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the last that ByCloud said of it was no."""
+        refused_at = self.use.refused_at
+        # Both by one clock. What the row says is by that of whichever machine wrote it.
+        taken_at = self.use.used_at or self.row.checked_at
+        return refused_at is not None and (taken_at is None or refused_at > taken_at)
+
+    @property
+    def is_valid(self) -> bool:
+        """ByCloud has taken it, and nothing speaks against it since."""
+        is_taken = self.row.checked_at is not None or self.use.used_at is not None
+        return self.can_open and not self.row.pause and is_taken and not self.is_refused and not self.is_expired
+
+    @property
+    def mark(self) -> Mark:
+        if self.row.pause or not self.can_open:
+            paused = Mark("warn", _("Paused; enter it again"), "circle-pause")
+            return paused if self.row.pause else Mark("error", _("Cannot be opened; enter it again"), "circle-alert")
+        if self.is_refused:
+            return Mark("error", _("Refused by ByCloud"), "circle-x")
+        if self.is_expired:
+            return Mark("error", _("Expired"), "calendar-x")
+        if not self.is_valid:
+            return Mark("warn", _("Not checked yet"), "circle-question-mark")
+        if self.is_expiring:
+            return Mark("warn", _("Valid, expires soon"), "calendar-clock")
+        return Mark("ok", _("Valid"), "circle-check")
+
+
+def read_standing(row: Credential) -> Standing:
+    """Opens the row, to find under which name its use is kept; what is opened goes no further."""
+    region = settings.BYCLOUD_REGIONS.get(row.region)
+    access = _find_access(row, region) if region else None
+    return Standing(
+        row=row,
+        can_open=access is not None or (region is None and vault.can_open(row)),
+        use=read_use(access) if access else Use(),
+        days_left=count_days_left(row.expires_on),
+    )
+
+
+def list_standings() -> dict[tuple[int | None, str], Standing]:
+    """Those of all members and of the team, by member (None: the team) and region, for the regions of the settings."""
+    rows = Credential.objects.filter(region__in=list(settings.BYCLOUD_REGIONS))
+    return {(row.member_id, row.region): read_standing(row) for row in rows}
+
+
+def list_marks(member: Member, standings: dict[tuple[int | None, str], Standing]) -> tuple[tuple[str, Mark], ...]:
+    """For each region how the member's credential stands: what an admin sees of it."""
+    return tuple((region, _mark(standings, member, region)) for region in settings.BYCLOUD_REGIONS)
+
+
+def count_days_left(day: date | None) -> int | None:
+    """0 on the last day, below it afterwards, in the reader's zone; None without a last day."""
+    return (day - timezone.localdate()).days if day else None
+
+
+def describe_expiry(row: Credential) -> str:
+    """The warning of a list whose credential ends soon or has ended, else an empty string."""
+    days = count_days_left(row.expires_on)
+    if row.expires_on is None or days is None or days > settings.CREDENTIAL_WARN_DAYS:
+        return ""
+    named = {"region": row.region, "day": day_text(row.expires_on), "days": days}
+    if days < 0:
+        return (
+            _("The team's credential for %(region)s expired on %(day)s. ByCloud is still asked with it.")
+            if row.is_team
+            else _("Your credential for %(region)s expired on %(day)s. ByCloud is still asked with it.")
+        ) % named
+    if days == 0:
+        return (
+            _("The team's credential for %(region)s expires today.")
+            if row.is_team
+            else _("Your credential for %(region)s expires today.")
+        ) % named
+    return (
+        ngettext(
+            "The team's credential for %(region)s expires in %(days)s day, on %(day)s.",
+            "The team's credential for %(region)s expires in %(days)s days, on %(day)s.",
+            days,
+        )
+        if row.is_team
+        else ngettext(
+            "Your credential for %(region)s expires in %(days)s day, on %(day)s.",
+            "Your credential for %(region)s expires in %(days)s days, on %(day)s.",
+            days,
+        )
+    ) % named
+
+
+def _mark(standings: dict[tuple[int | None, str], Standing], member: Member, region: str) -> Mark:
+    own = standings.get((member.pk, region))
+    if own:
+        return own.mark
+    if (None, region) in standings:
+        return Mark("neutral", _("The team's"), "users")
+    return Mark("off", _("None"), "minus")
+
+
+def _find_access(row: Credential, region: Region) -> Access | None:
+    try:
+        return Access(region, vault.unseal(bytes(row.sealed), member_id=row.member_id, region=row.region))
+    except vault.VaultError:
+        return None

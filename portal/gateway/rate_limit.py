@@ -1,0 +1,241 @@
+"""How many requests may go upstream: rolling windows of a minute and an hour, for all processes together."""
+
+from datetime import UTC, datetime
+
+import msgspec
+from django.conf import settings
+from django.core.cache import caches
+
+from portal.bycloud import RateLimit
+from portal.gateway import clock
+from portal.gateway.api_session import Access
+from portal.gateway.errors import BudgetSpent, Busy, TriesSpent
+from portal.gateway.failover_cache import FailoverCache
+from portal.gateway.locks import hold_briefly
+from portal.gateway.request_log import HOUR, Ledger, Standing, enter_request, read_standing, write_ledger
+from portal.gateway.results import Errand
+
+MINUTE = 60.0
+# Credentials tried within a minute, for a region: of all people together, and of one.
+TRIES = 20
+TRIES_OF_ONE = 5
+# A turn takes a few milliseconds; so long, nobody has had to wait yet.
+TURN_SECONDS = 5.0
+
+
+class Window(msgspec.Struct, frozen=True):
+    used: int
+    limit: int
+
+
+class Meter(msgspec.Struct, frozen=True):
+    """What is used of the budget, for people to see. `is_alone`: the shared cache is away; one process's figures."""
+
+    minute: Window
+    hour: Window
+    others: int
+    is_alone: bool
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """When the next refresh goes upstream (Unix time). `is_easy`: less than half of either window's share is used."""
+
+    is_easy: bool
+    goes_at: float
+
+
+def spend(access: Access, errand: Errand) -> None:
+    """Take one request from the budget. Raises `BudgetSpent` when `errand` may not, with when it may.
+
+    People may use all of it; refreshes and sweeps leave `BYCLOUD_RATE_RESERVE` of each window to them, and sweeps
+    leave as much again to refreshes. Of a budget that several use, one person uses at most half of what the others have
+    left. Raises `Busy` when so many spend at once that this one does not come to its turn.
+    """
+    key = _key(access)
+    with hold_briefly(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
+        if not is_held:
+            # Two who write one ledger forget each other's request.
+            raise Busy("Too many requests at once want a share of the budget")
+        now = clock.now()
+        standing = read_standing(key, now)
+        free_at = max(
+            _find_room(_list_minute(standing, now), standing, _share(_minute_limit(standing), errand), MINUTE, now),
+            _find_room(standing.ledger.times, standing, _share(settings.BYCLOUD_RATE_PER_HOUR, errand), HOUR, now),
+            _find_turn(access, standing, errand, now),
+        )
+        if free_at > now:
+            raise BudgetSpent("The portal keeps within ByCloud's rate limit", retry_at=_to_wall(free_at))
+        enter_request(key, standing, now, asker=access.asker)
+
+
+def spend_try(access: Access) -> None:
+    """Take one of the tries of credentials that a minute has for the region. Raises `TriesSpent`, or `Busy` as above.
+
+    Nothing else is counted for a credential that may be made up: all share one ledger. Without a person who asks, it is
+    the command line, which need not guess.
+    """
+    if not access.asker:
+        return
+    key = f"budget:tries:{access.region.code}"
+    with hold_briefly(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
+        if not is_held:
+            raise Busy("Too many credentials are tried at once")
+        now = clock.now()
+        standing = read_standing(key, now)
+        times = standing.ledger.times
+        minute = times[len(times) - _count_since(times, now - MINUTE) :]
+        own = standing.ledger.askers.get(access.asker, ())
+        free_at = max(
+            _find_room(minute, standing, TRIES, MINUTE, now),
+            _find_end_of_turn(own, minute, TRIES, MINUTE, now, most_of_one=TRIES_OF_ONE),
+        )
+        if free_at > now:
+            raise TriesSpent("Too many credentials were tried", retry_at=_to_wall(free_at))
+        enter_request(key, standing, now, asker=access.asker)
+
+
+def correct(access: Access, rate: RateLimit) -> None:
+    """Take ByCloud's own figures where they leave less than ours: other programs may share the budget."""
+    key = _key(access)
+    ledger = read_standing(key, clock.now()).ledger
+    if _correct(ledger, rate, clock.now()) == ledger:
+        # So it is nearly always; the ledger needs no holding for that.
+        return
+    with hold_briefly(f"{key}:lock"):
+        now = clock.now()
+        write_ledger(key, _correct(read_standing(key, now).ledger, rate, now), now)
+
+
+def read_pace(access: Access) -> Pace:
+    """How refreshes share out what is left to them, so that an hour's share lasts for an hour.
+
+    Half of it may be used as it comes. What is left then is spread evenly over the time until the first request of
+    the hour counts no more.
+    """
+    now = clock.now()
+    standing = read_standing(_key(access), now)
+    times = standing.ledger.times
+    share = _share(settings.BYCLOUD_RATE_PER_HOUR, Errand.REFRESH)
+    left = share - len(times)
+    if len(times) <= share / 2:
+        minute_share = _share(_minute_limit(standing), Errand.REFRESH)
+        return Pace(is_easy=len(_list_minute(standing, now)) <= minute_share / 2, goes_at=now)
+    return Pace(is_easy=False, goes_at=times[-1] + (times[0] + HOUR - times[-1]) / left if left > 0 else now)
+
+
+def read_meter(access: Access) -> Meter:
+    """How much of the budget is used now."""
+    now = clock.now()
+    standing = read_standing(_key(access), now)
+    cache = caches["counters"]
+    is_alone = isinstance(cache, FailoverCache) and cache.is_alone
+    measure = _measure_share if is_alone else _measure_all
+    return Meter(
+        minute=measure(_list_minute(standing, now), standing, _minute_limit(standing), now - MINUTE),
+        hour=measure(standing.ledger.times, standing, settings.BYCLOUD_RATE_PER_HOUR, now - HOUR),
+        others=_count_others(standing, now),
+        is_alone=is_alone,
+    )
+
+
+def _correct(ledger: Ledger, rate: RateLimit, now: float) -> Ledger:
+    known = _count_since(ledger.times, now - MINUTE)
+    # Of a limit above ours, what others use is no concern of ours before it leaves less than ours would.
+    others = max(0, min(rate.limit, settings.BYCLOUD_RATE_PER_MINUTE) - rate.remaining - known)
+    lower = rate.limit if rate.limit < settings.BYCLOUD_RATE_PER_MINUTE else None
+    until = min(clock.from_wall(rate.reset_at).timestamp(), now + MINUTE) if rate.reset_at else now + MINUTE
+    return msgspec.structs.replace(ledger, others=others, others_until=until if others else 0.0, limit=lower)
+
+
+def _measure_all(times: tuple[float, ...], _standing: Standing, limit: int, _since: float) -> Window:
+    return Window(len(times), limit)
+
+
+def _measure_share(times: tuple[float, ...], standing: Standing, limit: int, since: float) -> Window:
+    own = _count_since(standing.apart, since)
+    return Window(own, max(1, own, (limit - len(times) + own) // standing.processes))
+
+
+def _find_room(times: tuple[float, ...], standing: Standing, share: int, seconds: float, now: float) -> float:
+    """When a request may go: now, or the moment when enough of `times` has left the window.
+
+    What a process has spent apart must stay within its part of what all know to be left. So the processes together
+    stay within the share, however little they know of each other.
+    """
+    apart = [one for one in standing.apart if one > now - seconds]
+    own, common = len(apart), len(times) - len(apart)
+    free_at = now
+    if own < (share - common) // standing.processes:
+        return free_at
+    left_to_find = apart[:]
+    for moment in times:
+        if own < (share - common) // standing.processes:
+            break
+        if left_to_find and left_to_find[0] == moment:
+            left_to_find.pop(0)
+            own -= 1
+        else:
+            common -= 1
+        free_at = moment + seconds
+    return free_at
+
+
+def _find_turn(access: Access, standing: Standing, errand: Errand, now: float) -> float:
+    """When this person may go on: now, unless others share the budget and more than the person's part is used."""
+    askers = standing.ledger.askers
+    is_shared = access.is_shared or settings.BYCLOUD_RATE_SCOPE == "region" or not askers.keys() <= {access.asker}
+    if not access.asker or not is_shared:
+        return now
+    minute = (_list_minute(standing, now), _share(_minute_limit(standing), errand), MINUTE)
+    hour = (standing.ledger.times, _share(settings.BYCLOUD_RATE_PER_HOUR, errand), HOUR)
+    return max(_find_end_of_turn(askers.get(access.asker, ()), *window, now) for window in (minute, hour))
+
+
+def _find_end_of_turn(
+    own: tuple[float, ...],
+    times: tuple[float, ...],
+    share: int,
+    seconds: float,
+    now: float,
+    *,
+    most_of_one: int | None = None,
+) -> float:
+    own = tuple(moment for moment in own if moment > now - seconds)
+    most = max(1, (share - len(times) + len(own)) // 2)
+    most = min(most, most_of_one or most)
+    return own[-most] + seconds if len(own) >= most else now
+
+
+def _list_minute(standing: Standing, now: float) -> tuple[float, ...]:
+    """The times of the last minute, with those of others as if they were made a minute before they end."""
+    times = standing.ledger.times
+    recent = times[len(times) - _count_since(times, now - MINUTE) :]
+    others = _count_others(standing, now)
+    return tuple(sorted((*recent, *[standing.ledger.others_until - MINUTE] * others))) if others else recent
+
+
+def _count_others(standing: Standing, now: float) -> int:
+    return standing.ledger.others if standing.ledger.others_until > now else 0
+
+
+def _to_wall(moment: float) -> datetime:
+    return clock.to_wall(datetime.fromtimestamp(moment, UTC))
+
+
+def _share(limit: int, errand: Errand) -> int:
+    kept_back = {Errand.PERSON: 0, Errand.REFRESH: 1, Errand.SWEEP: 2}[errand] * settings.BYCLOUD_RATE_RESERVE
+    return max(1, int(limit * (1 - kept_back)))
+
+
+def _minute_limit(standing: Standing) -> int:
+    limit: int = standing.ledger.limit or settings.BYCLOUD_RATE_PER_MINUTE
+    return limit
+
+
+def _count_since(times: tuple[float, ...], since: float) -> int:
+    return sum(1 for moment in times if moment > since)
+
+
+def _key(access: Access) -> str:
+    scope = access.scope if settings.BYCLOUD_RATE_SCOPE == "credential" else access.region.code
+    return f"budget:{scope}"

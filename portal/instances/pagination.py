@@ -1,0 +1,148 @@
+"""What surrounds the rows of a list: the applied filters as tokens, the counter, the range, and the ways to go on."""
+
+from datetime import datetime
+
+import msgspec
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.bycloud import Region
+from portal.core.formatting import clock_text
+from portal.core.numbers import number_text
+from portal.instances import list_query
+from portal.instances.links import list_url
+from portal.instances.list_query import ListView
+from portal.instances.services import Listing, Missing, Seen
+
+
+class Token(msgspec.Struct, frozen=True):
+    """An applied filter, and the address of the list without it."""
+
+    label: str
+    value: str
+    url: str
+
+
+class PageSize(msgspec.Struct, frozen=True):
+    limit: int
+    url: str
+    is_current: bool
+
+
+class Pager(msgspec.Struct, frozen=True):
+    """Where this page lies and where one can go. An address is empty where there is nowhere to go."""
+
+    range: str
+    first_url: str
+    previous_url: str
+    next_url: str
+    sizes: tuple[PageSize, ...]
+
+
+def build_tokens(view: ListView, *, region: Region, seen: Seen) -> tuple[Token, ...]:
+    def without(parameter: str) -> str:
+        return list_url(region, list_query.without_filter(view, parameter))
+
+    query = view.query
+    tokens = []
+    if query.name:
+        tokens.append(Token(_("name"), query.name, without("name")))
+    if query.status:
+        tokens.append(Token(_("status"), query.status, without("status")))
+    tokens += [Token(_("tag"), tag, list_url(region, list_query.without_tag(view, tag))) for tag in query.tags]
+    if query.flavor_id:
+        flavor = list_query.find_name(seen.flavors, query.flavor_id) or query.flavor_id
+        tokens.append(Token(_("flavor"), flavor, without("flavor_id")))
+    if query.image_id:
+        image = list_query.find_name(seen.images, query.image_id) or query.image_id
+        tokens.append(Token(_("image"), image, without("image_id")))
+    return tuple(tokens)
+
+
+def build_pager(listing: Listing, view: ListView, *, region: Region) -> Pager:
+    def at(marker: str | None) -> str:
+        return list_url(region, list_query.at_marker(view, marker))
+
+    return Pager(
+        range=describe_range(listing),
+        # Also where nobody knows what came before.
+        first_url=at(None) if view.query.marker and not listing.marker_is_gone else "",
+        previous_url=at(listing.previous_marker) if listing.has_previous else "",
+        next_url=at(listing.next_marker) if listing.next_marker else "",
+        sizes=tuple(
+            PageSize(size, list_url(region, list_query.with_limit(view, size)), is_current=size == listing.limit)
+            for size in list_query.list_page_sizes(listing.largest_limit)
+        ),
+    )
+
+
+def describe_count(listing: Listing) -> str:
+    """How many instances the whole list holds: `150`, or `at least 40` where that is not known; nothing where none of
+    them has been seen so far.
+    """
+    if listing.total is not None:
+        return number_text(listing.total)
+    # Of the pages after one without a row, the next may be the same.
+    more = 1 if listing.next_marker and listing.instances else 0
+    least = (listing.first_position or 1) - 1 + len(listing.instances) + more
+    return _("at least %(least)s") % {"least": number_text(least)} if least else ""
+
+
+def describe_range(listing: Listing) -> str:
+    """`21–40 of 150` where the place is known, otherwise how many rows are shown."""
+    shown = len(listing.instances)
+    if listing.first_position is None or not shown:
+        text = ngettext("%(shown)d shown", "%(shown)d shown", shown) % {"shown": shown}
+        return (
+            _("%(shown)s of %(total)s") % {"shown": text, "total": number_text(listing.total)}
+            if listing.total
+            else text
+        )
+    first, last = number_text(listing.first_position), number_text(listing.first_position + shown - 1)
+    if listing.total is None:
+        return f"{first}–{last}"
+    return _("%(first)s–%(last)s of %(total)s") % {"first": first, "last": last, "total": number_text(listing.total)}
+
+
+def describe_page(listing: Listing, *, is_filtered: bool) -> str:
+    """What a screen reader is told of a page that was swapped in."""
+    if none_here := title_none_here(listing, is_filtered=is_filtered):
+        return none_here
+    if not listing.instances:
+        return _("No matches") if is_filtered else _("No instances yet")
+    numbers = {"range": describe_range(listing), "moment": describe_moment(listing.page.fetched_at)}
+    return _("Instances %(range)s, %(moment)s") % numbers
+
+
+def title_none_here(listing: Listing, *, is_filtered: bool) -> str:
+    """The title of a page without a row that is not the whole list; nothing for any other page."""
+    if listing.instances or not listing.says_more:
+        return ""
+    return _("No match on this page") if is_filtered else _("No instances on this page")
+
+
+def describe_limit(listing: Listing, view: ListView) -> str:
+    """What is said where a page holds less than its address asks for; nothing where it does not."""
+    asked = view.query.limit
+    if asked is None or listing.limit >= asked:
+        return ""
+    numbers = {"limit": listing.limit, "asked": asked}
+    return (
+        _("ByCloud gives at most %(limit)d instances a page; this address asks for %(asked)d. Next leads to the rest.")
+        % numbers
+    )
+
+
+def describe_search(missing: Missing) -> str:
+    """How far the search for an instance has come."""
+    if missing.next_marker is None:
+        return _("No such instance")
+    searched = number_text(missing.searched)
+    if not missing.total:
+        return _("Searched %(searched)s instances, not found so far.") % {"searched": searched}
+    numbers = {"searched": searched, "total": number_text(missing.total)}
+    return _("Searched %(searched)s of %(total)s instances, not found so far.") % numbers
+
+
+def describe_moment(fetched_at: datetime) -> str:
+    return _("as of %(time)s") % {"time": clock_text(fetched_at)}

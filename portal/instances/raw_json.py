@@ -1,0 +1,49 @@
+"""Answers in JSON: an instance's untouched text, and errors in the shape of ByCloud's own envelope."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+
+from portal.gateway import StoredInstance
+from portal.instances.errors import Notice
+from portal.instances.services import Missing
+
+
+def answer(stored: StoredInstance, instance_id: str, *, is_download: bool) -> HttpResponse:
+    """The bytes as they came; as a file when asked for."""
+    response = HttpResponse(stored.source, content_type="application/json")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if is_download:
+        response.headers["Content-Disposition"] = f'attachment; filename="instance-{instance_id}.json"'
+    return response
+
+
+def refuse(status: int, message: str, **more: Any) -> HttpResponse:
+    response = JsonResponse({"error": {"code": int(status), "message": message} | more}, status=status)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def refuse_parameters(problems: Mapping[str, str]) -> HttpResponse:
+    return refuse(HTTPStatus.BAD_REQUEST, _("Some parameters cannot be accepted."), parameters=problems)
+
+
+def refuse_for(notice: Notice) -> HttpResponse:
+    """Upstream gave no usable answer, and nothing was stored."""
+    trouble = notice.trouble
+    known = {"details": trouble.message, "request_id": trouble.request_id}
+    return refuse(notice.status, notice.title, **{name: text for name, text in known.items() if text})
+
+
+def miss(missing: Missing) -> HttpResponse:
+    """Not found; `next_marker` stands where the search can go on, as the parameter `marker` of the same URL."""
+    return refuse(
+        HTTPStatus.NOT_FOUND,
+        _("No such instance was found."),
+        searched=missing.searched,
+        total=missing.total,
+        next_marker=missing.next_marker,
+    )

@@ -1,0 +1,357 @@
+"""Answers as pages: the whole page, or the one region of it that htmx asked for. Calls nothing upstream."""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import get_language
+from django_htmx.http import HttpResponseClientRedirect, retarget, trigger_client_event
+
+from portal.bycloud import Region
+from portal.core.http import describe_unknown
+from portal.core.permissions import Capability
+from portal.core.request import MemberRequest
+from portal.credentials.forms import CredentialForm
+from portal.credentials.status import describe_expiry
+from portal.gateway import Access, Asking, Dated, read_largest_page, read_meter
+from portal.instances import pagination
+from portal.instances.detail import build_details, describe_working
+from portal.instances.detail_query import Hints, read_back
+from portal.instances.display_options import Layout, lay_out
+from portal.instances.errors import Notice, describe
+from portal.instances.forms import build_form
+from portal.instances.links import credential_url, instance_url, list_url, raw_url
+from portal.instances.list_query import (
+    ListView,
+    Reading,
+    at_marker,
+    has_filters,
+    name_hidden_in,
+    to_query_string,
+    without_filters,
+    without_hidden,
+)
+from portal.instances.live import (
+    Live,
+    describe_budget,
+    describe_unchanged,
+    make_version,
+    name_pending,
+    name_trouble,
+)
+from portal.instances.services import Found, Listing, Missing, Seen, read_seen
+from portal.instances.table import render_table
+from portal.instances.toolbar import build_settings, build_share, link_views
+
+_REGIONS = {
+    "instances": "instances/_instances.html",
+    "results": "instances/_results.html",
+    "instance": "instances/_instance.html",
+}
+# Where white space is all one. An instance's JSON stands as it came.
+_WITHOUT_LITERAL_TEXT = frozenset({"instances/list.html", "instances/_instances.html", "instances/_results.html"})
+# A twentieth of what is sent, even compressed.
+_INDENTATION = re.compile(rb"(?<=>)\n\s+(?=<)")
+VARY = ("HX-Request", "HX-Target", "HX-Trigger", "Cookie")
+
+
+def wants_fragment(request: MemberRequest) -> bool:
+    """Whether a region of the page was asked for. A history restore carries htmx's header too, but needs the page."""
+    htmx = request.htmx
+    return bool(htmx) and not htmx.history_restore_request and htmx.target in _REGIONS
+
+
+def ask_for_credential(request: MemberRequest, region: Region, problem: str, *, url: str) -> HttpResponse:
+    """The page that takes a credential and comes back to `url`. `problem` says why the one that is kept will not do."""
+    if wants_fragment(request):
+        return HttpResponseClientRedirect(url)
+    return render(
+        request,
+        "credentials/missing.html",
+        {"region": region, "form": CredentialForm(), "problem": problem, "next": url},
+        status=HTTPStatus.CONFLICT if problem else HTTPStatus.OK,
+    )
+
+
+def refuse_list(request: MemberRequest, region: Region, reading: Reading) -> HttpResponse:
+    """Parameters that cannot be accepted, each named; nothing that was typed is lost."""
+    context = {
+        "region": region,
+        "form": build_form(reading, seen=Seen()),
+        "unknown": describe_unknown(reading.unknown) if reading.unknown else "",
+        "is_refused": True,
+        "list_url": reverse("instances:list", args=[region]),
+    }
+    response = _answer(request, "instances/list.html", context, status=HTTPStatus.BAD_REQUEST)
+    return retarget(response, "#instances") if wants_fragment(request) else response
+
+
+def answer_list(
+    request: MemberRequest,
+    access: Access,
+    view: ListView,
+    outcome: Listing | Notice,
+    *,
+    asking: Asking,
+    unknown: tuple[str, ...] = (),
+) -> HttpResponse:
+    """A page of the list, or the trouble in its place; or 204 when the open page that asks shows all of it already.
+
+    `unknown` are parameters that were left out, and are named.
+    """
+    region, seen = access.region, read_seen(access)
+    refresh_seconds = request.user.refresh_seconds
+    url = list_url(region, view)
+    layout = lay_out(view, request.user)
+    tokens = pagination.build_tokens(view, region=region, seen=seen)
+    version = "" if isinstance(outcome, Notice) else _make_list_version(request, outcome, tokens, layout)
+    if isinstance(outcome, Listing) and _is_shown_already(request, version):
+        return _answer_unchanged(access, outcome.page)
+    context = {
+        "region": region,
+        "form": build_form(Reading(view), seen=seen),
+        "unknown": describe_unknown(unknown) if unknown else "",
+        "tokens": tokens,
+        "clear_url": list_url(region, without_filters(view)),
+        "hidden": ", ".join(name_hidden_in(view)),
+        "cleaned_url": list_url(region, without_hidden(view)),
+        "list_url": reverse("instances:list", args=[region]),
+        "url": url,
+        "budget": describe_budget(read_meter(access)),
+        **_renewing(request, region, to_query_string(view), url, target="#results"),
+        **_lay_beside(request, access, view, layout),
+    }
+    if isinstance(outcome, Notice):
+        live = Live(url=url, target="#results", version="", refresh_seconds=refresh_seconds, trouble=outcome.trouble)
+        return _answer(request, "instances/list.html", context | {"notice": outcome, "live": live}, notice=outcome)
+    page = outcome.page
+    table = render_table(outcome.instances, region=region, view=view, layout=layout)
+    context |= {
+        "listing": outcome,
+        "left_out": page.exchange.left_out,
+        "page": page,
+        "table": table,
+        "is_without_matches": table is None and has_filters(view) and not outcome.says_more,
+        "none_here": pagination.title_none_here(outcome, is_filtered=has_filters(view)),
+        "limit_words": pagination.describe_limit(outcome, view),
+        "pager": pagination.build_pager(outcome, view, region=region),
+        "count": pagination.describe_count(outcome),
+        "notice": describe(page.trouble, read_meter(access)) if page.trouble else None,
+        "live": Live(
+            url=url,
+            target="#results",
+            version=version,
+            refresh_seconds=refresh_seconds,
+            is_due=_is_due(page, asking),
+            pending=table.pending if table else "",
+            trouble=page.trouble,
+        ),
+        "announcement": pagination.describe_page(outcome, is_filtered=has_filters(view)),
+        "working": describe_working(access, page),
+    }
+    return _answer(request, "instances/list.html", context)
+
+
+def refuse_instance(
+    request: MemberRequest, region: Region, instance_id: str, problems: Mapping[str, str]
+) -> HttpResponse:
+    """An instance's address with parameters that cannot be accepted."""
+    context = {
+        "region": region,
+        "instance_id": instance_id,
+        # As pairs: the parameters are a stranger's words, and one of them may be "items".
+        "problems": tuple(problems.items()),
+        "shown_name": instance_id,
+        "url": instance_url(region, instance_id, Hints()),
+        "back_url": reverse("instances:list", args=[region]),
+    }
+    return _answer(request, "instances/detail.html", context, status=HTTPStatus.BAD_REQUEST)
+
+
+def answer_instance(
+    request: MemberRequest,
+    access: Access,
+    instance_id: str,
+    hints: Hints,
+    outcome: Found | Missing | Notice,
+    *,
+    asking: Asking,
+) -> HttpResponse:
+    """One instance; how far the search for it has come, that it was not found, or the trouble; or 204, as above."""
+    region, refresh_seconds = access.region, request.user.refresh_seconds
+    url = instance_url(region, instance_id, hints)
+    version = ""
+    if isinstance(outcome, Found):
+        version = _make_version(request, outcome.instance.value.source, name_trouble(outcome.instance.trouble))
+        if _is_shown_already(request, version):
+            return _answer_unchanged(access, outcome.instance)
+    context = {
+        "region": region,
+        "instance_id": instance_id,
+        "shown_name": hints.name or instance_id,
+        "url": url,
+        "back_url": list_url(region, read_back(hints.back) or ListView()),
+        "budget": describe_budget(read_meter(access)),
+        **_renewing(request, region, hints.to_query_string(), url, target="#instance"),
+    }
+    if isinstance(outcome, Notice):
+        if outcome.kind == "invalid-request":
+            # The instance at which the search was to go on may be gone: Retry begins anew.
+            hints = msgspec.structs.replace(hints, marker=None, step=0)
+            context["query_string"] = hints.to_query_string()
+        live = Live(
+            url=instance_url(region, instance_id, hints),
+            target="#instance",
+            version="",
+            refresh_seconds=refresh_seconds,
+            trouble=outcome.trouble,
+        )
+        return _answer(request, "instances/detail.html", context | {"notice": outcome, "live": live}, notice=outcome)
+    if isinstance(outcome, Missing):
+        following = msgspec.structs.replace(hints, marker=outcome.next_marker, step=hints.step + 1)
+        context |= {
+            "missing": outcome,
+            "page": outcome.page,
+            "announcement": pagination.describe_search(outcome),
+            "working": describe_working(access, outcome.page, ends_search=True),
+            "next_url": instance_url(region, instance_id, following),
+            "goes_on_by_itself": hints.goes_on_by_itself,
+        }
+        status = HTTPStatus.OK if outcome.next_marker else HTTPStatus.NOT_FOUND
+        return _answer(request, "instances/detail.html", context, status=status)
+    found = outcome.instance
+    details = build_details(found.value, region=region)
+    context |= {
+        "instance": found.value.instance,
+        "page": found,
+        "details": details,
+        "shown_name": details.name or hints.name or instance_id,
+        "notice": describe(found.trouble, read_meter(access)) if found.trouble else None,
+        "live": Live(
+            url=url,
+            target="#instance",
+            version=version,
+            refresh_seconds=refresh_seconds,
+            is_due=_is_due(found, asking),
+            pending=name_pending([instance_id] if details.state.is_pending else []),
+            trouble=found.trouble,
+        ),
+        "announcement": pagination.describe_moment(found.fetched_at),
+        "working": describe_working(access, found),
+        "raw_url": raw_url(region, instance_id, name=hints.name),
+        "download_url": raw_url(region, instance_id, name=hints.name, download=True),
+    }
+    return _answer(request, "instances/detail.html", context)
+
+
+def _renewing(request: MemberRequest, region: Region, query_string: str, url: str, *, target: str) -> dict[str, str]:
+    """What Refresh and Retry send and where to, which region they renew, and where a token is checked and replaced."""
+    may_force = request.user.can(Capability.FORCE_REFRESH)
+    revalidate_url = reverse("instances:revalidate", args=[region])
+    return {
+        "query_string": query_string,
+        "target": target,
+        "renew_url": reverse("instances:refresh", args=[region]) if may_force else revalidate_url,
+        "revalidate_url": revalidate_url,
+        "check_url": reverse("instances:check_credential", args=[region]),
+        "credential_url": credential_url(region, next_url=url),
+    }
+
+
+def _lay_beside(request: MemberRequest, access: Access, view: ListView, layout: Layout) -> dict[str, object]:
+    """What stands around the results, as far as it is asked for: all of it, or what another filter or page changes."""
+    region = access.region
+    is_alone = wants_fragment(request) and request.htmx.target == "results"
+    if is_alone and "Portal-Refresh" in request.headers:
+        return {}
+    beside: dict[str, object] = {"share": build_share(view, layout, region=region)}
+    if not is_alone or request.htmx.trigger == "filters":
+        views = link_views(view, layout, member=request.user, region=region)
+        beside |= {
+            "views": views,
+            "has_own_views": any(not one.owner for one in views),
+            "is_whole_list": at_marker(view, None) == ListView() and not any(one.is_current for one in views),
+            "whole_list_url": list_url(region, ListView()),
+        }
+    if not is_alone:
+        beside["layout"] = build_settings(view, layout, largest_limit=read_largest_page(region))
+    return beside
+
+
+def _is_due(page: Dated[Any], asking: Asking) -> bool:
+    """Whether the page asks at once for a fresh answer: not when it did just now, nor before ByCloud allows."""
+    return asking is Asking.STORED_FIRST and page.is_due
+
+
+def _make_list_version(
+    request: MemberRequest, listing: Listing, tokens: tuple[pagination.Token, ...], layout: Layout
+) -> str:
+    place = (
+        listing.total,
+        listing.next_marker,
+        listing.has_previous,
+        listing.previous_marker,
+        listing.first_position,
+        listing.marker_is_gone,
+        listing.says_more,
+        listing.limit,
+        listing.largest_limit,
+        listing.page.exchange.left_out,
+    )
+    trouble = name_trouble(listing.page.trouble)
+    return _make_version(request, listing.page.value.instances, trouble, place, tokens, layout)
+
+
+def _make_version(request: MemberRequest, *parts: Any) -> str:
+    """What is shown, for whom, and with whose credential: buttons depend on the role, times on the zone."""
+    member, held = request.user, request.held
+    reader = (member.role, member.refresh_seconds, timezone.get_current_timezone_name(), get_language())
+    return make_version(reader, held.is_team, describe_expiry(held), *parts)
+
+
+def _is_shown_already(request: MemberRequest, version: str) -> bool:
+    """Whether an open page refreshes itself and carries this version."""
+    is_refresh = wants_fragment(request) and "Portal-Refresh" in request.headers
+    return is_refresh and request.headers.get("Portal-Version") == version
+
+
+def _answer_unchanged(access: Access, page: Dated[Any]) -> HttpResponse:
+    """Nothing to swap; only the date moves on, and the meter."""
+    response = HttpResponse(status=HTTPStatus.NO_CONTENT)
+    trigger_client_event(response, "portal:unchanged", describe_unchanged(page, read_meter(access)))
+    patch_vary_headers(response, VARY)
+    return response
+
+
+def _answer(
+    request: MemberRequest,
+    template: str,
+    context: dict[str, Any],
+    *,
+    status: int = HTTPStatus.OK,
+    notice: Notice | None = None,
+) -> HttpResponse:
+    """The page, or the region of it that htmx asked for. `notice`: the trouble in the place of everything."""
+    target = request.htmx.target if wants_fragment(request) else None
+    if target:
+        # Refused parameters concern the form above the results, too.
+        target = "instances" if "is_refused" in context else target
+        template = _REGIONS[target]
+    # What is refused for its parameters is refused before a credential is looked for.
+    held = getattr(request, "held", None)
+    context |= {"held": held, "expiry_warning": describe_expiry(held) if held else ""}
+    context["counts_apart"] = target == "results"
+    response = render(request, template, context, status=notice.status if notice else status)
+    if template in _WITHOUT_LITERAL_TEXT:
+        response.content = _INDENTATION.sub(b"\n", response.content)
+    if notice and notice.retry_seconds:
+        response.headers["Retry-After"] = str(notice.retry_seconds)
+    patch_vary_headers(response, VARY)
+    return response

@@ -1,0 +1,158 @@
+"""One honest state from an instance's `status`, `power_state`, `task_state`, `vm_state` and `fault`.
+
+The one table of it is in docs/pages.md ("State"); a test holds the two together. The words are an open set: an unknown
+one is shown as it came, in a neutral colour, and no word is ever an error. Case does not matter.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.bycloud import Fault, Instance, list_unreadable
+from portal.core.invisible import show_plain
+
+Tone = Literal["ok", "pending", "off", "error", "warn", "neutral"]
+FIRST_WORDS = 60
+
+
+class State(msgspec.Struct, frozen=True):
+    """What is shown: a word with its look, small type beside it, and the fault's first words when the state is one.
+
+    `is_fault`: the status says that something failed, so that a fault counts; `is_pending`: it will change by itself.
+    """
+
+    word: str
+    tone: Tone
+    detail: str = ""
+    fault: str = ""
+    is_fault: bool = False
+    is_pending: bool = False
+
+
+class _Look(msgspec.Struct, frozen=True):
+    """How a known status is shown, and the power states that agree with it (none given: any does)."""
+
+    word: Promise
+    tone: Tone
+    powers: frozenset[str] = frozenset()
+
+
+_ON = frozenset({"RUNNING"})
+_OFF = frozenset({"SHUTDOWN"})
+_STATUSES = {
+    "ACTIVE": _Look(gettext_lazy("Active"), "ok", _ON),
+    "BUILD": _Look(gettext_lazy("Building"), "pending"),
+    "REBUILD": _Look(gettext_lazy("Rebuilding"), "pending"),
+    "REBOOT": _Look(gettext_lazy("Rebooting"), "pending"),
+    "HARD_REBOOT": _Look(gettext_lazy("Rebooting (hard)"), "pending"),
+    "RESIZE": _Look(gettext_lazy("Resizing"), "pending"),
+    "REVERT_RESIZE": _Look(gettext_lazy("Taking the resize back"), "pending"),
+    "MIGRATING": _Look(gettext_lazy("Migrating"), "pending"),
+    "PASSWORD": _Look(gettext_lazy("Changing the password"), "pending"),
+    "VERIFY_RESIZE": _Look(gettext_lazy("Resized, to be confirmed"), "warn"),
+    "RESCUE": _Look(gettext_lazy("In rescue mode"), "warn"),
+    "SHUTOFF": _Look(gettext_lazy("Stopped"), "off", _OFF),
+    "STOPPED": _Look(gettext_lazy("Stopped"), "off", _OFF),
+    "PAUSED": _Look(gettext_lazy("Paused"), "off", frozenset({"PAUSED"})),
+    "SUSPENDED": _Look(gettext_lazy("Suspended"), "off", _OFF | {"SUSPENDED"}),
+    "SHELVED": _Look(gettext_lazy("Shelved"), "off", _OFF),
+    "SHELVED_OFFLOADED": _Look(gettext_lazy("Shelved, off its host"), "off", _OFF),
+    "SOFT_DELETED": _Look(gettext_lazy("Deleted, can be restored"), "off"),
+    "DELETED": _Look(gettext_lazy("Deleted"), "off"),
+    "ERROR": _Look(gettext_lazy("Error"), "error"),
+    "UNKNOWN": _Look(gettext_lazy("Unknown"), "neutral"),
+}
+KNOWN_STATUSES = tuple(_STATUSES)
+
+_POWERS = {
+    "RUNNING": gettext_lazy("running"),
+    "PAUSED": gettext_lazy("paused"),
+    "SHUTDOWN": gettext_lazy("shut down"),
+    "CRASHED": gettext_lazy("crashed"),
+    "SUSPENDED": gettext_lazy("suspended"),
+}
+_SILENT_POWERS = frozenset({"", "NOSTATE"})
+
+_TASKS = {
+    "SCHEDULING": gettext_lazy("Scheduling"),
+    "NETWORKING": gettext_lazy("Setting up the network"),
+    "BLOCK_DEVICE_MAPPING": gettext_lazy("Attaching volumes"),
+    "SPAWNING": gettext_lazy("Starting for the first time"),
+    "REBOOTING": gettext_lazy("Rebooting"),
+    "REBOOTING_HARD": gettext_lazy("Rebooting (hard)"),
+    "POWERING_OFF": gettext_lazy("Stopping"),
+    "POWERING_ON": gettext_lazy("Starting"),
+    "RESIZE_PREP": gettext_lazy("Preparing a resize"),
+    "DELETING": gettext_lazy("Deleting"),
+}
+
+_VM_STATES = {"BUILDING": "BUILD", "RESCUED": "RESCUE", "RESIZED": "VERIFY_RESIZE", "SOFT_DELETE": "SOFT_DELETED"}
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A status as a filter offers it. `value` is ByCloud's own word."""
+
+    value: str
+    label: str
+
+
+def list_choices(seen: Iterable[str], current: str) -> tuple[Choice, ...]:
+    """Every known status, those seen beside them, and the one that is asked for, whatever it is; sorted by word."""
+    words = {*_STATUSES, *seen, current} - {""}
+    return tuple(Choice(word, _label(word)) for word in sorted(words, key=lambda word: (word.upper(), word)))
+
+
+def _label(word: str) -> str:
+    look = _STATUSES.get(word)
+    return _("%(word)s (%(meaning)s)") % {"word": word, "meaning": look.word} if look else show_plain(word)
+
+
+def derive_state(instance: Instance) -> State:
+    """The one state that is shown for an instance. `vm_state` speaks only where there is no `status`."""
+    if "status" in list_unreadable(instance):
+        # Another field's word in its place would be a guess.
+        return State(_("Unreadable"), "neutral")
+    status = _normal(instance.status) or _status_of(_normal(instance.vm_state))
+    raw_status = instance.status or instance.vm_state or ""
+    look = _STATUSES.get(status)
+    status_word = str(look.word) if look else _shorten(raw_status)
+    is_fault = status == "ERROR"
+    fault = _first_words(instance.fault) if is_fault else ""
+    task = _normal(instance.task_state)
+    if task:
+        word = str(_TASKS[task]) if task in _TASKS else _shorten(instance.task_state or "")
+        return State(word, "pending", detail=status_word, fault=fault, is_fault=is_fault, is_pending=True)
+    power = _normal(instance.power_state)
+    power_word = str(_POWERS[power]) if power in _POWERS else _shorten(instance.power_state or "")
+    if look is None:
+        detail = "" if power in _SILENT_POWERS else _power_text(power_word)
+        return State(status_word or _("No state given"), "neutral", detail=detail)
+    if look.powers and power not in look.powers | _SILENT_POWERS:
+        return State(status_word, "warn", detail=_power_text(power_word))
+    return State(status_word, look.tone, fault=fault, is_fault=is_fault, is_pending=look.tone == "pending")
+
+
+def _normal(word: str | None) -> str:
+    return (word or "").strip().upper().replace("-", "_").replace(" ", "_")
+
+
+def _status_of(vm_state: str) -> str:
+    return _VM_STATES.get(vm_state, vm_state)
+
+
+def _power_text(word: str) -> str:
+    return _("power: %(power)s") % {"power": word}
+
+
+def _first_words(fault: Fault | None) -> str:
+    return _shorten(fault.message or "") if fault else ""
+
+
+def _shorten(text: str) -> str:
+    """The beginning of a text on one line, cut between words where there are any."""
+    line = " ".join(text.split())
+    return line if len(line) <= FIRST_WORDS else line[:FIRST_WORDS].rsplit(" ", 1)[0] + "…"

@@ -1,0 +1,89 @@
+"""What stands beside the list's title and above its table: how it is shown, saved views, its addresses to pass on."""
+
+import msgspec
+from django.utils.functional import Promise
+
+from portal.accounts.models import Member
+from portal.bycloud import Region
+from portal.core.http import make_absolute
+from portal.instances.columns import COLUMNS, FIRST
+from portal.instances.display_options import Layout, pin
+from portal.instances.links import list_url, saved_view_url
+from portal.instances.list_query import LARGEST_LIMIT, PAGE_SIZES, ListView, at_marker, list_page_sizes, to_query_string
+from portal.saved_views.services import list_links
+
+
+class Option(msgspec.Struct, frozen=True):
+    value: str
+    label: str | Promise
+    is_chosen: bool
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The form of how the list is shown. `first` is the column that cannot be left out."""
+
+    first: str
+    columns: tuple[Option, ...]
+    sizes: tuple[int, ...]
+    limit: int | None
+    is_compact: bool
+
+
+class ViewLink(msgspec.Struct, frozen=True):
+    """A saved view as a link. `owner` is named where it is somebody else's."""
+
+    pk: int
+    name: str
+    url: str
+    is_current: bool
+    is_shared: bool
+    owner: str
+
+
+class Share(msgspec.Struct, frozen=True):
+    """The page's address: as it is, so that everybody sees her own columns, and with these columns."""
+
+    url: str
+    pinned_url: str
+
+
+def build_settings(view: ListView, layout: Layout, *, largest_limit: int | None) -> Settings:
+    limit = min(view.query.limit or PAGE_SIZES[0], largest_limit or LARGEST_LIMIT)
+    return Settings(
+        first=FIRST,
+        columns=tuple(
+            Option(column.name, column.title, column.name in layout.columns)
+            for column in COLUMNS.values()
+            if column.name != FIRST
+        ),
+        sizes=tuple(sorted({*list_page_sizes(largest_limit), limit})),
+        limit=limit,
+        is_compact=layout.density == "compact",
+    )
+
+
+def build_share(view: ListView, layout: Layout, *, region: Region) -> Share:
+    return Share(
+        url=make_absolute(list_url(region, view)),
+        pinned_url=make_absolute(list_url(region, pin(view, layout))),
+    )
+
+
+def describe_view(view: ListView, layout: Layout) -> str:
+    """What is saved of a view: all that is seen, for whoever opens it, from its first page."""
+    return to_query_string(pin(at_marker(view, None), layout))
+
+
+def link_views(view: ListView, layout: Layout, *, member: Member, region: Region) -> tuple[ViewLink, ...]:
+    current = saved_view_url(region, describe_view(view, layout))
+    return tuple(
+        ViewLink(
+            pk=one.pk,
+            name=one.name,
+            url=(url := saved_view_url(region, one.query)),
+            is_current=url == current,
+            is_shared=one.is_shared,
+            owner="" if one.owner_id == member.pk else one.owner_name,
+        )
+        for one in list_links(member, region.code)
+    )

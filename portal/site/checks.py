@@ -1,0 +1,277 @@
+"""System checks of a deployment: settings that are each right and together wrong. Every `manage.py check` runs them."""
+
+from base64 import urlsafe_b64decode
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.db import DatabaseError
+
+from portal.accounts.models import Member
+from portal.environment import is_loopback
+
+IN_PROCESS_CACHES = frozenset(
+    {
+        "django.core.cache.backends.locmem.LocMemCache",
+        "django.core.cache.backends.dummy.DummyCache",
+        "portal.gateway.memory_cache.MemoryCache",
+    }
+)
+SHORTEST_CLIENT_SECRET = 16
+# A random key of 50 signs has some 35 different ones; what was typed, repeated or copied has few.
+FEWEST_SIGNS = 10
+FEWEST_BYTES = 10
+_NEW_KEYS = "docs/settings.md has a line that makes a new one."
+LONGEST_IDLE, LONGEST_SESSION = timedelta(hours=1), timedelta(days=1)
+SAFE_SSL_MODES = frozenset({"require", "verify-ca", "verify-full"})
+
+
+@register(Tags.security)
+def check_debug(**_rest: Any) -> Sequence[CheckMessage]:
+    if not settings.DEBUG or _is_at_home():
+        return []
+    return [Error("DEBUG is on in production: errors would show settings and code to everybody.", id="portal.E001")]
+
+
+@register(Tags.caches)
+def check_shared_cache(**_rest: Any) -> Sequence[CheckMessage]:
+    processes = settings.PORTAL_PROCESSES
+    inside = [name for name, cache in _list_servers() if cache["BACKEND"] in IN_PROCESS_CACHES]
+    if not inside or processes == 1:
+        return []
+    return [
+        Error(
+            f"WEB_CONCURRENCY or PORTAL_PROCESSES asks for {processes} processes, but {inside[0]} names a cache in each"
+            " of them: they would share no pages and no budget.",
+            hint=f"Set {inside[0]} to a Redis or Valkey server, or WEB_CONCURRENCY=1 with more threads.",
+            id="portal.E002",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_database_is_kept(**_rest: Any) -> Sequence[CheckMessage]:
+    database = settings.DATABASES["default"]
+    if _is_at_home() or not database["ENGINE"].endswith("sqlite3") or ":memory:" not in str(database["NAME"]):
+        return []
+    return [Error("DATABASE_URL names a database in memory: it is gone when the process ends.", id="portal.E003")]
+
+
+@register(Tags.database)
+def check_database_is_private(**_rest: Any) -> Sequence[CheckMessage]:
+    """One that was made before the portal kept others out: SQLite gives the files beside it the same mode."""
+    database = settings.DATABASES["default"]
+    path = Path(database["NAME"]) if database["ENGINE"].endswith("sqlite3") else None
+    if _is_at_home() or path is None or not path.is_file() or not path.stat().st_mode & 0o007:
+        return []
+    return [
+        Warning(
+            f"{path} can be read by every user of this machine: it holds the team, its audit and its credentials.",
+            hint=f"chmod 600 {path}*",
+            id="portal.W028",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_plain_http_is_local(**_rest: Any) -> Sequence[CheckMessage]:
+    if not settings.PLAIN_HTTP or _is_at_home():
+        return []
+    hosts = sorted({host for host in settings.ALLOWED_HOSTS if not is_loopback(host)})
+    return [
+        Warning(
+            f"PLAIN_HTTP is on, but ALLOWED_HOSTS names {', '.join(hosts)}: sessions would travel unencrypted.",
+            hint="PLAIN_HTTP=1 is for this machine alone. Put a proxy that speaks TLS in front and leave it out.",
+            id="portal.W004",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_trusted_origins(**_rest: Any) -> Sequence[CheckMessage]:
+    plain = [origin for origin in settings.CSRF_TRUSTED_ORIGINS if not origin.startswith("https://")]
+    if _is_at_home() or not plain:
+        return []
+    return [Error(f"CSRF_TRUSTED_ORIGINS names {', '.join(plain)}, which is not https://.", id="portal.E005")]
+
+
+@register(Tags.security)
+def check_second_factor(**_rest: Any) -> Sequence[CheckMessage]:
+    if _is_at_home() or settings.REQUIRE_SECOND_FACTOR != "nobody":
+        return []
+    return [
+        Warning(
+            "REQUIRE_SECOND_FACTOR is nobody: whoever learns an admin's password is one.",
+            hint="Leave it out, so that admins need a second factor, or set it to everybody.",
+            id="portal.W007",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_provider_secret(**_rest: Any) -> Sequence[CheckMessage]:
+    length = len(settings.OIDC_CLIENT_SECRET)
+    if _is_at_home() or not settings.OIDC_ISSUER or length >= SHORTEST_CLIENT_SECRET:
+        return []
+    return [
+        Warning(
+            f"OIDC_CLIENT_SECRET has {length} characters: it can be guessed.",
+            hint=f"Let the provider make one of {SHORTEST_CLIENT_SECRET} or more.",
+            id="portal.W008",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_way_in_without_provider(*, databases: Sequence[str] | None = None, **_rest: Any) -> Sequence[CheckMessage]:
+    """Only where a database is asked about, as `migrate` and `check --database default` do: gunicorn checks before it
+    forks, when nothing may be connected yet.
+    """
+    if not settings.SSO_ONLY or "default" not in (databases or ()):
+        return []
+    try:
+        if any(admin.has_usable_password() for admin in Member.objects.keeping_team()):
+            return []
+    except DatabaseError:
+        # There are no tables yet.
+        return []
+    return [
+        Warning(
+            "SSO_ONLY is on, and no admin who is active has a password: while the provider is down, nobody comes in.",
+            hint="manage.py add_member NAME --role admin adds one.",
+            id="portal.W009",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_any_host(**_rest: Any) -> Sequence[CheckMessage]:
+    if _is_at_home() or "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [
+        Error(
+            "ALLOWED_HOSTS is *: any name that is pointed at the portal would be taken for its own.", id="portal.E006"
+        ),
+    ]
+
+
+@register(Tags.security)
+def check_secret_key_is_random(**_rest: Any) -> Sequence[CheckMessage]:
+    key: str = settings.SECRET_KEY
+    if _is_at_home() or (len(set(key)) >= FEWEST_SIGNS and not key.startswith("django-insecure-")):
+        return []
+    return [
+        Error(
+            "SECRET_KEY was not made at random: whoever guesses it can write herself a session.",
+            hint=_NEW_KEYS,
+            id="portal.E020",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_credential_keys_are_random(**_rest: Any) -> Sequence[CheckMessage]:
+    weak = [key for key in settings.CREDENTIAL_KEYS if len(set(urlsafe_b64decode(key))) < FEWEST_BYTES]
+    if _is_at_home() or not weak:
+        return []
+    return [
+        Error(
+            "CREDENTIAL_KEYS has a key that was not made at random: it would open every credential.",
+            hint=_NEW_KEYS,
+            id="portal.E021",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_no_host_by_its_ending(**_rest: Any) -> Sequence[CheckMessage]:
+    endings = [host for host in settings.ALLOWED_HOSTS if host.startswith(".") and not is_loopback(host)]
+    if _is_at_home() or not endings:
+        return []
+    return [
+        Warning(
+            f"ALLOWED_HOSTS names {', '.join(endings)}: any host below would be taken for the portal's own.",
+            hint="Name each host.",
+            id="portal.W022",
+        )
+    ]
+
+
+@register(Tags.caches)
+def check_cache_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
+    locations = {name: str(cache.get("LOCATION", "")) for name, cache in _list_servers()}
+    plain = [
+        name
+        for name, location in locations.items()
+        if location.startswith("redis://") and not _is_here(urlsplit(location).hostname)
+    ]
+    if _is_at_home() or not plain:
+        return []
+    return [
+        Warning(
+            f"{plain[0]} is redis:// to another machine: who listens in between reads people's instances.",
+            hint="Use rediss://, or a network that nobody else is in.",
+            id="portal.W023",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_database_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
+    database = settings.DATABASES["default"]
+    is_remote = database["ENGINE"].endswith("postgresql") and not _is_here(database.get("HOST"))
+    if _is_at_home() or not is_remote or database.get("OPTIONS", {}).get("sslmode") in SAFE_SSL_MODES:
+        return []
+    return [
+        Warning(
+            "DATABASE_URL is on another machine, and TLS is not asked for: who listens in between reads sessions.",
+            hint="Add ?sslmode=verify-full to it.",
+            id="portal.W024",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_mail_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
+    is_encrypted = settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL
+    if _is_at_home() or not settings.EMAIL_URL or is_encrypted or _is_here(settings.EMAIL_HOST):
+        return []
+    return [
+        Warning(
+            "EMAIL_URL sends without TLS: who listens in between gets the links for new passwords.",
+            hint="Begin it with submission:// or smtps://.",
+            id="portal.W025",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_sessions_end(**_rest: Any) -> Sequence[CheckMessage]:
+    figures = (
+        ("SESSION_IDLE_MINUTES", settings.SESSION_IDLE, LONGEST_IDLE, "an hour"),
+        ("SESSION_ABSOLUTE_HOURS", settings.SESSION_ABSOLUTE, LONGEST_SESSION, "a day"),
+    )
+    return [
+        Warning(f"{name} is more than {words}: whoever finds a screen unlocked finds it signed in.", id="portal.W026")
+        for name, given, longest, words in figures
+        if given > longest and not _is_at_home()
+    ]
+
+
+def _list_servers() -> list[tuple[str, dict[str, Any]]]:
+    """Where things are cached, by the name of the setting."""
+    return [("CACHE_URL", settings.CACHES["pages"]), ("COUNTERS_URL", settings.CACHES["counters"])]
+
+
+def _is_at_home() -> bool:
+    """Plain HTTP, and nobody else reaches it: then what would be a mistake elsewhere is none."""
+    return settings.PLAIN_HTTP and all(map(is_loopback, settings.ALLOWED_HOSTS))
+
+
+def _is_here(host: str | None) -> bool:
+    """No host, or a path, is a socket of this machine."""
+    return not host or host.startswith("/") or is_loopback(host)

@@ -1,0 +1,219 @@
+"""What people see when something is wrong. For htmx it is a fragment, so that no whole page lands inside a table."""
+
+import sys
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render, resolve_url
+from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
+
+from portal.accounts.hashers import RETRY_AFTER_SECONDS, BusyError
+from portal.accounts.middleware import send_back
+from portal.accounts.models import Member
+from portal.core.http import add_way_back, find_own_path
+
+log = structlog.get_logger(__name__)
+
+
+class NotAllowedMiddleware:
+    """Django answers a method that an address does not take with nothing at all."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+            return response
+        page = method_not_allowed(request)
+        page.headers["Allow"] = response.headers["Allow"]
+        return page
+
+
+class BusyMiddleware:
+    """Answers in place of a view whose password could not be hashed in time. It is not logged as an error."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, BusyError):
+            return None
+        page = _answer(
+            request,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            title=_("Too many passwords at once"),
+            text=_(
+                "The portal checks a few at a time. Yours was not checked, and does not count as a try. Go back and"
+                " send the form again in a few seconds."
+            ),
+        )
+        page.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return page
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Also for a host name that is not ours, which nothing on the page may ask for again. Not for whoever's session was
+    ended while her request was at work.
+    """
+    if isinstance(exception, SessionInterrupted):
+        return send_back(request)
+    return _answer_alone(
+        request,
+        HTTPStatus.BAD_REQUEST,
+        title=_("Bad request"),
+        text=_("The portal could not make sense of what your browser sent. Go back and try again."),
+    )
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Who am I, and whom do I ask? Names are for members only."""
+    del exception
+    member = _find_member(request)
+    names = list(Member.objects.keeping_team().values_list("username", flat=True)) if member else []
+    return _answer(
+        request,
+        HTTPStatus.FORBIDDEN,
+        title=_("You may not do this"),
+        text=_("Your role does not allow it."),
+        template="errors/403.html",
+        context={"member": member, "admins": [name for name in names if member and name != member.username]},
+    )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without its check value: mostly a page open since before the last sign-in. Django logs the reason.
+
+    Whoever wanted to sign out or in must not take the refusal for that.
+    """
+    del reason
+    member, is_way_out = _find_member(request), request.path == resolve_url("account_logout")
+    name = {"name": member.get_username() if member else ""}
+    label = _("Load the page again")
+    if member and is_way_out:
+        text = _("The page was opened before %(name)s signed in here. You are still signed in as %(name)s.") % name
+        label = _("Sign out")
+    elif member:
+        text = _("It was opened before %(name)s signed in here, or comes from elsewhere. Nothing was done.") % name
+    else:
+        text = _("It was opened before you signed in or out, or your browser keeps no cookies. Load the page again.")
+    # Where a fragment stands beside what is there, the page that holds both is a click away.
+    url = find_own_path(request, request.headers.get("HX-Current-URL") or request.headers.get("Referer"))
+    if member and is_way_out:
+        url = request.path
+    elif going := find_own_path(request, request.POST.get("next")):
+        url = going if member else add_way_back(resolve_url(settings.LOGIN_URL), going)
+    return _answer(
+        request,
+        HTTPStatus.FORBIDDEN,
+        title=_("This form is no longer good"),
+        text=text,
+        context={"action_url": url, "action_label": label},
+    )
+
+
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    del exception
+    return _answer(
+        request,
+        HTTPStatus.NOT_FOUND,
+        title=_("Page not found"),
+        text=_("There is nothing at this address. Check it for a typing error, or start from the instances."),
+    )
+
+
+def method_not_allowed(request: HttpRequest) -> HttpResponse:
+    """Mostly an answer to a form that is reloaded, or come back to: its address shows nothing by itself."""
+    return _answer(
+        request,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        title=_("Nothing to show at this address"),
+        text=_("It only takes what a form on another page sends. Go on from the instances."),
+        context={"start_url": find_own_path(request, request.get_full_path()) if request.method == "GET" else None},
+    )
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """For allauth, which asks for it by name when one address or one member sends too many forms."""
+    response = _answer(
+        request,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        title=_("Too many tries"),
+        text=_("Too many forms were sent within a minute. Go back, where what was typed still stands, and try again."),
+    )
+    response.headers["Retry-After"] = "60"
+    return response
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Needs no database, no session and no context processor: any of them may be what broke.
+
+    Django calls it while the exception is at hand. A database that does not answer, or has no connection free in time,
+    is mostly a matter of waiting.
+    """
+    if isinstance(sys.exc_info()[1], OperationalError):
+        return _answer_alone(
+            request,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            title=_("The portal cannot answer now"),
+            text=_("Its database did not do what was asked. The failure is on record; try again in a moment."),
+        )
+    return _answer_alone(
+        request,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        title=_("Something went wrong"),
+        text=_("The portal failed to answer. The failure is on record; try again in a moment."),
+    )
+
+
+def _answer(
+    request: HttpRequest,
+    status: HTTPStatus,
+    *,
+    title: str,
+    text: str,
+    template: str = "errors/error.html",
+    context: dict[str, Any] | None = None,
+) -> HttpResponse:
+    facts = {"status": int(status), "title": title, "text": text, "request_id": _read_request_id(), **(context or {})}
+    is_fragment = _wants_fragment(request)
+    response = render(request, "errors/_error.html" if is_fragment else template, facts, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _answer_alone(request: HttpRequest, status: HTTPStatus, *, title: str, text: str) -> HttpResponse:
+    facts = {"status": int(status), "title": title, "text": text, "request_id": _read_request_id()}
+    template = "errors/_error.html" if _wants_fragment(request) else "errors/alone.html"
+    try:
+        return HttpResponse(render_to_string(template, facts), status=status)
+    except Exception:
+        # Whatever broke may have broken the template engine or the list of static files as well.
+        log.exception("error_page_failed")
+        return HttpResponse(f"{title}\n{text}\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+def _wants_fragment(request: HttpRequest) -> bool:
+    # Read from the headers: the middleware that reads them may not have been reached.
+    headers = request.headers
+    return headers.get("HX-Request") == "true" and headers.get("HX-History-Restore-Request") != "true"
+
+
+def _find_member(request: HttpRequest) -> Member | None:
+    user = getattr(request, "user", None)
+    return user if isinstance(user, Member) else None
+
+
+def _read_request_id() -> str:
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))

@@ -1,0 +1,210 @@
+"""Who reaches what: every route × role × method, against a table that is written here and not read from the code."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from portal.accounts.models import Member
+from portal.audit.models import Act, Event
+from portal.core.permissions import Capability
+
+SOMEBODY = 900
+INSTANCE = "550e8400-e29b-41d4-a716-446655440000"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+READ = ("GET", "HEAD")
+FORM = ("GET", "HEAD", "POST")
+WRITE = ("POST",)
+PEOPLE = ("unsigned", "deactivated", "viewer", "operator", "admin")
+EVERYBODY = PEOPLE
+MEMBERS = ("viewer", "operator", "admin")
+OPERATORS = ("operator", "admin")
+ADMINS = ("admin",)
+
+
+@dataclass(frozen=True)
+class Route:
+    """`path` is one address of the route; `people` get through to the view, with `methods`; the rest do not."""
+
+    path: str
+    capability: str
+    methods: tuple[str, ...]
+    people: tuple[str, ...]
+
+
+ROUTES = {
+    "home": Route("/", "list-instances", READ, MEMBERS),
+    "health_live": Route("/health/live/", "public", READ, EVERYBODY),
+    "health_ready": Route("/health/ready/", "public", READ, EVERYBODY),
+    "account_login": Route("/sign-in/", "public", FORM, EVERYBODY),
+    "account_logout": Route("/sign-out/", "public", FORM, EVERYBODY),
+    "mfa_authenticate": Route("/sign-in/second-factor/", "public", FORM, EVERYBODY),
+    "mfa_login_webauthn": Route("/sign-in/passkey/", "public", FORM, EVERYBODY),
+    "accounts:passkey_challenge": Route("/sign-in/passkey/challenge/", "public", WRITE, EVERYBODY),
+    "accounts:single_sign_on": Route("/sign-in/provider/", "public", WRITE, EVERYBODY),
+    "accounts:single_sign_on_callback": Route("/sign-in/provider/back/", "public", READ, EVERYBODY),
+    "account_reauthenticate": Route("/second-factor/again/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_reauthenticate": Route("/second-factor/again/code/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_reauthenticate_webauthn": Route("/second-factor/again/passkey/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_index": Route("/second-factor/", "keep-own-second-factor", READ, MEMBERS),
+    "mfa_activate_totp": Route("/second-factor/app/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_add_webauthn": Route("/second-factor/passkeys/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_edit_webauthn": Route("/second-factor/1/name/", "keep-own-second-factor", FORM, MEMBERS),
+    "accounts:remove_factor": Route("/second-factor/1/remove/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_view_recovery_codes": Route("/second-factor/recovery-codes/", "keep-own-second-factor", FORM, MEMBERS),
+    "mfa_generate_recovery_codes": Route(
+        "/second-factor/recovery-codes/renew/", "keep-own-second-factor", WRITE, MEMBERS
+    ),
+    "accounts:accept_invitation": Route("/invitations/no-such-token/", "public", FORM, EVERYBODY),
+    "accounts:preferences": Route("/preferences/", "keep-own-preferences", FORM, MEMBERS),
+    "accounts:change_theme": Route("/preferences/theme/", "keep-own-preferences", WRITE, MEMBERS),
+    "accounts:team": Route("/team/", "keep-team", READ, ADMINS),
+    "accounts:invite": Route("/team/invitations/", "keep-team", FORM, ADMINS),
+    "accounts:revoke_invitation": Route("/team/invitations/1/revoke/", "keep-team", WRITE, ADMINS),
+    "accounts:change_role": Route(f"/team/{SOMEBODY}/role/", "keep-team", FORM, ADMINS),
+    "accounts:reset_factors": Route(f"/team/{SOMEBODY}/second-factor/", "keep-team", FORM, ADMINS),
+    "accounts:deactivate": Route(f"/team/{SOMEBODY}/deactivate/", "keep-team", FORM, ADMINS),
+    "accounts:activate_again": Route(f"/team/{SOMEBODY}/activate-again/", "keep-team", WRITE, ADMINS),
+    "accounts:member_sessions": Route(f"/team/{SOMEBODY}/sessions/", "keep-team", READ, ADMINS),
+    "accounts:end_member_sessions": Route(f"/team/{SOMEBODY}/sessions/end/", "keep-team", WRITE, ADMINS),
+    "accounts:make_password_link": Route(f"/team/{SOMEBODY}/password/", "keep-team", WRITE, ADMINS),
+    "accounts:sessions": Route("/sessions/", "keep-own-preferences", READ, MEMBERS),
+    "accounts:end_sessions": Route("/sessions/end/", "keep-own-preferences", WRITE, MEMBERS),
+    "accounts:stay": Route("/sessions/stay/", "keep-own-preferences", WRITE, MEMBERS),
+    "accounts:change_password": Route("/password/", "keep-own-preferences", FORM, MEMBERS),
+    "accounts:forgotten_password": Route("/password/forgotten/", "public", FORM, EVERYBODY),
+    "accounts:new_password": Route("/password/new/key/token/", "public", FORM, EVERYBODY),
+    "audit:list": Route("/audit/", "read-audit", READ, ADMINS),
+    "audit:export": Route("/audit/export/", "read-audit", WRITE, ADMINS),
+    "credentials:list": Route("/credentials/", "keep-own-credential", READ, MEMBERS),
+    "credentials:edit": Route("/credentials/spo1/", "keep-own-credential", FORM, MEMBERS),
+    "credentials:check": Route("/credentials/spo1/check/", "keep-own-credential", WRITE, MEMBERS),
+    "credentials:remove": Route("/credentials/spo1/remove/", "keep-own-credential", WRITE, MEMBERS),
+    "team_credentials:list": Route("/team/credentials/", "keep-team-credential", READ, ADMINS),
+    "team_credentials:edit": Route("/team/credentials/spo1/", "keep-team-credential", FORM, ADMINS),
+    "team_credentials:check": Route("/team/credentials/spo1/check/", "keep-team-credential", WRITE, ADMINS),
+    "team_credentials:remove": Route("/team/credentials/spo1/remove/", "keep-team-credential", WRITE, ADMINS),
+    "instances:list": Route("/spo1/instances/", "list-instances", READ, MEMBERS),
+    "instances:check_credential": Route("/spo1/instances/check-credential/", "list-instances", WRITE, MEMBERS),
+    "instances:revalidate": Route("/spo1/instances/revalidate/", "list-instances", WRITE, MEMBERS),
+    "instances:refresh": Route("/spo1/instances/refresh/", "force-refresh", WRITE, OPERATORS),
+    "instances:change_layout": Route("/spo1/instances/layout/", "keep-own-preferences", WRITE, MEMBERS),
+    "instances:export": Route("/spo1/instances/export/", "list-instances", WRITE, MEMBERS),
+    "instances:save_view": Route("/spo1/instances/save-view/", "keep-saved-views", WRITE, MEMBERS),
+    "instances:detail": Route(f"/spo1/instances/{INSTANCE}/", "open-instance", READ, MEMBERS),
+    "instances:raw": Route(f"/spo1/instances/{INSTANCE}.json", "read-raw-instance", READ, MEMBERS),
+    "saved_views:list": Route("/spo1/views/", "keep-saved-views", READ, MEMBERS),
+    "saved_views:clear_default": Route("/spo1/views/no-default/", "keep-saved-views", WRITE, MEMBERS),
+    "saved_views:edit": Route("/spo1/views/1/", "keep-saved-views", FORM, MEMBERS),
+    "saved_views:make_default": Route("/spo1/views/1/default/", "keep-saved-views", WRITE, MEMBERS),
+    "saved_views:remove": Route("/spo1/views/1/remove/", "keep-saved-views", WRITE, MEMBERS),
+}
+PUBLIC = {name for name, route in ROUTES.items() if route.capability == "public"}
+
+
+def walk(resolver: URLResolver, namespaces: tuple[str, ...] = ()) -> Iterator[tuple[str, URLPattern]]:
+    """Every view of the URL table under its full name."""
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from walk(pattern, (*namespaces, *filter(None, [pattern.namespace])))
+        else:
+            yield ":".join([*namespaces, str(pattern.name)]), pattern
+
+
+VIEWS = dict(walk(get_resolver()))
+
+
+def enter(who: str, cast: dict[str, Member]) -> Client:
+    """A browser of that person. The deactivated one had signed in before."""
+    client = Client()
+    if who != "unsigned":
+        client.force_login(cast[who])
+    if who == "deactivated":
+        Member.objects.filter(pk=cast[who].pk).update(is_active=False)
+    return client
+
+
+@pytest.fixture
+def cast(ada: Member, otto: Member, vera: Member) -> dict[str, Member]:
+    Member.objects.create_user("somebody", pk=SOMEBODY)
+    gone = Member.objects.create_user("gone", role="admin")
+    return {"admin": ada, "operator": otto, "viewer": vera, "deactivated": gone}
+
+
+def outcome(client: Client, method: str, path: str) -> str:
+    response = client.generic(method, path)
+    if response.status_code == 302 and response["Location"].startswith("/sign-in/?next="):
+        return "to sign-in"
+    if (
+        response.status_code == 302
+        and method != "GET"
+        and response["Location"] == "/sign-in/"
+        and not path.startswith("/sign-")
+    ):
+        return "to sign-in"
+    return {403: "refused", 405: "no such method"}.get(response.status_code, "reached")
+
+
+def test_the_table_has_every_route_and_no_other() -> None:
+    assert set(VIEWS) == set(ROUTES)
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_every_view_declares_the_capability_that_the_table_says(name: str) -> None:
+    assert VIEWS[name].callback.capability is Capability(ROUTES[name].capability)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_an_unsigned_person_reaches_the_public_routes_alone(client: Client, db: None, name: str) -> None:
+    reached = outcome(client, ROUTES[name].methods[0], ROUTES[name].path)
+    assert reached == ("reached" if name in PUBLIC else "to sign-in")
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("name", ROUTES)
+def test_each_person_gets_with_each_method_exactly_as_far_as_the_table_says(
+    cast: dict[str, Member], name: str, who: str
+) -> None:
+    route = ROUTES[name]
+    shut = "to sign-in" if who in {"unsigned", "deactivated"} else "refused"
+    wanted = {
+        method: shut if who not in route.people else "reached" if method in route.methods else "no such method"
+        for method in METHODS
+    }
+    assert {method: outcome(enter(who, cast), method, route.path) for method in METHODS} == wanted
+
+
+@pytest.mark.parametrize("who", MEMBERS)
+def test_every_refusal_and_nothing_else_is_on_record(cast: dict[str, Member], who: str) -> None:
+    client = enter(who, cast)
+    for route in ROUTES.values():
+        if "sign-out" not in route.path:
+            client.generic(route.methods[0], route.path)
+    refused = set(Event.objects.filter(act=Act.ACCESS_REFUSED).values_list("name", "subject"))
+    assert refused == {
+        (cast[who].username, f"{route.methods[0]} {route.path}") for route in ROUTES.values() if who not in route.people
+    }
+
+
+@pytest.mark.parametrize("name", [name for name, route in ROUTES.items() if "POST" in route.methods])
+def test_no_form_is_taken_without_its_check_value(ada: Member, name: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ada)
+    before = Event.objects.count()
+    response = client.post(ROUTES[name].path)
+    assert response.status_code == 403
+    assert "This form is no longer good" in response.content.decode()
+    assert Event.objects.count() == before
+
+
+@pytest.mark.parametrize("name", [name for name, route in ROUTES.items() if "GET" in route.methods])
+def test_reading_writes_nothing_to_the_database(cast: dict[str, Member], name: str) -> None:
+    client = enter("admin", cast)
+    with CaptureQueriesContext(connection) as queries:
+        client.get(ROUTES[name].path)
+    written = [query["sql"] for query in queries if not query["sql"].lstrip().upper().startswith("SELECT")]
+    assert written == []

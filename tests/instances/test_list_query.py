@@ -1,0 +1,272 @@
+"""Query strings and the one canonical form of each."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.http import QueryDict
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.bycloud import InstanceQuery
+from portal.core.http import LONGEST_ADDRESS, add_way_back
+from portal.instances import list_query
+from portal.instances.columns import COLUMNS, order_names
+from portal.instances.list_query import ListView, Reading, read_view, to_query_string
+from portal.instances.services import Named, Seen
+from portal.instances.status import KNOWN_STATUSES
+
+ID = "550e8400-e29b-41d4-a716-446655440000"
+OTHER_ID = "440e8400-e29b-41d4-a716-446655440000"
+THIRD_ID = "330e8400-e29b-41d4-a716-446655440000"
+SEEN = Seen(
+    flavors=(Named(ID, "m1.medium"), Named(OTHER_ID, "M1.Large"), Named(THIRD_ID, "m1.large")),
+    images=(Named(ID, "Ubuntu"), Named(OTHER_ID, "Twin"), Named(THIRD_ID, "Twin")),
+)
+
+plain_text = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\N{REPLACEMENT CHARACTER}"))
+word = plain_text.map(str.strip).filter(lambda text: text != "")
+uuids = st.uuids().map(str)
+queries = st.builds(
+    InstanceQuery,
+    name=st.none() | word.filter(lambda text: len(text) < 255),
+    status=st.none() | word.filter(lambda text: len(text) < 64 and text.upper() not in KNOWN_STATUSES),
+    tags=st.lists(word.filter(lambda text: "," not in text and len(text) < 50), max_size=8, unique=True).map(tuple),
+    flavor_id=st.none() | uuids,
+    image_id=st.none() | uuids,
+    limit=st.integers(1, 100),
+    marker=st.none() | uuids,
+)
+
+
+views = st.builds(
+    ListView,
+    query=queries,
+    columns=st.just(()) | st.lists(st.sampled_from(list(COLUMNS))).map(order_names),
+    density=st.sampled_from(["", *list_query.DENSITIES]),
+)
+
+
+def read(query_string: str) -> Reading:
+    return read_view(QueryDict(query_string), seen=SEEN)
+
+
+def asked(query_string: str) -> InstanceQuery:
+    """What is asked of ByCloud; fails when the query string cannot be accepted."""
+    view = read(query_string).view
+    assert view
+    return view.query
+
+
+def problem(query_string: str, parameter: str) -> str:
+    reading = read(query_string)
+    assert reading.view is None
+    return reading.problems[parameter]
+
+
+@given(views)
+def test_every_view_comes_back_from_its_query_string(view: ListView) -> None:
+    assert read(to_query_string(view)).view == view
+
+
+@given(views)
+def test_the_canonical_form_of_a_canonical_form_is_itself(view: ListView) -> None:
+    canonical = to_query_string(view)
+    again = read(canonical).view
+    assert again is not None
+    assert to_query_string(again) == canonical
+
+
+@given(st.lists(st.tuples(st.sampled_from([*list_query.PARAMETERS, "x"]), st.text(max_size=30)), max_size=9))
+def test_whatever_is_sent_is_either_canonical_in_one_step_or_refused_by_name(pairs: list[tuple[str, str]]) -> None:
+    reading = read(urlencode(pairs))
+    if reading.view is None:
+        assert reading.problems
+    else:
+        canonical = to_query_string(reading.view)
+        assert read(canonical).view == reading.view
+
+
+def test_an_empty_query_string_is_the_whole_list_in_twenties() -> None:
+    assert read("").view == ListView(InstanceQuery(limit=20))
+    assert to_query_string(ListView()) == ""
+
+
+def test_parameters_stand_in_the_documented_order() -> None:
+    asked = f"marker={ID}&limit=50&image_id={ID}&flavor_id={ID}&tags=a,b&status=ACTIVE&name=web-*"
+    view = read(f"density=compact&columns=state,name&{asked}").view
+    assert view is not None
+    assert to_query_string(view) == (
+        f"name=web-%2A&status=ACTIVE&tags=a,b&flavor_id={ID}&image_id={ID}&limit=50&marker={ID}"
+        "&columns=name,state&density=compact"
+    )
+
+
+def test_texts_are_trimmed_and_empty_parameters_left_out() -> None:
+    assert asked("name=+web+&status=&tags=&limit=&marker=") == InstanceQuery(name="web", limit=20)
+
+
+def test_tags_are_trimmed_and_each_kept_once_in_the_order_given() -> None:
+    assert asked("tags=web,+production+,,web") == InstanceQuery(tags=("web", "production"), limit=20)
+
+
+def test_ids_are_in_lower_case() -> None:
+    assert asked(f"flavor_id={ID.upper()}&marker={ID.upper()}") == InstanceQuery(flavor_id=ID, limit=20, marker=ID)
+
+
+def test_a_known_status_is_in_capitals_and_an_unknown_one_as_it_was_typed() -> None:
+    assert asked("status=active") == InstanceQuery(status="ACTIVE", limit=20)
+    assert asked("status=Quiescing") == InstanceQuery(status="Quiescing", limit=20)
+
+
+def test_a_flavor_and_an_image_can_be_given_by_a_name_seen_so_far() -> None:
+    assert asked("flavor_id=m1.medium&image_id=ubuntu") == InstanceQuery(flavor_id=ID, image_id=ID, limit=20)
+
+
+def test_a_name_that_is_exact_wins_over_one_that_differs_in_case() -> None:
+    assert asked("flavor_id=m1.large") == InstanceQuery(flavor_id=THIRD_ID, limit=20)
+
+
+def test_a_name_that_was_never_seen_asks_for_the_id() -> None:
+    assert "Paste the id" in problem("flavor_id=m9.huge", "flavor_id")
+
+
+@pytest.mark.parametrize("text", ["image_id=Twin", "flavor_id=M1.LARGE"])
+def test_a_name_that_stands_for_several_asks_for_the_id(text: str) -> None:
+    assert "Several" in problem(text, text.partition("=")[0])
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "-5", "2.5", "many", "٢٠", "9999999999"])
+def test_a_limit_that_is_no_number_from_1_to_100_is_refused(limit: str) -> None:
+    assert "from 1 to 100" in problem(urlencode({"limit": limit}), "limit")
+
+
+@pytest.mark.parametrize("marker", ["x", ID[:-1], f"{{{ID}}}", f"urn:uuid:{ID}", ID.replace("-", "")])
+def test_a_marker_that_is_no_uuid_is_refused(marker: str) -> None:
+    assert "Not an id" in problem(urlencode({"marker": marker}), "marker")
+
+
+@pytest.mark.parametrize("name", ["a\x00b", "a\nb", "a\x7fb", "a\u0085b"])
+def test_a_control_character_is_refused(name: str) -> None:
+    assert "control character" in problem(urlencode({"name": name}), "name")
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    assert "cannot be read" in problem("name=%FF", "name")
+
+
+@pytest.mark.parametrize("parameter", list_query.PARAMETERS)
+def test_a_text_that_is_too_long_is_refused(parameter: str) -> None:
+    longest = list_query.LONGEST[parameter]
+    assert f"{longest} characters" in problem(f"{parameter}={'x' * (longest + 1)}", parameter)
+
+
+def test_too_many_tags_are_refused() -> None:
+    assert "50" in problem(f"tags={','.join(str(number) for number in range(51))}", "tags")
+
+
+def test_a_parameter_given_twice_is_refused_and_both_texts_kept() -> None:
+    reading = read("name=web&name=db")
+    assert "2 times" in reading.problems["name"]
+    assert reading.typed["name"] == "web,db"
+
+
+def test_an_unknown_parameter_is_named_and_the_rest_still_read() -> None:
+    reading = read("name=web&sort=name&order=up&sort=age")
+    assert reading.unknown == ("sort", "order")
+    assert reading.view == ListView(InstanceQuery(name="web", limit=20))
+
+
+def view(**asked: Any) -> ListView:
+    return ListView(InstanceQuery(**asked), columns=("name", "age"), density="compact")
+
+
+def test_a_changed_filter_or_size_goes_back_to_the_first_page() -> None:
+    whole = view(name="web", status="ACTIVE", tags=("a", "b"), flavor_id=ID, image_id=ID, limit=50, marker=OTHER_ID)
+    changed = [
+        list_query.with_limit(whole, 100),
+        list_query.with_tag(whole, "c"),
+        list_query.with_image(whole, OTHER_ID),
+        list_query.with_flavor(whole, OTHER_ID),
+        list_query.without_tag(whole, "a"),
+        list_query.without_filters(whole),
+        *(list_query.without_filter(whole, name) for name in ("name", "status", "tags", "flavor_id", "image_id")),
+    ]
+    assert all(one.query.marker is None and one != whole for one in changed)
+    assert all((one.columns, one.density) == (whole.columns, whole.density) for one in changed)
+
+
+def test_a_filter_taken_away_leaves_the_others() -> None:
+    filtered = view(name="web", tags=("a", "b"), limit=50)
+    assert list_query.without_filter(filtered, "name") == view(tags=("a", "b"), limit=50)
+    assert list_query.without_filter(filtered, "tags") == view(name="web", limit=50)
+    assert list_query.without_tag(filtered, "a") == view(name="web", tags=("b",), limit=50)
+    assert list_query.without_filters(filtered) == view(limit=50)
+
+
+def test_a_tag_is_added_once() -> None:
+    tagged = view(tags=("a",))
+    assert list_query.with_tag(tagged, "b").query.tags == ("a", "b")
+    assert list_query.with_tag(tagged, "a").query.tags == ("a",)
+
+
+def test_paging_keeps_everything_else() -> None:
+    first = view(name="web", limit=50)
+    assert list_query.at_marker(first, ID) == view(name="web", limit=50, marker=ID)
+    assert list_query.at_marker(list_query.at_marker(first, ID), None) == first
+
+
+def test_another_look_keeps_the_rows_and_their_page() -> None:
+    plain = ListView(InstanceQuery(name="web", limit=50, marker=ID))
+    looked = list_query.with_look(plain, columns=("name", "age"), density="compact")
+    assert looked == view(name="web", limit=50, marker=ID)
+    assert list_query.with_look(looked, columns=(), density="") == plain
+
+
+def test_columns_stand_in_the_order_of_the_table_with_the_name_first_and_each_once() -> None:
+    reading = read("columns=+age,state,,age+")
+    assert reading.view
+    assert reading.view.columns == ("name", "state", "age")
+
+
+def test_an_unknown_column_is_named() -> None:
+    assert problem("columns=name,colour,Age", "columns") == "There is no such column: colour, Age."
+
+
+def test_an_unknown_density_is_refused() -> None:
+    assert "comfortable" in problem("density=cosy", "density")
+
+
+@pytest.mark.parametrize("tag", ["", "a,b", " a", "a\nb", "x" * 1001])
+def test_a_tag_that_the_parameter_cannot_hold_is_no_filter(tag: str) -> None:
+    assert not list_query.can_add_tag(ListView(), tag)
+
+
+def test_a_tag_beyond_the_most_is_no_filter() -> None:
+    full = view(tags=tuple(str(number) for number in range(50)))
+    assert not list_query.can_add_tag(full, "one more")
+    assert list_query.can_add_tag(full, "7")
+
+
+def test_the_name_of_an_id_is_given_only_when_it_leads_back_to_it() -> None:
+    assert list_query.find_name(SEEN.flavors, ID) == "m1.medium"
+    assert list_query.find_name(SEEN.images, THIRD_ID) is None
+    assert list_query.find_name((Named(ID, OTHER_ID),), ID) is None
+    assert list_query.find_name((), ID) is None
+    assert list_query.find_name((Named(ID, " m1"),), ID) is None
+
+
+def test_has_filters_counts_neither_size_nor_place() -> None:
+    assert not list_query.has_filters(view(limit=50, marker=ID))
+    assert list_query.has_filters(view(tags=("a",)))
+
+
+def test_a_list_whose_address_would_not_fit_is_refused_beside_its_longest_field() -> None:
+    fits = urlencode({"tags": ",".join(f"株式会社{number:03}" for number in range(50)), "name": "株" * 200})
+    view = read(fits).view
+    assert view
+    canonical = to_query_string(view)
+    assert len(canonical) > 2048
+    assert len(add_way_back("/sign-in/", f"/spo1/instances/?{canonical}")) <= LONGEST_ADDRESS
+    other = urlencode({"tags": ",".join(f"{'株' * 13}{number}" for number in range(50))})
+    assert "Too long for an address" in problem(other, "tags")
