@@ -9,6 +9,6 @@ def forget_everything() -> None:
     """As in a process that has just started, of a portal that was asked nothing. (Throttles: in the database.)"""
     for name in ("pages", "counters"):
         caches[name].clear()
-    request_log.forget_what_is_known()
-    backoff.forget_what_is_known()
-    clock.forget_what_is_known()
+    request_log.reset_local_state()
+    backoff.reset_local_state()
+    clock.reset_local_state()

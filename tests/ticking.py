@@ -13,8 +13,8 @@ from portal.gateway import clock
 def all_clocks_agree() -> Iterator[None]:
     """The gateway's monotonic clock moves as the wall clock does, which `time_machine` moves."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (clock, memory):
+        for module in (clock, memory_cache):
             patch.setattr(module, "monotonic", time.time)
-        clock.forget_what_is_known()
+        clock.reset_local_state()
         yield
-    clock.forget_what_is_known()
+    clock.reset_local_state()

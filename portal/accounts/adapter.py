@@ -53,8 +53,8 @@ def may_sign_in_here(member: Member, *, is_linked: bool | None = None) -> bool:
     if is_linked is None:
         is_linked = single_sign_on.find_linked().filter(user=member.pk).exists()
     if is_linked:
-        return member.can(Capability.KEEP_TEAM) and member.has_usable_password()
-    return not settings.SSO_ONLY or member.can(Capability.KEEP_TEAM)
+        return member.can(Capability.MANAGE_TEAM) and member.has_usable_password()
+    return not settings.SSO_ONLY or member.can(Capability.MANAGE_TEAM)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types

@@ -72,7 +72,7 @@ def check_access(request: HttpRequest, view: Callable[..., Any]) -> HttpResponse
         return send_to_sign_in(request)
     structlog.contextvars.bind_contextvars(member=member.get_username())
     if capability is not None and member.can(capability):
-        if capability is not Capability.KEEP_OWN_SECOND_FACTOR and must_set_up(member, request):
+        if capability is not Capability.MANAGE_OWN_MFA and must_set_up(member, request):
             return send_to(request, resolve_url("mfa_index"))
         return _refuse_too_many(request, member)
     raise PermissionDenied
@@ -116,7 +116,7 @@ class SessionMiddleware:
         request.session_end = end  # type: ignore[attr-defined]
 
 
-class ReaderMiddleware:
+class LocaleMiddleware:
     """Speaks the member's language and shows times in her zone; to anybody else, the browser's language and UTC."""
 
     def __init__(self, get_response: GetResponse) -> None:

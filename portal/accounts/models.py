@@ -40,13 +40,13 @@ class Density(models.TextChoices):
 
 def list_inviting_roles() -> list[str]:
     """The roles that keep the team."""
-    return [role for role, capabilities in ROLE_CAPABILITIES.items() if Capability.KEEP_TEAM in capabilities]
+    return [role for role, capabilities in ROLE_CAPABILITIES.items() if Capability.MANAGE_TEAM in capabilities]
 
 
 class MemberManager(UserManager["Member"]):
     use_in_migrations = False
 
-    def keeping_team(self) -> models.QuerySet["Member"]:
+    def active_admins(self) -> models.QuerySet["Member"]:
         """Those who may invite, change roles and deactivate: the ones to ask for more rights."""
         return self.filter(is_active=True, role__in=list_inviting_roles()).order_by("username")
 

@@ -31,14 +31,14 @@ def change_role(pk: int, role: str, *, by: Member, request: HttpRequest) -> Memb
         return member
 
 
-def follow_groups(member: Member, role: str, *, request: HttpRequest) -> bool:
+def sync_role_from_groups(member: Member, role: str, *, request: HttpRequest) -> bool:
     """Give a member the role that her groups at the OpenID provider give, and end her sessions when that changes it.
     Unless she is an admin, a password that is left goes: it would open nothing, and be asked for as a proof.
 
     False when she stays what she is, for she is the last active admin: that is on record at each sign-in.
     """
     with transaction.atomic():
-        admins = {admin.pk for admin in Member.objects.keeping_team().select_for_update().order_by("pk")}
+        admins = {admin.pk for admin in Member.objects.active_admins().select_for_update().order_by("pk")}
         member = Member.objects.select_for_update().get(pk=member.pk)
         if role != Role.ADMIN and admins != {member.pk} and member.has_usable_password():
             member.set_unusable_password()
@@ -71,7 +71,7 @@ def deactivate(pk: int, *, by: Member, request: HttpRequest) -> Member:
         return member
 
 
-def activate_again(pk: int, *, by: Member, request: HttpRequest) -> Member:
+def reactivate(pk: int, *, by: Member, request: HttpRequest) -> Member:
     """Let a member in again. 404 when there is no such member."""
     with transaction.atomic():
         member = _lock_member(pk, by=by, spares_last_admin=False)
@@ -86,7 +86,7 @@ def _lock_member(pk: int, *, by: Member, spares_last_admin: bool) -> Member:
     """The member, locked until the transaction ends, and all active admins with her, so that two admins who act at
     once go one after the other. Whoever lost her rights while waiting is refused.
     """
-    admins = {admin.pk for admin in Member.objects.keeping_team().select_for_update().order_by("pk")}
+    admins = {admin.pk for admin in Member.objects.active_admins().select_for_update().order_by("pk")}
     if by.pk not in admins:
         raise PermissionDenied
     member = get_object_or_404(Member.objects.select_for_update(), pk=pk)

@@ -19,7 +19,7 @@ def form(view: Callable[..., Any], capability: Capability) -> Callable[..., Any]
     return requires(capability)(require_form(view))
 
 
-OWN = Capability.KEEP_OWN_SECOND_FACTOR
+OWN = Capability.MANAGE_OWN_MFA
 
 own_patterns = [
     path("sign-in/passkey/challenge/", sign_in_views.make_challenge, name="passkey_challenge"),
@@ -30,9 +30,9 @@ own_patterns = [
     path("team/invitations/", views.invite, name="invite"),
     path("team/invitations/<int:pk>/revoke/", views.revoke_invitation, name="revoke_invitation"),
     path("team/<int:pk>/role/", views.change_role, name="change_role"),
-    path("team/<int:pk>/second-factor/", factor_views.reset_factors, name="reset_factors"),
+    path("team/<int:pk>/second-factor/", factor_views.reset_mfa, name="reset_factors"),
     path("team/<int:pk>/deactivate/", views.deactivate, name="deactivate"),
-    path("team/<int:pk>/activate-again/", views.activate_again, name="activate_again"),
+    path("team/<int:pk>/activate-again/", views.reactivate, name="activate_again"),
     path("invitations/<str:token>/", views.accept_invitation, name="accept_invitation"),
     path("team/<int:pk>/sessions/", session_views.show_members, name="member_sessions"),
     path("team/<int:pk>/sessions/end/", session_views.end_members, name="end_member_sessions"),

@@ -24,7 +24,7 @@ from portal.accounts.sso.services import find_linked
 from portal.core.http import find_own_path, make_absolute, require_post
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_form
-from portal.credentials.status import Mark, list_marks, list_standings
+from portal.credentials.status import Badge, list_marks, list_statuses
 
 
 def _read_post(request: HttpRequest) -> QueryDict | None:
@@ -50,23 +50,23 @@ class TeamRow:
     """A member, and for each region in the settings how her credential stands: whether it is valid, nothing else."""
 
     member: Member
-    regions: tuple[tuple[str, Mark], ...]
+    regions: tuple[tuple[str, Badge], ...]
     is_last_admin: bool
     has_second_factor: bool
     may_sign_in_here: bool
 
 
-@requires(Capability.KEEP_TEAM)
+@requires(Capability.MANAGE_TEAM)
 @require_safe
 def show_team(request: MemberRequest) -> HttpResponse:
-    standings = list_standings()
-    admins = set(Member.objects.keeping_team().values_list("pk", flat=True))
-    with_factor = set(factors.filter_factors().values_list("user_id", flat=True))
+    statuses = list_statuses()
+    admins = set(Member.objects.active_admins().values_list("pk", flat=True))
+    with_factor = set(factors.filter_mfa_methods().values_list("user_id", flat=True))
     linked = set(find_linked().values_list("user_id", flat=True))
     rows = [
         TeamRow(
             member=member,
-            regions=list_marks(member, standings),
+            regions=list_marks(member, statuses),
             is_last_admin=admins == {member.pk},
             has_second_factor=member.pk in with_factor,
             may_sign_in_here=may_sign_in_here(member, is_linked=member.pk in linked),
@@ -78,7 +78,7 @@ def show_team(request: MemberRequest) -> HttpResponse:
     return render(request, "accounts/team.html", context)
 
 
-@requires(Capability.KEEP_TEAM)
+@requires(Capability.MANAGE_TEAM)
 @require_form
 @after_proof_of_form
 def invite(request: MemberRequest) -> HttpResponse:
@@ -92,7 +92,7 @@ def invite(request: MemberRequest) -> HttpResponse:
     return render(request, "accounts/invite.html", {"form": form}, status=422 if form.errors else 200)
 
 
-@requires(Capability.KEEP_TEAM)
+@requires(Capability.MANAGE_TEAM)
 @require_post
 def revoke_invitation(request: MemberRequest, pk: int) -> HttpResponse:
     invitation = invitations.revoke_invitation(pk, by=request.user, request=request)
@@ -103,7 +103,7 @@ def revoke_invitation(request: MemberRequest, pk: int) -> HttpResponse:
     return redirect("accounts:team")
 
 
-@requires(Capability.KEEP_TEAM)
+@requires(Capability.MANAGE_TEAM)
 @require_form
 @after_proof_of_form
 def change_role(request: MemberRequest, pk: int) -> HttpResponse:
@@ -117,13 +117,13 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
         else:
             what = {"name": changed.username, "role": changed.get_role_display()}
             messages.success(request, _("%(name)s is %(role)s now.") % what)
-            has_lost_team = changed.pk == request.user.pk and not changed.can(Capability.KEEP_TEAM)
+            has_lost_team = changed.pk == request.user.pk and not changed.can(Capability.MANAGE_TEAM)
             return redirect("home" if has_lost_team else "accounts:team")
     context = {"form": form, "member": member}
     return render(request, "accounts/change_role.html", context, status=422 if form.errors else 200)
 
 
-@requires(Capability.KEEP_TEAM)
+@requires(Capability.MANAGE_TEAM)
 @require_form
 @after_proof_of_form
 def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
@@ -146,11 +146,11 @@ def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
     return render(request, "accounts/deactivate.html", context, status=422 if error else 200)
 
 
-@requires(Capability.KEEP_TEAM)
+@requires(Capability.MANAGE_TEAM)
 @require_post
 @after_proof
-def activate_again(request: MemberRequest, pk: int) -> HttpResponse:
-    member = team.activate_again(pk, by=request.user, request=request)
+def reactivate(request: MemberRequest, pk: int) -> HttpResponse:
+    member = team.reactivate(pk, by=request.user, request=request)
     messages.success(request, _("%(name)s is active again.") % {"name": member})
     return redirect("accounts:team")
 
@@ -180,7 +180,7 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "accounts/accept_invitation.html", context, status=422 if form.errors else 200)
 
 
-@requires(Capability.KEEP_OWN_PREFERENCES)
+@requires(Capability.MANAGE_OWN_PREFERENCES)
 @require_form
 def show_preferences(request: MemberRequest) -> HttpResponse:
     # A copy: what a form does to its instance before it is found invalid must not show in the page's frame.
@@ -196,7 +196,7 @@ def show_preferences(request: MemberRequest) -> HttpResponse:
     return render(request, "accounts/preferences.html", context, status=422 if form.errors else 200)
 
 
-@requires(Capability.KEEP_OWN_PREFERENCES)
+@requires(Capability.MANAGE_OWN_PREFERENCES)
 @require_post
 def change_theme(request: MemberRequest) -> HttpResponse:
     """The theme menu of every page. It leads back to its page, which shows that it worked."""

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from portal.audit.events import describe_event
 from portal.audit.models import Event
-from portal.core.csv_safety import defuse
+from portal.core.csv_safety import escape_formula
 
 Format = Literal["csv", "jsonl"]
 CONTENT_TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
@@ -33,7 +33,9 @@ def write_events(events: QuerySet[Event], form: Format) -> Iterator[bytes]:
 def _write_row(event: Event) -> bytes:
     values = describe_event(event)
     cells = [values[column] for column in COLUMNS]
-    return _write_cells("" if cell is None else str(cell) if isinstance(cell, int) else defuse(cell) for cell in cells)
+    return _write_cells(
+        "" if cell is None else str(cell) if isinstance(cell, int) else escape_formula(cell) for cell in cells
+    )
 
 
 def _write_cells(cells: "Iterator[str] | tuple[str, ...]") -> bytes:

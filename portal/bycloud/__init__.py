@@ -7,10 +7,10 @@ api/authentication; what those leave open is met with tolerance when reading and
 from portal.bycloud.client import Answer, Client, Limits
 from portal.bycloud.credentials import ApiKey, BearerToken, Credential
 from portal.bycloud.errors import (
-    BadPayload,
     ByCloudError,
     Forbidden,
     InvalidRequest,
+    InvalidResponse,
     RateLimited,
     Rejected,
     ServerFault,
@@ -46,7 +46,6 @@ __all__ = [
     "Address",
     "Answer",
     "ApiKey",
-    "BadPayload",
     "BearerToken",
     "ByCloudError",
     "Client",
@@ -59,6 +58,7 @@ __all__ = [
     "InstancePage",
     "InstanceQuery",
     "InvalidRequest",
+    "InvalidResponse",
     "Limits",
     "PageLinks",
     "PageMeta",

@@ -11,7 +11,7 @@ from portal.bycloud import transport
 from portal.bycloud.credentials import Credential
 from portal.bycloud.errors import ByCloudError
 from portal.bycloud.queries import InstanceQuery
-from portal.bycloud.refusals import RateLimit, read_rate_limit, read_refusal, read_request_id
+from portal.bycloud.refusals import RateLimit, read_error_response, read_rate_limit, read_request_id
 from portal.bycloud.regions import Region
 from portal.bycloud.resources import InstancePage, decode_instance_page
 
@@ -100,7 +100,7 @@ class Client:
                     target=target,
                     rate_limit=read_rate_limit(outcome.headers, now=now),
                 )
-            error, pause = self._judge(outcome, tries, now)
+            error, pause = self._classify(outcome, tries, now)
             if tries > self.limits.extra_tries or pause is None or pause >= deadline.left():
                 raise error
             time.sleep(pause)
@@ -121,17 +121,17 @@ class Client:
             ca_bundle=self.limits.ca_bundle,
         )
 
-    def _judge(
+    def _classify(
         self, outcome: transport.Reply | transport.Failure, tries: int, now: datetime
     ) -> tuple[ByCloudError, float | None]:
         """What to raise, and how long to wait before another try; None: another try would be of no use."""
         pause = FIRST_PAUSE_SECONDS * 2 ** (tries - 1)
         if isinstance(outcome, transport.Failure):
-            return outcome.error, pause if outcome.may_pass else None
-        error = read_refusal(outcome, secret=self.credential.secret, now=now)
+            return outcome.error, pause if outcome.is_transient else None
+        error = read_error_response(outcome, secret=self.credential.secret, now=now)
         error.rate_limit = read_rate_limit(outcome.headers, now=now)
-        may_pass = outcome.status in PASSING_STATUSES and error.retry_at is None
-        return error, pause if may_pass else None
+        is_transient = outcome.status in PASSING_STATUSES and error.retry_at is None
+        return error, pause if is_transient else None
 
 
 def _target(query: InstanceQuery) -> str:

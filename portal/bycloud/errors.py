@@ -75,7 +75,7 @@ class ServerFault(ByCloudError):
     """Any 5xx, after the tries that are allowed. `retry_at` comes from `Retry-After`."""
 
 
-class BadPayload(ByCloudError):
+class InvalidResponse(ByCloudError):
     """An answer that cannot be read. `path` is the JSON path of the first thing that is wrong, such as
     `$.instances[3].flavor.ram`; `$` when the whole body is.
     """

@@ -11,10 +11,10 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from portal.bycloud.errors import (
-    BadPayload,
     ByCloudError,
     Forbidden,
     InvalidRequest,
+    InvalidResponse,
     RateLimited,
     Rejected,
     ServerFault,
@@ -38,7 +38,7 @@ class RateLimit(msgspec.Struct, frozen=True):
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
-def read_refusal(reply: Reply, *, secret: str, now: datetime) -> ByCloudError:
+def read_error_response(reply: Reply, *, secret: str, now: datetime) -> ByCloudError:
     """The error that a reply other than 200 stands for. Should ByCloud repeat the secret, it is cut out."""
     envelope = _read_envelope(reply.body)
     status = reply.status
@@ -47,7 +47,7 @@ def read_refusal(reply: Reply, *, secret: str, now: datetime) -> ByCloudError:
     request_id = clean(envelope.get("request_id"), REQUEST_ID_LENGTH, secret) or read_request_id(reply, secret=secret)
     if status < 400:  # noqa: PLR2004 -- the classes of statuses are as well known as their digits
         message = f"ByCloud answered with status {status}, which its docs do not describe"
-        return BadPayload(message, status=status, request_id=request_id)
+        return InvalidResponse(message, status=status, request_id=request_id)
     if status == 429:  # noqa: PLR2004
         retry_at = read_retry_at(reply.headers, now=now)
         return RateLimited(message, status=status, details=details, request_id=request_id, retry_at=retry_at)

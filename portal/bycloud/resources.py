@@ -2,7 +2,7 @@
 
 Unknown fields are ignored, every field may be missing or null, every state is an open set of words. A field of a wrong
 type costs that field, and what is no instance at all costs that one (`PartialInstance`); a body that holds no list is a
-`BadPayload` that names the JSON path. Source: api/compute/list-instances.
+`InvalidResponse` that names the JSON path. Source: api/compute/list-instances.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from portal.bycloud.errors import BadPayload
+from portal.bycloud.errors import InvalidResponse
 from portal.bycloud.tolerant import BYTE_ORDER_MARK, mend, read_as, read_json
 
 EXCERPT_BYTES = 2000
@@ -174,8 +174,8 @@ def is_unreadable(instance: Instance) -> bool:
 
 
 def decode_instance_page(body: bytes, *, request_id: str | None = None) -> InstancePage:
-    """Decode one list answer. Raises `BadPayload` for what holds no list, naming the JSON path and keeping the answer's
-    request id; a `PartialPage` is what else is odd.
+    """Decode one list answer. Raises `InvalidResponse` for what holds no list, naming the JSON path and keeping the
+    answer's request id; a `PartialPage` is what else is odd.
     """
     body = body.removeprefix(BYTE_ORDER_MARK)
     try:
@@ -209,7 +209,7 @@ def decode_instance(body: bytes) -> Instance:
 
 
 def split_instances(body: bytes) -> tuple[bytes, ...]:
-    """Each instance of a list answer as the untouched JSON text it came in. Raises `BadPayload`."""
+    """Each instance of a list answer as the untouched JSON text it came in. Raises `InvalidResponse`."""
     body = body.removeprefix(BYTE_ORDER_MARK)
     try:
         return tuple(bytes(raw) for raw in _RAW_DECODER.decode(body).instances or ())
@@ -226,7 +226,7 @@ def split_instances(body: bytes) -> tuple[bytes, ...]:
 
 
 def trim_instance_page(body: bytes, most: int) -> tuple[bytes, int]:
-    """The same list answer with its first `most` instances, and how many were left out. Raises `BadPayload`."""
+    """The same list answer with its first `most` instances, and how many were left out. Raises `InvalidResponse`."""
     page = _decode_mended(_RAW_DECODER, body.removeprefix(BYTE_ORDER_MARK), None)
     left_out = len(page.instances or ()) - most
     if page.instances is None or left_out <= 0:
@@ -250,15 +250,15 @@ def _decode_mended(decoder: "msgspec.json.Decoder[_T]", body: bytes, request_id:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `")
-        raise BadPayload(problem, path=path.rstrip("`") or "$", status=200, request_id=request_id) from error
+        raise InvalidResponse(problem, path=path.rstrip("`") or "$", status=200, request_id=request_id) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         mended = mend(body)
         if mended != body:
             return _decode_mended(decoder, mended, request_id)
-        raise BadPayload("The answer is not JSON", status=200, request_id=request_id) from error
+        raise InvalidResponse("The answer is not JSON", status=200, request_id=request_id) from error
     except RecursionError:
         # Not chained: its traceback is as deep as the nesting that caused it.
-        raise BadPayload("The answer is nested too deeply", status=200, request_id=request_id) from None
+        raise InvalidResponse("The answer is nested too deeply", status=200, request_id=request_id) from None
 
 
 def _read_raw(raw: msgspec.Raw | bytes) -> object:

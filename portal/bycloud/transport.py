@@ -23,7 +23,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from portal.bycloud.errors import BadPayload, ByCloudError, TimedOut, Unreachable
+from portal.bycloud.errors import ByCloudError, InvalidResponse, TimedOut, Unreachable
 
 CHUNK_BYTES = 65536
 REFUSAL_BYTES = 65536
@@ -62,7 +62,7 @@ class Failure(msgspec.Struct, frozen=True):
     """No answer. A value and no exception, so that the error raised from it drags along no request with its headers."""
 
     error: ByCloudError
-    may_pass: bool = False
+    is_transient: bool = False
 
 
 class _Oversized(Exception):  # noqa: N818 -- never leaves this module
@@ -273,25 +273,25 @@ class _Reading(msgspec.Struct, frozen=True):
     kind: type[ByCloudError]
     sentence: str
     status: int | None = None
-    may_pass: bool = False
+    is_transient: bool = False
 
 
 # The first that fits counts: an SSLEOFError is an SSLError, and RemoteDisconnected an HTTPException, as well.
 _READINGS = (
     _Reading((requests.Timeout, urllib3.exceptions.ReadTimeoutError), TimedOut, "ByCloud did not answer in time"),
-    _Reading((_Oversized,), BadPayload, "The answer is larger than the portal takes", status=OK),
-    _Reading((urllib3.exceptions.DecodeError,), BadPayload, "The answer cannot be unpacked", status=OK),
+    _Reading((_Oversized,), InvalidResponse, "The answer is larger than the portal takes", status=OK),
+    _Reading((urllib3.exceptions.DecodeError,), InvalidResponse, "The answer cannot be unpacked", status=OK),
     _Reading((NameResolutionError,), Unreachable, "The name of ByCloud's host could not be looked up"),
     _Reading((ssl.SSLCertVerificationError,), Unreachable, "ByCloud's host has no certificate that is trusted here"),
-    _Reading((ConnectionRefusedError,), Unreachable, "The connection to ByCloud was refused", may_pass=True),
+    _Reading((ConnectionRefusedError,), Unreachable, "The connection to ByCloud was refused", is_transient=True),
     _Reading(
         (ConnectionError, ssl.SSLEOFError, http.client.IncompleteRead),
         Unreachable,
         "The connection to ByCloud broke before the whole answer was there",
-        may_pass=True,
+        is_transient=True,
     ),
     _Reading((ssl.SSLError,), Unreachable, "No TLS connection to ByCloud could be made"),
-    _Reading((http.client.HTTPException, urllib3.exceptions.InvalidHeader), BadPayload, "The answer is not HTTP"),
+    _Reading((http.client.HTTPException, urllib3.exceptions.InvalidHeader), InvalidResponse, "The answer is not HTTP"),
 )
 _NO_ROAD = _Reading((), Unreachable, "No connection to ByCloud could be made")
 
@@ -302,7 +302,7 @@ def _explain(error: Exception, deadline: Deadline) -> Failure:
         return Failure(TimedOut("ByCloud did not answer in time"))
     causes = list(_list_causes(error))
     reading = next((row for row in _READINGS if any(isinstance(cause, row.causes) for cause in causes)), _NO_ROAD)
-    return Failure(reading.kind(reading.sentence, status=reading.status), may_pass=reading.may_pass)
+    return Failure(reading.kind(reading.sentence, status=reading.status), is_transient=reading.is_transient)
 
 
 def _list_causes(error: BaseException) -> Iterator[BaseException]:

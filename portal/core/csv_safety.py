@@ -17,7 +17,7 @@ _FIRST_SIGNS = tuple("\t\r\n\0")
 _BEGINNING = re.compile(f"((?:\\A|[{_SEPARATORS}])[{_PASSED_OVER}]*+)([{_SIGNS}]?)")
 
 
-def defuse(text: str) -> str:
+def escape_formula(text: str) -> str:
     """The text with a quote before each sign that would make a formula of it, or of what follows a separator in it."""
     if _SIGN.search(text):
         text = _BEGINNING.sub(_quote, text)

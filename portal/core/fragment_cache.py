@@ -29,7 +29,7 @@ _TOKEN, _HERE = secrets.token_hex(32), secrets.token_hex(32)
 S = TypeVar("S", bound=Sized)
 
 
-class Shelf(Generic[S]):
+class LruCache(Generic[S]):
     """Values by key, at most so many bytes (`len`) of them; what was not used for longest goes first."""
 
     def __init__(self, most_bytes: int) -> None:
@@ -56,7 +56,7 @@ class Shelf(Generic[S]):
                 self.total_bytes -= len(self._values.popitem(last=False)[1])
 
 
-_shelf: Shelf[bytes] = Shelf(MOST_BYTES)
+_cache: LruCache[bytes] = LruCache(MOST_BYTES)
 
 
 def name_values(*values: object) -> bytes:
@@ -68,14 +68,14 @@ def name_values(*values: object) -> bytes:
     return blake2b(msgspec.json.encode((reader, values), enc_hook=_encode)).digest()
 
 
-def render_kept(context: Context, template_name: str, given: Mapping[str, object]) -> SafeString:
+def render_cached(context: Context, template_name: str, given: Mapping[str, object]) -> SafeString:
     """The template with what it is given. Its forms get the token of who asks, and `here` is the address she is at."""
     key = name_values(template_name, given)
-    kept = _shelf.find(key)
+    kept = _cache.find(key)
     if kept is None:
         template = Engine.get_default().get_template(template_name)
         kept = template.render(context.new({"csrf_token": _TOKEN, "here": _HERE, **given})).encode()
-        _shelf.keep(key, kept)
+        _cache.keep(key, kept)
     html = kept.decode()
     if _TOKEN in html:
         html = html.replace(_TOKEN, str(context.get("csrf_token", "")))

@@ -24,14 +24,14 @@ class Capability(StrEnum):
     LIST_INSTANCES = "list-instances"
     OPEN_INSTANCE = "open-instance"
     READ_RAW_INSTANCE = "read-raw-instance"
-    KEEP_OWN_CREDENTIAL = "keep-own-credential"
-    KEEP_OWN_PREFERENCES = "keep-own-preferences"
-    KEEP_OWN_SECOND_FACTOR = "keep-own-second-factor"
+    MANAGE_OWN_CREDENTIAL = "keep-own-credential"
+    MANAGE_OWN_PREFERENCES = "keep-own-preferences"
+    MANAGE_OWN_MFA = "keep-own-second-factor"
     """All that is left to a member who must set up a second factor and has none."""
-    KEEP_SAVED_VIEWS = "keep-saved-views"
+    MANAGE_SAVED_VIEWS = "keep-saved-views"
     FORCE_REFRESH = "force-refresh"
-    KEEP_TEAM = "keep-team"
-    KEEP_TEAM_CREDENTIAL = "keep-team-credential"
+    MANAGE_TEAM = "keep-team"
+    MANAGE_TEAM_CREDENTIAL = "keep-team-credential"
     READ_AUDIT = "read-audit"
 
 
@@ -40,14 +40,14 @@ _VIEWER = frozenset(
         Capability.LIST_INSTANCES,
         Capability.OPEN_INSTANCE,
         Capability.READ_RAW_INSTANCE,
-        Capability.KEEP_OWN_CREDENTIAL,
-        Capability.KEEP_OWN_PREFERENCES,
-        Capability.KEEP_OWN_SECOND_FACTOR,
-        Capability.KEEP_SAVED_VIEWS,
+        Capability.MANAGE_OWN_CREDENTIAL,
+        Capability.MANAGE_OWN_PREFERENCES,
+        Capability.MANAGE_OWN_MFA,
+        Capability.MANAGE_SAVED_VIEWS,
     }
 )
 _OPERATOR = _VIEWER | {Capability.FORCE_REFRESH}
-_ADMIN = _OPERATOR | {Capability.KEEP_TEAM, Capability.KEEP_TEAM_CREDENTIAL, Capability.READ_AUDIT}
+_ADMIN = _OPERATOR | {Capability.MANAGE_TEAM, Capability.MANAGE_TEAM_CREDENTIAL, Capability.READ_AUDIT}
 
 ROLE_CAPABILITIES: dict[str, frozenset[Capability]] = {
     Role.VIEWER: _VIEWER,

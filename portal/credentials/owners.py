@@ -13,7 +13,7 @@ from portal.credentials.models import Credential
 
 
 @dataclass(frozen=True)
-class Desk:
+class CredentialOwner:
     """`member` None: the team's. What a desk finds is never anybody else's."""
 
     member: Member | None
@@ -41,8 +41,8 @@ class Desk:
         return reverse(f"{space}:{page}", args=[region] if region else [])
 
 
-def own_desk(request: MemberRequest) -> Desk:
-    return Desk(request.user)
+def own_credentials(request: MemberRequest) -> CredentialOwner:
+    return CredentialOwner(request.user)
 
 
-TEAM_DESK = Desk(None)
+TEAM_CREDENTIALS = CredentialOwner(None)

@@ -24,7 +24,7 @@ LARGEST_TOTAL = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Kept:
+class Saved:
     """Stored. `sentence` says so, and says it when nobody could check it."""
 
     credential: Credential
@@ -33,7 +33,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Refused:
+class NotSaved:
     """Not stored. `sentence` says why."""
 
     sentence: str
@@ -47,27 +47,27 @@ def take_credential(
     region: bycloud.Region,
     expires_on: date | None = None,
     request: MemberRequest | None = None,
-) -> Kept | Refused:
+) -> Saved | NotSaved:
     """Check, seal and store `credential` as the member's only one for the region; as the team's, without a member.
 
     `VaultError`: it cannot be sealed. Without a request it is done from the command line.
     """
     sealed = vault.seal(credential, member_id=member.pk if member else None, region=region.code)
     doubt, total = "", None
-    access = gateway.Access(region=region, credential=credential, asker=str(request.user.pk) if request else "")
+    access = gateway.ApiSession(region=region, credential=credential, asker=str(request.user.pk) if request else "")
     try:
         total = gateway.check_credential(access, is_kept=False)
     except gateway.TriesSpent as error:
-        return Refused(
+        return NotSaved(
             _("Too many credentials were tried within a minute. Nothing was saved; try again in %(seconds)s s.")
             % {"seconds": _count_seconds(error)}
         )
     except bycloud.Rejected:
         _record_refused(member, region, 401, request=request)
-        return Refused(_("ByCloud refused this credential (401): it is wrong, expired or revoked. Nothing was saved."))
+        return NotSaved(_("ByCloud refused this credential (401): it is wrong, expired or revoked. Nothing was saved."))
     except bycloud.Forbidden:
         _record_refused(member, region, 403, request=request)
-        return Refused(
+        return NotSaved(
             _(
                 "ByCloud knows this credential, but it may not list instances (403). Nothing was saved. "
                 "Give it a role that may list instances in ByCloud's console, or use another one."
@@ -89,18 +89,18 @@ def take_credential(
         )
         _record_set(row, member=member, request=request)
     if doubt:
-        return Kept(
+        return Saved(
             row,
             is_checked=False,
             sentence=_("The credential for %(region)s is saved, but not checked: %(doubt)s.")
             % {"region": region.code, "doubt": doubt},
         )
     sentence = _("The credential for %(region)s is checked and saved.") % {"region": region.code}
-    return Kept(row, is_checked=True, sentence=sentence)
+    return Saved(row, is_checked=True, sentence=sentence)
 
 
 @sensitive_variables()
-def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Kept | Refused:
+def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Saved | NotSaved:
     """Ask ByCloud once about a credential that is kept; it stays, whatever the answer. A pause that its refusal began
     ends when it is taken. `VaultError`: it cannot be opened, or waits for its member.
     """
@@ -112,20 +112,20 @@ def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Ke
     forbidden = _("ByCloud knows the credential for %(region)s, but it may not list instances (403). Replace it.")
     try:
         total = gateway.check_credential(
-            gateway.Access(region=region, credential=credential, asker=str(asker.pk), is_shared=row.is_team)
+            gateway.ApiSession(region=region, credential=credential, asker=str(asker.pk), is_shared=row.is_team)
         )
     except bycloud.Rejected:
-        return Refused(rejected % named)
+        return NotSaved(rejected % named)
     except bycloud.Forbidden:
-        return Refused(forbidden % named)
+        return NotSaved(forbidden % named)
     except bycloud.ByCloudError as error:
         sentence = _("The credential for %(region)s could not be checked: %(doubt)s.")
-        return Kept(row, is_checked=False, sentence=sentence % (named | {"doubt": _describe_doubt(error)}))
+        return Saved(row, is_checked=False, sentence=sentence % (named | {"doubt": _describe_doubt(error)}))
     # Another one may have been saved in the meantime.
     Credential.objects.filter(pk=row.pk, fingerprint=row.fingerprint).update(
         checked_at=timezone.now(), visible_total=_bound(total)
     )
-    return Kept(row, is_checked=True, sentence=_("ByCloud takes the credential for %(region)s.") % named)
+    return Saved(row, is_checked=True, sentence=_("ByCloud takes the credential for %(region)s.") % named)
 
 
 def _store(
@@ -191,13 +191,13 @@ def _describe_doubt(error: bycloud.ByCloudError) -> str:
             doubt = _("too many credentials were tried within a minute; wait %(seconds)s s") % {
                 "seconds": _count_seconds(error)
             }
-        case gateway.BudgetSpent():
+        case gateway.RateLimitReached():
             doubt = _("the portal has used up the requests it may send to ByCloud for the moment")
         case bycloud.RateLimited():
             doubt = _("ByCloud takes no more requests for the moment (429)")
         case bycloud.ServerFault():
             doubt = _("ByCloud has a fault of its own (%(status)s)") % {"status": error.status}
-        case bycloud.BadPayload():
+        case bycloud.InvalidResponse():
             doubt = _("ByCloud's answer could not be read")
         case _other:
             doubt = _("ByCloud did not take the question (%(status)s)") % {"status": error.status}

@@ -17,10 +17,10 @@ from portal.bycloud import Region
 from portal.core.formatting import day_text
 from portal.credentials import vault
 from portal.credentials.models import Credential
-from portal.gateway import Access, Use, read_use
+from portal.gateway import ApiSession, LastUsed, read_last_used
 
 
-class Mark(NamedTuple):
+class Badge(NamedTuple):
     """How it is shown: `tone` and `icon` of a status, and its word."""
 
     tone: str
@@ -29,10 +29,10 @@ class Mark(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Standing:
+class CredentialStatus:
     row: Credential
     can_open: bool
-    use: Use
+    use: LastUsed
     days_left: int | None
 
     @property
@@ -58,42 +58,44 @@ class Standing:
         return self.can_open and not self.row.pause and is_taken and not self.is_refused and not self.is_expired
 
     @property
-    def mark(self) -> Mark:
+    def mark(self) -> Badge:
         if self.row.pause or not self.can_open:
-            paused = Mark("warn", _("Paused; enter it again"), "circle-pause")
-            return paused if self.row.pause else Mark("error", _("Cannot be opened; enter it again"), "circle-alert")
+            paused = Badge("warn", _("Paused; enter it again"), "circle-pause")
+            return paused if self.row.pause else Badge("error", _("Cannot be opened; enter it again"), "circle-alert")
         if self.is_refused:
-            return Mark("error", _("Refused by ByCloud"), "circle-x")
+            return Badge("error", _("Refused by ByCloud"), "circle-x")
         if self.is_expired:
-            return Mark("error", _("Expired"), "calendar-x")
+            return Badge("error", _("Expired"), "calendar-x")
         if not self.is_valid:
-            return Mark("warn", _("Not checked yet"), "circle-question-mark")
+            return Badge("warn", _("Not checked yet"), "circle-question-mark")
         if self.is_expiring:
-            return Mark("warn", _("Valid, expires soon"), "calendar-clock")
-        return Mark("ok", _("Valid"), "circle-check")
+            return Badge("warn", _("Valid, expires soon"), "calendar-clock")
+        return Badge("ok", _("Valid"), "circle-check")
 
 
-def read_standing(row: Credential) -> Standing:
+def read_status(row: Credential) -> CredentialStatus:
     """Opens the row, to find under which name its use is kept; what is opened goes no further."""
     region = settings.BYCLOUD_REGIONS.get(row.region)
     access = _find_access(row, region) if region else None
-    return Standing(
+    return CredentialStatus(
         row=row,
         can_open=access is not None or (region is None and vault.can_open(row)),
-        use=read_use(access) if access else Use(),
+        use=read_last_used(access) if access else LastUsed(),
         days_left=count_days_left(row.expires_on),
     )
 
 
-def list_standings() -> dict[tuple[int | None, str], Standing]:
+def list_statuses() -> dict[tuple[int | None, str], CredentialStatus]:
     """Those of all members and of the team, by member (None: the team) and region, for the regions of the settings."""
     rows = Credential.objects.filter(region__in=list(settings.BYCLOUD_REGIONS))
-    return {(row.member_id, row.region): read_standing(row) for row in rows}
+    return {(row.member_id, row.region): read_status(row) for row in rows}
 
 
-def list_marks(member: Member, standings: dict[tuple[int | None, str], Standing]) -> tuple[tuple[str, Mark], ...]:
+def list_marks(
+    member: Member, statuses: dict[tuple[int | None, str], CredentialStatus]
+) -> tuple[tuple[str, Badge], ...]:
     """For each region how the member's credential stands: what an admin sees of it."""
-    return tuple((region, _mark(standings, member, region)) for region in settings.BYCLOUD_REGIONS)
+    return tuple((region, _mark(statuses, member, region)) for region in settings.BYCLOUD_REGIONS)
 
 
 def count_days_left(day: date | None) -> int | None:
@@ -134,17 +136,17 @@ def describe_expiry(row: Credential) -> str:
     ) % named
 
 
-def _mark(standings: dict[tuple[int | None, str], Standing], member: Member, region: str) -> Mark:
-    own = standings.get((member.pk, region))
+def _mark(statuses: dict[tuple[int | None, str], CredentialStatus], member: Member, region: str) -> Badge:
+    own = statuses.get((member.pk, region))
     if own:
         return own.mark
-    if (None, region) in standings:
-        return Mark("neutral", _("The team's"), "users")
-    return Mark("off", _("None"), "minus")
+    if (None, region) in statuses:
+        return Badge("neutral", _("The team's"), "users")
+    return Badge("off", _("None"), "minus")
 
 
-def _find_access(row: Credential, region: Region) -> Access | None:
+def _find_access(row: Credential, region: Region) -> ApiSession | None:
     try:
-        return Access(region, vault.unseal(bytes(row.sealed), member_id=row.member_id, region=row.region))
+        return ApiSession(region, vault.unseal(bytes(row.sealed), member_id=row.member_id, region=row.region))
     except vault.VaultError:
         return None

@@ -32,7 +32,7 @@ class NoKeyError(VaultError):
 
 
 @dataclass(frozen=True)
-class Held:
+class ResolvedCredential:
     """What ByCloud is asked with, and the row it came from: the member's own, or else the team's."""
 
     credential: bycloud.Credential
@@ -70,7 +70,7 @@ def reseal(sealed: bytes, *, member_id: int | None, region: str) -> bytes:
     return sealed
 
 
-def find_held(member: Member, region: bycloud.Region) -> Held | None:
+def resolve_credential(member: Member, region: bycloud.Region) -> ResolvedCredential | None:
     """The member's own credential for the region, else the team's, else None.
 
     `VaultError` when it cannot be opened or is paused: the team's never steps in for one that the member has entered.
@@ -81,12 +81,12 @@ def find_held(member: Member, region: bycloud.Region) -> Held | None:
         return None
     if row.pause:
         raise PausedError(row.describe_pause())
-    return Held(unseal(bytes(row.sealed), member_id=row.member_id, region=region.code), row)
+    return ResolvedCredential(unseal(bytes(row.sealed), member_id=row.member_id, region=region.code), row)
 
 
 def find_credential(member: Member, region: bycloud.Region) -> bycloud.Credential | None:
-    """As `find_held`, the credential alone."""
-    held = find_held(member, region)
+    """As `resolve_credential`, the credential alone."""
+    held = resolve_credential(member, region)
     return held.credential if held else None
 
 

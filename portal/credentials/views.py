@@ -21,8 +21,8 @@ from portal.credentials import services as intake
 from portal.credentials import vault
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential
-from portal.credentials.owners import TEAM_DESK, Desk, own_desk
-from portal.credentials.status import Standing, read_standing
+from portal.credentials.owners import TEAM_CREDENTIALS, CredentialOwner, own_credentials
+from portal.credentials.status import CredentialStatus, read_status
 
 
 @dataclass(frozen=True)
@@ -30,156 +30,156 @@ class _Row:
     """A region with what is kept for it. `has_team`: there is none, and the team's is used."""
 
     region: str
-    standing: Standing | None
+    status: CredentialStatus | None
     has_team: bool
     edit_url: str
     check_url: str
 
 
-@requires(Capability.KEEP_OWN_CREDENTIAL)
+@requires(Capability.MANAGE_OWN_CREDENTIAL)
 @require_safe
 def list_credentials(request: MemberRequest) -> HttpResponse:
-    return _show_list(request, own_desk(request))
+    return _show_list(request, own_credentials(request))
 
 
-@requires(Capability.KEEP_TEAM_CREDENTIAL)
+@requires(Capability.MANAGE_TEAM_CREDENTIAL)
 @require_safe
 def list_team_credentials(request: MemberRequest) -> HttpResponse:
-    return _show_list(request, TEAM_DESK)
+    return _show_list(request, TEAM_CREDENTIALS)
 
 
-@requires(Capability.KEEP_OWN_CREDENTIAL)
+@requires(Capability.MANAGE_OWN_CREDENTIAL)
 @sensitive_post_parameters()
 @require_form
 def edit_credential(request: MemberRequest, region: Region) -> HttpResponse:
-    return _edit(request, own_desk(request), region)
+    return _edit(request, own_credentials(request), region)
 
 
-@requires(Capability.KEEP_TEAM_CREDENTIAL)
+@requires(Capability.MANAGE_TEAM_CREDENTIAL)
 @sensitive_post_parameters()
 @require_form
 @before_form
 def edit_team_credential(request: MemberRequest, region: Region) -> HttpResponse:
-    return _edit(request, TEAM_DESK, region)
+    return _edit(request, TEAM_CREDENTIALS, region)
 
 
-@requires(Capability.KEEP_OWN_CREDENTIAL)
+@requires(Capability.MANAGE_OWN_CREDENTIAL)
 @require_post
 def remove_credential(request: MemberRequest, region: str) -> HttpResponse:
-    return _remove(request, own_desk(request), region)
+    return _remove(request, own_credentials(request), region)
 
 
-@requires(Capability.KEEP_TEAM_CREDENTIAL)
+@requires(Capability.MANAGE_TEAM_CREDENTIAL)
 @require_post
 @after_proof
 def remove_team_credential(request: MemberRequest, region: str) -> HttpResponse:
-    return _remove(request, TEAM_DESK, region)
+    return _remove(request, TEAM_CREDENTIALS, region)
 
 
-@requires(Capability.KEEP_OWN_CREDENTIAL)
+@requires(Capability.MANAGE_OWN_CREDENTIAL)
 @require_post
 def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
     """Ask ByCloud about the credential that is kept; it stays, whatever the answer."""
-    return _check(request, own_desk(request), region)
+    return _check(request, own_credentials(request), region)
 
 
-@requires(Capability.KEEP_TEAM_CREDENTIAL)
+@requires(Capability.MANAGE_TEAM_CREDENTIAL)
 @require_post
 def check_team_credential(request: MemberRequest, region: Region) -> HttpResponse:
-    return _check(request, TEAM_DESK, region)
+    return _check(request, TEAM_CREDENTIALS, region)
 
 
-def _show_list(request: MemberRequest, desk: Desk) -> HttpResponse:
-    kept = {row.region: row for row in desk.list_rows().order_by("region")}
-    team = set() if desk.is_team else set(TEAM_DESK.list_rows().values_list("region", flat=True))
+def _show_list(request: MemberRequest, owner: CredentialOwner) -> HttpResponse:
+    kept = {row.region: row for row in owner.list_rows().order_by("region")}
+    team = set() if owner.is_team else set(TEAM_CREDENTIALS.list_rows().values_list("region", flat=True))
     rows = [
         _Row(
             region,
-            standing=read_standing(row) if row else None,
+            status=read_status(row) if row else None,
             has_team=region in team,
-            edit_url=desk.find_url("edit", region),
-            check_url=desk.find_url("check", region),
+            edit_url=owner.find_url("edit", region),
+            check_url=owner.find_url("check", region),
         )
         for region in settings.BYCLOUD_REGIONS
         for row in [kept.pop(region, None)]
     ]
-    left_over = [(row, desk.find_url("remove", row.region)) for row in kept.values()]
-    return render(request, "credentials/list.html", {"desk": desk, "rows": rows, "left_over": left_over})
+    left_over = [(row, owner.find_url("remove", row.region)) for row in kept.values()]
+    return render(request, "credentials/list.html", {"desk": owner, "rows": rows, "left_over": left_over})
 
 
-def _edit(request: MemberRequest, desk: Desk, region: Region) -> HttpResponse:
+def _edit(request: MemberRequest, owner: CredentialOwner, region: Region) -> HttpResponse:
     if request.method == "POST":
-        return _save(request, desk, region)
-    row = desk.find_row(region.code)
+        return _save(request, owner, region)
+    row = owner.find_row(region.code)
     form = CredentialForm(initial={"kind": row.kind} if row else None)
-    return _show_form(request, desk, region, form, row)
+    return _show_form(request, owner, region, form, row)
 
 
-def _remove(request: MemberRequest, desk: Desk, region: str) -> HttpResponse:
+def _remove(request: MemberRequest, owner: CredentialOwner, region: str) -> HttpResponse:
     with transaction.atomic():
-        row = desk.list_rows().select_for_update().filter(region=region).first()
+        row = owner.list_rows().select_for_update().filter(region=region).first()
         if row is not None:
             row.delete()
-            record_event(desk.removal, request=request, member=request.user, subject=str(row))
+            record_event(owner.removal, request=request, member=request.user, subject=str(row))
     if row is None:
         messages.info(request, _("There was no credential for %(region)s to remove.") % {"region": region})
     else:
         messages.success(request, _("The credential for %(region)s is removed.") % {"region": region})
-    return redirect(desk.list_url)
+    return redirect(owner.list_url)
 
 
-def _check(request: MemberRequest, desk: Desk, region: Region) -> HttpResponse:
-    row = desk.find_row(region.code)
+def _check(request: MemberRequest, owner: CredentialOwner, region: Region) -> HttpResponse:
+    row = owner.find_row(region.code)
     if row is None:
         messages.info(request, _("There is no credential for %(region)s to check.") % {"region": region.code})
-        return redirect(desk.list_url)
+        return redirect(owner.list_url)
     try:
         checked = intake.check_again(row, region=region, asker=request.user)
     except vault.VaultError as error:
         messages.error(request, str(error))
-        return redirect(desk.list_url)
-    if isinstance(checked, intake.Refused):
+        return redirect(owner.list_url)
+    if isinstance(checked, intake.NotSaved):
         messages.error(request, checked.sentence)
     else:
         tell = messages.success if checked.is_checked else messages.warning
         tell(request, checked.sentence)
-    return redirect(desk.list_url)
+    return redirect(owner.list_url)
 
 
-def _save(request: MemberRequest, desk: Desk, region: Region) -> HttpResponse:
+def _save(request: MemberRequest, owner: CredentialOwner, region: Region) -> HttpResponse:
     form = CredentialForm(request.POST)
     if not form.is_valid() or form.credential is None or form.refuse_password_of(request.user):
-        return _show_form(request, desk, region, form, desk.find_row(region.code))
+        return _show_form(request, owner, region, form, owner.find_row(region.code))
     try:
         taken = intake.take_credential(
             form.credential,
-            member=desk.member,
+            member=owner.member,
             region=region,
             expires_on=form.cleaned_data["expires_on"],
             request=request,
         )
     except vault.VaultError as error:
         form.add_error(None, str(error))
-        return _show_form(request, desk, region, form, desk.find_row(region.code))
-    if isinstance(taken, intake.Refused):
+        return _show_form(request, owner, region, form, owner.find_row(region.code))
+    if isinstance(taken, intake.NotSaved):
         form.refuse(taken.sentence)
-        return _show_form(request, desk, region, form, desk.find_row(region.code))
+        return _show_form(request, owner, region, form, owner.find_row(region.code))
     tell = messages.success if taken.is_checked else messages.warning
     tell(request, taken.sentence)
-    return redirect(_read_next(request) or desk.list_url)
+    return redirect(_read_next(request) or owner.list_url)
 
 
 def _show_form(
-    request: MemberRequest, desk: Desk, region: Region, form: CredentialForm, row: Credential | None
+    request: MemberRequest, owner: CredentialOwner, region: Region, form: CredentialForm, row: Credential | None
 ) -> HttpResponse:
     context = {
-        "desk": desk,
+        "desk": owner,
         "form": form,
         "region": region,
         "credential": row,
-        "standing": read_standing(row) if row else None,
-        "action_url": desk.find_url("edit", region),
-        "removal_url": desk.find_url("remove", region.code),
+        "standing": read_status(row) if row else None,
+        "action_url": owner.find_url("edit", region),
+        "removal_url": owner.find_url("remove", region.code),
         "next": _read_next(request),
     }
     return render(request, "credentials/edit.html", context, status=422 if form.errors else 200)

@@ -8,7 +8,7 @@ from django.utils.crypto import salted_hmac
 from portal.bycloud import Credential, Region
 
 
-class Access(msgspec.Struct, frozen=True, dict=True):
+class ApiSession(msgspec.Struct, frozen=True, dict=True):
     """`asker` names the person who asks, in a way that only means something to the caller; empty: nobody in
     particular. `is_shared`: others ask with this credential, too.
     """

@@ -13,10 +13,10 @@ from django.conf import settings
 from django.core.cache import caches
 
 from portal.gateway import clock
-from portal.gateway.api_session import Access
+from portal.gateway.api_session import ApiSession
 from portal.gateway.cache import KEPT_SECONDS, decode
-from portal.gateway.locks import hold_briefly
-from portal.gateway.results import Asking, Trouble
+from portal.gateway.locks import short_lock
+from portal.gateway.results import FetchError, FetchPolicy
 
 LONGEST_SECONDS = 60
 # A refused credential is asked with no more; when it is replaced, its pause is nobody's any more.
@@ -32,41 +32,43 @@ class Pause(msgspec.Struct, frozen=True):
     `is_named`: it was ByCloud that said when to come back, or that it is too much. `is_ended`: an answer has ended it.
     """
 
-    trouble: Trouble
+    trouble: FetchError
     failures: int
     until: datetime | None
     noted_at: datetime
     is_named: bool = False
     is_ended: bool = False
 
-    def holds_back(self, asking: Asking) -> bool:
+    def holds_back(self, policy: FetchPolicy) -> bool:
         """Whether this asking waits. A person who presses Retry need not, unless ByCloud itself has said to."""
         if self.until is None:
             return True
         if self.until <= clock.read_moment() or not clock.is_past(self.noted_at):
             return False
-        return self.is_named or not asking.is_pressed
+        return self.is_named or not policy.is_explicit
 
 
 _lock = Lock()
 _known: OrderedDict[str, Pause] = OrderedDict()
 
 
-def find_pause(access: Access) -> Pause | None:
+def find_pause(access: ApiSession) -> Pause | None:
     """The pause that is kept for an access, over or not. Of several, one whose end ByCloud has named goes first, for it
     holds everybody back; then the one that lasts longest.
     """
     found = [pause for key in _keys(access) if (pause := _find(key))]
-    return max(found, key=lambda pause: (pause.is_named and pause.holds_back(Asking.FORCED), _end(pause)), default=None)
+    return max(
+        found, key=lambda pause: (pause.is_named and pause.holds_back(FetchPolicy.FORCE), _end(pause)), default=None
+    )
 
 
-def is_credential_refused(access: Access) -> bool:
+def is_credential_refused(access: ApiSession) -> bool:
     """Whether nothing is asked with this credential, for ByCloud has refused it."""
     pause = _find(_key(access, "rejected"))
     return pause is not None and pause.until is None
 
 
-def record_failure(access: Access, trouble: Trouble, *, began_at: datetime) -> Trouble:
+def record_failure(access: ApiSession, trouble: FetchError, *, began_at: datetime) -> FetchError:
     """Begin or lengthen the pause that `trouble` calls for. Gives the trouble with when upstream is asked again.
 
     `began_at` is when the request was sent. One that was under way when another failed is the same failure, seen twice.
@@ -74,11 +76,11 @@ def record_failure(access: Access, trouble: Trouble, *, began_at: datetime) -> T
     if trouble.kind not in PAUSING_KINDS:
         return trouble
     key = _key(access, trouble.kind)
-    with hold_briefly(f"{key}:lock"):
+    with short_lock(f"{key}:lock"):
         return _lengthen(key, trouble, began_at)
 
 
-def end_pause(access: Access, *, is_credential_good: bool = False) -> None:
+def end_pause(access: ApiSession, *, is_credential_good: bool = False) -> None:
     """Upstream has answered: nothing is held back any more, unless it has named a time or refused the credential.
 
     An answer that was under way then says nothing against that, but `is_credential_good` does: it was asked just now.
@@ -86,19 +88,19 @@ def end_pause(access: Access, *, is_credential_good: bool = False) -> None:
     for key in _keys(access):
         if _find(key) is None:
             continue
-        with hold_briefly(f"{key}:lock"):
+        with short_lock(f"{key}:lock"):
             pause = _find(key)
-            if pause and (is_credential_good if pause.until is None else not pause.holds_back(Asking.FORCED)):
+            if pause and (is_credential_good if pause.until is None else not pause.holds_back(FetchPolicy.FORCE)):
                 _keep(key, msgspec.structs.replace(pause, is_ended=True, noted_at=clock.read_moment()))
 
 
-def forget_what_is_known() -> None:
+def reset_local_state() -> None:
     """Begin anew, as a process that has just started."""
     with _lock:
         _known.clear()
 
 
-def _lengthen(key: str, trouble: Trouble, began_at: datetime) -> Trouble:
+def _lengthen(key: str, trouble: FetchError, began_at: datetime) -> FetchError:
     before = _find(key)
     failures = before.failures if before else 0
     if before is None or began_at >= before.trouble.at:
@@ -151,12 +153,12 @@ def _end(pause: Pause) -> datetime:
     return pause.until or datetime.max.replace(tzinfo=UTC)
 
 
-def _keys(access: Access) -> list[str]:
+def _keys(access: ApiSession) -> list[str]:
     """The credential's own, and the one that it shares, if it shares any."""
     return list(dict.fromkeys(_key(access, kind) for kind in ("rejected", "rate-limited")))
 
 
-def _key(access: Access, kind: str) -> str:
+def _key(access: ApiSession, kind: str) -> str:
     """Too many requests concern all who share the budget; any other failure, this credential alone."""
     is_shared = kind == "rate-limited" and settings.BYCLOUD_RATE_SCOPE == "region"
     return f"pause:{access.region.code if is_shared else access.scope}"

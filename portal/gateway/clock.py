@@ -83,7 +83,7 @@ def name_epoch(key: str) -> str:
     return f"{key}:{round(_clock.shift)}" if _clock.shift else key
 
 
-def forget_what_is_known() -> None:
+def reset_local_state() -> None:
     """Begin anew, as a process that has just started."""
     with _clock.lock:
         _clock.forget()

@@ -10,15 +10,15 @@ from django.db import connection
 
 from portal.gateway.errors import Busy
 
-KEPT_FREE = 4
-PLACES = max(1, settings.WEB_THREADS - KEPT_FREE)
+RESERVED_THREADS = 4
+PLACES = max(1, settings.WEB_THREADS - RESERVED_THREADS)
 
 _lock = Lock()
 _taken: Counter[str] = Counter()
 
 
 @contextmanager
-def take_place(asker: str = "") -> Iterator[None]:
+def acquire_slot(asker: str = "") -> Iterator[None]:
     """A place among those who may wait for upstream. Raises `Busy` at once when there is none for this person.
 
     One person takes at most half of the places that the others leave. Whoever waits holds no database connection: many

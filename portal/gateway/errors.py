@@ -3,11 +3,11 @@
 from portal.bycloud import ByCloudError, RateLimited
 
 
-class BudgetSpent(RateLimited):
+class RateLimitReached(RateLimited):
     """The portal's budget is out for this errand. `retry_at` says when it goes on."""
 
 
-class TriesSpent(BudgetSpent):
+class TriesSpent(RateLimitReached):
     """More credentials have been tried than may be within a minute. `retry_at` says when it goes on."""
 
 

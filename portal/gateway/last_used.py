@@ -9,7 +9,7 @@ import msgspec
 from django.core.cache import caches
 
 from portal.gateway import clock
-from portal.gateway.api_session import Access
+from portal.gateway.api_session import ApiSession
 from portal.gateway.cache import decode, make_key
 
 KEPT_SECONDS = 90 * 24 * 60 * 60
@@ -20,32 +20,32 @@ class _Moment(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class Use(msgspec.Struct, frozen=True):
+class LastUsed(msgspec.Struct, frozen=True):
     """Each None when it is not known: it never was, or the cache has been emptied since."""
 
     used_at: datetime | None = None
     refused_at: datetime | None = None
 
 
-def record_use(access: Access) -> None:
+def record_use(access: ApiSession) -> None:
     """ByCloud has answered with a list."""
     _keep(access, USED)
 
 
-def record_refusal(access: Access) -> None:
+def record_refusal(access: ApiSession) -> None:
     """ByCloud has refused the credential, or said that it may not list."""
     _keep(access, REFUSED)
 
 
-def read_use(access: Access) -> Use:
+def read_last_used(access: ApiSession) -> LastUsed:
     keys = [make_key(access, name) for name in (USED, REFUSED)]
     kept = caches["counters"].get_many(keys)
     used, refused = (decode(kept.get(key), _Moment) for key in keys)
-    return Use(
+    return LastUsed(
         used_at=clock.to_wall(used.at) if used else None, refused_at=clock.to_wall(refused.at) if refused else None
     )
 
 
-def _keep(access: Access, name: str) -> None:
+def _keep(access: ApiSession, name: str) -> None:
     moment = _Moment(clock.read_moment())
     caches["counters"].set(make_key(access, name), msgspec.msgpack.encode(moment), KEPT_SECONDS)

@@ -10,24 +10,24 @@ from django.core.cache import caches
 
 from portal.gateway import clock
 
-LEASE_SECONDS = 3
+LOCK_SECONDS = 3
 RENEWAL_SECONDS = 1.0
 POLL_SECONDS = 0.005
 # For a few milliseconds' work. Short, for it stays behind where the cache goes away in the middle of it.
-BRIEF_SECONDS = 1
+SHORT_LOCK_SECONDS = 1
 # Longer than that: a holder that died is no reason to go on without it.
-PATIENCE_SECONDS = BRIEF_SECONDS + 0.5
+PATIENCE_SECONDS = SHORT_LOCK_SECONDS + 0.5
 
 
-class Lease:
-    """What `take_lease` gives: proof that the name is held, until `release`."""
+class CacheLock:
+    """What `acquire_lock` gives: proof that the name is held, until `release`."""
 
     def __init__(self, key: str) -> None:
         self.key = clock.name_epoch(key)
         self.token = uuid4().bytes
 
     def renew(self) -> None:
-        caches["counters"].touch(self.key, LEASE_SECONDS)
+        caches["counters"].touch(self.key, LOCK_SECONDS)
 
     def release(self) -> None:
         _renewals.remove(self)
@@ -41,21 +41,21 @@ class _Renewals:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._held: set[Lease] = set()
+        self._held: set[CacheLock] = set()
         self._has_work = Event()
         self._thread: Thread | None = None
 
-    def add(self, lease: Lease) -> None:
+    def add(self, lock: CacheLock) -> None:
         with self._lock:
-            self._held.add(lease)
+            self._held.add(lock)
             if self._thread is None:
                 self._thread = Thread(target=self._renew, name="lease-renewals", daemon=True)
                 self._thread.start()
         self._has_work.set()
 
-    def remove(self, lease: Lease) -> None:
+    def remove(self, lock: CacheLock) -> None:
         with self._lock:
-            self._held.discard(lease)
+            self._held.discard(lock)
             if not self._held:
                 self._has_work.clear()
 
@@ -65,39 +65,39 @@ class _Renewals:
             sleep(RENEWAL_SECONDS)
             with self._lock:
                 held = list(self._held)
-            for lease in held:
-                lease.renew()
+            for lock in held:
+                lock.renew()
 
 
 _renewals = _Renewals()
 
 
-def take_lease(key: str) -> Lease | None:
+def acquire_lock(key: str) -> CacheLock | None:
     """The lease on `key`, or None when somebody else holds it. Renewed until it is released."""
-    lease = Lease(key)
-    if not caches["counters"].add(lease.key, lease.token, LEASE_SECONDS):
+    lock = CacheLock(key)
+    if not caches["counters"].add(lock.key, lock.token, LOCK_SECONDS):
         return None
-    _renewals.add(lease)
-    return lease
+    _renewals.add(lock)
+    return lock
 
 
 @contextmanager
-def hold_briefly(key: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[bool]:
+def short_lock(key: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[bool]:
     """Hold `key` for a few milliseconds' work. False when nobody let go of it in time; the work goes on regardless.
 
-    The lease is not renewed: whoever dies with it blocks the others for `BRIEF_SECONDS` at most.
+    The lease is not renewed: whoever dies with it blocks the others for `SHORT_LOCK_SECONDS` at most.
     """
     key = clock.name_epoch(key)
     ends_at = monotonic() + patience_seconds
     asked_at = monotonic()
-    is_held = caches["counters"].add(key, b"held", BRIEF_SECONDS)
+    is_held = caches["counters"].add(key, b"held", SHORT_LOCK_SECONDS)
     while not is_held and monotonic() < ends_at:
         sleep(POLL_SECONDS)
         asked_at = monotonic()
-        is_held = caches["counters"].add(key, b"held", BRIEF_SECONDS)
+        is_held = caches["counters"].add(key, b"held", SHORT_LOCK_SECONDS)
     try:
         yield is_held
     finally:
         # Later than that the name may be somebody else's by now.
-        if is_held and monotonic() < asked_at + BRIEF_SECONDS:
+        if is_held and monotonic() < asked_at + SHORT_LOCK_SECONDS:
             caches["counters"].delete(key)

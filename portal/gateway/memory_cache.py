@@ -35,11 +35,11 @@ class MemoryCache(BaseCache):
     def __init__(self, location: str, params: dict[str, Any]) -> None:
         super().__init__(params)
         self._max_bytes = int(params["OPTIONS"]["MAX_BYTES"])
-        self._shelf = self._shelves.setdefault(location, _Shelf())
+        self._cache = self._shelves.setdefault(location, _Shelf())
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
         full_key = self.make_and_validate_key(key, version=version)
-        shelf = self._shelf
+        shelf = self._cache
         with shelf.lock:
             value, expires_at = shelf.entries.get(full_key, (None, 0.0))
             if value is None:
@@ -52,8 +52,8 @@ class MemoryCache(BaseCache):
 
     def add(self, key: str, value: bytes, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         full_key = self.make_and_validate_key(key, version=version)
-        with self._shelf.lock:
-            _, expires_at = self._shelf.entries.get(full_key, (None, 0.0))
+        with self._cache.lock:
+            _, expires_at = self._cache.entries.get(full_key, (None, 0.0))
             if expires_at > monotonic():
                 return False
             self._put(full_key, value, timeout)
@@ -61,13 +61,13 @@ class MemoryCache(BaseCache):
 
     def set(self, key: str, value: bytes, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         full_key = self.make_and_validate_key(key, version=version)
-        with self._shelf.lock:
+        with self._cache.lock:
             self._put(full_key, value, timeout)
 
     def touch(self, key: str, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         full_key = self.make_and_validate_key(key, version=version)
-        with self._shelf.lock:
-            value, expires_at = self._shelf.entries.get(full_key, (None, 0.0))
+        with self._cache.lock:
+            value, expires_at = self._cache.entries.get(full_key, (None, 0.0))
             if value is None or expires_at <= monotonic():
                 return False
             self._put(full_key, value, timeout)
@@ -77,7 +77,7 @@ class MemoryCache(BaseCache):
         """Set an entry, and drop what was not used for longest until all fit. The caller holds the lock."""
         seconds = self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
         expires_at = float("inf") if seconds is None else monotonic() + seconds
-        shelf = self._shelf
+        shelf = self._cache
         shelf.drop(full_key)
         shelf.entries[full_key] = (value, expires_at)
         shelf.total_bytes += len(value)
@@ -86,10 +86,10 @@ class MemoryCache(BaseCache):
 
     def delete(self, key: str, version: int | None = None) -> bool:
         full_key = self.make_and_validate_key(key, version=version)
-        with self._shelf.lock:
-            return self._shelf.drop(full_key)
+        with self._cache.lock:
+            return self._cache.drop(full_key)
 
     def clear(self) -> None:
-        with self._shelf.lock:
-            self._shelf.entries.clear()
-            self._shelf.total_bytes = 0
+        with self._cache.lock:
+            self._cache.entries.clear()
+            self._cache.total_bytes = 0

@@ -8,12 +8,12 @@ from django.core.cache import caches
 
 from portal.bycloud import RateLimit
 from portal.gateway import clock
-from portal.gateway.api_session import Access
-from portal.gateway.errors import BudgetSpent, Busy, TriesSpent
+from portal.gateway.api_session import ApiSession
+from portal.gateway.errors import Busy, RateLimitReached, TriesSpent
 from portal.gateway.failover_cache import FailoverCache
-from portal.gateway.locks import hold_briefly
-from portal.gateway.request_log import HOUR, Ledger, Standing, enter_request, read_standing, write_ledger
-from portal.gateway.results import Errand
+from portal.gateway.locks import short_lock
+from portal.gateway.request_log import HOUR, RequestLog, Snapshot, log_request, read_snapshot, write_request_log
+from portal.gateway.results import Priority
 
 MINUTE = 60.0
 # Credentials tried within a minute, for a region: of all people together, and of one.
@@ -44,31 +44,31 @@ class Pace(msgspec.Struct, frozen=True):
     goes_at: float
 
 
-def spend(access: Access, errand: Errand) -> None:
-    """Take one request from the budget. Raises `BudgetSpent` when `errand` may not, with when it may.
+def acquire_call(access: ApiSession, priority: Priority) -> None:
+    """Take one request from the budget. Raises `RateLimitReached` when `priority` may not, with when it may.
 
     People may use all of it; refreshes and sweeps leave `BYCLOUD_RATE_RESERVE` of each window to them, and sweeps
     leave as much again to refreshes. Of a budget that several use, one person uses at most half of what the others have
     left. Raises `Busy` when so many spend at once that this one does not come to its turn.
     """
     key = _key(access)
-    with hold_briefly(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
+    with short_lock(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
         if not is_held:
             # Two who write one ledger forget each other's request.
             raise Busy("Too many requests at once want a share of the budget")
         now = clock.now()
-        standing = read_standing(key, now)
+        snapshot = read_snapshot(key, now)
         free_at = max(
-            _find_room(_list_minute(standing, now), standing, _share(_minute_limit(standing), errand), MINUTE, now),
-            _find_room(standing.ledger.times, standing, _share(settings.BYCLOUD_RATE_PER_HOUR, errand), HOUR, now),
-            _find_turn(access, standing, errand, now),
+            _find_room(_list_minute(snapshot, now), snapshot, _share(_minute_limit(snapshot), priority), MINUTE, now),
+            _find_room(snapshot.ledger.times, snapshot, _share(settings.BYCLOUD_RATE_PER_HOUR, priority), HOUR, now),
+            _find_turn(access, snapshot, priority, now),
         )
         if free_at > now:
-            raise BudgetSpent("The portal keeps within ByCloud's rate limit", retry_at=_to_wall(free_at))
-        enter_request(key, standing, now, asker=access.asker)
+            raise RateLimitReached("The portal keeps within ByCloud's rate limit", retry_at=_to_wall(free_at))
+        log_request(key, snapshot, now, asker=access.asker)
 
 
-def spend_try(access: Access) -> None:
+def spend_try(access: ApiSession) -> None:
     """Take one of the tries of credentials that a minute has for the region. Raises `TriesSpent`, or `Busy` as above.
 
     Nothing else is counted for a credential that may be made up: all share one ledger. Without a person who asks, it is
@@ -77,99 +77,99 @@ def spend_try(access: Access) -> None:
     if not access.asker:
         return
     key = f"budget:tries:{access.region.code}"
-    with hold_briefly(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
+    with short_lock(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
         if not is_held:
             raise Busy("Too many credentials are tried at once")
         now = clock.now()
-        standing = read_standing(key, now)
-        times = standing.ledger.times
+        snapshot = read_snapshot(key, now)
+        times = snapshot.ledger.times
         minute = times[len(times) - _count_since(times, now - MINUTE) :]
-        own = standing.ledger.askers.get(access.asker, ())
+        own = snapshot.ledger.askers.get(access.asker, ())
         free_at = max(
-            _find_room(minute, standing, TRIES, MINUTE, now),
+            _find_room(minute, snapshot, TRIES, MINUTE, now),
             _find_end_of_turn(own, minute, TRIES, MINUTE, now, most_of_one=TRIES_OF_ONE),
         )
         if free_at > now:
             raise TriesSpent("Too many credentials were tried", retry_at=_to_wall(free_at))
-        enter_request(key, standing, now, asker=access.asker)
+        log_request(key, snapshot, now, asker=access.asker)
 
 
-def correct(access: Access, rate: RateLimit) -> None:
+def correct(access: ApiSession, rate: RateLimit) -> None:
     """Take ByCloud's own figures where they leave less than ours: other programs may share the budget."""
     key = _key(access)
-    ledger = read_standing(key, clock.now()).ledger
+    ledger = read_snapshot(key, clock.now()).ledger
     if _correct(ledger, rate, clock.now()) == ledger:
         # So it is nearly always; the ledger needs no holding for that.
         return
-    with hold_briefly(f"{key}:lock"):
+    with short_lock(f"{key}:lock"):
         now = clock.now()
-        write_ledger(key, _correct(read_standing(key, now).ledger, rate, now), now)
+        write_request_log(key, _correct(read_snapshot(key, now).ledger, rate, now), now)
 
 
-def read_pace(access: Access) -> Pace:
+def read_pace(access: ApiSession) -> Pace:
     """How refreshes share out what is left to them, so that an hour's share lasts for an hour.
 
     Half of it may be used as it comes. What is left then is spread evenly over the time until the first request of
     the hour counts no more.
     """
     now = clock.now()
-    standing = read_standing(_key(access), now)
-    times = standing.ledger.times
-    share = _share(settings.BYCLOUD_RATE_PER_HOUR, Errand.REFRESH)
+    snapshot = read_snapshot(_key(access), now)
+    times = snapshot.ledger.times
+    share = _share(settings.BYCLOUD_RATE_PER_HOUR, Priority.REFRESH)
     left = share - len(times)
     if len(times) <= share / 2:
-        minute_share = _share(_minute_limit(standing), Errand.REFRESH)
-        return Pace(is_easy=len(_list_minute(standing, now)) <= minute_share / 2, goes_at=now)
+        minute_share = _share(_minute_limit(snapshot), Priority.REFRESH)
+        return Pace(is_easy=len(_list_minute(snapshot, now)) <= minute_share / 2, goes_at=now)
     return Pace(is_easy=False, goes_at=times[-1] + (times[0] + HOUR - times[-1]) / left if left > 0 else now)
 
 
-def read_meter(access: Access) -> Meter:
+def read_meter(access: ApiSession) -> Meter:
     """How much of the budget is used now."""
     now = clock.now()
-    standing = read_standing(_key(access), now)
+    snapshot = read_snapshot(_key(access), now)
     cache = caches["counters"]
     is_alone = isinstance(cache, FailoverCache) and cache.is_alone
     measure = _measure_share if is_alone else _measure_all
     return Meter(
-        minute=measure(_list_minute(standing, now), standing, _minute_limit(standing), now - MINUTE),
-        hour=measure(standing.ledger.times, standing, settings.BYCLOUD_RATE_PER_HOUR, now - HOUR),
-        others=_count_others(standing, now),
+        minute=measure(_list_minute(snapshot, now), snapshot, _minute_limit(snapshot), now - MINUTE),
+        hour=measure(snapshot.ledger.times, snapshot, settings.BYCLOUD_RATE_PER_HOUR, now - HOUR),
+        others=_count_others(snapshot, now),
         is_alone=is_alone,
     )
 
 
-def _correct(ledger: Ledger, rate: RateLimit, now: float) -> Ledger:
+def _correct(ledger: RequestLog, rate: RateLimit, now: float) -> RequestLog:
     known = _count_since(ledger.times, now - MINUTE)
     # Of a limit above ours, what others use is no concern of ours before it leaves less than ours would.
     others = max(0, min(rate.limit, settings.BYCLOUD_RATE_PER_MINUTE) - rate.remaining - known)
     lower = rate.limit if rate.limit < settings.BYCLOUD_RATE_PER_MINUTE else None
     until = min(clock.from_wall(rate.reset_at).timestamp(), now + MINUTE) if rate.reset_at else now + MINUTE
-    return msgspec.structs.replace(ledger, others=others, others_until=until if others else 0.0, limit=lower)
+    return msgspec.structs.replace(ledger, others=others, external_until=until if others else 0.0, limit=lower)
 
 
-def _measure_all(times: tuple[float, ...], _standing: Standing, limit: int, _since: float) -> Window:
+def _measure_all(times: tuple[float, ...], _standing: Snapshot, limit: int, _since: float) -> Window:
     return Window(len(times), limit)
 
 
-def _measure_share(times: tuple[float, ...], standing: Standing, limit: int, since: float) -> Window:
-    own = _count_since(standing.apart, since)
-    return Window(own, max(1, own, (limit - len(times) + own) // standing.processes))
+def _measure_share(times: tuple[float, ...], snapshot: Snapshot, limit: int, since: float) -> Window:
+    own = _count_since(snapshot.apart, since)
+    return Window(own, max(1, own, (limit - len(times) + own) // snapshot.processes))
 
 
-def _find_room(times: tuple[float, ...], standing: Standing, share: int, seconds: float, now: float) -> float:
+def _find_room(times: tuple[float, ...], snapshot: Snapshot, share: int, seconds: float, now: float) -> float:
     """When a request may go: now, or the moment when enough of `times` has left the window.
 
     What a process has spent apart must stay within its part of what all know to be left. So the processes together
     stay within the share, however little they know of each other.
     """
-    apart = [one for one in standing.apart if one > now - seconds]
+    apart = [one for one in snapshot.apart if one > now - seconds]
     own, common = len(apart), len(times) - len(apart)
     free_at = now
-    if own < (share - common) // standing.processes:
+    if own < (share - common) // snapshot.processes:
         return free_at
     left_to_find = apart[:]
     for moment in times:
-        if own < (share - common) // standing.processes:
+        if own < (share - common) // snapshot.processes:
             break
         if left_to_find and left_to_find[0] == moment:
             left_to_find.pop(0)
@@ -180,14 +180,14 @@ def _find_room(times: tuple[float, ...], standing: Standing, share: int, seconds
     return free_at
 
 
-def _find_turn(access: Access, standing: Standing, errand: Errand, now: float) -> float:
+def _find_turn(access: ApiSession, snapshot: Snapshot, priority: Priority, now: float) -> float:
     """When this person may go on: now, unless others share the budget and more than the person's part is used."""
-    askers = standing.ledger.askers
+    askers = snapshot.ledger.askers
     is_shared = access.is_shared or settings.BYCLOUD_RATE_SCOPE == "region" or not askers.keys() <= {access.asker}
     if not access.asker or not is_shared:
         return now
-    minute = (_list_minute(standing, now), _share(_minute_limit(standing), errand), MINUTE)
-    hour = (standing.ledger.times, _share(settings.BYCLOUD_RATE_PER_HOUR, errand), HOUR)
+    minute = (_list_minute(snapshot, now), _share(_minute_limit(snapshot), priority), MINUTE)
+    hour = (snapshot.ledger.times, _share(settings.BYCLOUD_RATE_PER_HOUR, priority), HOUR)
     return max(_find_end_of_turn(askers.get(access.asker, ()), *window, now) for window in (minute, hour))
 
 
@@ -206,29 +206,29 @@ def _find_end_of_turn(
     return own[-most] + seconds if len(own) >= most else now
 
 
-def _list_minute(standing: Standing, now: float) -> tuple[float, ...]:
+def _list_minute(snapshot: Snapshot, now: float) -> tuple[float, ...]:
     """The times of the last minute, with those of others as if they were made a minute before they end."""
-    times = standing.ledger.times
+    times = snapshot.ledger.times
     recent = times[len(times) - _count_since(times, now - MINUTE) :]
-    others = _count_others(standing, now)
-    return tuple(sorted((*recent, *[standing.ledger.others_until - MINUTE] * others))) if others else recent
+    others = _count_others(snapshot, now)
+    return tuple(sorted((*recent, *[snapshot.ledger.external_until - MINUTE] * others))) if others else recent
 
 
-def _count_others(standing: Standing, now: float) -> int:
-    return standing.ledger.others if standing.ledger.others_until > now else 0
+def _count_others(snapshot: Snapshot, now: float) -> int:
+    return snapshot.ledger.others if snapshot.ledger.external_until > now else 0
 
 
 def _to_wall(moment: float) -> datetime:
     return clock.to_wall(datetime.fromtimestamp(moment, UTC))
 
 
-def _share(limit: int, errand: Errand) -> int:
-    kept_back = {Errand.PERSON: 0, Errand.REFRESH: 1, Errand.SWEEP: 2}[errand] * settings.BYCLOUD_RATE_RESERVE
+def _share(limit: int, priority: Priority) -> int:
+    kept_back = {Priority.PERSON: 0, Priority.REFRESH: 1, Priority.SWEEP: 2}[priority] * settings.BYCLOUD_RATE_RESERVE
     return max(1, int(limit * (1 - kept_back)))
 
 
-def _minute_limit(standing: Standing) -> int:
-    limit: int = standing.ledger.limit or settings.BYCLOUD_RATE_PER_MINUTE
+def _minute_limit(snapshot: Snapshot) -> int:
+    limit: int = snapshot.ledger.limit or settings.BYCLOUD_RATE_PER_MINUTE
     return limit
 
 
@@ -236,6 +236,6 @@ def _count_since(times: tuple[float, ...], since: float) -> int:
     return sum(1 for moment in times if moment > since)
 
 
-def _key(access: Access) -> str:
+def _key(access: ApiSession) -> str:
     scope = access.scope if settings.BYCLOUD_RATE_SCOPE == "credential" else access.region.code
     return f"budget:{scope}"

@@ -10,37 +10,37 @@ from django.core.cache import caches
 
 from portal.gateway import clock
 from portal.gateway.failover_cache import RETRY_SECONDS, FailoverCache
-from portal.gateway.locks import hold_briefly
+from portal.gateway.locks import short_lock
 
 HOUR = 3600.0
 # By then each process has found that the cache is back, and has entered what it spent without it.
 SETTLE_SECONDS = 3 * RETRY_SECONDS
 
 
-class Ledger(msgspec.Struct, frozen=True):
+class RequestLog(msgspec.Struct, frozen=True):
     """The requests of the last hour (Unix times, oldest first), and what ByCloud has said of the minute since.
 
-    `others` are requests of other programs that ByCloud counts on the same budget, until `others_until`; `limit` is
+    `others` are requests of other programs that ByCloud counts on the same budget, until `external_until`; `limit` is
     its own figure for the minute, when that is lower than ours. Before `settles_at` some process may not have entered
     all of its requests: the cache was away, or has lost the ledger. `askers` are the times of each person's own.
     """
 
     times: tuple[float, ...] = ()
     others: int = 0
-    others_until: float = 0.0
+    external_until: float = 0.0
     limit: int | None = None
     settles_at: float = 0.0
     askers: dict[str, tuple[float, ...]] = {}
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True):
     """The ledger as this process knows it.
 
     `apart` are those of its times that other processes may not know of. What is left of the budget is divided by
     `processes`: 1 while all see the same ledger.
     """
 
-    ledger: Ledger
+    ledger: RequestLog
     apart: tuple[float, ...] = ()
     processes: int = 1
 
@@ -65,7 +65,7 @@ _known: dict[str, _Known] = {}
 _entering: Thread | None = None
 
 
-def read_standing(key: str, now: float) -> Standing:
+def read_snapshot(key: str, now: float) -> Snapshot:
     """The ledger of the last hour. Times that were seen once stay in it, should the cache lose them."""
     cache = caches["counters"]
     kept = cache.get(key)
@@ -93,27 +93,27 @@ def read_standing(key: str, now: float) -> Standing:
         if not times:
             # Nothing of the last hour: of credentials that are asked with no more, nothing is kept.
             del _known[key]
-        return Standing(
+        return Snapshot(
             ledger=msgspec.structs.replace(ledger, times=times),
             apart=known.apart,
             processes=1 if is_shared else settings.PORTAL_PROCESSES,
         )
 
 
-def enter_request(key: str, standing: Standing, now: float, *, asker: str) -> None:
+def log_request(key: str, snapshot: Snapshot, now: float, *, asker: str) -> None:
     """Note a request that goes upstream now, for `asker`. The caller holds the ledger."""
     with _lock:
         known = _known.setdefault(key, _Known())
         known.not_entered = (*known.not_entered, now)
-        if standing.processes > 1:
+        if snapshot.processes > 1:
             known.apart = (*known.apart, now)
-    ledger, askers = standing.ledger, standing.ledger.askers
+    ledger, askers = snapshot.ledger, snapshot.ledger.askers
     if asker:
         askers = askers | {asker: (*askers.get(asker, ()), now)}
-    write_ledger(key, msgspec.structs.replace(ledger, times=(*ledger.times, now), askers=askers), now)
+    write_request_log(key, msgspec.structs.replace(ledger, times=(*ledger.times, now), askers=askers), now)
 
 
-def write_ledger(key: str, ledger: Ledger, now: float) -> None:
+def write_request_log(key: str, ledger: RequestLog, now: float) -> None:
     """Keep a changed ledger. What cannot be entered now is entered when the shared cache is back."""
     cache = caches["counters"]
     shared = cache if isinstance(cache, FailoverCache) else None
@@ -129,7 +129,7 @@ def write_ledger(key: str, ledger: Ledger, now: float) -> None:
             _enter_later()
 
 
-def forget_what_is_known() -> None:
+def reset_local_state() -> None:
     """Begin anew, as a process that has just started."""
     with _lock:
         _known.clear()
@@ -154,27 +154,27 @@ def _enter_all() -> None:
                 _entering = None
                 return
         for key in keys:
-            with hold_briefly(f"{key}:lock"):
+            with short_lock(f"{key}:lock"):
                 now = clock.now()
-                write_ledger(key, read_standing(key, now).ledger, now)
+                write_request_log(key, read_snapshot(key, now).ledger, now)
 
 
-def _decode(kept: bytes | None) -> Ledger:
+def _decode(kept: bytes | None) -> RequestLog:
     """A ledger that cannot be read (another version wrote it) is a new one."""
     try:
-        return msgspec.msgpack.decode(kept, type=Ledger) if kept else Ledger()
+        return msgspec.msgpack.decode(kept, type=RequestLog) if kept else RequestLog()
     except msgspec.DecodeError:
-        return Ledger()
+        return RequestLog()
 
 
-def _heal(ledger: Ledger, now: float) -> Ledger:
+def _heal(ledger: RequestLog, now: float) -> RequestLog:
     """A ledger from the future was written by another clock: what it counts is taken for the last that was sent."""
     return (
         msgspec.structs.replace(
             ledger,
             times=_bring_back(ledger.times, now),
             askers={asker: _bring_back(times, now) for asker, times in ledger.askers.items()},
-            others_until=min(ledger.others_until, now),
+            external_until=min(ledger.external_until, now),
             settles_at=min(ledger.settles_at, now + SETTLE_SECONDS),
         )
         if ledger.times and ledger.times[-1] > now + clock.STEP_SECONDS

@@ -9,11 +9,11 @@ import msgspec
 from django.conf import settings
 
 from portal.bycloud import (
-    BadPayload,
     ByCloudError,
     Forbidden,
     Instance,
     InvalidRequest,
+    InvalidResponse,
     RateLimited,
     Rejected,
     ServerFault,
@@ -21,12 +21,12 @@ from portal.bycloud import (
     Unreachable,
 )
 from portal.gateway import clock
-from portal.gateway.errors import BudgetSpent, Busy
+from portal.gateway.errors import Busy, RateLimitReached
 
 T = TypeVar("T")
 
 
-class Errand(StrEnum):
+class Priority(StrEnum):
     """On whose behalf a request goes upstream: the budget serves them in this order."""
 
     PERSON = "person"
@@ -34,40 +34,40 @@ class Errand(StrEnum):
     SWEEP = "sweep"
 
 
-class Asking(StrEnum):
+class FetchPolicy(StrEnum):
     """How much a caller wants a fresh answer."""
 
-    STORED_FIRST = "stored-first"
+    CACHE_FIRST = "stored-first"
     """A person opens a page: what is stored, whatever its age; upstream only when nothing is."""
-    REVALIDATED = "revalidated"
+    REVALIDATE = "revalidated"
     """An open page asks by itself: what is stored while it is fresh; else upstream."""
-    QUICKENED = "quickened"
+    REVALIDATE_FAST = "quickened"
     """The same while something on the page is in transition: what is stored is fresh for a shorter time."""
-    SOUGHT = "sought"
-    """A person opens an instance that is not stored: as `REVALIDATED`, but before refreshes."""
-    SWEPT = "swept"
-    """A search walks the list: as `REVALIDATED`, but after everybody else."""
-    PRESSED = "pressed"
-    """A person presses Refresh or Retry: as `REVALIDATED`, but without waiting for a pause to end."""
-    FORCED = "forced"
+    LOOKUP = "sought"
+    """A person opens an instance that is not stored: as `REVALIDATE`, but before refreshes."""
+    SCAN = "swept"
+    """A search walks the list: as `REVALIDATE`, but after everybody else."""
+    RETRY = "pressed"
+    """A person presses Refresh or Retry: as `REVALIDATE`, but without waiting for a pause to end."""
+    FORCE = "forced"
     """A person insists: upstream, always."""
 
     @property
-    def errand(self) -> Errand:
-        refresh = {Asking.REVALIDATED: Errand.REFRESH, Asking.QUICKENED: Errand.REFRESH}
-        return {**refresh, Asking.SWEPT: Errand.SWEEP}.get(self, Errand.PERSON)
+    def priority(self) -> Priority:
+        refresh = {FetchPolicy.REVALIDATE: Priority.REFRESH, FetchPolicy.REVALIDATE_FAST: Priority.REFRESH}
+        return {**refresh, FetchPolicy.SCAN: Priority.SWEEP}.get(self, Priority.PERSON)
 
     @property
-    def is_pressed(self) -> bool:
-        return self in {Asking.PRESSED, Asking.FORCED}
+    def is_explicit(self) -> bool:
+        return self in {FetchPolicy.RETRY, FetchPolicy.FORCE}
 
-    def is_content_with(self, age_seconds: float) -> bool:
+    def accepts(self, age_seconds: float) -> bool:
         """Whether an answer that was fetched so long ago will do."""
-        if self is Asking.STORED_FIRST:
+        if self is FetchPolicy.CACHE_FIRST:
             return True
-        if self is Asking.QUICKENED:
+        if self is FetchPolicy.REVALIDATE_FAST:
             return _is_recent(age_seconds, seconds=min(settings.PAGE_QUICK_SECONDS, settings.PAGE_FRESH_SECONDS))
-        return self is not Asking.FORCED and _is_recent(age_seconds)
+        return self is not FetchPolicy.FORCE and _is_recent(age_seconds)
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -83,7 +83,7 @@ class Exchange(msgspec.Struct, frozen=True):
     left_out: int = 0
 
 
-class StoredInstance(msgspec.Struct, frozen=True):
+class CachedInstance(msgspec.Struct, frozen=True):
     """An instance, and the JSON text that it came in."""
 
     instance: Instance
@@ -98,13 +98,13 @@ _KINDS: dict[type[ByCloudError], str] = {
     Forbidden: "forbidden",
     RateLimited: "rate-limited",
     ServerFault: "server-fault",
-    BadPayload: "bad-payload",
-    BudgetSpent: "budget-spent",
+    InvalidResponse: "bad-payload",
+    RateLimitReached: "budget-spent",
     Busy: "busy",
 }
 
 
-class Trouble(msgspec.Struct, frozen=True):
+class FetchError(msgspec.Struct, frozen=True):
     """A failed exchange as a value that can be stored and shown. `kind` is the error's class in words with hyphens."""
 
     kind: str
@@ -116,20 +116,22 @@ class Trouble(msgspec.Struct, frozen=True):
     path: str | None = None
     retry_at: datetime | None = None
 
-    def holds_back(self, asking: Asking) -> bool:
+    def holds_back(self, policy: FetchPolicy) -> bool:
         """Whether the page that met this trouble is not asked for again yet, where nothing else is held back.
 
         As long as an answer would have been fresh: all open pages together ask no more often than that.
         """
-        return self.retry_at is None and asking.errand is not Errand.PERSON and _is_recent(clock.measure_age(self.at))
+        return (
+            self.retry_at is None and policy.priority is not Priority.PERSON and _is_recent(clock.measure_age(self.at))
+        )
 
-    def to_wall(self) -> "Trouble":
+    def to_wall(self) -> "FetchError":
         """The same with its moments in the wall time of this machine, as it leaves the gateway."""
         retry_at = clock.to_wall(self.retry_at) if self.retry_at else None
         return msgspec.structs.replace(self, at=clock.to_wall(self.at), retry_at=retry_at)
 
     @classmethod
-    def from_error(cls, error: ByCloudError) -> "Trouble":
+    def from_error(cls, error: ByCloudError) -> "FetchError":
         """The trouble that `error` is, as of now."""
         return cls(
             kind=_KINDS[type(error)],
@@ -138,21 +140,21 @@ class Trouble(msgspec.Struct, frozen=True):
             status=error.status,
             details=error.details,
             request_id=error.request_id,
-            path=error.path if isinstance(error, BadPayload) else None,
+            path=error.path if isinstance(error, InvalidResponse) else None,
             retry_at=clock.from_wall(error.retry_at) if error.retry_at else None,
         )
 
 
-class Troubled(Exception):  # noqa: N818 -- it carries a trouble
+class FetchFailed(Exception):  # noqa: N818 -- it carries a trouble
     """There is nothing to show but this trouble."""
 
-    def __init__(self, trouble: Trouble) -> None:
+    def __init__(self, trouble: FetchError) -> None:
         super().__init__(trouble.kind)
         self.trouble = trouble
 
 
 @dataclass(frozen=True, slots=True)
-class Dated(Generic[T]):
+class Cached(Generic[T]):
     """A value, when it was fetched, the exchange behind it, and the trouble met since, if any.
 
     Moments are in the wall time of this machine.
@@ -161,7 +163,7 @@ class Dated(Generic[T]):
     value: T
     fetched_at: datetime
     exchange: Exchange
-    trouble: Trouble | None = None
+    trouble: FetchError | None = None
 
     @property
     def age_seconds(self) -> float:

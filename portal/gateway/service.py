@@ -12,12 +12,12 @@ from django.conf import settings
 
 from portal.bycloud import (
     Answer,
-    BadPayload,
     ByCloudError,
     Client,
     Forbidden,
     InstancePage,
     InstanceQuery,
+    InvalidResponse,
     PartialPage,
     RateLimited,
     Rejected,
@@ -28,27 +28,27 @@ from portal.bycloud import (
     trim_instance_page,
 )
 from portal.gateway import clock
-from portal.gateway.api_session import Access
+from portal.gateway.api_session import ApiSession
 from portal.gateway.backoff import end_pause, find_pause, is_credential_refused, record_failure
 from portal.gateway.cache import (
-    StoredAnswer,
-    flight_key,
+    CachedAnswer,
     forget,
     instance_name,
-    keep_answers,
+    load_page,
     page_name,
     recall,
-    recall_page,
     remember,
+    single_flight_key,
+    store_answers,
     trouble_name,
 )
-from portal.gateway.concurrency import take_place
-from portal.gateway.errors import BudgetSpent, Busy
+from portal.gateway.concurrency import acquire_slot
+from portal.gateway.errors import Busy, RateLimitReached
 from portal.gateway.last_used import record_refusal, record_use
-from portal.gateway.locks import take_lease
-from portal.gateway.rate_limit import correct, read_pace, spend, spend_try
-from portal.gateway.results import Asking, Dated, Errand, Exchange, StoredInstance, Trouble, Troubled
-from portal.gateway.single_flight import Flights
+from portal.gateway.locks import acquire_lock
+from portal.gateway.rate_limit import acquire_call, correct, read_pace, spend_try
+from portal.gateway.results import Cached, CachedInstance, Exchange, FetchError, FetchFailed, FetchPolicy, Priority
+from portal.gateway.single_flight import SingleFlight
 
 POLL_SECONDS = 0.03
 # How many instances a page may hold whose query names no limit.
@@ -58,69 +58,69 @@ LARGEST_PAGE = 100
 _ESCAPES = re.compile(rb"\\(?:u00([0-7][0-9a-fA-F])|([^u]))", re.DOTALL)
 
 log = structlog.get_logger(__name__)
-_flights: Flights[Dated[InstancePage]] = Flights()
+_flights: SingleFlight[Cached[InstancePage]] = SingleFlight()
 
 
 def read_page(
-    access: Access,
+    access: ApiSession,
     query: InstanceQuery,
     *,
-    asking: Asking = Asking.STORED_FIRST,
+    policy: FetchPolicy = FetchPolicy.CACHE_FIRST,
     ends_at: float | None = None,
-) -> Dated[InstancePage]:
+) -> Cached[InstancePage]:
     """One page of instances, dated, within the deadline. `ends_at` (monotonic) is for who reads several by one.
 
     When it cannot be fetched and was seen within a day, that page comes back with the trouble in it; when it was not
-    seen, `Troubled` is raised. Upstream is not asked while a pause holds this asking back, when the budget is out for
-    its errand, or when too many requests of this process wait for upstream already.
+    seen, `FetchFailed` is raised. Upstream is not asked while a pause holds this policy back, when the budget is out
+    for its priority, or when too many requests of this process wait for upstream already.
     """
-    answer, met = recall_page(access, query)
+    answer, met = load_page(access, query)
     if met and met.kind == "rejected" and not is_credential_refused(access):
         # It has been taken since.
         met = None
     stored = _date(answer, met) if answer else None
-    if stored and (asking.is_content_with(stored.age_seconds) or _is_early(access, stored, asking)):
+    if stored and (policy.accepts(stored.age_seconds) or _is_early(access, stored, policy)):
         return stored
     pause = find_pause(access)
-    if pause and pause.holds_back(asking):
+    if pause and pause.holds_back(policy):
         return _show_instead(stored, pause.trouble)
-    if met and met.holds_back(asking):
+    if met and met.holds_back(policy):
         return _show_instead(stored, met)
     longest = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     ends_at = longest if ends_at is None else min(ends_at, longest)
     # Who has time does not share the impatience of who has little left.
     hurry = "late" if _is_hasty(ends_at - monotonic()) else "in time"
-    flight = f"{access.scope}:{asking}:{hurry}:{page_name(query)}"
+    flight = f"{access.scope}:{policy}:{hurry}:{page_name(query)}"
     try:
-        with take_place(access.asker):
+        with acquire_slot(access.asker):
             return _flights.join(
-                flight, partial(_fly, access, query, asking, ends_at), timeout_seconds=max(0.0, ends_at - monotonic())
+                flight, partial(_fly, access, query, policy, ends_at), timeout_seconds=max(0.0, ends_at - monotonic())
             )
-    except Troubled as error:
+    except FetchFailed as error:
         return _show_instead(stored, error.trouble)
     except ByCloudError as error:
-        return _show_instead(stored, Trouble.from_error(error))
+        return _show_instead(stored, FetchError.from_error(error))
 
 
-def read_instance(access: Access, instance_id: str) -> Dated[StoredInstance] | None:
+def read_instance(access: ApiSession, instance_id: str) -> Cached[CachedInstance] | None:
     """An instance as it stood on the last page that held it, or None. Never goes upstream."""
-    answer = recall(access, instance_name(instance_id), StoredAnswer)
+    answer = recall(access, instance_name(instance_id), CachedAnswer)
     if answer is None:
         return None
     instance = decode_instance(answer.body)
     if instance.id is None:
         # Another version could read it.
         return None
-    value = StoredInstance(instance=instance, source=answer.body)
-    return Dated(value, clock.to_wall(answer.fetched_at), _exchange_behind(answer, from_store=True))
+    value = CachedInstance(instance=instance, source=answer.body)
+    return Cached(value, clock.to_wall(answer.fetched_at), _exchange_behind(answer, from_store=True))
 
 
-def forget_instance(access: Access, instance_id: str) -> None:
+def forget_instance(access: ApiSession, instance_id: str) -> None:
     """Drop an instance that a search of the whole list has not found."""
     forget(access, instance_name(instance_id))
 
 
-def check_credential(access: Access, *, is_kept: bool = True) -> int | None:
+def check_credential(access: ApiSession, *, is_kept: bool = True) -> int | None:
     """Ask upstream for one instance, so that a credential that is not taken raises its `ByCloudError` now.
 
     Gives how many instances it may see, None when the answer does not say. What it comes to counts for all: a failure
@@ -129,84 +129,86 @@ def check_credential(access: Access, *, is_kept: bool = True) -> int | None:
     refused, nothing is written down.
     """
     is_counted = is_kept or settings.BYCLOUD_RATE_SCOPE == "region"
-    with take_place(access.asker):
+    with acquire_slot(access.asker):
         _refuse_in_named_pause(access)
         spend_try(access)
         if is_counted:
-            spend(access, Errand.PERSON)
+            acquire_call(access, Priority.PERSON)
             _refuse_in_named_pause(access)
         began_at = clock.read_moment()
         seconds = settings.BYCLOUD_LIMITS.deadline_seconds
         try:
-            _, page = _fetch(access, InstanceQuery(limit=1), Errand.PERSON, seconds, leaves_refusals=is_kept)
+            _, page = _fetch(access, InstanceQuery(limit=1), Priority.PERSON, seconds, leaves_refusals=is_kept)
         except ByCloudError as error:
             if is_kept or not isinstance(error, Rejected | Forbidden):
-                record_failure(access, Trouble.from_error(error), began_at=began_at)
+                record_failure(access, FetchError.from_error(error), began_at=began_at)
             raise
     if not is_counted:
         # It is a credential indeed, with a budget.
-        with suppress(BudgetSpent, Busy):
-            spend(access, Errand.PERSON)
+        with suppress(RateLimitReached, Busy):
+            acquire_call(access, Priority.PERSON)
     end_pause(access, is_credential_good=True)
     total = page.meta.total if page.meta else None
     return None if total is None or total < 0 else total
 
 
-def _refuse_in_named_pause(access: Access) -> None:
+def _refuse_in_named_pause(access: ApiSession) -> None:
     pause = find_pause(access)
-    if pause and pause.until and pause.holds_back(Asking.FORCED):
+    if pause and pause.until and pause.holds_back(FetchPolicy.FORCE):
         raise RateLimited(pause.trouble.message, status=pause.trouble.status, retry_at=clock.to_wall(pause.until))
 
 
-def _show_instead(stored: Dated[InstancePage] | None, trouble: Trouble) -> Dated[InstancePage]:
+def _show_instead(stored: Cached[InstancePage] | None, trouble: FetchError) -> Cached[InstancePage]:
     trouble = trouble.to_wall()
     if stored is None:
-        raise Troubled(trouble)
-    return Dated(stored.value, stored.fetched_at, stored.exchange, trouble)
+        raise FetchFailed(trouble)
+    return Cached(stored.value, stored.fetched_at, stored.exchange, trouble)
 
 
-def _is_early(access: Access, stored: Dated[InstancePage], asking: Asking) -> bool:
+def _is_early(access: ApiSession, stored: Cached[InstancePage], policy: FetchPolicy) -> bool:
     """Whether an open page that asks by itself is to make do with what is stored, so that the budget lasts."""
-    if asking.errand is not Errand.REFRESH:
+    if policy.priority is not Priority.REFRESH:
         return False
     pace = read_pace(access)
-    return pace.goes_at > clock.now() or (asking is Asking.QUICKENED and stored.is_fresh and not pace.is_easy)
+    return pace.goes_at > clock.now() or (
+        policy is FetchPolicy.REVALIDATE_FAST and stored.is_fresh and not pace.is_easy
+    )
 
 
-def _fly(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Dated[InstancePage]:
-    """Fetch a page, or wait for the process that is fetching it already. Raises `Troubled` or a `ByCloudError`."""
+def _fly(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Cached[InstancePage]:
+    """Fetch a page, or wait for the process that is fetching it already. Raises `FetchFailed` or a `ByCloudError`."""
     began_at = clock.read_moment()
-    key = flight_key(access, query)
+    key = single_flight_key(access, query)
     while monotonic() < ends_at:
-        lease = take_lease(key)
+        lock = acquire_lock(key)
         try:
             # Whoever led before may have landed since we last looked.
-            answer, trouble = recall_page(access, query)
+            answer, trouble = load_page(access, query)
             if answer and (
-                _is_since(began_at, answer.fetched_at) or asking.is_content_with(clock.measure_age(answer.fetched_at))
+                _is_since(began_at, answer.fetched_at) or policy.accepts(clock.measure_age(answer.fetched_at))
             ):
                 landed = _date(answer, trouble)
                 if landed:
                     return landed
             if trouble and _is_since(began_at, trouble.at):
-                raise Troubled(trouble)
-            if lease:
-                return _load_page(access, query, asking, ends_at)
+                raise FetchFailed(trouble)
+            if lock:
+                return _load_page(access, query, policy, ends_at)
         finally:
-            if lease:
-                lease.release()
+            if lock:
+                lock.release()
         sleep(POLL_SECONDS)
     raise TimedOut("The page was not fetched in time")
 
 
-def _date(answer: StoredAnswer, trouble: Trouble | None) -> Dated[InstancePage] | None:
+def _date(answer: CachedAnswer, trouble: FetchError | None) -> Cached[InstancePage] | None:
     """A stored page; None for one that another version of the portal could read and this one cannot."""
     try:
         page = decode_instance_page(answer.body)
-    except BadPayload:
+    except InvalidResponse:
         return None
     exchange = _exchange_behind(answer, from_store=True)
-    return Dated(page, clock.to_wall(answer.fetched_at), exchange, trouble.to_wall() if trouble else None)
+    return Cached(page, clock.to_wall(answer.fetched_at), exchange, trouble.to_wall() if trouble else None)
 
 
 def _is_since(began_at: datetime, moment: datetime) -> bool:
@@ -214,30 +216,30 @@ def _is_since(began_at: datetime, moment: datetime) -> bool:
     return moment > began_at and clock.is_past(moment)
 
 
-def _load_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Dated[InstancePage]:
-    spend(access, asking.errand)
+def _load_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Cached[InstancePage]:
+    acquire_call(access, policy.priority)
     pause = find_pause(access)
-    if pause and pause.holds_back(asking):
+    if pause and pause.holds_back(policy):
         # It began while this one waited for its turn.
-        raise Troubled(pause.trouble)
+        raise FetchFailed(pause.trouble)
     began_at = clock.read_moment()
     within_seconds = ends_at - monotonic()
     try:
-        answer, page = _fetch(access, query, asking.errand, within_seconds)
+        answer, page = _fetch(access, query, policy.priority, within_seconds)
     except ByCloudError as error:
-        trouble = Trouble.from_error(error)
+        trouble = FetchError.from_error(error)
         if trouble.kind != "timed-out" or not _is_hasty(within_seconds):
             trouble = record_failure(access, trouble, began_at=began_at)
             remember(access, trouble_name(query), trouble)
-        raise Troubled(trouble) from None
+        raise FetchFailed(trouble) from None
     answers = {page_name(query): answer}
     for instance, source in zip(page.instances or (), split_instances(answer.body), strict=True):
         if instance.id:
             answers[instance_name(instance.id)] = msgspec.structs.replace(answer, body=source)
-    keep_answers(access, answers)
+    store_answers(access, answers)
     forget(access, trouble_name(query))
     end_pause(access)
-    return Dated(page, clock.to_wall(answer.fetched_at), _exchange_behind(answer, from_store=False))
+    return Cached(page, clock.to_wall(answer.fetched_at), _exchange_behind(answer, from_store=False))
 
 
 def _is_hasty(within_seconds: float) -> bool:
@@ -246,8 +248,8 @@ def _is_hasty(within_seconds: float) -> bool:
 
 
 def _fetch(
-    access: Access, query: InstanceQuery, errand: Errand, within_seconds: float, *, leaves_refusals: bool = True
-) -> tuple[StoredAnswer, InstancePage]:
+    access: ApiSession, query: InstanceQuery, priority: Priority, within_seconds: float, *, leaves_refusals: bool = True
+) -> tuple[CachedAnswer, InstancePage]:
     """One exchange upstream, decoded and written to the log. Its first try is paid for already.
 
     Unless it `leaves_refusals`, nothing is kept of a credential that ByCloud refuses.
@@ -256,7 +258,7 @@ def _fetch(
     client = Client(access.region, access.credential, limits=limits)
     started_at, began_at = clock.read_moment(), monotonic()
     try:
-        answer = client.fetch_instances(query, may_try_again=partial(_may_try_again, access, errand, started_at))
+        answer = client.fetch_instances(query, may_try_again=partial(_may_try_again, access, priority, started_at))
         if answer.rate_limit:
             correct(access, answer.rate_limit)
         _check_secrecy(access, answer)
@@ -283,7 +285,7 @@ def _fetch(
     log.info(
         "bycloud_exchange",
         region=access.region.code,
-        errand=errand,
+        priority=priority,
         upstream_request_id=answer.request_id,
         upstream_milliseconds=round(answer.elapsed_seconds * 1000),
     )
@@ -298,7 +300,7 @@ def _fetch(
     return _keep(answer, body, left_out), page
 
 
-def _check_secrecy(access: Access, answer: Answer) -> None:
+def _check_secrecy(access: ApiSession, answer: Answer) -> None:
     """An answer that repeats the credential it was asked with is neither kept nor shown."""
     body = answer.body
     if b"\\" in body:
@@ -308,7 +310,7 @@ def _check_secrecy(access: Access, answer: Answer) -> None:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             body += _ESCAPES.sub(_unescape, body)
     if access.credential.secret.encode() in body:
-        raise BadPayload("The answer repeats the credential", path="$", status=200, request_id=answer.request_id)
+        raise InvalidResponse("The answer repeats the credential", path="$", status=200, request_id=answer.request_id)
 
 
 def _unescape(found: re.Match[bytes]) -> bytes:
@@ -330,23 +332,23 @@ def _check_list(page: InstancePage, query: InstanceQuery, answer: Answer) -> Non
     elif not page.instances and query == InstanceQuery(limit=query.limit) and says_some and not leads_on:
         problem = "The answer holds no instance, and says that there are some"
     if problem:
-        raise BadPayload(problem, path="$.instances", status=200, request_id=answer.request_id)
+        raise InvalidResponse(problem, path="$.instances", status=200, request_id=answer.request_id)
 
 
-def _may_try_again(access: Access, errand: Errand, started_at: datetime) -> bool:
+def _may_try_again(access: ApiSession, priority: Priority, started_at: datetime) -> bool:
     """Whether the budget has room, and no other exchange was told since to stay away."""
     pause = find_pause(access)
-    if pause and pause.trouble.at > started_at and pause.holds_back(Asking.FORCED):
+    if pause and pause.trouble.at > started_at and pause.holds_back(FetchPolicy.FORCE):
         return False
     try:
-        spend(access, errand)
-    except (BudgetSpent, Busy):
+        acquire_call(access, priority)
+    except (RateLimitReached, Busy):
         return False
     return True
 
 
-def _keep(answer: Answer, body: bytes, left_out: int) -> StoredAnswer:
-    return StoredAnswer(
+def _keep(answer: Answer, body: bytes, left_out: int) -> CachedAnswer:
+    return CachedAnswer(
         body=body,
         fetched_at=clock.read_moment(),
         target=answer.target,
@@ -356,7 +358,7 @@ def _keep(answer: Answer, body: bytes, left_out: int) -> StoredAnswer:
     )
 
 
-def _exchange_behind(answer: StoredAnswer, *, from_store: bool) -> Exchange:
+def _exchange_behind(answer: CachedAnswer, *, from_store: bool) -> Exchange:
     return Exchange(
         target=answer.target,
         elapsed_seconds=answer.elapsed_seconds,

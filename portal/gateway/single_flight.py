@@ -10,7 +10,7 @@ from portal.bycloud import TimedOut
 T = TypeVar("T")
 
 
-class Flights(Generic[T]):
+class SingleFlight(Generic[T]):
     """The requests that are under way, by key."""
 
     def __init__(self) -> None:

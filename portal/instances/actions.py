@@ -17,16 +17,16 @@ from portal.bycloud import Region
 from portal.core.http import require_post
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest
-from portal.gateway import Access, Asking
+from portal.gateway import ApiSession, FetchPolicy
 from portal.instances import responses
 from portal.instances.columns import find_columns, write_names
-from portal.instances.display_options import lay_out
-from portal.instances.errors import Notice
+from portal.instances.display_options import choose_display_options
+from portal.instances.errors import ErrorNotice
 from portal.instances.export import CONTENT_TYPES, name_file, write_csv, write_json
-from portal.instances.fetch_policy import find_access, find_names, list_or_notice, read_posted
+from portal.instances.fetch_policy import find_names, get_api_session, list_or_error_notice, read_posted
 from portal.instances.links import WHOLE_LIST, list_url, saved_view_url
 from portal.instances.list_query import DEFAULT_LIMIT, ListView, at_marker, read_view, to_query_string, with_look
-from portal.instances.services import Seen
+from portal.instances.services import KnownValues
 from portal.instances.toolbar import describe_view
 from portal.saved_views import services as shelf
 from portal.saved_views.forms import SavedViewForm
@@ -35,7 +35,7 @@ from portal.saved_views.models import QUERY_LENGTH, SavedView
 LONGEST_NUMBER = 18
 
 
-@requires(Capability.KEEP_OWN_PREFERENCES)
+@requires(Capability.MANAGE_OWN_PREFERENCES)
 @require_post
 def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
     """Columns, density and page size, as `how` says: `keep` them for all of one's lists, show them `here` alone, or
@@ -48,7 +48,7 @@ def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
     }
     for name, text in chosen.items():
         given[name] = text
-    reading = read_view(given, seen=Seen())
+    reading = read_view(given, seen=KnownValues())
     view = reading.view
     if view is None:
         return responses.refuse_list(request, region, reading)
@@ -64,15 +64,15 @@ def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
     return HttpResponseRedirect(list_url(region, view), status=HTTPStatus.SEE_OTHER)
 
 
-@requires(Capability.KEEP_SAVED_VIEWS)
+@requires(Capability.MANAGE_SAVED_VIEWS)
 @require_post
 def save_view(request: MemberRequest, region: Region) -> HttpResponse:
     """Keep the list as it is seen: under a name, or in the place of one's own `view`."""
-    reading = read_view(read_posted(request, region), seen=Seen())
+    reading = read_view(read_posted(request, region), seen=KnownValues())
     view = reading.view
     if view is None:
         return responses.refuse_list(request, region, reading)
-    query = describe_view(view, lay_out(view, request.user))
+    query = describe_view(view, choose_display_options(view, request.user))
     pk = request.POST.get("view", "")
     if pk:
         saved = shelf.find_own_view(_read_number(pk), member=request.user, region=region.code)
@@ -90,7 +90,7 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
             keep(form.save(commit=False), request=request)
         except shelf.NameTakenError:
             form.refuse_name()
-        except shelf.ShelfFullError:
+        except shelf.TooManyViewsError:
             form.add_error(None, _("You have %(most)d views, and no more can be kept.") % {"most": shelf.MOST_VIEWS})
         except SavedView.DoesNotExist:
             raise Http404 from None
@@ -113,20 +113,20 @@ def export(request: MemberRequest, region: Region) -> HttpResponse:
     form = request.POST.get("format", "")
     if form not in CONTENT_TYPES:
         raise BadRequest
-    access = find_access(request, region)
-    if not isinstance(access, Access):
+    access = get_api_session(request, region)
+    if not isinstance(access, ApiSession):
         return responses.ask_for_credential(request, region, access, url=list_url(region, ListView()))
     given = read_posted(request, region)
     reading = read_view(given, seen=find_names(access, given))
     view = reading.view
     if view is None:
         return responses.refuse_list(request, region, reading)
-    listing = list_or_notice(access, view.query, Asking.STORED_FIRST)
-    if isinstance(listing, Notice):
-        return responses.answer_list(request, access, view, listing, asking=Asking.STORED_FIRST)
+    listing = list_or_error_notice(access, view.query, FetchPolicy.CACHE_FIRST)
+    if isinstance(listing, ErrorNotice):
+        return responses.answer_list(request, access, view, listing, policy=FetchPolicy.CACHE_FIRST)
     page, instances = listing.page, listing.instances
     if form == "csv":
-        body = write_csv(instances, find_columns(lay_out(view, request.user).columns))
+        body = write_csv(instances, find_columns(choose_display_options(view, request.user).columns))
     else:
         body = write_json(instances, region=region, fetched_at=page.fetched_at, source=page.exchange.target)
     means = f"{form} with the team's credential {request.held.fingerprint}" if request.held.is_team else form

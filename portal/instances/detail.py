@@ -11,7 +11,7 @@ import msgspec
 from django.urls import reverse
 
 from portal.bycloud import Address, ApiKey, Region, list_unreadable, list_unreadable_paths
-from portal.gateway import Access, Dated, Exchange, StoredInstance
+from portal.gateway import ApiSession, Cached, CachedInstance, Exchange
 from portal.instances.list_query import ListView
 from portal.instances.rows import Link, describe_sizes, link_flavor, link_image, shorten, tag_url
 from portal.instances.status import State, derive_state
@@ -35,7 +35,7 @@ class NetworkAddress(msgspec.Struct, frozen=True):
     address: Address | None
 
 
-class Working(msgspec.Struct, frozen=True):
+class RequestInfo(msgspec.Struct, frozen=True):
     """The request behind a page, as it is shown. `ends_search`: it is the last of those that a search has made."""
 
     exchange: Exchange
@@ -68,7 +68,7 @@ class Details(msgspec.Struct, frozen=True):
     unreadable_paths: tuple[str, ...]
 
 
-def build_details(stored: StoredInstance, *, region: Region) -> Details:
+def build_details(stored: CachedInstance, *, region: Region) -> Details:
     instance = stored.instance
     path = reverse("instances:list", args=[region])
     whole_list = ListView()
@@ -113,9 +113,9 @@ def _format(source: bytes) -> str:
     return source.decode(errors="replace")
 
 
-def describe_working(access: Access, page: Dated[Any], *, ends_search: bool = False) -> Working:
+def describe_request(access: ApiSession, page: Cached[Any], *, ends_search: bool = False) -> RequestInfo:
     exchange = page.exchange
-    return Working(
+    return RequestInfo(
         exchange=exchange,
         fetched_at=page.fetched_at,
         elapsed_milliseconds=round(exchange.elapsed_seconds * 1000),
@@ -124,7 +124,7 @@ def describe_working(access: Access, page: Dated[Any], *, ends_search: bool = Fa
     )
 
 
-def describe_curl(access: Access, exchange: Exchange) -> str:
+def describe_curl(access: ApiSession, exchange: Exchange) -> str:
     """The request behind a page as a command for the shell. A variable stands where the credential goes."""
     header = (
         '"X-Api-Key: $BYCLOUD_API_KEY"'

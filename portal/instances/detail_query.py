@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 
 from portal.core.http import encode_query
 from portal.instances.list_query import ListView, can_be_hint, is_uuid, read_view, to_query_string
-from portal.instances.services import Seen
+from portal.instances.services import KnownValues
 
 MOST_STEPS = 10
 LONGEST_STEP = 3
 PARAMETERS = ("name", "back", "marker", "step")
 
 
-class Hints(msgspec.Struct, frozen=True):
+class DetailQuery(msgspec.Struct, frozen=True):
     name: str | None = None
     back: str = ""
     marker: str | None = None
@@ -40,7 +40,7 @@ class Hints(msgspec.Struct, frozen=True):
         return encode_query([(name, value) for name, value in pairs if value])
 
 
-def read_hints(given: QueryDict) -> Hints | dict[str, str]:
+def read_detail_query(given: QueryDict) -> DetailQuery | dict[str, str]:
     """The hints, or what is wrong with them by parameter. Other parameters change nothing."""
     problems = {}
     for parameter in PARAMETERS:
@@ -58,7 +58,7 @@ def read_hints(given: QueryDict) -> Hints | dict[str, str]:
         problems["back"] = _("Not a list of instances.")
     if problems or list_view is None:
         return problems
-    return Hints(
+    return DetailQuery(
         name=name or None,
         back=to_query_string(list_view),
         marker=marker or None,
@@ -69,5 +69,5 @@ def read_hints(given: QueryDict) -> Hints | dict[str, str]:
 def read_back(text: str) -> ListView | None:
     """The list that a query string stands for, or None when it stands for none: it says nothing that a list knows."""
     given = QueryDict(text)
-    reading = read_view(given, seen=Seen())
+    reading = read_view(given, seen=KnownValues())
     return None if text and len(reading.unknown) == len(given) else reading.view

@@ -7,17 +7,17 @@ from portal.instances.columns import read_names
 from portal.instances.list_query import ListView, with_look
 
 
-class Layout(msgspec.Struct, frozen=True):
+class DisplayOptions(msgspec.Struct, frozen=True):
     """Names of columns in the order of the table, and a density."""
 
     columns: tuple[str, ...]
     density: str
 
 
-def lay_out(view: ListView, member: Member) -> Layout:
-    return Layout(view.columns or read_names(member.columns), view.density or member.density)
+def choose_display_options(view: ListView, member: Member) -> DisplayOptions:
+    return DisplayOptions(view.columns or read_names(member.columns), view.density or member.density)
 
 
-def pin(view: ListView, layout: Layout) -> ListView:
+def pin(view: ListView, layout: DisplayOptions) -> ListView:
     """The same view for everybody: its address says the columns and the density, too."""
     return with_look(view, columns=layout.columns, density=layout.density)

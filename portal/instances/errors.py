@@ -9,13 +9,13 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from portal.core.formatting import clock_text
-from portal.gateway import Meter, Trouble
+from portal.gateway import FetchError, Meter
 
 MINUTE = 60
 BUSY_SECONDS = 2
 
 
-class Notice(msgspec.Struct, frozen=True):
+class ErrorNotice(msgspec.Struct, frozen=True):
     """A trouble as it is shown. `kind` says which way out to offer: a new token, somebody to ask, or to try again.
 
     `countdown` is the title in three parts, where seconds that run down stand in it: before, the seconds, after.
@@ -24,7 +24,7 @@ class Notice(msgspec.Struct, frozen=True):
     kind: str
     title: str
     text: str
-    trouble: Trouble
+    trouble: FetchError
     status: int
     retry_seconds: int | None = None
     countdown: tuple[str, str, str] | None = None
@@ -35,12 +35,12 @@ class Notice(msgspec.Struct, frozen=True):
         return self.kind in {"rate-limited", "budget-spent", "busy"}
 
 
-def describe(trouble: Trouble, meter: Meter) -> Notice:
+def describe(trouble: FetchError, meter: Meter) -> ErrorNotice:
     """The words for a trouble. Its own message, request id and time stay beside them."""
     seconds = _seconds_left(trouble)
     title, text = _words(trouble, meter)
     is_counted = trouble.kind in {"rate-limited", "budget-spent"} and seconds is not None
-    return Notice(
+    return ErrorNotice(
         kind=trouble.kind,
         title=title,
         text=text,
@@ -51,7 +51,7 @@ def describe(trouble: Trouble, meter: Meter) -> Notice:
     )
 
 
-def _words(trouble: Trouble, meter: Meter) -> tuple[str, str]:
+def _words(trouble: FetchError, meter: Meter) -> tuple[str, str]:
     known = {
         "unreachable": (
             _("ByCloud cannot be reached"),
@@ -105,7 +105,7 @@ def _words(trouble: Trouble, meter: Meter) -> tuple[str, str]:
     return known.get(trouble.kind, (_("ByCloud gave no usable answer"), trouble.message))
 
 
-def _pause_title(trouble: Trouble, meter: Meter) -> str:
+def _pause_title(trouble: FetchError, meter: Meter) -> str:
     seconds = _seconds_left(trouble)
     if seconds is None:
         return _("Paused to stay within ByCloud's limit of requests")
@@ -117,14 +117,14 @@ def _pause_title(trouble: Trouble, meter: Meter) -> str:
     return _("Paused for %(seconds)d s to stay within %(limit)s requests a minute") % numbers
 
 
-def _seconds_left(trouble: Trouble) -> int | None:
+def _seconds_left(trouble: FetchError) -> int | None:
     if trouble.retry_at is None:
         return None
     seconds = ceil((trouble.retry_at - timezone.now()).total_seconds())
     return seconds if seconds > 0 else None
 
 
-def _status(trouble: Trouble) -> int:
+def _status(trouble: FetchError) -> int:
     """The status of an answer that has nothing to show but this trouble."""
     if trouble.kind in {"rejected", "forbidden"}:
         return HTTPStatus.FORBIDDEN

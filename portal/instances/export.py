@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from portal.bycloud import Instance, Region, list_unreadable_paths
-from portal.core.csv_safety import defuse
+from portal.core.csv_safety import escape_formula
 from portal.core.formatting import iso_text
 from portal.instances.columns import Column
 
@@ -57,4 +57,4 @@ def _write(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     text = "; ".join(value) if isinstance(value, tuple) else str(value)
-    return defuse(text)
+    return escape_formula(text)

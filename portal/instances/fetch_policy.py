@@ -6,31 +6,31 @@ from django.urls import reverse
 
 from portal.bycloud import InstanceQuery, Region
 from portal.core.request import MemberRequest
-from portal.credentials.vault import VaultError, find_held
-from portal.gateway import Access, Asking, Troubled, read_meter
-from portal.instances.errors import Notice, describe
-from portal.instances.services import Listing, Seen, list_instances, read_seen
+from portal.credentials.vault import VaultError, resolve_credential
+from portal.gateway import ApiSession, FetchFailed, FetchPolicy, read_meter
+from portal.instances.errors import ErrorNotice, describe
+from portal.instances.services import KnownValues, Listing, list_instances, read_known_values
 
 
-def find_access(request: MemberRequest, region: Region) -> Access | str:
+def get_api_session(request: MemberRequest, region: Region) -> ApiSession | str:
     """What to ask upstream with, or why there is nothing: a sentence, empty when no credential was ever given.
 
     Whose it is stands in `request.held` from then on, and in every log line.
     """
     try:
-        held = find_held(request.user, region)
+        held = resolve_credential(request.user, region)
     except VaultError as error:
         return str(error)
     if held is None:
         return ""
     request.held = held.row
     structlog.contextvars.bind_contextvars(asks_with="team" if held.row.is_team else "own")
-    return Access(region, held.credential, asker=str(request.user.pk), is_shared=held.row.is_team)
+    return ApiSession(region, held.credential, asker=str(request.user.pk), is_shared=held.row.is_team)
 
 
-def find_names(access: Access, given: QueryDict) -> Seen:
+def find_names(access: ApiSession, given: QueryDict) -> KnownValues:
     """The names that filters may be given by. Most lists have no such filter, and are spared the look-up."""
-    return read_seen(access) if {"flavor_id", "image_id"} & given.keys() else Seen()
+    return read_known_values(access) if {"flavor_id", "image_id"} & given.keys() else KnownValues()
 
 
 def find_shown(request: MemberRequest, region: Region) -> str | None:
@@ -52,9 +52,9 @@ def read_posted(request: MemberRequest, region: Region) -> QueryDict:
     return QueryDict(text.partition("?")[2] if text.startswith("/") else text)
 
 
-def list_or_notice(access: Access, query: InstanceQuery, asking: Asking) -> Listing | Notice:
+def list_or_error_notice(access: ApiSession, query: InstanceQuery, policy: FetchPolicy) -> Listing | ErrorNotice:
     """A page of the list; what went wrong where there is none to show."""
     try:
-        return list_instances(access, query, asking=asking)
-    except Troubled as error:
+        return list_instances(access, query, policy=policy)
+    except FetchFailed as error:
         return describe(error.trouble, read_meter(access))

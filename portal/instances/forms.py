@@ -4,8 +4,8 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from portal.core.invisible import show_plain
-from portal.instances.list_query import DEFAULT_LIMIT, LONGEST, Reading, canonical_id, find_name, list_clear_names
-from portal.instances.services import Named, Seen
+from portal.instances.list_query import DEFAULT_LIMIT, LONGEST, ParsedQuery, canonical_id, find_name, list_clear_names
+from portal.instances.services import KnownValues, NamedRef
 from portal.instances.status import Choice, list_choices
 
 # Whatever is typed into one field reaches the portal, which can then say that it is too long: of other alphabets each
@@ -48,7 +48,7 @@ class FilterForm(msgspec.Struct, frozen=True):
     hidden: tuple[tuple[str, str], ...]
 
 
-def build_form(reading: Reading, *, seen: Seen) -> FilterForm:
+def build_form(reading: ParsedQuery, *, seen: KnownValues) -> FilterForm:
     """The form filled in with what was asked: names for known ids, and the texts as typed where they were refused."""
     texts = _texts(reading, seen)
     problems = reading.problems
@@ -90,7 +90,7 @@ def build_form(reading: Reading, *, seen: Seen) -> FilterForm:
     )
 
 
-def _texts(reading: Reading, seen: Seen) -> dict[str, str]:
+def _texts(reading: ParsedQuery, seen: KnownValues) -> dict[str, str]:
     view = reading.view
     if view is None:
         return dict(reading.typed)
@@ -107,7 +107,7 @@ def _suggest_tags(seen: tuple[str, ...], typed: str) -> tuple[Suggestion, ...]:
     return tuple(_suggest(",".join([*given, tag])) for tag in seen if tag not in given)
 
 
-def _suggest_names(named: tuple[Named, ...]) -> tuple[Suggestion, ...]:
+def _suggest_names(named: tuple[NamedRef, ...]) -> tuple[Suggestion, ...]:
     """Those seen that can be asked for: by name, or by id where the name is not clear."""
     clear = list_clear_names(named)
     known = [one for one in named if canonical_id(one.id)]

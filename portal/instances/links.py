@@ -7,7 +7,7 @@ from django.urls import reverse
 from portal.bycloud import Region
 from portal.core.http import add_way_back, encode_query
 from portal.instances.columns import read_names
-from portal.instances.detail_query import Hints
+from portal.instances.detail_query import DetailQuery
 from portal.instances.list_query import ListView, to_query_string
 
 # The whole list, whatever the reader's default view is: without any parameter, that one is opened.
@@ -31,7 +31,7 @@ def list_url_at(path: str, view: ListView) -> str:
     return f"{path}?{to_query_string(view) or WHOLE_LIST}"
 
 
-def instance_url(region: Region, instance_id: str, hints: Hints) -> str:
+def instance_url(region: Region, instance_id: str, hints: DetailQuery) -> str:
     """An instance's page. It depends on nothing but the id; the hints make it quicker to find, and lead back."""
     return _join(reverse("instances:detail", args=[region, instance_id]), hints.to_query_string())
 

@@ -23,7 +23,7 @@ from portal.instances.columns import list_unknown, order_names
 from portal.instances.status import KNOWN_STATUSES
 
 if TYPE_CHECKING:
-    from portal.instances.services import Named, Seen
+    from portal.instances.services import KnownValues, NamedRef
 
 PARAMETERS = ("name", "status", "tags", "flavor_id", "image_id", "limit", "marker", "columns", "density")
 DENSITIES = ("comfortable", "compact")
@@ -60,7 +60,7 @@ class ListView(msgspec.Struct, frozen=True):
     density: str = ""
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ParsedQuery(msgspec.Struct, frozen=True):
     """What a query string says. `view` is None when a value in it cannot be accepted; `problems` then says what, by
     parameter, and `typed` holds every text as it was given. `unknown` names parameters that the list does not have:
     links gather them on their way (`utm_source`), and they change nothing.
@@ -72,7 +72,7 @@ class Reading(msgspec.Struct, frozen=True):
     unknown: tuple[str, ...] = ()
 
 
-def read_view(given: QueryDict, *, seen: "Seen") -> Reading:
+def read_view(given: QueryDict, *, seen: "KnownValues") -> ParsedQuery:
     """Read a query string. A flavor or image may be given by a name in `seen`; it becomes its id.
 
     The query always has a limit: `DEFAULT_LIMIT` when none was given.
@@ -102,14 +102,14 @@ def read_view(given: QueryDict, *, seen: "Seen") -> Reading:
             problems[parameter] = f"{problem} {_describe_hidden(typed[parameter])}".rstrip()
     unknown = tuple(parameter for parameter in given if parameter not in PARAMETERS)
     if problems:
-        return Reading(None, typed, problems, unknown)
+        return ParsedQuery(None, typed, problems, unknown)
     # Either takes the parameters that are its own.
     view = msgspec.convert(values | {"query": msgspec.convert(values, InstanceQuery)}, ListView)
     if len(to_query_string(view)) > LONGEST_QUERY:
         longest = max(PARAMETERS, key=lambda parameter: len(quote_plus(typed[parameter])))
         problems[longest] = _("Too long for an address: shorten it, or filter by fewer.")
-        return Reading(None, typed, problems, unknown)
-    return Reading(view, typed, problems, unknown)
+        return ParsedQuery(None, typed, problems, unknown)
+    return ParsedQuery(view, typed, problems, unknown)
 
 
 def to_query_string(view: ListView) -> str:
@@ -203,7 +203,7 @@ def list_page_sizes(largest: int | None) -> tuple[int, ...]:
     return (*(size for size in PAGE_SIZES if size < largest), min(largest, PAGE_SIZES[-1]))
 
 
-def list_clear_names(named: "Iterable[Named]") -> dict[str, str]:
+def list_clear_names(named: "Iterable[NamedRef]") -> dict[str, str]:
     """By id, each name that reads as its id when it is typed: none that stands for several."""
     names = {item.id: item.name for item in named}
     counts = Counter(names.values())
@@ -214,7 +214,7 @@ def list_clear_names(named: "Iterable[Named]") -> dict[str, str]:
     }
 
 
-def find_name(named: "Iterable[Named]", wanted_id: str) -> str | None:
+def find_name(named: "Iterable[NamedRef]", wanted_id: str) -> str | None:
     """The name that reads as this id when it is typed, or None where there is none or it stands for several."""
     return list_clear_names(named).get(wanted_id)
 
@@ -280,7 +280,7 @@ def _read_id(text: str) -> str:
     return text.lower()
 
 
-def _read_id_or_name(text: str, named: "Sequence[Named]") -> str:
+def _read_id_or_name(text: str, named: "Sequence[NamedRef]") -> str:
     if is_uuid(text.lower()):
         return text.lower()
     # An id of another form could not be asked for, and would be read as a name in turn.

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from portal import __version__
 from portal.core.formatting import clock_text, exact_text, iso_text
-from portal.gateway import Dated, Meter, Trouble
+from portal.gateway import Cached, FetchError, Meter
 
 HIGH_SHARE = 0.8
 VERSION_BYTES = 8
@@ -22,7 +22,7 @@ STEADY_KINDS = frozenset({"budget-spent", "rate-limited", "busy"})
 OWN_KINDS = frozenset({"budget-spent", "busy"})
 
 
-class Live(msgspec.Struct, frozen=True):
+class RefreshState(msgspec.Struct, frozen=True):
     """What portal.js is told. `pending` names what is in transition: as long as it stays the same, the same things.
 
     `refresh_seconds` is what the member wants; 0: only when asked.
@@ -34,7 +34,7 @@ class Live(msgspec.Struct, frozen=True):
     refresh_seconds: int = 30
     is_due: bool = False
     pending: str = ""
-    trouble: Trouble | None = None
+    trouble: FetchError | None = None
 
     @property
     def every_seconds(self) -> int:
@@ -95,7 +95,7 @@ def make_version(*parts: Any) -> str:
     return blake2b(encoded, digest_size=VERSION_BYTES).hexdigest()
 
 
-def name_trouble(trouble: Trouble | None) -> object:
+def name_trouble(trouble: FetchError | None) -> object:
     """What of a trouble makes a page another one. A refusal of the portal's own is made anew each time it is asked."""
     return (trouble.kind, trouble.retry_at) if trouble and trouble.kind in OWN_KINDS else trouble
 
@@ -105,7 +105,7 @@ def name_pending(ids: list[str]) -> str:
     return blake2b("\n".join(sorted(ids)).encode(), digest_size=VERSION_BYTES).hexdigest() if ids else ""
 
 
-def describe_unchanged(page: Dated[Any], meter: Meter) -> dict[str, Any]:
+def describe_unchanged(page: Cached[Any], meter: Meter) -> dict[str, Any]:
     """What an open page is told when nothing but the date has changed."""
     return {
         "now": iso_text(timezone.now()),

@@ -12,10 +12,10 @@ from portal.core.numbers import number_text
 from portal.instances import list_query
 from portal.instances.links import list_url
 from portal.instances.list_query import ListView
-from portal.instances.services import Listing, Missing, Seen
+from portal.instances.services import KnownValues, Listing, Missing
 
 
-class Token(msgspec.Struct, frozen=True):
+class ActiveFilter(msgspec.Struct, frozen=True):
     """An applied filter, and the address of the list without it."""
 
     label: str
@@ -39,23 +39,23 @@ class Pager(msgspec.Struct, frozen=True):
     sizes: tuple[PageSize, ...]
 
 
-def build_tokens(view: ListView, *, region: Region, seen: Seen) -> tuple[Token, ...]:
+def build_active_filters(view: ListView, *, region: Region, seen: KnownValues) -> tuple[ActiveFilter, ...]:
     def without(parameter: str) -> str:
         return list_url(region, list_query.without_filter(view, parameter))
 
     query = view.query
     tokens = []
     if query.name:
-        tokens.append(Token(_("name"), query.name, without("name")))
+        tokens.append(ActiveFilter(_("name"), query.name, without("name")))
     if query.status:
-        tokens.append(Token(_("status"), query.status, without("status")))
-    tokens += [Token(_("tag"), tag, list_url(region, list_query.without_tag(view, tag))) for tag in query.tags]
+        tokens.append(ActiveFilter(_("status"), query.status, without("status")))
+    tokens += [ActiveFilter(_("tag"), tag, list_url(region, list_query.without_tag(view, tag))) for tag in query.tags]
     if query.flavor_id:
         flavor = list_query.find_name(seen.flavors, query.flavor_id) or query.flavor_id
-        tokens.append(Token(_("flavor"), flavor, without("flavor_id")))
+        tokens.append(ActiveFilter(_("flavor"), flavor, without("flavor_id")))
     if query.image_id:
         image = list_query.find_name(seen.images, query.image_id) or query.image_id
-        tokens.append(Token(_("image"), image, without("image_id")))
+        tokens.append(ActiveFilter(_("image"), image, without("image_id")))
     return tuple(tokens)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 
-from portal.gateway import StoredInstance
-from portal.instances.errors import Notice
+from portal.gateway import CachedInstance
+from portal.instances.errors import ErrorNotice
 from portal.instances.services import Missing
 
 
-def answer(stored: StoredInstance, instance_id: str, *, is_download: bool) -> HttpResponse:
+def answer(stored: CachedInstance, instance_id: str, *, is_download: bool) -> HttpResponse:
     """The bytes as they came; as a file when asked for."""
     response = HttpResponse(stored.source, content_type="application/json")
     response.headers["X-Content-Type-Options"] = "nosniff"
@@ -31,7 +31,7 @@ def refuse_parameters(problems: Mapping[str, str]) -> HttpResponse:
     return refuse(HTTPStatus.BAD_REQUEST, _("Some parameters cannot be accepted."), parameters=problems)
 
 
-def refuse_for(notice: Notice) -> HttpResponse:
+def refuse_for(notice: ErrorNotice) -> HttpResponse:
     """Upstream gave no usable answer, and nothing was stored."""
     trouble = notice.trouble
     known = {"details": trouble.message, "request_id": trouble.request_id}

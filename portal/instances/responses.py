@@ -20,17 +20,17 @@ from portal.core.permissions import Capability
 from portal.core.request import MemberRequest
 from portal.credentials.forms import CredentialForm
 from portal.credentials.status import describe_expiry
-from portal.gateway import Access, Asking, Dated, read_largest_page, read_meter
+from portal.gateway import ApiSession, Cached, FetchPolicy, read_largest_page, read_meter
 from portal.instances import pagination
-from portal.instances.detail import build_details, describe_working
-from portal.instances.detail_query import Hints, read_back
-from portal.instances.display_options import Layout, lay_out
-from portal.instances.errors import Notice, describe
+from portal.instances.detail import build_details, describe_request
+from portal.instances.detail_query import DetailQuery, read_back
+from portal.instances.display_options import DisplayOptions, choose_display_options
+from portal.instances.errors import ErrorNotice, describe
 from portal.instances.forms import build_form
 from portal.instances.links import credential_url, instance_url, list_url, raw_url
 from portal.instances.list_query import (
     ListView,
-    Reading,
+    ParsedQuery,
     at_marker,
     has_filters,
     name_hidden_in,
@@ -39,14 +39,14 @@ from portal.instances.list_query import (
     without_hidden,
 )
 from portal.instances.live import (
-    Live,
+    RefreshState,
     describe_budget,
     describe_unchanged,
     make_version,
     name_pending,
     name_trouble,
 )
-from portal.instances.services import Found, Listing, Missing, Seen, read_seen
+from portal.instances.services import Found, KnownValues, Listing, Missing, read_known_values
 from portal.instances.table import render_table
 from portal.instances.toolbar import build_settings, build_share, link_views
 
@@ -80,11 +80,11 @@ def ask_for_credential(request: MemberRequest, region: Region, problem: str, *, 
     )
 
 
-def refuse_list(request: MemberRequest, region: Region, reading: Reading) -> HttpResponse:
+def refuse_list(request: MemberRequest, region: Region, reading: ParsedQuery) -> HttpResponse:
     """Parameters that cannot be accepted, each named; nothing that was typed is lost."""
     context = {
         "region": region,
-        "form": build_form(reading, seen=Seen()),
+        "form": build_form(reading, seen=KnownValues()),
         "unknown": describe_unknown(reading.unknown) if reading.unknown else "",
         "is_refused": True,
         "list_url": reverse("instances:list", args=[region]),
@@ -95,28 +95,28 @@ def refuse_list(request: MemberRequest, region: Region, reading: Reading) -> Htt
 
 def answer_list(
     request: MemberRequest,
-    access: Access,
+    access: ApiSession,
     view: ListView,
-    outcome: Listing | Notice,
+    outcome: Listing | ErrorNotice,
     *,
-    asking: Asking,
+    policy: FetchPolicy,
     unknown: tuple[str, ...] = (),
 ) -> HttpResponse:
     """A page of the list, or the trouble in its place; or 204 when the open page that asks shows all of it already.
 
     `unknown` are parameters that were left out, and are named.
     """
-    region, seen = access.region, read_seen(access)
+    region, seen = access.region, read_known_values(access)
     refresh_seconds = request.user.refresh_seconds
     url = list_url(region, view)
-    layout = lay_out(view, request.user)
-    tokens = pagination.build_tokens(view, region=region, seen=seen)
-    version = "" if isinstance(outcome, Notice) else _make_list_version(request, outcome, tokens, layout)
+    layout = choose_display_options(view, request.user)
+    tokens = pagination.build_active_filters(view, region=region, seen=seen)
+    version = "" if isinstance(outcome, ErrorNotice) else _make_list_version(request, outcome, tokens, layout)
     if isinstance(outcome, Listing) and _is_shown_already(request, version):
         return _answer_unchanged(access, outcome.page)
     context = {
         "region": region,
-        "form": build_form(Reading(view), seen=seen),
+        "form": build_form(ParsedQuery(view), seen=seen),
         "unknown": describe_unknown(unknown) if unknown else "",
         "tokens": tokens,
         "clear_url": list_url(region, without_filters(view)),
@@ -128,8 +128,10 @@ def answer_list(
         **_renewing(request, region, to_query_string(view), url, target="#results"),
         **_lay_beside(request, access, view, layout),
     }
-    if isinstance(outcome, Notice):
-        live = Live(url=url, target="#results", version="", refresh_seconds=refresh_seconds, trouble=outcome.trouble)
+    if isinstance(outcome, ErrorNotice):
+        live = RefreshState(
+            url=url, target="#results", version="", refresh_seconds=refresh_seconds, trouble=outcome.trouble
+        )
         return _answer(request, "instances/list.html", context | {"notice": outcome, "live": live}, notice=outcome)
     page = outcome.page
     table = render_table(outcome.instances, region=region, view=view, layout=layout)
@@ -144,17 +146,17 @@ def answer_list(
         "pager": pagination.build_pager(outcome, view, region=region),
         "count": pagination.describe_count(outcome),
         "notice": describe(page.trouble, read_meter(access)) if page.trouble else None,
-        "live": Live(
+        "live": RefreshState(
             url=url,
             target="#results",
             version=version,
             refresh_seconds=refresh_seconds,
-            is_due=_is_due(page, asking),
+            is_due=_is_due(page, policy),
             pending=table.pending if table else "",
             trouble=page.trouble,
         ),
         "announcement": pagination.describe_page(outcome, is_filtered=has_filters(view)),
-        "working": describe_working(access, page),
+        "working": describe_request(access, page),
     }
     return _answer(request, "instances/list.html", context)
 
@@ -169,7 +171,7 @@ def refuse_instance(
         # As pairs: the parameters are a stranger's words, and one of them may be "items".
         "problems": tuple(problems.items()),
         "shown_name": instance_id,
-        "url": instance_url(region, instance_id, Hints()),
+        "url": instance_url(region, instance_id, DetailQuery()),
         "back_url": reverse("instances:list", args=[region]),
     }
     return _answer(request, "instances/detail.html", context, status=HTTPStatus.BAD_REQUEST)
@@ -177,12 +179,12 @@ def refuse_instance(
 
 def answer_instance(
     request: MemberRequest,
-    access: Access,
+    access: ApiSession,
     instance_id: str,
-    hints: Hints,
-    outcome: Found | Missing | Notice,
+    hints: DetailQuery,
+    outcome: Found | Missing | ErrorNotice,
     *,
-    asking: Asking,
+    policy: FetchPolicy,
 ) -> HttpResponse:
     """One instance; how far the search for it has come, that it was not found, or the trouble; or 204, as above."""
     region, refresh_seconds = access.region, request.user.refresh_seconds
@@ -201,12 +203,12 @@ def answer_instance(
         "budget": describe_budget(read_meter(access)),
         **_renewing(request, region, hints.to_query_string(), url, target="#instance"),
     }
-    if isinstance(outcome, Notice):
+    if isinstance(outcome, ErrorNotice):
         if outcome.kind == "invalid-request":
             # The instance at which the search was to go on may be gone: Retry begins anew.
             hints = msgspec.structs.replace(hints, marker=None, step=0)
             context["query_string"] = hints.to_query_string()
-        live = Live(
+        live = RefreshState(
             url=instance_url(region, instance_id, hints),
             target="#instance",
             version="",
@@ -220,7 +222,7 @@ def answer_instance(
             "missing": outcome,
             "page": outcome.page,
             "announcement": pagination.describe_search(outcome),
-            "working": describe_working(access, outcome.page, ends_search=True),
+            "working": describe_request(access, outcome.page, ends_search=True),
             "next_url": instance_url(region, instance_id, following),
             "goes_on_by_itself": hints.goes_on_by_itself,
         }
@@ -234,17 +236,17 @@ def answer_instance(
         "details": details,
         "shown_name": details.name or hints.name or instance_id,
         "notice": describe(found.trouble, read_meter(access)) if found.trouble else None,
-        "live": Live(
+        "live": RefreshState(
             url=url,
             target="#instance",
             version=version,
             refresh_seconds=refresh_seconds,
-            is_due=_is_due(found, asking),
+            is_due=_is_due(found, policy),
             pending=name_pending([instance_id] if details.state.is_pending else []),
             trouble=found.trouble,
         ),
         "announcement": pagination.describe_moment(found.fetched_at),
-        "working": describe_working(access, found),
+        "working": describe_request(access, found),
         "raw_url": raw_url(region, instance_id, name=hints.name),
         "download_url": raw_url(region, instance_id, name=hints.name, download=True),
     }
@@ -265,7 +267,9 @@ def _renewing(request: MemberRequest, region: Region, query_string: str, url: st
     }
 
 
-def _lay_beside(request: MemberRequest, access: Access, view: ListView, layout: Layout) -> dict[str, object]:
+def _lay_beside(
+    request: MemberRequest, access: ApiSession, view: ListView, layout: DisplayOptions
+) -> dict[str, object]:
     """What stands around the results, as far as it is asked for: all of it, or what another filter or page changes."""
     region = access.region
     is_alone = wants_fragment(request) and request.htmx.target == "results"
@@ -285,13 +289,13 @@ def _lay_beside(request: MemberRequest, access: Access, view: ListView, layout: 
     return beside
 
 
-def _is_due(page: Dated[Any], asking: Asking) -> bool:
+def _is_due(page: Cached[Any], policy: FetchPolicy) -> bool:
     """Whether the page asks at once for a fresh answer: not when it did just now, nor before ByCloud allows."""
-    return asking is Asking.STORED_FIRST and page.is_due
+    return policy is FetchPolicy.CACHE_FIRST and page.is_due
 
 
 def _make_list_version(
-    request: MemberRequest, listing: Listing, tokens: tuple[pagination.Token, ...], layout: Layout
+    request: MemberRequest, listing: Listing, tokens: tuple[pagination.ActiveFilter, ...], layout: DisplayOptions
 ) -> str:
     place = (
         listing.total,
@@ -322,7 +326,7 @@ def _is_shown_already(request: MemberRequest, version: str) -> bool:
     return is_refresh and request.headers.get("Portal-Version") == version
 
 
-def _answer_unchanged(access: Access, page: Dated[Any]) -> HttpResponse:
+def _answer_unchanged(access: ApiSession, page: Cached[Any]) -> HttpResponse:
     """Nothing to swap; only the date moves on, and the meter."""
     response = HttpResponse(status=HTTPStatus.NO_CONTENT)
     trigger_client_event(response, "portal:unchanged", describe_unchanged(page, read_meter(access)))
@@ -336,7 +340,7 @@ def _answer(
     context: dict[str, Any],
     *,
     status: int = HTTPStatus.OK,
-    notice: Notice | None = None,
+    notice: ErrorNotice | None = None,
 ) -> HttpResponse:
     """The page, or the region of it that htmx asked for. `notice`: the trouble in the place of everything."""
     target = request.htmx.target if wants_fragment(request) else None

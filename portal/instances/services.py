@@ -15,7 +15,7 @@ from django.conf import settings
 
 from portal import gateway
 from portal.bycloud import Instance, InstancePage, InstanceQuery, TimedOut
-from portal.gateway import Access, Asking, Dated, StoredInstance, Trouble, Troubled
+from portal.gateway import ApiSession, Cached, CachedInstance, FetchError, FetchFailed, FetchPolicy
 
 LARGEST_PAGE = 100
 # What is tried in the place of a page size that ByCloud refuses: the largest one is not documented.
@@ -32,21 +32,21 @@ LONGEST_SEEN = 128
 LONGEST_LINK = 4096
 
 
-class Named(msgspec.Struct, frozen=True):
+class NamedRef(msgspec.Struct, frozen=True):
     """A flavor or an image as the fleet's instances name it."""
 
     id: str
     name: str
 
 
-class Seen(msgspec.Struct, frozen=True):
+class KnownValues(msgspec.Struct, frozen=True):
     """What the pages fetched so far have held: suggestions for filters, each sorted.
 
     At most `MOST_SEEN` of a kind, none longer than `LONGEST_SEEN`: they stand in every page of the list.
     """
 
-    flavors: tuple[Named, ...] = ()
-    images: tuple[Named, ...] = ()
+    flavors: tuple[NamedRef, ...] = ()
+    images: tuple[NamedRef, ...] = ()
     statuses: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
@@ -70,7 +70,7 @@ class Listing:
     `limit` is the size of the page that ByCloud was asked for, `largest_limit` what was learned to be the largest.
     """
 
-    page: Dated[InstancePage]
+    page: Cached[InstancePage]
     instances: tuple[Instance, ...]
     total: int | None
     next_marker: str | None
@@ -85,7 +85,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    instance: Dated[StoredInstance]
+    instance: Cached[CachedInstance]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +98,13 @@ class Missing:
     searched: int
     total: int | None
     next_marker: str | None
-    page: Dated[InstancePage]
+    page: Cached[InstancePage]
 
 
-def list_instances(access: Access, query: InstanceQuery, *, asking: Asking = Asking.STORED_FIRST) -> Listing:
-    """One page of the list. Raises `Troubled` when upstream fails and the page was never seen.
+def list_instances(
+    access: ApiSession, query: InstanceQuery, *, policy: FetchPolicy = FetchPolicy.CACHE_FIRST
+) -> Listing:
+    """One page of the list. Raises `FetchFailed` when upstream fails and the page was never seen.
 
     A page without a row is not the end where ByCloud says that more follows: up to `MOST_PASSED_OVER` of those after it
     are asked for at once. A marker that upstream does not take any more, or that nothing follows, is answered with the
@@ -110,10 +112,10 @@ def list_instances(access: Access, query: InstanceQuery, *, asking: Asking = Ask
     """
     ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     if query.marker is None:
-        return _list_rows(access, query, asking, ends_at)
+        return _list_rows(access, query, policy, ends_at)
     try:
-        listing = _list_rows(access, query, asking, ends_at)
-    except Troubled as error:
+        listing = _list_rows(access, query, policy, ends_at)
+    except FetchFailed as error:
         is_gone = error.trouble.kind == "invalid-request"
         if not is_gone:
             raise
@@ -123,52 +125,52 @@ def list_instances(access: Access, query: InstanceQuery, *, asking: Asking = Ask
         is_gone = is_end or (trouble is not None and trouble.kind == "invalid-request")
         if not is_gone:
             return listing
-    first = _list_rows(access, msgspec.structs.replace(query, marker=None), asking, ends_at)
+    first = _list_rows(access, msgspec.structs.replace(query, marker=None), policy, ends_at)
     return replace(first, marker_is_gone=is_gone)
 
 
 def find_instance(
-    access: Access,
+    access: ApiSession,
     instance_id: str,
     *,
     name: str | None = None,
     marker: str | None = None,
-    asking: Asking = Asking.STORED_FIRST,
+    policy: FetchPolicy = FetchPolicy.CACHE_FIRST,
 ) -> Found | Missing:
     """One instance, by what ByCloud documents: the store, then its exact name, then a bounded walk over the list.
 
     `instance_id` is in lower case; one that upstream writes in capitals is found by it, too. `name` is a hint,
     `marker` where an earlier walk stopped. All of it takes one deadline at most, and begins nothing in its second
-    half; a walk takes at most `SWEEP_CALLS` pages of `LARGEST_PAGE`. Raises `Troubled` when upstream fails and the
+    half; a walk takes at most `SWEEP_CALLS` pages of `LARGEST_PAGE`. Raises `FetchFailed` when upstream fails and the
     instance was never seen; when it was seen, it comes back with the trouble in it.
     """
     stored = _read_instance(access, instance_id)
-    if stored and asking.is_content_with(stored.age_seconds):
+    if stored and policy.accepts(stored.age_seconds):
         return Found(stored)
     # Whoever opens a page that is not stored wants what upstream says now, and is a person.
-    asking = Asking.SOUGHT if asking is Asking.STORED_FIRST else asking
+    policy = FetchPolicy.LOOKUP if policy is FetchPolicy.CACHE_FIRST else policy
     name = stored.value.instance.name if stored else name
     ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     try:
         if name and marker is None:
-            found = _find_by_name(access, instance_id, name, asking, ends_at)
+            found = _find_by_name(access, instance_id, name, policy, ends_at)
             if found:
                 return found
         return _walk(access, instance_id, marker, ends_at)
-    except Troubled as error:
+    except FetchFailed as error:
         if stored is None:
             raise
         return Found(replace(stored, trouble=error.trouble))
 
 
-def read_seen(access: Access) -> Seen:
+def read_known_values(access: ApiSession) -> KnownValues:
     """What the pages fetched with this credential have held so far."""
-    return gateway.recall(access, "seen", Seen) or Seen()
+    return gateway.recall(access, "seen", KnownValues) or KnownValues()
 
 
-def _list_rows(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Listing:
+def _list_rows(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Listing:
     """A page, or the first one after it that has rows, in its place: its way back is this page's."""
-    listing = first = _list_page(access, query, asking, ends_at)
+    listing = first = _list_page(access, query, policy, ends_at)
     passed_over = {query.marker}
     while not listing.instances and listing.next_marker and listing.next_marker not in passed_over:
         if len(passed_over) > MOST_PASSED_OVER or listing.page.trouble or _is_late(ends_at):
@@ -176,8 +178,8 @@ def _list_rows(access: Access, query: InstanceQuery, asking: Asking, ends_at: fl
         passed_over.add(listing.next_marker)
         following = msgspec.structs.replace(query, marker=listing.next_marker)
         try:
-            listing = _list_page(access, following, asking, ends_at)
-        except Troubled as error:
+            listing = _list_page(access, following, policy, ends_at)
+        except FetchFailed as error:
             # What is known stays: there is no row so far, and there is a way on.
             return replace(listing, page=replace(listing.page, trouble=error.trouble))
         listing = replace(listing, has_previous=first.has_previous, previous_marker=first.previous_marker)
@@ -186,8 +188,8 @@ def _list_rows(access: Access, query: InstanceQuery, asking: Asking, ends_at: fl
     return listing
 
 
-def _list_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Listing:
-    page, limit, largest_limit = _read_page(access, query, asking, ends_at)
+def _list_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Listing:
+    page, limit, largest_limit = _read_page(access, query, policy, ends_at)
     instances = page.value.instances or ()
     place = _Place(None, 1) if query.marker is None else gateway.recall(access, _place_name(query), _Place)
     first_position = place.first_position if place else None
@@ -215,7 +217,7 @@ def _list_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: fl
     return listing
 
 
-def _remember_place(access: Access, query: InstanceQuery, listing: Listing) -> None:
+def _remember_place(access: ApiSession, query: InstanceQuery, listing: Listing) -> None:
     """Where the page after lies, and that it is reached from the one of `query`."""
     position = listing.first_position
     following = _Place(query.marker, position + len(listing.instances) if position else None)
@@ -312,19 +314,19 @@ def _place_name(query: InstanceQuery) -> str:
 class _Sized(NamedTuple):
     """A page in the size that it was asked for with, and the largest size that was learned, if any."""
 
-    page: Dated[InstancePage]
+    page: Cached[InstancePage]
     limit: int
     largest: int | None
 
 
-def _read_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> _Sized:
+def _read_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> _Sized:
     """A page in the size asked for, or in the largest that ByCloud gives where that is less."""
     largest = gateway.read_largest_page(access.region)
     if largest and (query.limit or USUAL_PAGE) > largest:
         query = msgspec.structs.replace(query, limit=largest)
     asked = query.limit or USUAL_PAGE
     smaller = tuple(size for size in SMALLER_PAGES if size < asked)
-    page, limit = _read_sized_page(access, query, smaller, asking, ends_at)
+    page, limit = _read_sized_page(access, query, smaller, policy, ends_at)
     if not page.exchange.from_store:
         _remember_seen(access, page.value.instances or ())
         # A page that was cut says to how many, and is full.
@@ -338,21 +340,21 @@ def _read_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: fl
 
 
 def _read_sized_page(
-    access: Access, query: InstanceQuery, smaller: tuple[int, ...], asking: Asking, ends_at: float
-) -> tuple[Dated[InstancePage], int]:
+    access: ApiSession, query: InstanceQuery, smaller: tuple[int, ...], policy: FetchPolicy, ends_at: float
+) -> tuple[Cached[InstancePage], int]:
     """The page; where its size is refused, in the first of the smaller ones that is not."""
     try:
-        page = gateway.read_page(access, query, asking=asking, ends_at=ends_at)
-    except Troubled as error:
+        page = gateway.read_page(access, query, policy=policy, ends_at=ends_at)
+    except FetchFailed as error:
         if not smaller or not _may_be_of_limit(error.trouble, query):
             raise
     else:
         if not smaller or page.trouble is None or not _may_be_of_limit(page.trouble, query):
             return page, query.limit or USUAL_PAGE
-    return _read_sized_page(access, msgspec.structs.replace(query, limit=smaller[0]), smaller[1:], asking, ends_at)
+    return _read_sized_page(access, msgspec.structs.replace(query, limit=smaller[0]), smaller[1:], policy, ends_at)
 
 
-def _may_be_of_limit(trouble: Trouble, query: InstanceQuery) -> bool:
+def _may_be_of_limit(trouble: FetchError, query: InstanceQuery) -> bool:
     """Whether a refusal may be about the page size: it names it, or there is little else that it could be about."""
     if trouble.kind != "invalid-request" or trouble.status not in REFUSED_PARAMETER:
         return False
@@ -363,15 +365,15 @@ def _may_be_of_limit(trouble: Trouble, query: InstanceQuery) -> bool:
     return is_plain and (query.limit or USUAL_PAGE) > USUAL_PAGE
 
 
-def _remember_seen(access: Access, instances: tuple[Instance, ...]) -> None:
-    seen = read_seen(access)
+def _remember_seen(access: ApiSession, instances: tuple[Instance, ...]) -> None:
+    seen = read_known_values(access)
     flavors = {flavor.id: flavor for flavor in seen.flavors}
     images = {image.id: image for image in seen.images}
     for instance in instances:
         for thing, named in ((instance.flavor, flavors), (instance.image, images)):
             if thing and _is_suggested(thing.id) and _is_suggested(thing.name):
-                named[thing.id] = Named(thing.id, thing.name)
-    now = Seen(
+                named[thing.id] = NamedRef(thing.id, thing.name)
+    now = KnownValues(
         flavors=_first_named(flavors),
         images=_first_named(images),
         statuses=_first_words({*seen.statuses, *filter(_is_suggested, (one.status for one in instances))}),
@@ -389,7 +391,7 @@ def _first_tags(instance: Instance) -> tuple[str, ...]:
     return (instance.tags or ())[:MOST_SEEN]
 
 
-def _first_named(named: dict[str, Named]) -> tuple[Named, ...]:
+def _first_named(named: dict[str, NamedRef]) -> tuple[NamedRef, ...]:
     return tuple(sorted(named.values(), key=lambda one: (one.name, one.id))[:MOST_SEEN])
 
 
@@ -397,23 +399,23 @@ def _first_words(words: set[str]) -> tuple[str, ...]:
     return tuple(sorted(words)[:MOST_SEEN])
 
 
-def _read_instance(access: Access, instance_id: str) -> Dated[StoredInstance] | None:
+def _read_instance(access: ApiSession, instance_id: str) -> Cached[CachedInstance] | None:
     """From the store, which knows an id as upstream writes it: in small letters, or else in capitals."""
     return gateway.read_instance(access, instance_id) or gateway.read_instance(access, instance_id.upper())
 
 
-def _find_by_name(access: Access, instance_id: str, name: str, asking: Asking, ends_at: float) -> Found | None:
+def _find_by_name(access: ApiSession, instance_id: str, name: str, policy: FetchPolicy, ends_at: float) -> Found | None:
     query = InstanceQuery(name=name, limit=LARGEST_PAGE)
     try:
-        return _find_on(access, instance_id, _list_rows(access, query, asking, ends_at).page)
-    except Troubled as error:
+        return _find_on(access, instance_id, _list_rows(access, query, policy, ends_at).page)
+    except FetchFailed as error:
         if error.trouble.kind != "invalid-request":
             raise
         # A name that cannot be asked for says nothing of the instance.
         return None
 
 
-def _find_on(access: Access, instance_id: str, page: Dated[InstancePage]) -> Found | None:
+def _find_on(access: ApiSession, instance_id: str, page: Cached[InstancePage]) -> Found | None:
     ids = [instance.id for instance in page.value.instances or () if instance.id]
     given_id = next((given for given in ids if given.lower() == instance_id), None)
     found = gateway.read_instance(access, given_id) if given_id else None
@@ -427,19 +429,19 @@ def _is_late(ends_at: float) -> bool:
     return ends_at - monotonic() < settings.BYCLOUD_LIMITS.deadline_seconds / 2
 
 
-def _walk(access: Access, instance_id: str, marker: str | None, ends_at: float) -> Missing | Found:
+def _walk(access: ApiSession, instance_id: str, marker: str | None, ends_at: float) -> Missing | Found:
     if _is_late(ends_at):
         # Whoever tries again finds the answer for the name in the store, and goes on from there.
-        raise Troubled(Trouble.from_error(TimedOut("There was no time left to search the list")))
+        raise FetchFailed(FetchError.from_error(TimedOut("There was no time left to search the list")))
     for _ in range(SWEEP_CALLS):
         query = InstanceQuery(limit=LARGEST_PAGE, marker=marker)
-        listing = _list_page(access, query, Asking.SWEPT, ends_at)
+        listing = _list_page(access, query, FetchPolicy.SCAN, ends_at)
         found = _find_on(access, instance_id, listing.page)
         if found:
             return found
         if listing.page.trouble:
             # What is stored may be older than the instance.
-            raise Troubled(listing.page.trouble)
+            raise FetchFailed(listing.page.trouble)
         marker = listing.next_marker
         if marker is None or _is_late(ends_at):
             break

@@ -12,10 +12,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 from portal.bycloud import Instance, Region
 from portal.core.formatting import relative_text
-from portal.core.fragment_cache import Shelf, name_values
+from portal.core.fragment_cache import LruCache, name_values
 from portal.instances.cells import render_rows
 from portal.instances.columns import find_columns
-from portal.instances.display_options import Layout
+from portal.instances.display_options import DisplayOptions
 from portal.instances.list_query import ListView, to_query_string
 from portal.instances.live import name_pending
 from portal.instances.rows import build_rows
@@ -39,10 +39,12 @@ class Table(msgspec.Struct, frozen=True):
         return len(self.source)
 
 
-_shelf: Shelf[Table] = Shelf(MOST_BYTES)
+_cache: LruCache[Table] = LruCache(MOST_BYTES)
 
 
-def render_table(instances: tuple[Instance, ...], *, region: Region, view: ListView, layout: Layout) -> Table | None:
+def render_table(
+    instances: tuple[Instance, ...], *, region: Region, view: ListView, layout: DisplayOptions
+) -> Table | None:
     """The table of these instances, from what is kept when all that it shows is the same; None for no instances."""
     if not instances:
         return None
@@ -50,7 +52,7 @@ def render_table(instances: tuple[Instance, ...], *, region: Region, view: ListV
     moments = [column.read for column in columns if column.kind == "moment"]
     ages = [_say_age(read(instance)) for instance in instances for read in moments]
     key = name_values(region.code, to_query_string(view), layout, ages, instances)
-    table = _shelf.find(key)
+    table = _cache.find(key)
     if table is None:
         rows = build_rows(instances, region=region, view=view)
         context = {
@@ -62,7 +64,7 @@ def render_table(instances: tuple[Instance, ...], *, region: Region, view: ListV
         }
         html = render_to_string("instances/_table.html", context)
         table = Table(html.encode(), name_pending([row.key for row in rows if row.state.is_pending]))
-        _shelf.keep(key, table)
+        _cache.keep(key, table)
     return table
 
 

@@ -7,7 +7,7 @@ from portal.accounts.models import Member
 from portal.bycloud import Region
 from portal.core.http import make_absolute
 from portal.instances.columns import COLUMNS, FIRST
-from portal.instances.display_options import Layout, pin
+from portal.instances.display_options import DisplayOptions, pin
 from portal.instances.links import list_url, saved_view_url
 from portal.instances.list_query import LARGEST_LIMIT, PAGE_SIZES, ListView, at_marker, list_page_sizes, to_query_string
 from portal.saved_views.services import list_links
@@ -47,7 +47,7 @@ class Share(msgspec.Struct, frozen=True):
     pinned_url: str
 
 
-def build_settings(view: ListView, layout: Layout, *, largest_limit: int | None) -> Settings:
+def build_settings(view: ListView, layout: DisplayOptions, *, largest_limit: int | None) -> Settings:
     limit = min(view.query.limit or PAGE_SIZES[0], largest_limit or LARGEST_LIMIT)
     return Settings(
         first=FIRST,
@@ -62,19 +62,19 @@ def build_settings(view: ListView, layout: Layout, *, largest_limit: int | None)
     )
 
 
-def build_share(view: ListView, layout: Layout, *, region: Region) -> Share:
+def build_share(view: ListView, layout: DisplayOptions, *, region: Region) -> Share:
     return Share(
         url=make_absolute(list_url(region, view)),
         pinned_url=make_absolute(list_url(region, pin(view, layout))),
     )
 
 
-def describe_view(view: ListView, layout: Layout) -> str:
+def describe_view(view: ListView, layout: DisplayOptions) -> str:
     """What is saved of a view: all that is seen, for whoever opens it, from its first page."""
     return to_query_string(pin(at_marker(view, None), layout))
 
 
-def link_views(view: ListView, layout: Layout, *, member: Member, region: Region) -> tuple[ViewLink, ...]:
+def link_views(view: ListView, layout: DisplayOptions, *, member: Member, region: Region) -> tuple[ViewLink, ...]:
     current = saved_view_url(region, describe_view(view, layout))
     return tuple(
         ViewLink(

@@ -191,7 +191,8 @@ _ODD = (
 _NEWEST = (
     _odd("analytics", catalog.RESIZED, flavor="r1.2xlarge", tags=("db", "analytics"), volumes=2,
          description="ClickHouse"),
-    _odd("build-farm", catalog.SUSPENDED, flavor="c1.large", image="Debian 13", tags=("ci",), description="On weekdays"),
+    _odd("build-farm", catalog.SUSPENDED, flavor="c1.large", image="Debian 13", tags=("ci",),
+         description="On weekdays"),
     _odd("gpu-batch", catalog.FAILED, flavor="r1.2xlarge", image="Ubuntu 24.04 LTS", networks=(), fault=NO_HOST,
          tags=("worker", "batch"), description="Nightly forecasts"),
 )  # fmt: skip

@@ -29,7 +29,7 @@ class Link(NamedTuple):
     owner_name: str
 
 
-class ShelfFullError(Exception):
+class TooManyViewsError(Exception):
     """The member has as many views in this region as she may have."""
 
 
@@ -61,11 +61,11 @@ def find_own_view(pk: int, *, member: Member, region: str) -> SavedView | None:
 
 @transaction.atomic
 def add_view(view: SavedView, *, request: HttpRequest) -> SavedView:
-    """Keep a new view of its owner's. Raises `ShelfFullError` or `NameTakenError`."""
+    """Keep a new view of its owner's. Raises `TooManyViewsError` or `NameTakenError`."""
     # Two at once could each find the last place free.
     Member.objects.select_for_update().get(pk=view.owner.pk)
     if SavedView.objects.filter(owner=view.owner, region=view.region).count() >= MOST_VIEWS:
-        raise ShelfFullError
+        raise TooManyViewsError
     _save(view, was_shared=False, request=request)
     return view
 
@@ -83,7 +83,7 @@ def change_view(view: SavedView, *, request: HttpRequest) -> SavedView:
 def remove_view(pk: int, *, member: Member, region: str, request: HttpRequest) -> SavedView | None:
     """Remove one's own view or, who keeps the team, a shared one. None where there is no such view for this member."""
     mine = Q(owner=member)
-    removable = mine | Q(is_shared=True) if member.can(Capability.KEEP_TEAM) else mine
+    removable = mine | Q(is_shared=True) if member.can(Capability.MANAGE_TEAM) else mine
     view = SavedView.objects.filter(removable, region=region, pk=pk).select_related("owner").first()
     if view is None:
         return None

@@ -17,7 +17,7 @@ from portal.saved_views.forms import SavedViewForm
 from portal.saved_views.models import SavedView
 
 
-@requires(Capability.KEEP_SAVED_VIEWS)
+@requires(Capability.MANAGE_SAVED_VIEWS)
 @require_safe
 def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     views = shelf.list_views(request.user, region.code)
@@ -25,13 +25,13 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
         "region": region,
         "views": views,
         "has_default": any(view.is_default for view in views),
-        "may_remove_shared": request.user.can(Capability.KEEP_TEAM),
+        "may_remove_shared": request.user.can(Capability.MANAGE_TEAM),
         "most": shelf.MOST_VIEWS,
     }
     return render(request, "saved_views/list.html", context)
 
 
-@requires(Capability.KEEP_SAVED_VIEWS)
+@requires(Capability.MANAGE_SAVED_VIEWS)
 @require_form
 def edit(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
     view = shelf.find_own_view(pk, member=request.user, region=region.code)
@@ -54,7 +54,7 @@ def edit(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
     return render(request, "saved_views/edit.html", context, status=status)
 
 
-@requires(Capability.KEEP_SAVED_VIEWS)
+@requires(Capability.MANAGE_SAVED_VIEWS)
 @require_post
 def remove(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
     view = shelf.remove_view(pk, member=request.user, region=region.code, request=request)
@@ -64,7 +64,7 @@ def remove(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
     return redirect("saved_views:list", region)
 
 
-@requires(Capability.KEEP_SAVED_VIEWS)
+@requires(Capability.MANAGE_SAVED_VIEWS)
 @require_post
 def make_default(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
     view = shelf.set_default(pk, member=request.user, region=region.code)
@@ -74,7 +74,7 @@ def make_default(request: MemberRequest, region: Region, pk: int) -> HttpRespons
     return redirect("saved_views:list", region)
 
 
-@requires(Capability.KEEP_SAVED_VIEWS)
+@requires(Capability.MANAGE_SAVED_VIEWS)
 @require_post
 def clear_default(request: MemberRequest, region: Region) -> HttpResponse:
     shelf.clear_default(member=request.user, region=region.code)

@@ -134,7 +134,7 @@ def check_way_in_without_provider(*, databases: Sequence[str] | None = None, **_
     if not settings.SSO_ONLY or "default" not in (databases or ()):
         return []
     try:
-        if any(admin.has_usable_password() for admin in Member.objects.keeping_team()):
+        if any(admin.has_usable_password() for admin in Member.objects.active_admins()):
             return []
     except DatabaseError:
         # There are no tables yet.

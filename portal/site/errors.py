@@ -81,7 +81,7 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
     """Who am I, and whom do I ask? Names are for members only."""
     del exception
     member = _find_member(request)
-    names = list(Member.objects.keeping_team().values_list("username", flat=True)) if member else []
+    names = list(Member.objects.active_admins().values_list("username", flat=True)) if member else []
     return _answer(
         request,
         HTTPStatus.FORBIDDEN,

@@ -21,7 +21,7 @@ from django.test import Client
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken, Region
 from portal.core.permissions import Role
-from portal.gateway.backoff import forget_what_is_known
+from portal.gateway.backoff import reset_local_state
 from portal.sandbox.server import Sandbox
 from tests.benchmarks.figures import format_table
 from tests.benchmarks.stage import say
@@ -81,7 +81,7 @@ def try_out(client: Client, spoil: Callable[[], AbstractContextManager[None]]) -
     for is_seen in (False, True):
         # Forgets the pause that the last fault began.
         caches["pages"].clear()
-        forget_what_is_known()
+        reset_local_state()
         page = client.get(LIST) if is_seen else None
         with spoil():
             began_at = perf_counter()

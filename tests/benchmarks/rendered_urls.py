@@ -1,9 +1,9 @@
 """The portal's routes, with no room for tables that are kept."""
 
-from portal.core.fragment_cache import Shelf
+from portal.core.fragment_cache import LruCache
 from portal.instances import table
 from tests.benchmarks.urls import handler400, handler403, handler404, handler429, handler500, urlpatterns
 
 __all__ = ["handler400", "handler403", "handler404", "handler429", "handler500", "urlpatterns"]
 
-table._shelf = Shelf(most_bytes=0)
+table._cache = LruCache(most_bytes=0)

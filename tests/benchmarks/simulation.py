@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.cache import caches
 
 from portal.bycloud import BearerToken, InstanceQuery, Region
-from portal.gateway import Access, Asking, Troubled, read_page
+from portal.gateway import ApiSession, FetchFailed, FetchPolicy, read_page
 from portal.sandbox.server import Sandbox
 from tests.benchmarks.figures import count_most_within, format_table, middle, percentile
 from tests.benchmarks.stage import TOKEN, control, say
@@ -56,7 +56,7 @@ class Outcome:
     ages: tuple[float, ...]
 
 
-def list_events(plan: Plan) -> Iterator[tuple[float, Asking, int]]:
+def list_events(plan: Plan) -> Iterator[tuple[float, FetchPolicy, int]]:
     """What happens in order of time: when, how a page is asked for, and which view."""
     chance = random.Random(plan.seed)  # noqa: S311 -- the same people each time
     ends_at = plan.minutes * MINUTE
@@ -64,52 +64,52 @@ def list_events(plan: Plan) -> Iterator[tuple[float, Asking, int]]:
     events = []
     for tab in range(plan.people * plan.tabs):
         phase = chance.uniform(0, plan.refresh_seconds)
-        events.append((phase, next(order), Asking.REVALIDATED, tab % plan.views))
+        events.append((phase, next(order), FetchPolicy.REVALIDATE, tab % plan.views))
     events += [
-        (chance.expovariate(1 / plan.opens_every), next(order), Asking.STORED_FIRST, -1) for _ in range(plan.people)
+        (chance.expovariate(1 / plan.opens_every), next(order), FetchPolicy.CACHE_FIRST, -1) for _ in range(plan.people)
     ]
     heapq.heapify(events)
     while events and events[0][0] < ends_at:
-        moment, _, asking, view = heapq.heappop(events)
-        if asking is Asking.REVALIDATED:
-            heapq.heappush(events, (moment + plan.refresh_seconds, next(order), asking, view))
-            yield moment, asking, view
+        moment, _, policy, view = heapq.heappop(events)
+        if policy is FetchPolicy.REVALIDATE:
+            heapq.heappush(events, (moment + plan.refresh_seconds, next(order), policy, view))
+            yield moment, policy, view
         else:
-            heapq.heappush(events, (moment + chance.expovariate(1 / plan.opens_every), next(order), asking, -1))
-            yield moment, asking, chance.randrange(plan.views)
+            heapq.heappush(events, (moment + chance.expovariate(1 / plan.opens_every), next(order), policy, -1))
+            yield moment, policy, chance.randrange(plan.views)
 
 
 def simulate(plan: Plan, sandbox: Sandbox) -> Outcome:
     """Play the plan against the gateway. The sandbox keeps its own limits by the same simulated clock."""
-    access = Access(Region("spo1", sandbox.url), BearerToken(TOKEN))
+    access = ApiSession(Region("spo1", sandbox.url), BearerToken(TOKEN))
     refreshes = opens = waiting = 0
     ages = []
 
-    def look(asking: Asking, view: int) -> bool:
+    def look(policy: FetchPolicy, view: int) -> bool:
         """Read a page as a tab does. Whether it is to ask again by itself."""
         nonlocal waiting
         try:
-            page = read_page(access, VIEWS[view], asking=asking)
-        except Troubled as error:
+            page = read_page(access, VIEWS[view], policy=policy)
+        except FetchFailed as error:
             waiting += error.trouble.kind == "budget-spent"
             return False
-        waiting += bool(page.trouble and page.trouble.kind == "budget-spent" and asking is not Asking.STORED_FIRST)
+        waiting += bool(page.trouble and page.trouble.kind == "budget-spent" and policy is not FetchPolicy.CACHE_FIRST)
         ages.append((datetime.now(UTC) - page.fetched_at).total_seconds())
         return page.is_due
 
     with time_machine.travel(BEGIN, tick=False) as clock, all_clocks_agree():
         caches["pages"].clear()
         sandbox.reset()
-        for moment, asking, view in list_events(plan):
+        for moment, policy, view in list_events(plan):
             clock.move_to(BEGIN.timestamp() + moment)
-            if asking is Asking.REVALIDATED:
+            if policy is FetchPolicy.REVALIDATE:
                 refreshes += 1
-                look(asking, view)
+                look(policy, view)
                 continue
             opens += 1
-            if look(asking, view):
+            if look(policy, view):
                 clock.shift(ASKS_AGAIN_AFTER)
-                look(Asking.REVALIDATED, view)
+                look(FetchPolicy.REVALIDATE, view)
         log = control(sandbox.url, "GET", "requests").json()
     moments = tuple((datetime.fromisoformat(one["at"]) - BEGIN).total_seconds() for one in log)
     refused = sum(1 for one in log if one["status"] != 200)

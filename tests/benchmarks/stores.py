@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.test import override_settings
 
 from portal.bycloud import BearerToken, InstanceQuery, Region, decode_instance_page
-from portal.gateway import Access, read_page
+from portal.gateway import ApiSession, read_page
 from portal.sandbox.server import Sandbox
 from tests.benchmarks.figures import format_table, middle
 from tests.benchmarks.stage import TOKEN, say, stage
@@ -49,7 +49,7 @@ def keeping_pages_in(store: Mapping[str, object]) -> Iterator[None]:
         yield
 
 
-def time_reads(access: Access, query: InstanceQuery) -> float:
+def time_reads(access: ApiSession, query: InstanceQuery) -> float:
     """Microseconds of one read of a page that is stored and fresh."""
     began_at = perf_counter()
     for _ in range(READS):
@@ -57,7 +57,7 @@ def time_reads(access: Access, query: InstanceQuery) -> float:
     return (perf_counter() - began_at) / READS * 1_000_000
 
 
-def measure(access: Access, stores: dict[str, Mapping[str, object]]) -> dict[tuple[str, str], float]:
+def measure(access: ApiSession, stores: dict[str, Mapping[str, object]]) -> dict[tuple[str, str], float]:
     """All stores in turn, round after round; medians."""
     figures: dict[tuple[str, str], list[float]] = {}
     for _ in range(ROUNDS):
@@ -69,10 +69,10 @@ def measure(access: Access, stores: dict[str, Mapping[str, object]]) -> dict[tup
     return {which: middle(several) for which, several in figures.items()}
 
 
-def time_decoding(access: Access, query: InstanceQuery) -> float:
-    from portal.gateway.cache import StoredAnswer, page_name, recall  # noqa: PLC0415
+def time_decoding(access: ApiSession, query: InstanceQuery) -> float:
+    from portal.gateway.cache import CachedAnswer, page_name, recall  # noqa: PLC0415
 
-    answer = recall(access, page_name(query), StoredAnswer)
+    answer = recall(access, page_name(query), CachedAnswer)
     assert answer
     began_at = perf_counter()
     for _ in range(READS):
@@ -84,7 +84,7 @@ def main() -> None:
     say(f"## The gateway on a warm page: microseconds a read, median of {ROUNDS} rounds of {READS}\n")
     with stage() as scene, Sandbox() as sandbox:
         stores = list_stores(scene.start_redis())
-        access = Access(Region("spo1", sandbox.url), BearerToken(TOKEN))
+        access = ApiSession(Region("spo1", sandbox.url), BearerToken(TOKEN))
         figures = measure(access, stores)
         with keeping_pages_in(MEMORY):
             decoding = []

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from portal.gateway import Asking
+from portal.gateway import FetchPolicy
 from portal.sandbox.server import Sandbox
 from tests.benchmarks.figures import count_most_within
 from tests.benchmarks.simulation import Plan, describe, list_events, simulate
@@ -13,7 +13,7 @@ PLAN = Plan(minutes=2)
 def test_each_tab_refreshes_twice_a_minute_in_order_of_time() -> None:
     events = list(list_events(PLAN))
     assert all(before[0] <= after[0] for before, after in pairwise(events))
-    assert sum(1 for _, asking, _ in events if asking is Asking.REVALIDATED) == 150 * 2 * 2
+    assert sum(1 for _, policy, _ in events if policy is FetchPolicy.REVALIDATE) == 150 * 2 * 2
     assert {view for _, _, view in events} == set(range(5))
     assert events == list(list_events(PLAN))
 

@@ -9,13 +9,13 @@ from portal import __version__
 from portal.bycloud import (
     Answer,
     ApiKey,
-    BadPayload,
     BearerToken,
     ByCloudError,
     Client,
     Forbidden,
     InstanceQuery,
     InvalidRequest,
+    InvalidResponse,
     Limits,
     RateLimited,
     Region,
@@ -132,7 +132,7 @@ def test_an_interim_answer_is_passed_over(wire: Wire, client: Client) -> None:
 def test_an_empty_body_is_fetched_but_is_no_page(wire: Wire, client: Client) -> None:
     wire.script(reply(body=b""))
     assert client.fetch_instances(InstanceQuery()).body == b""
-    with pytest.raises(BadPayload):
+    with pytest.raises(InvalidResponse):
         client.list_instances(InstanceQuery())
 
 
@@ -157,7 +157,7 @@ def test_a_200_that_is_no_page_is_a_bad_payload_with_path_and_request_id(
     wire: Wire, client: Client, body: bytes, path: str
 ) -> None:
     wire.script(reply(body=body, headers={"X-Request-Id": "req-8", "Content-Type": "text/html"}))
-    with pytest.raises(BadPayload) as caught:
+    with pytest.raises(InvalidResponse) as caught:
         client.list_instances(InstanceQuery())
     assert (caught.value.path, caught.value.status, caught.value.request_id) == (path, 200, "req-8")
     assert len(wire.heard) == 1
@@ -181,11 +181,11 @@ def test_a_200_that_is_no_page_is_a_bad_payload_with_path_and_request_id(
         (500, ServerFault),
         (501, ServerFault),
         (599, ServerFault),
-        (201, BadPayload),
-        (204, BadPayload),
-        (206, BadPayload),
-        (300, BadPayload),
-        (304, BadPayload),
+        (201, InvalidResponse),
+        (204, InvalidResponse),
+        (206, InvalidResponse),
+        (300, InvalidResponse),
+        (304, InvalidResponse),
     ],
 )
 def test_each_status_has_its_error_and_is_not_asked_again(
@@ -204,7 +204,7 @@ def test_each_status_has_its_error_and_is_not_asked_again(
 def test_a_redirect_is_not_followed(wire: Wire, client: Client, status: int) -> None:
     with Wire() as elsewhere:
         wire.script(reply(status, headers={"Location": f"{elsewhere.url}/v1/instances"}))
-        with pytest.raises(BadPayload) as caught:
+        with pytest.raises(InvalidResponse) as caught:
             client.list_instances(InstanceQuery())
         assert caught.value.status == status
         assert elsewhere.connections == 0
@@ -314,7 +314,7 @@ def test_no_pause_is_begun_that_the_deadline_would_cut(wire: Wire) -> None:
 
 def test_a_connection_is_kept_for_the_next_request_of_the_thread(wire: Wire, client: Client) -> None:
     wire.script(reply(), reply(401), reply(302, headers={"Location": "/"}), packed(b"{}"), reply())
-    for kind in (None, Rejected, BadPayload, None, None):
+    for kind in (None, Rejected, InvalidResponse, None, None):
         if kind is None:
             client.list_instances(InstanceQuery())
             continue

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from portal.bycloud import ByCloudError, RateLimited
-from portal.bycloud.refusals import clean, read_refusal, read_retry_at, read_wait_seconds
+from portal.bycloud.refusals import clean, read_error_response, read_retry_at, read_wait_seconds
 from portal.bycloud.transport import Reply
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -22,7 +22,7 @@ JSON = st.recursive(
 
 def refusal(body: bytes, status: int = 400, **headers: str) -> ByCloudError:
     sent = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
-    return read_refusal(Reply(status=status, headers=sent, body=body), secret="hush", now=NOW)
+    return read_error_response(Reply(status=status, headers=sent, body=body), secret="hush", now=NOW)
 
 
 def test_the_documented_envelope_is_read_whole() -> None:

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from portal.bycloud import (
     Address,
-    BadPayload,
     Fault,
     Flavor,
     Image,
     Instance,
     InstancePage,
+    InvalidResponse,
     PageLinks,
     PageMeta,
     PartialInstance,
@@ -218,7 +218,7 @@ def test_a_time_without_an_offset_is_utc_and_one_with_an_offset_keeps_it() -> No
     ],
 )
 def test_what_is_no_list_is_named_with_its_path(body: bytes, path: str) -> None:
-    with pytest.raises(BadPayload) as caught:
+    with pytest.raises(InvalidResponse) as caught:
         decode_instance_page(body, request_id="req-1")
     assert (caught.value.path, caught.value.status, caught.value.request_id) == (path, 200, "req-1")
     assert "`" not in caught.value.path
@@ -377,20 +377,20 @@ def test_mending_takes_time_in_proportion(unit: bytes) -> None:
     [b"", b"<html></html>", b'{"instances": [', b"{} {}", b"\xff\xfe"],
 )
 def test_what_is_not_json_is_told_so(body: bytes) -> None:
-    with pytest.raises(BadPayload, match="not JSON") as caught:
+    with pytest.raises(InvalidResponse, match="not JSON") as caught:
         decode_instance_page(body)
     assert caught.value.path == "$"
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"new": ' + b"[" * 100_000, b'{"a":' * 100_000])
 def test_nesting_without_end_is_a_bad_payload(body: bytes) -> None:
-    with pytest.raises(BadPayload):
+    with pytest.raises(InvalidResponse):
         decode_instance_page(body)
 
 
 def test_an_answer_nested_beyond_reason_is_told_so() -> None:
     deep = sys.getrecursionlimit() * 10
-    with pytest.raises(BadPayload, match="deeply"):
+    with pytest.raises(InvalidResponse, match="deeply"):
         decode_instance_page(b'{"new": ' + b"[" * deep + b"]" * deep + b"}")
 
 
@@ -401,7 +401,7 @@ def test_the_instances_can_be_had_as_the_text_they_came_in() -> None:
 
 @pytest.mark.parametrize("body", [b"[]", b"<html>", b'{"instances": {}}', b'{"instances": [{]}'])
 def test_what_is_no_page_cannot_be_split(body: bytes) -> None:
-    with pytest.raises(BadPayload):
+    with pytest.raises(InvalidResponse):
         split_instances(body)
 
 
@@ -411,7 +411,7 @@ def test_any_json_decodes_or_is_a_bad_payload_with_a_path(document: object) -> N
     page, error = None, None
     try:
         page = decode_instance_page(body)
-    except BadPayload as problem:
+    except InvalidResponse as problem:
         error = problem
     if page is not None:
         # Whatever can be decoded whole can be split, and each piece decodes to the same instance.
@@ -426,7 +426,7 @@ def test_any_json_decodes_or_is_a_bad_payload_with_a_path(document: object) -> N
 def test_any_object_decodes_as_an_instance_or_is_a_bad_payload(fields: dict[str, object]) -> None:
     try:
         instance = decode_instance(msgspec.json.encode(fields))
-    except BadPayload:
+    except InvalidResponse:
         return
     moments = [instance.created_at, instance.updated_at, instance.launched_at, instance.terminated_at]
     assert all(moment.tzinfo for moment in moments if moment)
@@ -437,5 +437,5 @@ def test_any_bytes_decode_or_are_a_bad_payload(body: bytes) -> None:
     for decode in (decode_instance_page, decode_instance, split_instances):
         try:
             decode(body)
-        except BadPayload:
+        except InvalidResponse:
             continue

@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from portal.bycloud import (
-    BadPayload,
     BearerToken,
     ByCloudError,
     Client,
     InstanceQuery,
+    InvalidResponse,
     Limits,
     Region,
     Rejected,
@@ -131,7 +131,7 @@ def test_a_body_that_flows_without_a_pause_is_given_up_at_the_deadline(wire: Wir
 def test_a_body_of_just_the_limit_is_taken_and_one_byte_more_is_not(wire: Wire) -> None:
     wire.script(reply(body=b" " * 1000), packed(b" " * 1001))
     assert len(ask(wire.url, body_bytes=1000)) == 1000
-    with pytest.raises(BadPayload) as caught:
+    with pytest.raises(InvalidResponse) as caught:
         ask(wire.url, body_bytes=1000)
     assert caught.value.status == 200
 
@@ -142,7 +142,7 @@ def test_a_gzip_bomb_is_refused_without_unpacking_it_whole(wire: Wire, bomb: byt
     wire.script(reply(body=bomb, headers={"Content-Encoding": encoding}))
     tracemalloc.start()
     try:
-        with pytest.raises(BadPayload, match="larger"):
+        with pytest.raises(InvalidResponse, match="larger"):
             ask(wire.url, body_bytes=100_000)
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
@@ -151,7 +151,7 @@ def test_a_gzip_bomb_is_refused_without_unpacking_it_whole(wire: Wire, bomb: byt
 
 def test_a_body_without_end_is_refused(wire: Wire) -> None:
     wire.script(flood)
-    with pytest.raises(BadPayload, match="larger"):
+    with pytest.raises(InvalidResponse, match="larger"):
         ask(wire.url, body_bytes=100_000)
 
 
@@ -187,7 +187,7 @@ def test_an_error_whose_body_cannot_be_unpacked_keeps_its_status(wire: Wire) -> 
 )
 def test_an_answer_that_cannot_be_read_is_a_bad_payload_and_not_asked_again(wire: Wire, answer: Answering) -> None:
     wire.script(answer)
-    with pytest.raises(BadPayload):
+    with pytest.raises(InvalidResponse):
         ask(wire.url)
     assert len(wire.heard) == 1
 

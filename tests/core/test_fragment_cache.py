@@ -12,25 +12,25 @@ from pytest_django import Settings
 
 from portal.accounts.models import Member
 from portal.core import fragment_cache
-from portal.core.fragment_cache import MOST_BYTES, Shelf, name_values, render_kept
+from portal.core.fragment_cache import MOST_BYTES, LruCache, name_values, render_cached
 
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 THEME = "layout/_theme.html"
 
 
 @pytest.fixture(autouse=True)
-def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf[bytes]:
-    empty: Shelf[bytes] = Shelf(MOST_BYTES)
+def shelf(monkeypatch: pytest.MonkeyPatch) -> LruCache[bytes]:
+    empty: LruCache[bytes] = LruCache(MOST_BYTES)
     monkeypatch.setattr(fragment_cache, "_shelf", empty)
     return empty
 
 
 def render(reader: str = "somebody", **given: object) -> str:
     page = Context({"csrf_token": reader, "theme": "dark", "request": RequestFactory().get("/")})
-    return render_kept(page, THEME, {"theme": "light"} | given)
+    return render_cached(page, THEME, {"theme": "light"} | given)
 
 
-def test_the_same_values_are_rendered_once_and_other_values_anew(shelf: Shelf[bytes]) -> None:
+def test_the_same_values_are_rendered_once_and_other_values_anew(shelf: LruCache[bytes]) -> None:
     first = render()
     taken = shelf.total_bytes
     assert render() == first
@@ -43,7 +43,7 @@ def test_it_sees_nothing_of_the_page_but_what_it_is_given() -> None:
     assert re.search(r'value="light" aria-pressed="true"', render())
 
 
-def test_each_reader_gets_her_own_token_and_none_is_kept(shelf: Shelf[bytes]) -> None:
+def test_each_reader_gets_her_own_token_and_none_is_kept(shelf: LruCache[bytes]) -> None:
     assert TOKEN.findall(render("one")) == ["one"]
     assert TOKEN.findall(render("another")) == ["another"]
     assert b"one" not in TOKEN.findall(b"".join(shelf._values.values()).decode())
@@ -54,10 +54,10 @@ def test_a_reader_whose_markup_has_no_form_is_given_no_token() -> None:
         def __str__(self) -> str:
             raise AssertionError("made for nothing")
 
-    render_kept(Context({"csrf_token": Token()}), "instances/_counter.html", {"count": "150"})
+    render_cached(Context({"csrf_token": Token()}), "instances/_counter.html", {"count": "150"})
 
 
-def test_each_reader_comes_back_to_where_she_is(otto: Member, shelf: Shelf[bytes]) -> None:
+def test_each_reader_comes_back_to_where_she_is(otto: Member, shelf: LruCache[bytes]) -> None:
     client = Client()
     client.force_login(otto)
     addresses = ["/preferences/", '/preferences/?a=1&b="']
@@ -89,7 +89,7 @@ def test_what_cannot_be_named_by_its_value_is_not_kept(otto: Member) -> None:
 
 
 def test_what_was_not_used_for_longest_goes_first() -> None:
-    small: Shelf[bytes] = Shelf(most_bytes=10)
+    small: LruCache[bytes] = LruCache(most_bytes=10)
     for key in (b"a", b"b"):
         small.keep(key, b"12345")
     small.keep(b"a", b"12345")
@@ -101,7 +101,7 @@ def test_what_was_not_used_for_longest_goes_first() -> None:
     assert (small.find(b"large"), small.total_bytes) == (None, 0)
 
 
-def test_a_template_that_is_worked_on_is_rendered_each_time(settings: Settings, shelf: Shelf[bytes]) -> None:
+def test_a_template_that_is_worked_on_is_rendered_each_time(settings: Settings, shelf: LruCache[bytes]) -> None:
     settings.DEBUG = True
     assert render() == render()
     assert shelf.total_bytes == 0

@@ -195,7 +195,7 @@ def test_neither_key_rotation_nor_the_teams_credential_wakes_it(vera: Member, ke
     Credential.objects.filter(pk=kept.pk).update(pause=Pause.PASSWORD)
     call_command("rotate_credential_keys", stdout=StringIO())
     with pytest.raises(vault.VaultError, match="is paused"):
-        vault.find_held(vera, Region("spo1", ""))
+        vault.resolve_credential(vera, Region("spo1", ""))
 
 
 def test_one_that_is_set_from_the_command_line_is_in_use(
@@ -204,5 +204,5 @@ def test_one_that_is_set_from_the_command_line_is_in_use(
     Credential.objects.filter(pk=kept.pk).update(pause=Pause.PASSWORD)
     monkeypatch.setattr("sys.stdin", StringIO("sandbox-acme-token\n"))
     call_command("set_credential", "vera", "--region", "spo1", "--kind", "bearer", stdout=StringIO())
-    held: Any = vault.find_held(vera, Region("spo1", ""))
+    held: Any = vault.resolve_credential(vera, Region("spo1", ""))
     assert held.credential == TOKEN

@@ -72,7 +72,7 @@ def dump_tables() -> str:
 def dump_caches() -> str:
     """Keys and values of all caches, which are kept in this process here."""
     shelves: list[Any] = [caches["pages"], caches["counters"]]
-    entries = [(key, value) for cache in shelves for key, (value, _) in cache._shelf.entries.items()]
+    entries = [(key, value) for cache in shelves for key, (value, _) in cache._cache.entries.items()]
     return "\n".join(f"{key}={value.decode('latin-1')}" for key, value in entries)
 
 
@@ -126,7 +126,7 @@ def run(  # noqa: PLR0917 -- fixtures
     region = settings.BYCLOUD_REGIONS["spo1"]
     credential = vault.find_credential(vera, region)
     assert credential is not None
-    gateway.read_page(gateway.Access(region, credential), InstanceQuery())
+    gateway.read_page(gateway.ApiSession(region, credential), InstanceQuery())
     upstream.script(times=9, status=500)
     send(kind="api-key", access_key_id="AKIASANDBOXACME", secret_access_key="sandbox-acme-secret")
     upstream.clear()

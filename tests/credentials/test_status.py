@@ -15,7 +15,7 @@ from pytest_django import Settings
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken
 from portal.credentials.models import Credential
-from portal.credentials.status import read_standing
+from portal.credentials.status import read_status
 from portal.sandbox.server import Sandbox
 from tests.credentials.rows import keep
 from tests.upstream import Upstream
@@ -142,14 +142,14 @@ def test_a_refusal_shows_until_bycloud_takes_it_again(
     clock.shift(60)
     upstream.script(status=401, times=None)
     at_desk.get(INSTANCES)
-    assert read_standing(row).is_refused
+    assert read_status(row).is_refused
     words = words_of(at_desk.get(LIST))
     assert "Refused by ByCloud" in words
     assert "Refused just now" in words
     upstream.clear()
     clock.shift(60)
     at_desk.post(f"{EDIT}check/")
-    assert not read_standing(row).is_refused
+    assert not read_status(row).is_refused
     assert "Refused by ByCloud" not in words_of(at_desk.get(LIST))
 
 
@@ -196,6 +196,6 @@ def test_a_row_for_a_region_no_longer_served_is_read_without_it(
     vera: Member, settings: Settings, sandbox: Sandbox
 ) -> None:
     row = keep(vera, GOOD, region="old1")
-    assert read_standing(row).can_open
+    assert read_status(row).can_open
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
-    assert not read_standing(row).can_open
+    assert not read_status(row).can_open

@@ -217,7 +217,7 @@ def test_a_members_row_that_is_made_the_teams_in_the_database_does_not_open(vera
     keep(vera, ACME)
     Credential.objects.update(member=None)
     with pytest.raises(VaultError):
-        vault.find_held(otto, SPO1)
+        vault.resolve_credential(otto, SPO1)
 
 
 def test_there_is_one_for_each_region(db: None) -> None:

@@ -17,7 +17,7 @@ from portal.credentials import services as intake
 from portal.credentials import vault
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential, Kind
-from portal.gateway.concurrency import KEPT_FREE, take_place
+from portal.gateway.concurrency import RESERVED_THREADS, acquire_slot
 from portal.sandbox.server import Sandbox
 from tests.conftest import PASSWORD
 from tests.credentials.rows import keep
@@ -149,8 +149,8 @@ def test_when_as_many_wait_for_bycloud_as_may_it_is_stored_as_unchecked(
     at_desk: Client, vera: Member, settings: Settings, upstream: Upstream
 ) -> None:
     with ExitStack() as places:
-        for _ in range(settings.WEB_THREADS - KEPT_FREE):
-            places.enter_context(take_place())
+        for _ in range(settings.WEB_THREADS - RESERVED_THREADS):
+            places.enter_context(acquire_slot())
         response = at_desk.post(EDIT, TOKEN, follow=True)
     assert find_row(vera) is not None
     assert "did not answer in time" in text_of(response)

@@ -11,10 +11,10 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, RateLimited, Region, Rejected
-from portal.gateway import Access, Asking, Troubled, backoff, check_credential, rate_limit, read_page
-from portal.gateway.backoff import find_pause, forget_what_is_known, record_failure
-from portal.gateway.cache import flight_key
-from portal.gateway.results import Trouble
+from portal.gateway import ApiSession, FetchFailed, FetchPolicy, backoff, check_credential, rate_limit, read_page
+from portal.gateway.backoff import find_pause, record_failure, reset_local_state
+from portal.gateway.cache import single_flight_key
+from portal.gateway.results import FetchError
 from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
 
@@ -22,41 +22,41 @@ FIRST = InstanceQuery()
 OTHER = InstanceQuery(limit=5)
 
 
-def fail(access: Access, query: InstanceQuery = FIRST, asking: Asking = Asking.PRESSED) -> Troubled:
-    with pytest.raises(Troubled) as failure:
-        read_page(access, query, asking=asking)
+def fail(access: ApiSession, query: InstanceQuery = FIRST, policy: FetchPolicy = FetchPolicy.RETRY) -> FetchFailed:
+    with pytest.raises(FetchFailed) as failure:
+        read_page(access, query, policy=policy)
     return failure.value
 
 
 def test_nobody_but_who_presses_retry_goes_upstream_in_a_pause(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     upstream.script(times=2, status=500)
-    first = fail(acme, asking=Asking.STORED_FIRST)
+    first = fail(acme, policy=FetchPolicy.CACHE_FIRST)
     assert first.trouble.retry_at == datetime.now(UTC) + timedelta(seconds=1)
-    for asking in (Asking.STORED_FIRST, Asking.REVALIDATED, Asking.SWEPT):
-        assert fail(acme, OTHER, asking).trouble == first.trouble
+    for policy in (FetchPolicy.CACHE_FIRST, FetchPolicy.REVALIDATE, FetchPolicy.SCAN):
+        assert fail(acme, OTHER, policy).trouble == first.trouble
     assert len(upstream.requests()) == 1
-    fail(acme, OTHER, Asking.PRESSED)
+    fail(acme, OTHER, FetchPolicy.RETRY)
     assert len(upstream.requests()) == 2
 
 
 def test_the_pause_grows_to_a_minute_and_a_success_ends_it(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     upstream.script(times=8, status=500)
     pauses = []
     for _ in range(8):
         trouble = fail(acme).trouble
         assert trouble.retry_at is not None
-        backoff.append((trouble.retry_at - trouble.at).total_seconds())
+        pauses.append((trouble.retry_at - trouble.at).total_seconds())
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert read_page(acme, FIRST, asking=Asking.PRESSED).trouble is None
+    assert read_page(acme, FIRST, policy=FetchPolicy.RETRY).trouble is None
     assert find_pause(acme) is None
     assert read_page(acme, OTHER).value.instances
 
 
-def test_requests_that_fail_together_count_as_one_failure(acme: Access, upstream: Upstream) -> None:
+def test_requests_that_fail_together_count_as_one_failure(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(times=8, status=500, delay=0.3)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda size: fail(acme, InstanceQuery(limit=size)), range(1, 9)))
@@ -71,13 +71,13 @@ def test_requests_that_fail_together_count_as_one_failure(acme: Access, upstream
     [({"status": 429, "headers": {"Retry-After": "30"}}, "rate-limited"), ({"status": 401}, "rejected")],
 )
 def test_an_answer_that_was_under_way_does_not_cut_a_longer_pause_short(
-    acme: Access, upstream: Upstream, first: dict[str, object], kind: str, later: dict[str, object]
+    acme: ApiSession, upstream: Upstream, first: dict[str, object], kind: str, later: dict[str, object]
 ) -> None:
     upstream.script(match="limit=1", **first)
     upstream.script(match="limit=2", delay=0.5, **later)
 
     def ask(limit: int) -> None:
-        with suppress(Troubled):
+        with suppress(FetchFailed):
             read_page(acme, InstanceQuery(limit=limit))
 
     with ThreadPoolExecutor(2) as pool:
@@ -86,57 +86,57 @@ def test_an_answer_that_was_under_way_does_not_cut_a_longer_pause_short(
     pause = find_pause(acme)
     assert pause is not None
     assert pause.trouble.kind == kind
-    fail(acme, FIRST, Asking.FORCED)
+    fail(acme, FIRST, FetchPolicy.FORCE)
     assert len(upstream.requests()) == 2
 
 
-def test_after_the_pause_anybody_may_ask(acme: Access, upstream: Upstream, clock: time_machine.Traveller) -> None:
+def test_after_the_pause_anybody_may_ask(acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller) -> None:
     upstream.script(status=500)
     fail(acme)
     clock.shift(timedelta(seconds=1))
     assert read_page(acme, OTHER).value.instances
 
 
-@pytest.mark.parametrize("asking", [Asking.STORED_FIRST, Asking.PRESSED, Asking.FORCED])
+@pytest.mark.parametrize("asking", [FetchPolicy.CACHE_FIRST, FetchPolicy.RETRY, FetchPolicy.FORCE])
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_retry_after_is_obeyed_by_everybody(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller, status: int, asking: Asking
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller, status: int, policy: FetchPolicy
 ) -> None:
     upstream.script(status=status, headers={"Retry-After": "30"})
     fail(acme)
     clock.shift(timedelta(seconds=29))
-    trouble = fail(acme, OTHER, asking).trouble
+    trouble = fail(acme, OTHER, policy).trouble
     assert trouble.status == status
     assert trouble.retry_at == datetime.now(UTC) + timedelta(seconds=1)
     assert len(upstream.requests()) == 1
     clock.shift(timedelta(seconds=2))
-    assert read_page(acme, OTHER, asking=asking).value.instances
+    assert read_page(acme, OTHER, policy=policy).value.instances
 
 
 def test_a_refused_credential_is_not_tried_again_and_what_was_seen_stays_readable(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     seen = read_page(acme, FIRST)
     clock.shift(timedelta(minutes=1))
     upstream.script(status=401)
-    refused = read_page(acme, FIRST, asking=Asking.FORCED)
+    refused = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert refused.value == seen.value
     assert refused.trouble is not None
     assert refused.trouble.kind == "rejected"
     clock.shift(timedelta(hours=1))
-    assert read_page(acme, FIRST, asking=Asking.FORCED).trouble == refused.trouble
-    assert fail(acme, OTHER, Asking.FORCED).trouble == refused.trouble
+    assert read_page(acme, FIRST, policy=FetchPolicy.FORCE).trouble == refused.trouble
+    assert fail(acme, OTHER, FetchPolicy.FORCE).trouble == refused.trouble
     assert len(upstream.requests()) == 2
 
 
 def test_a_refused_credential_is_not_tried_again_for_weeks(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     upstream.script(status=401)
     fail(acme)
-    forget_what_is_known()
+    reset_local_state()
     clock.shift(timedelta(days=29))
-    assert fail(acme, asking=Asking.FORCED).trouble.kind == "rejected"
+    assert fail(acme, policy=FetchPolicy.FORCE).trouble.kind == "rejected"
     assert len(upstream.requests()) == 1
 
 
@@ -144,20 +144,20 @@ def test_a_refused_credential_is_not_tried_again_for_weeks(
     "fault", [{"status": 401}, {"status": 429, "headers": {"Retry-After": "30"}}], ids=["refused", "a named time"]
 )
 def test_a_pause_is_not_lost_with_the_cache_and_is_entered_again(
-    acme: Access, upstream: Upstream, fault: dict[str, object]
+    acme: ApiSession, upstream: Upstream, fault: dict[str, object]
 ) -> None:
     upstream.script(**fault)
     first = fail(acme).trouble
     caches["counters"].clear()
-    assert fail(acme, OTHER, Asking.FORCED).trouble == first
+    assert fail(acme, OTHER, FetchPolicy.FORCE).trouble == first
     # From the cache alone, as another process finds it.
-    forget_what_is_known()
-    assert fail(acme, OTHER, Asking.FORCED).trouble == first
+    reset_local_state()
+    assert fail(acme, OTHER, FetchPolicy.FORCE).trouble == first
     assert len(upstream.requests()) == 1
 
 
 def test_a_pause_that_comes_back_with_the_cache_after_it_was_ended_holds_nobody_back(
-    acme: Access, upstream: Upstream
+    acme: ApiSession, upstream: Upstream
 ) -> None:
     upstream.script(status=401)
     fail(acme)
@@ -166,13 +166,13 @@ def test_a_pause_that_comes_back_with_the_cache_after_it_was_ended_holds_nobody_
     caches["counters"].clear()
     check_credential(acme)
     caches["counters"].set(key, kept)
-    assert read_page(acme, FIRST, asking=Asking.FORCED).trouble is None
-    forget_what_is_known()
+    assert read_page(acme, FIRST, policy=FetchPolicy.FORCE).trouble is None
+    reset_local_state()
     assert find_pause(acme) is None
 
 
 def test_a_refusal_that_was_ended_is_not_entered_again_by_who_knows_only_of_the_refusal(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     upstream.script(status=401)
     fail(acme)
@@ -183,31 +183,31 @@ def test_a_refusal_that_was_ended_is_not_entered_again_by_who_knows_only_of_the_
 
 
 def test_a_process_remembers_so_many_pauses_and_no_more(
-    acme: Access, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+    acme: ApiSession, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backoff, "MOST_KNOWN", 2)
     nowhere = Region("spo1", "http://127.0.0.1:1")
     for number in range(4):
-        fail(Access(nowhere, BearerToken(f"token-{number}")))
+        fail(ApiSession(nowhere, BearerToken(f"token-{number}")))
     assert len(backoff._known) == 2
 
 
-def test_a_pause_that_another_version_of_the_portal_wrote_is_none(acme: Access) -> None:
+def test_a_pause_that_another_version_of_the_portal_wrote_is_none(acme: ApiSession) -> None:
     caches["counters"].set(f"pause:{acme.scope}", b"\xc1")
     assert find_pause(acme) is None
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_a_time_that_bycloud_names_is_known_to_all_at_once(acme: Access, upstream: Upstream, status: int) -> None:
+def test_a_time_that_bycloud_names_is_known_to_all_at_once(acme: ApiSession, upstream: Upstream, status: int) -> None:
     upstream.script(status=status, headers={"Retry-After": "3"})
     first = fail(acme).trouble
-    assert fail(acme, OTHER, Asking.FORCED).trouble == first
+    assert fail(acme, OTHER, FetchPolicy.FORCE).trouble == first
     assert len(upstream.requests()) == 1
 
 
 @pytest.mark.parametrize("scope", ["credential", "region"])
 def test_too_many_requests_hold_back_all_who_share_the_budget(
-    acme: Access, globex: Access, upstream: Upstream, settings: Settings, scope: str
+    acme: ApiSession, globex: ApiSession, upstream: Upstream, settings: Settings, scope: str
 ) -> None:
     settings.BYCLOUD_RATE_SCOPE = scope
     upstream.script(status=429, headers={"Retry-After": "30", "X-RateLimit-Limit": None})
@@ -220,7 +220,7 @@ def test_too_many_requests_hold_back_all_who_share_the_budget(
 
 
 def test_a_time_that_bycloud_names_goes_before_a_longer_pause_of_ones_own(
-    acme: Access, globex: Access, upstream: Upstream, settings: Settings
+    acme: ApiSession, globex: ApiSession, upstream: Upstream, settings: Settings
 ) -> None:
     settings.BYCLOUD_RATE_SCOPE = "region"
     upstream.script(status=401)
@@ -235,26 +235,26 @@ def test_a_time_that_bycloud_names_goes_before_a_longer_pause_of_ones_own(
 
 @pytest.mark.parametrize("scope", ["credential", "region"])
 def test_a_refused_credential_stops_nobody_elses_in_any_scope(
-    acme: Access, globex: Access, upstream: Upstream, settings: Settings, scope: str
+    acme: ApiSession, globex: ApiSession, upstream: Upstream, settings: Settings, scope: str
 ) -> None:
     settings.BYCLOUD_RATE_SCOPE = scope
     upstream.script(status=401)
     fail(acme)
     assert read_page(globex, FIRST).value.instances
-    assert fail(acme, asking=Asking.FORCED).trouble.kind == "rejected"
+    assert fail(acme, policy=FetchPolicy.FORCE).trouble.kind == "rejected"
 
 
 def test_a_pause_that_begins_while_one_waits_for_the_budget_holds_the_request_back(
-    acme: Access, upstream: Upstream
+    acme: ApiSession, upstream: Upstream
 ) -> None:
     now = datetime.now(UTC)
-    refusal = Trouble(kind="rejected", at=now, message="refused", status=401)
+    refusal = FetchError(kind="rejected", at=now, message="refused", status=401)
     budget = f"budget:{acme.scope}:lock"
     caches["counters"].add(rate_limit, b"held", 60)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(fail, acme)
         until = monotonic() + 5
-        while caches["counters"].get(flight_key(acme, FIRST)) is None and monotonic() < until:
+        while caches["counters"].get(single_flight_key(acme, FIRST)) is None and monotonic() < until:
             sleep(0.01)
         record_failure(acme, refusal, began_at=now)
         caches["counters"].delete(budget)
@@ -262,20 +262,20 @@ def test_a_pause_that_begins_while_one_waits_for_the_budget_holds_the_request_ba
     assert upstream.requests() == []
 
 
-def test_another_credential_is_not_held_back(acme: Access, globex: Access, upstream: Upstream) -> None:
+def test_another_credential_is_not_held_back(acme: ApiSession, globex: ApiSession, upstream: Upstream) -> None:
     upstream.script(status=401)
     fail(acme)
     assert read_page(globex, FIRST).value.instances
 
 
-def test_saving_the_same_credential_again_ends_its_pause(acme: Access, upstream: Upstream) -> None:
+def test_saving_the_same_credential_again_ends_its_pause(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(status=401)
     fail(acme)
     check_credential(acme)
     assert read_page(acme, FIRST).value.instances
 
 
-def test_a_credential_that_a_check_has_seen_refused_is_not_tried_again(acme: Access, upstream: Upstream) -> None:
+def test_a_credential_that_a_check_has_seen_refused_is_not_tried_again(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(status=401)
     with pytest.raises(Rejected):
         check_credential(acme)
@@ -284,13 +284,13 @@ def test_a_credential_that_a_check_has_seen_refused_is_not_tried_again(acme: Acc
 
 
 def test_a_retry_after_holds_for_checks_and_from_checks(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     upstream.script(status=429, headers={"Retry-After": "30"})
     until = datetime.now(UTC) + timedelta(seconds=30)
     with pytest.raises(RateLimited):
         check_credential(acme)
-    assert fail(acme, asking=Asking.FORCED).trouble.retry_at == until
+    assert fail(acme, policy=FetchPolicy.FORCE).trouble.retry_at == until
     with pytest.raises(RateLimited) as refusal:
         check_credential(acme)
     assert refusal.value.retry_at == until
@@ -300,44 +300,44 @@ def test_a_retry_after_holds_for_checks_and_from_checks(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
-def test_a_refusal_of_one_request_holds_nothing_else_back(acme: Access, upstream: Upstream, status: int) -> None:
+def test_a_refusal_of_one_request_holds_nothing_else_back(acme: ApiSession, upstream: Upstream, status: int) -> None:
     upstream.script(status=status)
     assert fail(acme).trouble.retry_at is None
     assert read_page(acme, OTHER).value.instances
 
 
-@pytest.mark.parametrize("asking", [Asking.REVALIDATED, Asking.QUICKENED, Asking.SWEPT])
+@pytest.mark.parametrize("asking", [FetchPolicy.REVALIDATE, FetchPolicy.REVALIDATE_FAST, FetchPolicy.SCAN])
 @pytest.mark.parametrize("fault", [{"status": 403}, {"status": 404}, {"mode": "html"}], ids=str)
 def test_open_pages_together_ask_no_more_often_for_a_page_that_fails_than_for_one_that_does_not(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller, asking: Asking, fault: dict[str, object]
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller, policy: FetchPolicy, fault: dict[str, object]
 ) -> None:
     upstream.script(times=None, **fault)
     for _ in range(20):
-        fail(acme, asking=asking)
+        fail(acme, policy=policy)
     assert len(upstream.requests()) == 1
     clock.shift(timedelta(seconds=15))
-    fail(acme, asking=asking)
+    fail(acme, policy=policy)
     assert len(upstream.requests()) == 2
-    fail(acme, asking=Asking.PRESSED)
+    fail(acme, policy=FetchPolicy.RETRY)
     assert len(upstream.requests()) == 3
 
 
 def test_so_it_is_for_a_page_that_was_seen_before(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     seen = read_page(acme, FIRST)
     clock.shift(timedelta(hours=1))
     upstream.clear()
     upstream.script(times=None, mode="html")
     for _ in range(20):
-        shown = read_page(acme, FIRST, asking=Asking.REVALIDATED)
+        shown = read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE)
         assert shown.value == seen.value
         assert shown.trouble
     assert len(upstream.requests()) == 1
 
 
 def test_a_failure_is_told_though_there_is_no_turn_to_pay_for_a_further_try(
-    acme: Access, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+    acme: ApiSession, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_limit, "TURN_SECONDS", 0.05)
     upstream.script(status=502, delay=0.5)
@@ -352,7 +352,7 @@ def test_a_failure_is_told_though_there_is_no_turn_to_pay_for_a_further_try(
 
 
 def test_an_unreachable_region_pauses_too(sandbox: Sandbox) -> None:
-    nowhere = Access(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token"))
+    nowhere = ApiSession(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token"))
     trouble = fail(nowhere).trouble
     assert trouble.kind == "unreachable"
     assert trouble.retry_at is not None

@@ -11,14 +11,14 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery, RateLimit
-from portal.gateway import Access, Asking, Troubled, clock, read_meter, read_page, read_use
+from portal.gateway import ApiSession, FetchFailed, FetchPolicy, clock, read_last_used, read_meter, read_page
 from portal.gateway.backoff import Pause
-from portal.gateway.cache import StoredAnswer, page_name, recall, remember
-from portal.gateway.errors import BudgetSpent
-from portal.gateway.locks import take_lease
-from portal.gateway.rate_limit import correct, spend
-from portal.gateway.request_log import Ledger, forget_what_is_known
-from portal.gateway.results import Errand, Trouble
+from portal.gateway.cache import CachedAnswer, page_name, recall, remember
+from portal.gateway.errors import RateLimitReached
+from portal.gateway.locks import acquire_lock
+from portal.gateway.rate_limit import acquire_call, correct
+from portal.gateway.request_log import RequestLog, reset_local_state
+from portal.gateway.results import FetchError, Priority
 from tests.upstream import Upstream
 
 FIRST = InstanceQuery()
@@ -51,38 +51,38 @@ def seconds_until(moment: datetime | None) -> float:
 
 
 @pytest.mark.parametrize("by", STEPS)
-def test_a_page_keeps_its_age(acme: Access, upstream: Upstream, wall: Setter, by: timedelta) -> None:
+def test_a_page_keeps_its_age(acme: ApiSession, upstream: Upstream, wall: Setter, by: timedelta) -> None:
     read_page(acme, FIRST)
     wall.step(by)
-    page = read_page(acme, FIRST, asking=Asking.REVALIDATED)
+    page = read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE)
     assert page.is_fresh
     assert 0 <= -seconds_until(page.fetched_at) < 10
     assert len(upstream.requests()) == 1
-    forced = read_page(acme, FIRST, asking=Asking.FORCED)
+    forced = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert 0 <= -seconds_until(forced.fetched_at) < 10
     assert len(upstream.requests()) == 2
 
 
 @pytest.mark.parametrize("by", STEPS)
 def test_a_page_grows_stale_in_its_time(
-    acme: Access, upstream: Upstream, wall: Setter, by: timedelta, settings: Settings
+    acme: ApiSession, upstream: Upstream, wall: Setter, by: timedelta, settings: Settings
 ) -> None:
     settings.PAGE_FRESH_SECONDS = 0.0
     read_page(acme, FIRST)
     wall.step(by)
     assert read_page(acme, FIRST).is_due
-    read_page(acme, FIRST, asking=Asking.REVALIDATED)
+    read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE)
     assert len(upstream.requests()) == 2
 
 
 @pytest.mark.parametrize("by", STEPS)
-def test_a_pause_keeps_its_length(acme: Access, upstream: Upstream, wall: Setter, by: timedelta) -> None:
+def test_a_pause_keeps_its_length(acme: ApiSession, upstream: Upstream, wall: Setter, by: timedelta) -> None:
     upstream.script(status=429, headers={"Retry-After": "30"})
-    with pytest.raises(Troubled):
+    with pytest.raises(FetchFailed):
         read_page(acme, FIRST)
     wall.step(by)
-    with pytest.raises(Troubled) as held:
-        read_page(acme, FIRST, asking=Asking.FORCED)
+    with pytest.raises(FetchFailed) as held:
+        read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert 20 < seconds_until(held.value.trouble.retry_at) < 31
     assert 0 <= -seconds_until(held.value.trouble.at) < 10
     assert len(upstream.requests()) == 1
@@ -90,81 +90,83 @@ def test_a_pause_keeps_its_length(acme: Access, upstream: Upstream, wall: Setter
 
 @pytest.mark.parametrize("by", STEPS)
 def test_the_budget_is_neither_overspent_nor_frozen(
-    acme: Access, wall: Setter, by: timedelta, settings: Settings
+    acme: ApiSession, wall: Setter, by: timedelta, settings: Settings
 ) -> None:
     settings.BYCLOUD_RATE_PER_MINUTE = 10
     for _ in range(10):
-        spend(acme, Errand.PERSON)
+        acquire_call(acme, Priority.PERSON)
     wall.step(by)
     assert read_meter(acme).minute.used == 10
-    with pytest.raises(BudgetSpent) as refusal:
-        spend(acme, Errand.PERSON)
+    with pytest.raises(RateLimitReached) as refusal:
+        acquire_call(acme, Priority.PERSON)
     assert 45 < seconds_until(refusal.value.retry_at) < 61
 
 
 @pytest.mark.parametrize("by", STEPS)
-def test_what_bycloud_says_of_the_minute_ends_with_the_minute(acme: Access, wall: Setter, by: timedelta) -> None:
+def test_what_bycloud_says_of_the_minute_ends_with_the_minute(acme: ApiSession, wall: Setter, by: timedelta) -> None:
     wall.step(by)
     correct(acme, RateLimit(10, 3, datetime.now(UTC) + timedelta(seconds=20)))
     assert read_meter(acme).others == 7
 
 
 @pytest.mark.parametrize("by", STEPS)
-def test_a_lease_is_held_and_ends_as_it_should(acme: Access, wall: Setter, by: timedelta) -> None:
+def test_a_lease_is_held_and_ends_as_it_should(acme: ApiSession, wall: Setter, by: timedelta) -> None:
     caches["counters"].add("page", b"the token of a process that died", 0.3)
     wall.step(by)
-    assert take_lease("page") is None
+    assert acquire_lock("page") is None
     until = clock.now() + 5
-    while (lease := take_lease("page")) is None and clock.now() < until:
+    while (lock := acquire_lock("page")) is None and clock.now() < until:
         pass
-    assert lease is not None
-    lease.release()
+    assert lock is not None
+    lock.release()
 
 
 @pytest.mark.parametrize("by", STEPS)
-def test_when_a_credential_was_used_keeps_its_age(acme: Access, wall: Setter, by: timedelta) -> None:
+def test_when_a_credential_was_used_keeps_its_age(acme: ApiSession, wall: Setter, by: timedelta) -> None:
     read_page(acme, FIRST)
     wall.step(by)
-    assert 0 <= -seconds_until(read_use(acme).used_at) < 10
+    assert 0 <= -seconds_until(read_last_used(acme).used_at) < 10
 
 
 def test_an_answer_from_the_future_is_stale_and_no_forced_refresh_is_satisfied_by_it(
-    acme: Access, upstream: Upstream
+    acme: ApiSession, upstream: Upstream
 ) -> None:
     page = read_page(acme, FIRST)
-    kept = recall(acme, page_name(FIRST), StoredAnswer)
+    kept = recall(acme, page_name(FIRST), CachedAnswer)
     assert kept is not None
-    for asking in (Asking.REVALIDATED, Asking.FORCED):
+    for policy in (FetchPolicy.REVALIDATE, FetchPolicy.FORCE):
         asked = len(upstream.requests())
         ahead = msgspec.structs.replace(kept, fetched_at=datetime.now(UTC) + HOUR)
         remember(acme, page_name(FIRST), ahead)
         assert not read_page(acme, FIRST).is_fresh
         assert read_page(acme, FIRST).is_due
-        again = read_page(acme, FIRST, asking=asking)
+        again = read_page(acme, FIRST, policy=policy)
         assert len(upstream.requests()) == asked + 1
         assert again.is_fresh
     assert page.is_fresh
 
 
-def test_a_pause_from_the_future_holds_nobody_back(acme: Access, upstream: Upstream) -> None:
+def test_a_pause_from_the_future_holds_nobody_back(acme: ApiSession, upstream: Upstream) -> None:
     now = datetime.now(UTC)
-    trouble = Trouble("rate-limited", now + HOUR, "Too many", 429, retry_at=now + HOUR + timedelta(seconds=30))
+    trouble = FetchError("rate-limited", now + HOUR, "Too many", 429, retry_at=now + HOUR + timedelta(seconds=30))
     pause = Pause(trouble, 1, trouble.retry_at, noted_at=now + HOUR, is_named=True)
     caches["counters"].set(f"pause:{acme.scope}", msgspec.msgpack.encode(pause))
     assert read_page(acme, FIRST).value.instances
 
 
-def test_a_ledger_from_the_future_is_neither_frozen_nor_forgotten(acme: Access, settings: Settings) -> None:
+def test_a_ledger_from_the_future_is_neither_frozen_nor_forgotten(acme: ApiSession, settings: Settings) -> None:
     settings.BYCLOUD_RATE_PER_MINUTE = 10
     ahead = time() + 3600
-    ledger = Ledger(times=tuple(ahead - number for number in range(9, -1, -1)), others_until=ahead, settles_at=ahead)
+    ledger = RequestLog(
+        times=tuple(ahead - number for number in range(9, -1, -1)), external_until=ahead, settles_at=ahead
+    )
     caches["counters"].set(f"budget:{acme.scope}", msgspec.msgpack.encode(ledger))
     assert read_meter(acme).minute.used == 10
-    with pytest.raises(BudgetSpent) as refusal:
-        spend(acme, Errand.PERSON)
+    with pytest.raises(RateLimitReached) as refusal:
+        acquire_call(acme, Priority.PERSON)
     assert 40 < seconds_until(refusal.value.retry_at) < 61
     # What this process remembers is no other.
-    forget_what_is_known()
+    reset_local_state()
     assert read_meter(acme).minute.used == 10
 
 

@@ -5,8 +5,8 @@ import pytest
 from django.conf import settings
 
 from portal.bycloud import InstanceQuery
-from portal.gateway import Access, Asking, Troubled, check_credential, read_page
-from portal.gateway.concurrency import KEPT_FREE, take_place
+from portal.gateway import ApiSession, FetchFailed, FetchPolicy, check_credential, read_page
+from portal.gateway.concurrency import RESERVED_THREADS, acquire_slot
 from portal.gateway.errors import Busy
 from tests.upstream import Upstream
 
@@ -15,19 +15,19 @@ from tests.upstream import Upstream
 def full_house() -> Iterator[None]:
     """All places before upstream are taken."""
     with ExitStack() as stack:
-        for _ in range(settings.WEB_THREADS - KEPT_FREE):
-            stack.enter_context(take_place())
+        for _ in range(settings.WEB_THREADS - RESERVED_THREADS):
+            stack.enter_context(acquire_slot())
         yield
 
 
 @pytest.mark.usefixtures("full_house")
 def test_there_is_no_place_beyond_the_last() -> None:
-    with pytest.raises(Busy), take_place():
+    with pytest.raises(Busy), acquire_slot():
         pass
 
 
 @pytest.mark.usefixtures("full_house")
-def test_who_checks_a_credential_needs_a_place_too(acme: Access, upstream: Upstream) -> None:
+def test_who_checks_a_credential_needs_a_place_too(acme: ApiSession, upstream: Upstream) -> None:
     with pytest.raises(Busy):
         check_credential(acme)
     assert upstream.requests() == []
@@ -35,18 +35,18 @@ def test_who_checks_a_credential_needs_a_place_too(acme: Access, upstream: Upstr
 
 def test_a_place_is_free_again_after_a_failure() -> None:
     for _ in range(settings.WEB_THREADS):
-        with pytest.raises(ZeroDivisionError), take_place():
+        with pytest.raises(ZeroDivisionError), acquire_slot():
             raise ZeroDivisionError
 
 
 def test_when_all_wait_the_stored_page_is_shown_and_a_new_one_is_refused_at_once(
-    acme: Access, upstream: Upstream, request: pytest.FixtureRequest
+    acme: ApiSession, upstream: Upstream, request: pytest.FixtureRequest
 ) -> None:
     read_page(acme, InstanceQuery())
     request.getfixturevalue("full_house")
-    page = read_page(acme, InstanceQuery(), asking=Asking.FORCED)
+    page = read_page(acme, InstanceQuery(), policy=FetchPolicy.FORCE)
     assert page.trouble is not None
     assert page.trouble.kind == "busy"
-    with pytest.raises(Troubled):
+    with pytest.raises(FetchFailed):
         read_page(acme, InstanceQuery(limit=5))
     assert len(upstream.requests()) == 1

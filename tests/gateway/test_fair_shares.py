@@ -10,11 +10,11 @@ from django.conf import settings as portal_settings
 from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery
-from portal.gateway import Access, Troubled, read_meter, read_page
-from portal.gateway.concurrency import KEPT_FREE, take_place
-from portal.gateway.errors import BudgetSpent, Busy
-from portal.gateway.rate_limit import spend
-from portal.gateway.results import Errand
+from portal.gateway import ApiSession, FetchFailed, read_meter, read_page
+from portal.gateway.concurrency import RESERVED_THREADS, acquire_slot
+from portal.gateway.errors import Busy, RateLimitReached
+from portal.gateway.rate_limit import acquire_call
+from portal.gateway.results import Priority
 from tests.upstream import Upstream
 
 
@@ -25,57 +25,59 @@ def _documented_budget(settings: Settings) -> None:
     settings.BYCLOUD_RATE_SCOPE = "credential"
 
 
-def as_member(access: Access, asker: str, *, is_shared: bool = True) -> Access:
+def as_member(access: ApiSession, asker: str, *, is_shared: bool = True) -> ApiSession:
     return msgspec.structs.replace(access, asker=asker, is_shared=is_shared)
 
 
-def count_granted(access: Access, errand: Errand = Errand.PERSON, tries: int = 70) -> int:
+def count_granted(access: ApiSession, priority: Priority = Priority.PERSON, tries: int = 70) -> int:
     granted = 0
     for _ in range(tries):
         try:
-            spend(access, errand)
-        except BudgetSpent:
+            acquire_call(access, priority)
+        except RateLimitReached:
             continue
         granted += 1
     return granted
 
 
-def test_made_up_filters_of_one_refuse_nobody_elses_page(acme: Access, upstream: Upstream) -> None:
+def test_made_up_filters_of_one_refuse_nobody_elses_page(acme: ApiSession, upstream: Upstream) -> None:
     greedy, other = as_member(acme, "1"), as_member(acme, "2")
     for number in range(30):
         read_page(greedy, InstanceQuery(name=f"made-up-{number}"))
     for number in range(30, 66):
-        with pytest.raises(Troubled, match="budget-spent"):
+        with pytest.raises(FetchFailed, match="budget-spent"):
             read_page(greedy, InstanceQuery(name=f"made-up-{number}"))
     assert read_page(other, InstanceQuery(limit=50)).value.instances
     assert len(upstream.requests()) == 31
 
 
-def test_each_may_use_half_of_what_the_others_have_left(acme: Access, clock: time_machine.Traveller) -> None:
+def test_each_may_use_half_of_what_the_others_have_left(acme: ApiSession, clock: time_machine.Traveller) -> None:
     assert [count_granted(as_member(acme, asker)) for asker in "12345678"] == [30, 15, 7, 4, 2, 1, 1, 0]
     assert read_meter(acme).minute.used == 60
 
 
-def test_refreshes_of_one_leave_them_their_clicks(acme: Access, clock: time_machine.Traveller) -> None:
+def test_refreshes_of_one_leave_them_their_clicks(acme: ApiSession, clock: time_machine.Traveller) -> None:
     many_tabs = as_member(acme, "1")
-    assert count_granted(many_tabs, Errand.REFRESH) == 24
+    assert count_granted(many_tabs, Priority.REFRESH) == 24
     assert count_granted(many_tabs) == 6
 
 
-def test_who_is_refused_is_told_when_their_own_part_goes_on(acme: Access, clock: time_machine.Traveller) -> None:
+def test_who_is_refused_is_told_when_their_own_part_goes_on(acme: ApiSession, clock: time_machine.Traveller) -> None:
     greedy = as_member(acme, "1")
     assert count_granted(greedy, tries=10) == 10
     clock.shift(timedelta(seconds=20))
     assert count_granted(greedy, tries=40) == 20
     clock.shift(timedelta(seconds=10))
-    with pytest.raises(BudgetSpent) as refusal:
-        spend(greedy, Errand.PERSON)
+    with pytest.raises(RateLimitReached) as refusal:
+        acquire_call(greedy, Priority.PERSON)
     assert refusal.value.retry_at is not None
     clock.move_to(refusal.value.retry_at)
     assert count_granted(greedy) == 10
 
 
-def test_the_hour_is_shared_in_the_same_way(acme: Access, clock: time_machine.Traveller, settings: Settings) -> None:
+def test_the_hour_is_shared_in_the_same_way(
+    acme: ApiSession, clock: time_machine.Traveller, settings: Settings
+) -> None:
     settings.BYCLOUD_RATE_PER_HOUR = 40
     greedy, other = as_member(acme, "1"), as_member(acme, "2")
     assert count_granted(greedy) == 20
@@ -85,7 +87,7 @@ def test_the_hour_is_shared_in_the_same_way(acme: Access, clock: time_machine.Tr
 
 
 def test_a_credential_of_ones_own_is_used_whole_until_somebody_else_uses_it_too(
-    acme: Access, clock: time_machine.Traveller
+    acme: ApiSession, clock: time_machine.Traveller
 ) -> None:
     alone, other = as_member(acme, "1", is_shared=False), as_member(acme, "2", is_shared=False)
     assert count_granted(alone) == 60
@@ -94,27 +96,27 @@ def test_a_credential_of_ones_own_is_used_whole_until_somebody_else_uses_it_too(
     assert count_granted(alone) == 29
 
 
-def test_a_regions_budget_is_shared(acme: Access, settings: Settings) -> None:
+def test_a_regions_budget_is_shared(acme: ApiSession, settings: Settings) -> None:
     settings.BYCLOUD_RATE_SCOPE = "region"
     assert count_granted(as_member(acme, "1", is_shared=False)) == 30
 
 
 def test_one_who_waits_for_much_leaves_places_to_the_others() -> None:
-    places = portal_settings.WEB_THREADS - KEPT_FREE
+    places = portal_settings.WEB_THREADS - RESERVED_THREADS
     with ExitStack() as waiting:
         for _ in range(places // 2):
-            waiting.enter_context(take_place("1"))
+            waiting.enter_context(acquire_slot("1"))
         with pytest.raises(Busy):
-            waiting.enter_context(take_place("1"))
+            waiting.enter_context(acquire_slot("1"))
         for _ in range(places // 4):
-            waiting.enter_context(take_place("2"))
+            waiting.enter_context(acquire_slot("2"))
         with pytest.raises(Busy):
-            waiting.enter_context(take_place("2"))
-        waiting.enter_context(take_place("3"))
+            waiting.enter_context(acquire_slot("2"))
+        waiting.enter_context(acquire_slot("3"))
         for _ in range(places - places // 2 - places // 4 - 1):
-            waiting.enter_context(take_place())
+            waiting.enter_context(acquire_slot())
         with pytest.raises(Busy):
-            waiting.enter_context(take_place("4"))
+            waiting.enter_context(acquire_slot("4"))
     for _ in range(places):
-        with take_place("1"):
+        with acquire_slot("1"):
             pass

@@ -9,26 +9,26 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery
-from portal.gateway import Access, Asking, Trouble, Troubled, read_page
+from portal.gateway import ApiSession, FetchError, FetchFailed, FetchPolicy, read_page
 from portal.gateway.backoff import record_failure
-from portal.gateway.cache import StoredAnswer, flight_key, page_name, recall, remember, trouble_name
+from portal.gateway.cache import CachedAnswer, page_name, recall, remember, single_flight_key, trouble_name
 from tests.upstream import Upstream
 
 FIRST = InstanceQuery()
 
 
 @pytest.fixture
-def flight(acme: Access) -> str:
+def flight(acme: ApiSession) -> str:
     """Another process holds the flight for the first page, and dies or lands within three seconds."""
-    key = flight_key(acme, FIRST)
+    key = single_flight_key(acme, FIRST)
     caches["counters"].add(key, b"another process", 3)
     return key
 
 
-def test_the_others_page_is_taken_when_it_lands(acme: Access, upstream: Upstream, flight: str) -> None:
+def test_the_others_page_is_taken_when_it_lands(acme: ApiSession, upstream: Upstream, flight: str) -> None:
     def land() -> None:
         body = b'{"instances": [{"id": "landed"}]}'
-        remember(acme, page_name(FIRST), StoredAnswer(body, datetime.now(UTC), "/v1/instances", 0.1, None))
+        remember(acme, page_name(FIRST), CachedAnswer(body, datetime.now(UTC), "/v1/instances", 0.1, None))
 
     Timer(0.2, land).start()
     (instance,) = read_page(acme, FIRST).value.instances or ()
@@ -36,29 +36,29 @@ def test_the_others_page_is_taken_when_it_lands(acme: Access, upstream: Upstream
     assert upstream.requests() == []
 
 
-def test_the_others_failure_is_taken_too(acme: Access, upstream: Upstream, flight: str) -> None:
+def test_the_others_failure_is_taken_too(acme: ApiSession, upstream: Upstream, flight: str) -> None:
     def fail() -> None:
-        remember(acme, trouble_name(FIRST), Trouble("server-fault", datetime.now(UTC), "Broken", 500))
+        remember(acme, trouble_name(FIRST), FetchError("server-fault", datetime.now(UTC), "Broken", 500))
 
     Timer(0.2, fail).start()
-    with pytest.raises(Troubled) as failure:
+    with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST)
     assert failure.value.trouble.status == 500
     assert upstream.requests() == []
 
 
-def test_a_pause_that_began_during_the_wait_is_obeyed(acme: Access, upstream: Upstream, flight: str) -> None:
+def test_a_pause_that_began_during_the_wait_is_obeyed(acme: ApiSession, upstream: Upstream, flight: str) -> None:
     caches["counters"].set(flight, b"another process", 0.5)
     now = datetime.now(UTC)
-    refusal = Trouble("rate-limited", now, "Too many", 429, retry_at=now + timedelta(seconds=30))
+    refusal = FetchError("rate-limited", now, "Too many", 429, retry_at=now + timedelta(seconds=30))
     Timer(0.1, record_failure, (acme, refusal), {"began_at": now}).start()
-    with pytest.raises(Troubled) as failure:
-        read_page(acme, FIRST, asking=Asking.FORCED)
+    with pytest.raises(FetchFailed) as failure:
+        read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert failure.value.trouble == refusal
     assert upstream.requests() == []
 
 
-def test_a_fetcher_that_dies_frees_the_others(acme: Access, upstream: Upstream, flight: str) -> None:
+def test_a_fetcher_that_dies_frees_the_others(acme: ApiSession, upstream: Upstream, flight: str) -> None:
     caches["counters"].set(flight, b"another process", 0.3)
     began_at = datetime.now(UTC)
     assert read_page(acme, FIRST).value.instances
@@ -66,19 +66,19 @@ def test_a_fetcher_that_dies_frees_the_others(acme: Access, upstream: Upstream, 
     assert len(upstream.requests()) == 1
 
 
-def test_the_wait_ends_with_the_deadline(acme: Access, upstream: Upstream, flight: str, settings: Settings) -> None:
+def test_the_wait_ends_with_the_deadline(acme: ApiSession, upstream: Upstream, flight: str, settings: Settings) -> None:
     settings.BYCLOUD_LIMITS = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=0.2)
-    with pytest.raises(Troubled) as failure:
+    with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST)
     assert failure.value.trouble.kind == "timed-out"
     assert upstream.requests() == []
 
 
-def test_a_forced_read_takes_only_what_landed_after_it_began(acme: Access, upstream: Upstream) -> None:
+def test_a_forced_read_takes_only_what_landed_after_it_began(acme: ApiSession, upstream: Upstream) -> None:
     before = read_page(acme, FIRST)
-    key = flight_key(acme, FIRST)
+    key = single_flight_key(acme, FIRST)
     caches["counters"].add(key, b"another process", 0.3)
-    after = read_page(acme, FIRST, asking=Asking.FORCED)
+    after = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert after.fetched_at > before.fetched_at
-    assert recall(acme, page_name(FIRST), StoredAnswer) is not None
+    assert recall(acme, page_name(FIRST), CachedAnswer) is not None
     assert len(upstream.requests()) == 2

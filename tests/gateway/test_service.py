@@ -12,19 +12,28 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, Region, Rejected, Unreachable
-from portal.gateway import Access, Asking, Troubled, check_credential, read_instance, read_page, recall, remember
-from portal.gateway.cache import StoredAnswer, flight_key, instance_name, page_name
-from portal.instances.services import Seen
+from portal.gateway import (
+    ApiSession,
+    FetchFailed,
+    FetchPolicy,
+    check_credential,
+    read_instance,
+    read_page,
+    recall,
+    remember,
+)
+from portal.gateway.cache import CachedAnswer, instance_name, page_name, single_flight_key
+from portal.instances.services import KnownValues
 from tests.upstream import Upstream
 
 FIRST = InstanceQuery()
 
 
-def ids(access: Access, query: InstanceQuery = FIRST) -> list[str | None]:
+def ids(access: ApiSession, query: InstanceQuery = FIRST) -> list[str | None]:
     return [instance.id for instance in read_page(access, query).value.instances or ()]
 
 
-def test_a_fresh_page_costs_no_upstream_request(acme: Access, upstream: Upstream) -> None:
+def test_a_fresh_page_costs_no_upstream_request(acme: ApiSession, upstream: Upstream) -> None:
     loaded = read_page(acme, FIRST)
     stored = read_page(acme, FIRST)
     assert len(upstream.requests()) == 1
@@ -35,7 +44,7 @@ def test_a_fresh_page_costs_no_upstream_request(acme: Access, upstream: Upstream
     assert not loaded.is_due
 
 
-def test_a_page_says_which_request_is_behind_it(acme: Access) -> None:
+def test_a_page_says_which_request_is_behind_it(acme: ApiSession) -> None:
     exchange = read_page(acme, InstanceQuery(name="web-*", limit=5)).exchange
     assert exchange.target == "/v1/instances?name=web-*&limit=5"
     assert exchange.request_id
@@ -44,7 +53,7 @@ def test_a_page_says_which_request_is_behind_it(acme: Access) -> None:
 
 
 def test_a_stale_page_is_shown_at_once_and_is_due(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     loaded = read_page(acme, FIRST)
     clock.shift(timedelta(seconds=15))
@@ -56,47 +65,47 @@ def test_a_stale_page_is_shown_at_once_and_is_due(
 
 
 def test_revalidating_loads_a_stale_page_and_leaves_a_fresh_one(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     loaded = read_page(acme, FIRST)
-    read_page(acme, FIRST, asking=Asking.REVALIDATED)
+    read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE)
     assert len(upstream.requests()) == 1
     clock.shift(timedelta(seconds=15))
-    assert read_page(acme, FIRST, asking=Asking.REVALIDATED).fetched_at > loaded.fetched_at
+    assert read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE).fetched_at > loaded.fetched_at
     assert len(upstream.requests()) == 2
 
 
 def test_a_page_in_transition_is_fresh_for_a_shorter_time(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     read_page(acme, FIRST)
     clock.shift(timedelta(seconds=4.9))
-    read_page(acme, FIRST, asking=Asking.QUICKENED)
+    read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE_FAST)
     assert len(upstream.requests()) == 1
     clock.shift(timedelta(seconds=0.1))
-    read_page(acme, FIRST, asking=Asking.REVALIDATED)
+    read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE)
     assert len(upstream.requests()) == 1
-    read_page(acme, FIRST, asking=Asking.QUICKENED)
+    read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE_FAST)
     assert len(upstream.requests()) == 2
 
 
 def test_when_the_budget_runs_short_a_page_in_transition_waits_as_long_as_any(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller, settings: Settings
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller, settings: Settings
 ) -> None:
     settings.BYCLOUD_RATE_PER_MINUTE = 10
     read_page(acme, FIRST)
     for _ in range(4):
-        read_page(acme, FIRST, asking=Asking.FORCED)
+        read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     clock.shift(timedelta(seconds=5))
-    read_page(acme, FIRST, asking=Asking.QUICKENED)
+    read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE_FAST)
     assert len(upstream.requests()) == 5
     clock.shift(timedelta(seconds=10))
-    read_page(acme, FIRST, asking=Asking.QUICKENED)
+    read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE_FAST)
     assert len(upstream.requests()) == 6
 
 
 def test_refreshes_spread_what_is_left_of_the_hour_evenly(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller, settings: Settings
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller, settings: Settings
 ) -> None:
     settings.BYCLOUD_RATE_PER_MINUTE = settings.BYCLOUD_RATE_PER_HOUR = 100
     settings.BYCLOUD_RATE_RESERVE = 0.2
@@ -105,7 +114,7 @@ def test_refreshes_spread_what_is_left_of_the_hour_evenly(
     # One view that asks every 20 s wants 180 requests an hour, and its share is 80.
     for _ in range(2 * 180):
         before = len(upstream.requests())
-        page = read_page(acme, FIRST, asking=Asking.REVALIDATED)
+        page = read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE)
         assert page.trouble is None
         if len(upstream.requests()) > before:
             asked_at.append((datetime.now(UTC) - began_at).total_seconds())
@@ -116,11 +125,11 @@ def test_refreshes_spread_what_is_left_of_the_hour_evenly(
 
 
 def test_who_reads_several_pages_by_one_deadline_gets_no_more_time(
-    acme: Access, upstream: Upstream, settings: Settings
+    acme: ApiSession, upstream: Upstream, settings: Settings
 ) -> None:
     upstream.script(delay=9)
     began_at = monotonic()
-    with pytest.raises(Troubled) as failure:
+    with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST, ends_at=began_at + 0.3)
     assert monotonic() - began_at < 8
     assert failure.value.trouble.kind == "timed-out"
@@ -128,32 +137,34 @@ def test_who_reads_several_pages_by_one_deadline_gets_no_more_time(
     assert failure.value.trouble.retry_at is None
     upstream.clear()
     assert read_page(acme, FIRST).trouble is None
-    with pytest.raises(Troubled):
+    with pytest.raises(FetchFailed):
         read_page(acme, InstanceQuery(limit=5), ends_at=monotonic() - 1)
     assert len(upstream.requests()) == 1
 
 
-def test_who_has_time_does_not_share_the_time_out_of_who_has_little_left(acme: Access, upstream: Upstream) -> None:
+def test_who_has_time_does_not_share_the_time_out_of_who_has_little_left(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(delay=1)
 
     def hurry() -> str:
-        with pytest.raises(Troubled) as failure:
+        with pytest.raises(FetchFailed) as failure:
             read_page(acme, FIRST, ends_at=monotonic() + 0.5)
         return failure.value.trouble.kind
 
     with ThreadPoolExecutor(1) as pool:
         hasty = pool.submit(hurry)
-        while not caches["counters"].get(flight_key(acme, FIRST)) and not hasty.done():
+        while not caches["counters"].get(single_flight_key(acme, FIRST)) and not hasty.done():
             sleep(0.01)
         assert read_page(acme, FIRST).value.instances
     assert hasty.result() == "timed-out"
 
 
-def test_the_wait_for_the_ledger_is_part_of_the_deadline(acme: Access, upstream: Upstream, settings: Settings) -> None:
+def test_the_wait_for_the_ledger_is_part_of_the_deadline(
+    acme: ApiSession, upstream: Upstream, settings: Settings
+) -> None:
     settings.BYCLOUD_LIMITS = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=1.2)
     caches["counters"].add(f"budget:{acme.scope}:lock", b"somebody's", 1)
     upstream.script(delay=1)
-    with pytest.raises(Troubled) as failure:
+    with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST)
     assert failure.value.trouble.kind == "timed-out"
     # What was left said nothing of ByCloud.
@@ -164,23 +175,23 @@ def test_the_wait_for_the_ledger_is_part_of_the_deadline(acme: Access, upstream:
     "spelt", ["sandbox-acme-token", r"sandbox-\u0061cme-token", r"\ud800 sandbox-\u0061cme-\u0074oken"]
 )
 def test_an_answer_that_repeats_the_credential_is_neither_shown_nor_kept(
-    acme: Access, upstream: Upstream, spelt: str
+    acme: ApiSession, upstream: Upstream, spelt: str
 ) -> None:
     upstream.script(status=200, body='{"instances": [{"id": "a", "name": "' + spelt + '"}]}')
-    with pytest.raises(Troubled) as failure:
+    with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST)
     assert failure.value.trouble.kind == "bad-payload"
     assert "sandbox-acme-token" not in repr(failure.value.trouble)
-    assert "sandbox-acme-token" not in repr(caches["pages"]._shelf.entries)  # type: ignore[attr-defined]
+    assert "sandbox-acme-token" not in repr(caches["pages"]._cache.entries)  # type: ignore[attr-defined]
 
 
-def test_forcing_loads_a_fresh_page_too(acme: Access, upstream: Upstream) -> None:
+def test_forcing_loads_a_fresh_page_too(acme: ApiSession, upstream: Upstream) -> None:
     read_page(acme, FIRST)
-    read_page(acme, FIRST, asking=Asking.FORCED)
+    read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert len(upstream.requests()) == 2
 
 
-def test_equal_requests_that_arrive_together_are_one_upstream_request(acme: Access, upstream: Upstream) -> None:
+def test_equal_requests_that_arrive_together_are_one_upstream_request(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(delay=0.3)
     with ThreadPoolExecutor(20) as pool:
         pages = list(pool.map(lambda _: read_page(acme, FIRST), range(20)))
@@ -188,7 +199,7 @@ def test_equal_requests_that_arrive_together_are_one_upstream_request(acme: Acce
     assert {page.fetched_at for page in pages} == {pages[0].fetched_at}
 
 
-def test_two_credentials_never_see_each_others_rows_under_load(acme: Access, globex: Access) -> None:
+def test_two_credentials_never_see_each_others_rows_under_load(acme: ApiSession, globex: ApiSession) -> None:
     theirs = {acme.scope: set(ids(acme)), globex.scope: set(ids(globex))}
     assert not theirs[acme.scope] & theirs[globex.scope]
     caches["pages"].clear()
@@ -202,12 +213,12 @@ def test_two_credentials_never_see_each_others_rows_under_load(acme: Access, glo
 
 
 def test_an_outage_shows_the_page_that_was_seen_with_the_reason(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller, settings: Settings
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller, settings: Settings
 ) -> None:
     loaded = read_page(acme, FIRST)
     clock.shift(timedelta(hours=2))
     upstream.script(times=3, status=503)
-    page = read_page(acme, FIRST, asking=Asking.REVALIDATED)
+    page = read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE)
     assert page.value == loaded.value
     assert page.fetched_at == loaded.fetched_at
     assert page.trouble is not None
@@ -216,48 +227,48 @@ def test_an_outage_shows_the_page_that_was_seen_with_the_reason(
 
 
 def test_the_reason_stays_until_upstream_answers_again(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     read_page(acme, FIRST)
     clock.shift(timedelta(minutes=1))
     upstream.script(times=3, status=503)
-    read_page(acme, FIRST, asking=Asking.REVALIDATED)
+    read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE)
     remembered = read_page(acme, FIRST)
     assert remembered.trouble is not None
     clock.shift(timedelta(seconds=15))
     assert read_page(acme, FIRST).is_due
-    assert read_page(acme, FIRST, asking=Asking.REVALIDATED).trouble is None
+    assert read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE).trouble is None
     assert read_page(acme, FIRST).trouble is None
 
 
-def test_a_failure_with_nothing_stored_is_raised(acme: Access, upstream: Upstream) -> None:
+def test_a_failure_with_nothing_stored_is_raised(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(status=500)
-    with pytest.raises(Troubled) as failure:
+    with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST)
     assert (failure.value.trouble.kind, failure.value.trouble.status) == ("server-fault", 500)
-    assert read_page(acme, FIRST, asking=Asking.PRESSED).value.instances
+    assert read_page(acme, FIRST, policy=FetchPolicy.RETRY).value.instances
 
 
-def test_an_answer_that_cannot_be_read_is_not_kept(acme: Access, upstream: Upstream) -> None:
+def test_an_answer_that_cannot_be_read_is_not_kept(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(status=200, body='{"instances": {"id": "a"}}')
-    with pytest.raises(Troubled) as failure:
+    with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST)
     assert failure.value.trouble.path == "$.instances"
     assert len(ids(acme)) == 20
 
 
-def test_a_page_is_kept_for_a_day(acme: Access, clock: time_machine.Traveller, upstream: Upstream) -> None:
+def test_a_page_is_kept_for_a_day(acme: ApiSession, clock: time_machine.Traveller, upstream: Upstream) -> None:
     read_page(acme, FIRST)
     clock.shift(timedelta(hours=23, minutes=59))
     upstream.script(times=3, status=503)
-    assert read_page(acme, FIRST, asking=Asking.REVALIDATED).value.instances
+    assert read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE).value.instances
     clock.shift(timedelta(minutes=1))
     upstream.script(times=3, status=503)
-    with pytest.raises(Troubled):
+    with pytest.raises(FetchFailed):
         read_page(acme, FIRST)
 
 
-def test_an_instance_of_a_fetched_page_is_kept_with_its_untouched_json(acme: Access, upstream: Upstream) -> None:
+def test_an_instance_of_a_fetched_page_is_kept_with_its_untouched_json(acme: ApiSession, upstream: Upstream) -> None:
     source = '{ "id":"550e8400-e29b-41d4-a716-446655440000",\n "new_field": 1.50 }'
     upstream.script(status=200, body='{"instances": [' + source + ', {"name": "no id"}]}')
     page = read_page(acme, FIRST)
@@ -269,7 +280,9 @@ def test_an_instance_of_a_fetched_page_is_kept_with_its_untouched_json(acme: Acc
     assert kept.exchange.from_store
 
 
-def test_an_instance_that_was_never_on_a_page_is_not_there(acme: Access, globex: Access, upstream: Upstream) -> None:
+def test_an_instance_that_was_never_on_a_page_is_not_there(
+    acme: ApiSession, globex: ApiSession, upstream: Upstream
+) -> None:
     first = ids(acme)[0]
     assert first is not None
     asked = len(upstream.requests())
@@ -278,40 +291,42 @@ def test_an_instance_that_was_never_on_a_page_is_not_there(acme: Access, globex:
     assert len(upstream.requests()) == asked
 
 
-def test_a_good_credential_passes_with_one_small_request(acme: Access, upstream: Upstream) -> None:
+def test_a_good_credential_passes_with_one_small_request(acme: ApiSession, upstream: Upstream) -> None:
     check_credential(acme)
     (request,) = upstream.requests()
     assert request["query"] == "limit=1"
 
 
-def test_a_refused_credential_says_so(acme: Access) -> None:
+def test_a_refused_credential_says_so(acme: ApiSession) -> None:
     with pytest.raises(Rejected):
-        check_credential(Access(acme.region, BearerToken("unknown")))
+        check_credential(ApiSession(acme.region, BearerToken("unknown")))
 
 
 def test_no_connection_is_no_verdict_on_a_credential() -> None:
     with pytest.raises(Unreachable):
-        check_credential(Access(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token")))
+        check_credential(ApiSession(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token")))
 
 
-def test_neither_keys_nor_values_of_the_store_hold_a_credential(acme: Access) -> None:
+def test_neither_keys_nor_values_of_the_store_hold_a_credential(acme: ApiSession) -> None:
     read_page(acme, FIRST)
     cache = caches["pages"]
-    held = repr(cache._shelf.entries)  # type: ignore[attr-defined]
+    held = repr(cache._cache.entries)  # type: ignore[attr-defined]
     assert "sandbox-acme-token" not in held
     assert "web-" in held
 
 
-def test_what_another_version_kept_is_read_as_nothing(acme: Access) -> None:
-    remember(acme, "seen", StoredAnswer(b"", datetime.now(UTC), "/", 0.1, None))
-    assert recall(acme, "seen", StoredAnswer) is not None
-    remember(acme, "seen", Seen(statuses=("ACTIVE",)))
-    assert recall(acme, "seen", StoredAnswer) is None
+def test_what_another_version_kept_is_read_as_nothing(acme: ApiSession) -> None:
+    remember(acme, "seen", CachedAnswer(b"", datetime.now(UTC), "/", 0.1, None))
+    assert recall(acme, "seen", CachedAnswer) is not None
+    remember(acme, "seen", KnownValues(statuses=("ACTIVE",)))
+    assert recall(acme, "seen", CachedAnswer) is None
 
 
-def test_what_another_version_could_read_and_this_one_cannot_is_fetched_anew(acme: Access, upstream: Upstream) -> None:
+def test_what_another_version_could_read_and_this_one_cannot_is_fetched_anew(
+    acme: ApiSession, upstream: Upstream
+) -> None:
     def keep(name: str, body: bytes) -> None:
-        remember(acme, name, StoredAnswer(body, datetime.now(UTC), "/", 0.1, None))
+        remember(acme, name, CachedAnswer(body, datetime.now(UTC), "/", 0.1, None))
 
     keep(page_name(FIRST), b'{"instances": 5}')
     keep(instance_name("a"), b"[]")
@@ -322,15 +337,15 @@ def test_what_another_version_could_read_and_this_one_cannot_is_fetched_anew(acm
 
 @pytest.mark.parametrize("mode", ["empty-object", "no-instances", "null-page"])
 def test_an_answer_without_a_list_is_a_failure_and_takes_no_rows_away(
-    acme: Access, upstream: Upstream, mode: str
+    acme: ApiSession, upstream: Upstream, mode: str
 ) -> None:
     upstream.script(mode=mode)
-    with pytest.raises(Troubled) as caught:
+    with pytest.raises(FetchFailed) as caught:
         read_page(acme, FIRST)
     assert (caught.value.trouble.kind, caught.value.trouble.path) == ("bad-payload", "$.instances")
-    seen = read_page(acme, FIRST, asking=Asking.FORCED)
+    seen = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     upstream.script(mode=mode)
-    again = read_page(acme, FIRST, asking=Asking.FORCED)
+    again = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert again.value == seen.value
     assert again.trouble
     assert again.trouble.kind == "bad-payload"
@@ -339,26 +354,26 @@ def test_an_answer_without_a_list_is_a_failure_and_takes_no_rows_away(
 @pytest.mark.parametrize("meta", [{"total": 150}, {"total": 150, "has_more": True}, {"has_more": True}], ids=str)
 @pytest.mark.parametrize("instances", [[], None], ids=["empty", "null"])
 def test_an_empty_list_that_says_it_is_not_empty_takes_nothing_away(
-    acme: Access, upstream: Upstream, meta: dict[str, object], instances: list[object] | None
+    acme: ApiSession, upstream: Upstream, meta: dict[str, object], instances: list[object] | None
 ) -> None:
     seen = read_page(acme, FIRST)
     upstream.script(body={"instances": instances, "meta": meta})
-    again = read_page(acme, FIRST, asking=Asking.FORCED)
+    again = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert again.value == seen.value
     assert again.trouble
     assert (again.trouble.kind, again.trouble.path) == ("bad-payload", "$.instances")
 
 
-def test_after_a_marker_nothing_need_follow(acme: Access, upstream: Upstream) -> None:
+def test_after_a_marker_nothing_need_follow(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(body={"instances": [], "meta": {"total": 150, "has_more": False}})
     assert ids(acme, InstanceQuery(marker="00000000-0000-0000-0000-000000000000")) == []
 
 
-def test_a_filter_that_matches_nothing_may_come_with_the_total_of_all(acme: Access, upstream: Upstream) -> None:
+def test_a_filter_that_matches_nothing_may_come_with_the_total_of_all(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(body={"instances": [], "meta": {"total": 150, "has_more": False}})
     assert ids(acme, InstanceQuery(name="nobody")) == []
 
 
-def test_a_list_that_is_null_where_there_are_none_is_an_empty_one(acme: Access, upstream: Upstream) -> None:
+def test_a_list_that_is_null_where_there_are_none_is_an_empty_one(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(body={"instances": None, "meta": {"total": 0}})
     assert ids(acme) == []

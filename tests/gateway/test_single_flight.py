@@ -6,10 +6,12 @@ from time import sleep
 import pytest
 
 from portal.bycloud import TimedOut, Unreachable
-from portal.gateway.single_flight import Flights
+from portal.gateway.single_flight import SingleFlight
 
 
-def join_together(flights: Flights[int], followers: int, *, error: Exception | None = None) -> list[int | Exception]:
+def join_together(
+    flights: SingleFlight[int], followers: int, *, error: Exception | None = None
+) -> list[int | Exception]:
     """What a leader and its followers get, who all joined before the leader's call ended; each call counts one up."""
     begun, may_land = Event(), Event()
     calls = count(1)
@@ -41,18 +43,18 @@ def join_together(flights: Flights[int], followers: int, *, error: Exception | N
 
 
 def test_calls_for_one_key_that_arrive_together_are_made_once() -> None:
-    assert join_together(Flights(), followers=9) == [1] * 10
+    assert join_together(SingleFlight(), followers=9) == [1] * 10
 
 
 def test_an_error_reaches_everybody_who_joined_and_the_next_call_tries_again() -> None:
-    flights: Flights[int] = Flights()
+    flights: SingleFlight[int] = SingleFlight()
     error = Unreachable("No connection")
     assert join_together(flights, followers=3, error=error) == [error] * 4
     assert flights.join("a", lambda: 8, timeout_seconds=5) == 8
 
 
 def test_whoever_joined_waits_no_longer_than_the_deadline() -> None:
-    flights: Flights[int] = Flights()
+    flights: SingleFlight[int] = SingleFlight()
     begun, may_land = Event(), Event()
 
     def hang() -> int:
@@ -70,5 +72,5 @@ def test_whoever_joined_waits_no_longer_than_the_deadline() -> None:
 
 
 def test_other_keys_fly_by_themselves() -> None:
-    flights: Flights[int] = Flights()
+    flights: SingleFlight[int] = SingleFlight()
     assert flights.join("a", lambda: flights.join("b", lambda: 2, timeout_seconds=1), timeout_seconds=1) == 2

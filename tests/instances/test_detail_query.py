@@ -5,13 +5,13 @@ from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.instances.detail_query import MOST_STEPS, Hints, read_back, read_hints
+from portal.instances.detail_query import MOST_STEPS, DetailQuery, read_back, read_detail_query
 from portal.instances.list_query import ListView, can_be_hint, to_query_string
 
 ID = "550e8400-e29b-41d4-a716-446655440000"
 
 hints = st.builds(
-    Hints,
+    DetailQuery,
     name=st.none() | st.text(max_size=255).filter(can_be_hint),
     back=st.sampled_from(["", "name=web-%2A&limit=50", "tags=a,b", "name=%C3%A7+%26+d"]),
     marker=st.none() | st.uuids().map(str),
@@ -20,18 +20,18 @@ hints = st.builds(
 
 
 @given(hints)
-def test_hints_come_back_from_their_query_string(one: Hints) -> None:
-    assert read_hints(QueryDict(one.to_query_string())) == one
+def test_hints_come_back_from_their_query_string(one: DetailQuery) -> None:
+    assert read_detail_query(QueryDict(one.to_query_string())) == one
 
 
 def test_no_hints_are_no_query_string() -> None:
-    assert Hints().to_query_string() == ""
-    assert read_hints(QueryDict("name=&back=&marker=&step=0")) == Hints()
+    assert DetailQuery().to_query_string() == ""
+    assert read_detail_query(QueryDict("name=&back=&marker=&step=0")) == DetailQuery()
 
 
 def test_a_name_is_kept_as_it_is_to_the_space() -> None:
-    read = read_hints(QueryDict("name=+web+"))
-    assert isinstance(read, Hints)
+    read = read_detail_query(QueryDict("name=+web+"))
+    assert isinstance(read, DetailQuery)
     assert read.name == " web "
 
 
@@ -48,23 +48,23 @@ def test_a_name_is_kept_as_it_is_to_the_space() -> None:
     ],
 )
 def test_what_cannot_be_used_is_named(query_string: str, parameter: str) -> None:
-    read = read_hints(QueryDict(query_string))
+    read = read_detail_query(QueryDict(query_string))
     assert isinstance(read, dict)
     assert list(read) == [parameter]
 
 
 def test_other_parameters_change_nothing() -> None:
-    assert read_hints(QueryDict("download=1&utm_source=a&utm_source=b")) == Hints()
+    assert read_detail_query(QueryDict("download=1&utm_source=a&utm_source=b")) == DetailQuery()
 
 
 def test_the_way_back_is_a_list_in_its_canonical_form() -> None:
-    read = read_hints(QueryDict("back=tags%3Db%252Cb%26limit%3D20"))
-    assert isinstance(read, Hints)
+    read = read_detail_query(QueryDict("back=tags%3Db%252Cb%26limit%3D20"))
+    assert isinstance(read, DetailQuery)
     assert read.back == "tags=b"
     assert read_back("") == ListView()
     assert to_query_string(read_back("name=a") or ListView()) == "name=a"
 
 
 def test_a_search_goes_on_by_itself_a_bounded_number_of_times() -> None:
-    assert Hints(step=MOST_STEPS - 1).goes_on_by_itself
-    assert not Hints(step=MOST_STEPS).goes_on_by_itself
+    assert DetailQuery(step=MOST_STEPS - 1).goes_on_by_itself
+    assert not DetailQuery(step=MOST_STEPS).goes_on_by_itself

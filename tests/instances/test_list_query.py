@@ -12,16 +12,16 @@ from portal.bycloud import InstanceQuery
 from portal.core.http import LONGEST_ADDRESS, add_way_back
 from portal.instances import list_query
 from portal.instances.columns import COLUMNS, order_names
-from portal.instances.list_query import ListView, Reading, read_view, to_query_string
-from portal.instances.services import Named, Seen
+from portal.instances.list_query import ListView, ParsedQuery, read_view, to_query_string
+from portal.instances.services import KnownValues, NamedRef
 from portal.instances.status import KNOWN_STATUSES
 
 ID = "550e8400-e29b-41d4-a716-446655440000"
 OTHER_ID = "440e8400-e29b-41d4-a716-446655440000"
 THIRD_ID = "330e8400-e29b-41d4-a716-446655440000"
-SEEN = Seen(
-    flavors=(Named(ID, "m1.medium"), Named(OTHER_ID, "M1.Large"), Named(THIRD_ID, "m1.large")),
-    images=(Named(ID, "Ubuntu"), Named(OTHER_ID, "Twin"), Named(THIRD_ID, "Twin")),
+SEEN = KnownValues(
+    flavors=(NamedRef(ID, "m1.medium"), NamedRef(OTHER_ID, "M1.Large"), NamedRef(THIRD_ID, "m1.large")),
+    images=(NamedRef(ID, "Ubuntu"), NamedRef(OTHER_ID, "Twin"), NamedRef(THIRD_ID, "Twin")),
 )
 
 plain_text = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\N{REPLACEMENT CHARACTER}"))
@@ -47,7 +47,7 @@ views = st.builds(
 )
 
 
-def read(query_string: str) -> Reading:
+def read(query_string: str) -> ParsedQuery:
     return read_view(QueryDict(query_string), seen=SEEN)
 
 
@@ -251,9 +251,9 @@ def test_a_tag_beyond_the_most_is_no_filter() -> None:
 def test_the_name_of_an_id_is_given_only_when_it_leads_back_to_it() -> None:
     assert list_query.find_name(SEEN.flavors, ID) == "m1.medium"
     assert list_query.find_name(SEEN.images, THIRD_ID) is None
-    assert list_query.find_name((Named(ID, OTHER_ID),), ID) is None
+    assert list_query.find_name((NamedRef(ID, OTHER_ID),), ID) is None
     assert list_query.find_name((), ID) is None
-    assert list_query.find_name((Named(ID, " m1"),), ID) is None
+    assert list_query.find_name((NamedRef(ID, " m1"),), ID) is None
 
 
 def test_has_filters_counts_neither_size_nor_place() -> None:

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from portal.bycloud import Address, ApiKey, BearerToken, Flavor, Image, Instance, InstancePage, InstanceQuery, Region
-from portal.gateway import Access, Dated, Exchange, StoredInstance
+from portal.gateway import ApiSession, Cached, CachedInstance, Exchange
 from portal.instances import pagination
 from portal.instances.detail import NetworkAddress, build_details, describe_curl
 from portal.instances.list_query import ListView
 from portal.instances.rows import LONGEST_TEXT, Row, build_rows, describe_sizes
-from portal.instances.services import Listing, Named, Seen
+from portal.instances.services import KnownValues, Listing, NamedRef
 
 SPO1 = Region("spo1", "https://api.spo1.example")
 ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -26,7 +26,7 @@ def row(instance: Instance, view: ListView = FIRST) -> Row:
 
 def listing(count: int, *, total: int | None, first: int | None, more: bool = False) -> Listing:
     return Listing(
-        page=Dated(InstancePage(), datetime.now(UTC) - timedelta(seconds=1), EXCHANGE),
+        page=Cached(InstancePage(), datetime.now(UTC) - timedelta(seconds=1), EXCHANGE),
         instances=tuple(Instance(id=ID) for _ in range(count)),
         total=total,
         next_marker=ID if more else None,
@@ -117,7 +117,9 @@ def test_a_text_that_is_too_long_for_a_table_is_cut() -> None:
 
 def test_tokens_name_what_is_known_by_name() -> None:
     query = InstanceQuery(name="a", status="B", tags=("c", "d"), flavor_id=ID, image_id=OTHER_ID, limit=20)
-    tokens = pagination.build_tokens(ListView(query), region=SPO1, seen=Seen(flavors=(Named(ID, "m1"),)))
+    tokens = pagination.build_active_filters(
+        ListView(query), region=SPO1, seen=KnownValues(flavors=(NamedRef(ID, "m1"),))
+    )
     assert [(token.label, token.value) for token in tokens] == [
         ("name", "a"),
         ("status", "B"),
@@ -159,7 +161,7 @@ def test_a_swapped_page_without_rows_is_announced_as_what_it_is() -> None:
 
 
 def test_a_network_without_addresses_keeps_its_line() -> None:
-    stored = StoredInstance(Instance(addresses={"empty": (), "null": None, "one": (Address(addr="10.0.0.1"),)}), b"{}")
+    stored = CachedInstance(Instance(addresses={"empty": (), "null": None, "one": (Address(addr="10.0.0.1"),)}), b"{}")
     assert build_details(stored, region=SPO1).addresses.shown == (
         NetworkAddress("empty", None),
         NetworkAddress("null", None),
@@ -168,15 +170,15 @@ def test_a_network_without_addresses_keeps_its_line() -> None:
 
 
 def test_the_json_is_broken_into_lines_and_nothing_else() -> None:
-    stored = StoredInstance(Instance(id=ID), b'{"b":1.50,"a":"\\u00e7","b":12345678901234567890123}')
+    stored = CachedInstance(Instance(id=ID), b'{"b":1.50,"a":"\\u00e7","b":12345678901234567890123}')
     assert build_details(stored, region=SPO1).json_text == (
         '{\n  "b": 1.50,\n  "a": "\\u00e7",\n  "b": 12345678901234567890123\n}'
     )
 
 
 def test_the_curl_command_quotes_what_was_asked_and_holds_no_secret() -> None:
-    bearer = describe_curl(Access(SPO1, BearerToken("secret")), EXCHANGE)
-    key = describe_curl(Access(SPO1, ApiKey("AKIA1", "secret")), EXCHANGE)
+    bearer = describe_curl(ApiSession(SPO1, BearerToken("secret")), EXCHANGE)
+    key = describe_curl(ApiSession(SPO1, ApiKey("AKIA1", "secret")), EXCHANGE)
     assert bearer == (
         "curl --get 'https://api.spo1.example/v1/instances?name=a%27b'"
         ' --header "Authorization: Bearer $BYCLOUD_TOKEN"'

@@ -11,8 +11,16 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, Region
-from portal.gateway import Access, Asking, Troubled
-from portal.instances.services import Found, Listing, Missing, Named, find_instance, list_instances, read_seen
+from portal.gateway import ApiSession, FetchFailed, FetchPolicy
+from portal.instances.services import (
+    Found,
+    Listing,
+    Missing,
+    NamedRef,
+    find_instance,
+    list_instances,
+    read_known_values,
+)
 from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
 
@@ -23,8 +31,8 @@ TWENTY = [f"{n:08}-0000-4000-8000-000000000000" for n in range(20)]
 
 
 @pytest.fixture
-def acme(sandbox: Sandbox) -> Access:
-    return Access(Region("spo1", sandbox.url), BearerToken("sandbox-acme-token"))
+def acme(sandbox: Sandbox) -> ApiSession:
+    return ApiSession(Region("spo1", sandbox.url), BearerToken("sandbox-acme-token"))
 
 
 def ids(listing: Listing) -> list[str | None]:
@@ -35,14 +43,14 @@ def answer(upstream: Upstream, body: dict[str, Any]) -> None:
     upstream.script(status=200, body=json.dumps(body))
 
 
-def test_the_first_page_knows_its_place_and_the_way_on(acme: Access) -> None:
+def test_the_first_page_knows_its_place_and_the_way_on(acme: ApiSession) -> None:
     listing = list_instances(acme, FIRST)
     assert len(listing.instances) == 20
     assert (listing.total, listing.first_position, listing.has_previous) == (150, 1, False)
     assert listing.next_marker == listing.instances[-1].id
 
 
-def test_next_next_previous_previous_shows_the_same_ids(acme: Access) -> None:
+def test_next_next_previous_previous_shows_the_same_ids(acme: ApiSession) -> None:
     first = list_instances(acme, FIRST)
     second = list_instances(acme, InstanceQuery(marker=first.next_marker))
     third = list_instances(acme, InstanceQuery(marker=second.next_marker))
@@ -52,7 +60,7 @@ def test_next_next_previous_previous_shows_the_same_ids(acme: Access) -> None:
     assert (second.has_previous, second.previous_marker) == (True, None)
 
 
-def test_every_instance_is_on_one_page_and_the_last_page_ends(acme: Access) -> None:
+def test_every_instance_is_on_one_page_and_the_last_page_ends(acme: ApiSession) -> None:
     walked: list[str | None] = []
     query = InstanceQuery(limit=50)
     for _ in range(3):
@@ -63,7 +71,7 @@ def test_every_instance_is_on_one_page_and_the_last_page_ends(acme: Access) -> N
     assert listing.next_marker is None
 
 
-def test_a_page_that_was_opened_by_its_link_goes_back_by_upstreams_link(acme: Access) -> None:
+def test_a_page_that_was_opened_by_its_link_goes_back_by_upstreams_link(acme: ApiSession) -> None:
     first = list_instances(acme, FIRST)
     second = list_instances(acme, InstanceQuery(marker=first.next_marker))
     caches["pages"].clear()
@@ -75,7 +83,7 @@ def test_a_page_that_was_opened_by_its_link_goes_back_by_upstreams_link(acme: Ac
     assert (again.has_previous, again.previous_marker) == (True, None)
 
 
-def test_a_page_after_one_of_unknown_place_has_no_place_but_a_way_back(acme: Access) -> None:
+def test_a_page_after_one_of_unknown_place_has_no_place_but_a_way_back(acme: ApiSession) -> None:
     first = list_instances(acme, FIRST)
     caches["pages"].clear()
     second = list_instances(acme, InstanceQuery(marker=first.next_marker))
@@ -86,7 +94,7 @@ def test_a_page_after_one_of_unknown_place_has_no_place_but_a_way_back(acme: Acc
 
 @pytest.mark.parametrize("status", [400, 404, 422])
 def test_a_marker_that_upstream_does_not_take_leads_to_the_first_page(
-    acme: Access, upstream: Upstream, status: int
+    acme: ApiSession, upstream: Upstream, status: int
 ) -> None:
     upstream.script(status=status, match=GONE)
     listing = list_instances(acme, InstanceQuery(marker=GONE))
@@ -94,34 +102,36 @@ def test_a_marker_that_upstream_does_not_take_leads_to_the_first_page(
     assert ids(listing) == ids(list_instances(acme, FIRST))
 
 
-def test_a_marker_that_nothing_follows_leads_to_the_first_page(acme: Access, upstream: Upstream) -> None:
+def test_a_marker_that_nothing_follows_leads_to_the_first_page(acme: ApiSession, upstream: Upstream) -> None:
     answer(upstream, {"instances": [], "meta": {"has_more": False}})
     listing = list_instances(acme, InstanceQuery(marker=GONE))
     assert listing.marker_is_gone
     assert listing.instances
 
 
-def test_a_marker_that_went_after_its_page_was_seen_leads_to_the_first_page(acme: Access, upstream: Upstream) -> None:
+def test_a_marker_that_went_after_its_page_was_seen_leads_to_the_first_page(
+    acme: ApiSession, upstream: Upstream
+) -> None:
     second = InstanceQuery(marker=list_instances(acme, FIRST).next_marker)
     list_instances(acme, second)
     upstream.script(status=404)
-    assert list_instances(acme, second, asking=Asking.FORCED).marker_is_gone
+    assert list_instances(acme, second, policy=FetchPolicy.FORCE).marker_is_gone
 
 
-def test_an_outage_is_not_taken_for_a_marker_that_is_gone(acme: Access, upstream: Upstream) -> None:
+def test_an_outage_is_not_taken_for_a_marker_that_is_gone(acme: ApiSession, upstream: Upstream) -> None:
     second = InstanceQuery(marker=list_instances(acme, FIRST).next_marker)
     list_instances(acme, second)
     upstream.script(status=500)
-    listing = list_instances(acme, second, asking=Asking.FORCED)
+    listing = list_instances(acme, second, policy=FetchPolicy.FORCE)
     assert not listing.marker_is_gone
     assert listing.page.trouble is not None
-    with pytest.raises(Troubled):
+    with pytest.raises(FetchFailed):
         list_instances(acme, InstanceQuery(marker=GONE))
 
 
-def test_a_refusal_that_is_not_about_the_marker_is_raised(acme: Access, upstream: Upstream) -> None:
+def test_a_refusal_that_is_not_about_the_marker_is_raised(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(times=2, status=422)
-    with pytest.raises(Troubled):
+    with pytest.raises(FetchFailed):
         list_instances(acme, InstanceQuery(marker=GONE))
 
 
@@ -146,20 +156,20 @@ def test_a_refusal_that_is_not_about_the_marker_is_raised(acme: Access, upstream
     ],
 )
 def test_the_way_on_is_read_from_whatever_upstream_gives(
-    acme: Access, upstream: Upstream, body: dict[str, Any], marker: str | None, expected: str | None
+    acme: ApiSession, upstream: Upstream, body: dict[str, Any], marker: str | None, expected: str | None
 ) -> None:
     answer(upstream, body)
     assert list_instances(acme, InstanceQuery(marker=marker)).next_marker == expected
 
 
-def test_a_short_list_without_meta_still_has_a_total(acme: Access, upstream: Upstream) -> None:
+def test_a_short_list_without_meta_still_has_a_total(acme: ApiSession, upstream: Upstream) -> None:
     answer(upstream, {"instances": [{"id": OTHER}]})
     assert list_instances(acme, FIRST).total == 1
     answer(upstream, {"instances": [{"id": OTHER}], "meta": {"has_more": True}})
     assert list_instances(acme, InstanceQuery(limit=50)).total is None
 
 
-def test_an_instance_from_a_seen_page_costs_no_request(acme: Access, upstream: Upstream) -> None:
+def test_an_instance_from_a_seen_page_costs_no_request(acme: ApiSession, upstream: Upstream) -> None:
     instance = list_instances(acme, FIRST).instances[3]
     assert instance.id is not None
     found = find_instance(acme, instance.id)
@@ -168,7 +178,9 @@ def test_an_instance_from_a_seen_page_costs_no_request(acme: Access, upstream: U
     assert len(upstream.requests()) == 1
 
 
-def test_a_colleague_with_a_cold_cache_finds_it_by_its_name_in_one_request(acme: Access, upstream: Upstream) -> None:
+def test_a_colleague_with_a_cold_cache_finds_it_by_its_name_in_one_request(
+    acme: ApiSession, upstream: Upstream
+) -> None:
     last = list_instances(acme, InstanceQuery(limit=100)).instances[-1]
     assert last.id is not None
     caches["pages"].clear()
@@ -179,7 +191,7 @@ def test_a_colleague_with_a_cold_cache_finds_it_by_its_name_in_one_request(acme:
     assert len(upstream.requests()) == 1
 
 
-def test_a_renamed_instance_is_found_by_a_walk(acme: Access, upstream: Upstream) -> None:
+def test_a_renamed_instance_is_found_by_a_walk(acme: ApiSession, upstream: Upstream) -> None:
     listing = list_instances(acme, InstanceQuery(limit=100))
     last = list_instances(acme, InstanceQuery(limit=100, marker=listing.next_marker)).instances[-1]
     assert last.id is not None
@@ -190,7 +202,7 @@ def test_a_renamed_instance_is_found_by_a_walk(acme: Access, upstream: Upstream)
     assert len(upstream.requests()) == 3
 
 
-def test_an_unknown_id_is_missing_after_the_whole_list(acme: Access, upstream: Upstream) -> None:
+def test_an_unknown_id_is_missing_after_the_whole_list(acme: ApiSession, upstream: Upstream) -> None:
     missing = find_instance(acme, GONE)
     assert isinstance(missing, Missing)
     assert (missing.searched, missing.total, missing.next_marker) == (150, 150, None)
@@ -198,9 +210,9 @@ def test_an_unknown_id_is_missing_after_the_whole_list(acme: Access, upstream: U
     assert len(upstream.requests()) == 2
 
 
-def test_a_walk_through_a_large_fleet_stops_and_can_go_on(acme: Access, upstream: Upstream) -> None:
+def test_a_walk_through_a_large_fleet_stops_and_can_go_on(acme: ApiSession, upstream: Upstream) -> None:
     with Sandbox(instances=1_000) as large:
-        access = Access(Region("spo1", large.url), BearerToken("sandbox-acme-token"))
+        access = ApiSession(Region("spo1", large.url), BearerToken("sandbox-acme-token"))
         missing = find_instance(access, GONE)
         assert isinstance(missing, Missing)
         assert (missing.searched, missing.total) == (500, 1000)
@@ -210,7 +222,7 @@ def test_a_walk_through_a_large_fleet_stops_and_can_go_on(acme: Access, upstream
         assert (end.searched, end.total, end.next_marker) == (1000, 1000, None)
 
 
-def test_a_walk_ends_with_half_the_deadline(acme: Access, upstream: Upstream, settings: Settings) -> None:
+def test_a_walk_ends_with_half_the_deadline(acme: ApiSession, upstream: Upstream, settings: Settings) -> None:
     settings.BYCLOUD_LIMITS = settings.BYCLOUD_LIMITS.__class__(deadline_seconds=1)
     upstream.script(delay=0.6)
     missing = find_instance(acme, GONE)
@@ -220,31 +232,31 @@ def test_a_walk_ends_with_half_the_deadline(acme: Access, upstream: Upstream, se
 
 
 def test_a_search_by_name_that_took_long_leaves_the_walk_to_the_next_try(
-    acme: Access, upstream: Upstream, settings: Settings
+    acme: ApiSession, upstream: Upstream, settings: Settings
 ) -> None:
     settings.BYCLOUD_LIMITS = settings.BYCLOUD_LIMITS.__class__(deadline_seconds=1)
     upstream.script(delay=0.6)
-    with pytest.raises(Troubled) as failure:
+    with pytest.raises(FetchFailed) as failure:
         find_instance(acme, GONE, name="web-01")
     assert failure.value.trouble.kind == "timed-out"
     assert len(upstream.requests()) == 1
-    assert isinstance(find_instance(acme, GONE, name="web-01", asking=Asking.PRESSED), Missing)
+    assert isinstance(find_instance(acme, GONE, name="web-01", policy=FetchPolicy.RETRY), Missing)
     assert [request["query"] for request in upstream.requests()][1].startswith("limit=100")
 
 
 def test_a_gone_marker_and_the_first_page_take_one_deadline_together(
-    acme: Access, upstream: Upstream, settings: Settings
+    acme: ApiSession, upstream: Upstream, settings: Settings
 ) -> None:
     settings.BYCLOUD_LIMITS = settings.BYCLOUD_LIMITS.__class__(deadline_seconds=1)
     upstream.script(delay=0.6, times=2)
     began_at = monotonic()
-    with pytest.raises(Troubled):
+    with pytest.raises(FetchFailed):
         list_instances(acme, InstanceQuery(marker=GONE))
     assert monotonic() - began_at < 1.5
 
 
 def test_a_stale_instance_is_loaded_again_by_its_name(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     instance = list_instances(acme, FIRST).instances[0]
     assert instance.id is not None
@@ -252,88 +264,88 @@ def test_a_stale_instance_is_loaded_again_by_its_name(
     stale = find_instance(acme, instance.id)
     assert isinstance(stale, Found)
     assert not stale.instance.is_fresh
-    again = find_instance(acme, instance.id, asking=Asking.REVALIDATED)
+    again = find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE)
     assert isinstance(again, Found)
     assert again.instance.is_fresh
     assert [request["query"] for request in upstream.requests()][1:] == [f"name={instance.name}&limit=100"]
-    assert isinstance(find_instance(acme, instance.id, asking=Asking.REVALIDATED), Found)
+    assert isinstance(find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE), Found)
     assert len(upstream.requests()) == 2
-    find_instance(acme, instance.id, asking=Asking.FORCED)
+    find_instance(acme, instance.id, policy=FetchPolicy.FORCE)
     assert len(upstream.requests()) == 3
 
 
 def test_a_seen_instance_stays_readable_in_an_outage(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     instance = list_instances(acme, FIRST).instances[0]
     assert instance.id is not None
     clock.shift(timedelta(minutes=1))
     upstream.script(times=9, status=503)
-    found = find_instance(acme, instance.id, asking=Asking.REVALIDATED)
+    found = find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE)
     assert isinstance(found, Found)
     assert found.instance.trouble is not None
     upstream.clear()
-    find_instance(acme, instance.id, asking=Asking.REVALIDATED)
+    find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE)
     upstream.script(times=9, status=503)
-    found = find_instance(acme, instance.id, asking=Asking.FORCED)
+    found = find_instance(acme, instance.id, policy=FetchPolicy.FORCE)
     assert isinstance(found, Found)
     assert found.instance.trouble is not None
     assert found.instance.trouble.kind == "server-fault"
 
 
 def test_an_outage_is_not_taken_for_a_list_that_does_not_hold_the_instance(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     assert isinstance(find_instance(acme, GONE), Missing)
     clock.shift(timedelta(hours=3))
     upstream.script(times=9, status=503)
-    with pytest.raises(Troubled) as failure:
-        find_instance(acme, GONE, asking=Asking.PRESSED)
+    with pytest.raises(FetchFailed) as failure:
+        find_instance(acme, GONE, policy=FetchPolicy.RETRY)
     assert failure.value.trouble.kind == "server-fault"
 
 
 def test_opening_an_instance_that_was_never_seen_waits_for_the_end_of_a_pause(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     upstream.script(times=3, status=503)
     for _ in range(2):
-        with pytest.raises(Troubled):
+        with pytest.raises(FetchFailed):
             find_instance(acme, GONE)
     assert len(upstream.requests()) == 3
     clock.shift(timedelta(seconds=2))
     assert isinstance(find_instance(acme, GONE), Missing)
 
 
-def test_an_outage_is_raised_for_an_instance_that_was_never_seen(acme: Access, upstream: Upstream) -> None:
+def test_an_outage_is_raised_for_an_instance_that_was_never_seen(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(times=3, status=503)
-    with pytest.raises(Troubled):
+    with pytest.raises(FetchFailed):
         find_instance(acme, GONE, name="web-01")
 
 
-def test_what_was_seen_is_gathered_over_pages_and_kept_by_credential(acme: Access, sandbox: Sandbox) -> None:
-    assert not read_seen(acme).flavors
+def test_what_was_seen_is_gathered_over_pages_and_kept_by_credential(acme: ApiSession, sandbox: Sandbox) -> None:
+    assert not read_known_values(acme).flavors
     first = list_instances(acme, FIRST)
-    before = read_seen(acme)
+    before = read_known_values(acme)
     list_instances(acme, InstanceQuery(marker=first.next_marker))
-    seen = read_seen(acme)
+    seen = read_known_values(acme)
     flavor = next(instance.flavor for instance in first.instances if instance.flavor)
     assert flavor.id is not None
     assert flavor.name is not None
-    assert Named(flavor.id, flavor.name) in seen.flavors
+    assert NamedRef(flavor.id, flavor.name) in seen.flavors
     assert set(before.tags) <= set(seen.tags)
     assert "ACTIVE" in seen.statuses
     assert list(seen.tags) == sorted(seen.tags)
-    globex = Access(acme.region, BearerToken("sandbox-globex-token"))
-    assert not read_seen(globex).tags
+    globex = ApiSession(acme.region, BearerToken("sandbox-globex-token"))
+    assert not read_known_values(globex).tags
 
 
 def test_an_instance_that_the_whole_list_does_not_hold_is_forgotten(
-    acme: Access, upstream: Upstream, clock: time_machine.Traveller
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     instance = list_instances(acme, FIRST).instances[0]
     assert instance.id is not None
     upstream.change(instance.id, action="delete", seconds=0)
     clock.shift(timedelta(minutes=1))
     assert isinstance(find_instance(acme, instance.id), Found)
-    assert isinstance(find_instance(acme, instance.id, asking=Asking.REVALIDATED), Missing)
+    assert isinstance(find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE), Missing)
     assert isinstance(find_instance(acme, instance.id), Missing)

@@ -8,34 +8,36 @@ import time_machine
 from django.utils import timezone, translation
 
 from portal.bycloud import Instance, InstanceQuery, Region
-from portal.core.fragment_cache import Shelf
+from portal.core.fragment_cache import LruCache
 from portal.instances import table
 from portal.instances.columns import DEFAULT_NAMES
-from portal.instances.display_options import Layout
+from portal.instances.display_options import DisplayOptions
 from portal.instances.list_query import ListView
 from portal.instances.table import Table, render_table
 
 SPO1 = Region("spo1", "https://api.spo1.example")
 FIRST = ListView()
-USUAL = Layout(DEFAULT_NAMES, "comfortable")
+USUAL = DisplayOptions(DEFAULT_NAMES, "comfortable")
 ID = "550e8400-e29b-41d4-a716-446655440000"
 WEB = Instance(id=ID, name="web <1>", status="ACTIVE", tags=("a",), created_at=datetime(2026, 11, 23, 12, tzinfo=UTC))
 
 
 @pytest.fixture(autouse=True)
-def kept(monkeypatch: pytest.MonkeyPatch) -> Shelf[Table]:
-    empty: Shelf[Table] = Shelf(table.MOST_BYTES)
+def kept(monkeypatch: pytest.MonkeyPatch) -> LruCache[Table]:
+    empty: LruCache[Table] = LruCache(table.MOST_BYTES)
     monkeypatch.setattr(table, "_shelf", empty)
     return empty
 
 
-def render(instance: Instance = WEB, *, region: Region = SPO1, view: ListView = FIRST, layout: Layout = USUAL) -> Table:
+def render(
+    instance: Instance = WEB, *, region: Region = SPO1, view: ListView = FIRST, layout: DisplayOptions = USUAL
+) -> Table:
     table = render_table((instance,), region=region, view=view, layout=layout)
     assert table
     return table
 
 
-def test_the_same_table_is_rendered_once(clock: time_machine.Traveller, kept: Shelf[Table]) -> None:
+def test_the_same_table_is_rendered_once(clock: time_machine.Traveller, kept: LruCache[Table]) -> None:
     first = render()
     assert render(msgspec.structs.replace(WEB)) is first
     assert kept.total_bytes == len(first.source)
@@ -53,8 +55,8 @@ def test_no_rows_are_no_table() -> None:
         {"instance": msgspec.structs.replace(WEB, tags=("b",))},
         {"region": Region("sao2", "https://api.sao2.example")},
         {"view": ListView(InstanceQuery(limit=20, status="ACTIVE"))},
-        {"layout": Layout((*DEFAULT_NAMES, "ram"), "comfortable")},
-        {"layout": Layout(DEFAULT_NAMES, "compact")},
+        {"layout": DisplayOptions((*DEFAULT_NAMES, "ram"), "comfortable")},
+        {"layout": DisplayOptions(DEFAULT_NAMES, "compact")},
     ],
     ids=["a status", "a tag", "a region", "a filter", "a column", "a density"],
 )

@@ -14,9 +14,9 @@ from pytest_django import Settings
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken
 from portal.credentials.models import Credential
-from portal.gateway import Access
-from portal.gateway.rate_limit import spend
-from portal.gateway.results import Errand
+from portal.gateway import ApiSession
+from portal.gateway.rate_limit import acquire_call
+from portal.gateway.results import Priority
 from tests.journeys.pages import LIST, Response, ask_htmx, detail_url, form, ids, is_due, press, refresh, text, words
 from tests.upstream import Upstream
 
@@ -35,9 +35,9 @@ def open_instance(client: Client, name: str = "web-20") -> tuple[str, Response]:
 
 
 def use_up(settings: Settings, requests: int) -> None:
-    access = Access(settings.BYCLOUD_REGIONS["spo1"], BearerToken("sandbox-acme-token"))
+    access = ApiSession(settings.BYCLOUD_REGIONS["spo1"], BearerToken("sandbox-acme-token"))
     for _ in range(requests):
-        spend(access, Errand.PERSON)
+        acquire_call(access, Priority.PERSON)
 
 
 def test_a_refresh_that_changes_nothing_is_answered_204_with_the_new_date(

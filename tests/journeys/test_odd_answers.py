@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, Instance, Region
-from portal.gateway import Access, request_log
-from portal.instances.services import LONGEST_SEEN, MOST_SEEN, read_seen
+from portal.gateway import ApiSession, request_log
+from portal.instances.services import LONGEST_SEEN, MOST_SEEN, read_known_values
 from portal.sandbox.malformed import FAR_TOO_MANY, MILLION, NO_RECORDS, ODD_FIELDS, TEN_MEGABYTES
 from portal.sandbox.server import Sandbox
 from tests.journeys.pages import LIST, Response, ids, link, text, words
@@ -225,7 +225,7 @@ def test_any_value_in_the_place_of_any_value_of_a_record_leaves_the_other_rows_a
     settings.BYCLOUD_RATE_PER_MINUTE = settings.BYCLOUD_RATE_PER_HOUR = 1_000_000
     upstream.clear()
     caches["pages"].clear()
-    request_log.forget_what_is_known()
+    request_log.reset_local_state()
     before = rows(at_desk.get(WIDE))
     place = data.draw(st.integers(0, 19))
     record = page["instances"][place]
@@ -240,7 +240,7 @@ def test_any_value_in_the_place_of_any_value_of_a_record_leaves_the_other_rows_a
 
 
 def kept_bytes() -> int:
-    total: int = caches["pages"]._shelf.total_bytes  # type: ignore[attr-defined]
+    total: int = caches["pages"]._cache.total_bytes  # type: ignore[attr-defined]
     return total
 
 
@@ -342,7 +342,7 @@ def test_what_is_remembered_for_suggestions_is_bounded_in_count_and_length(
     ]
     upstream.script(body={"instances": records})
     at_desk.get(LIST)
-    seen = read_seen(Access(Region("spo1", sandbox.url), BearerToken("sandbox-acme-token")))
+    seen = read_known_values(ApiSession(Region("spo1", sandbox.url), BearerToken("sandbox-acme-token")))
     assert (seen.statuses, seen.flavors, seen.images) == ((), (), ())
     assert len(seen.tags) == MOST_SEEN
     assert max(map(len, seen.tags)) <= LONGEST_SEEN

@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken
-from portal.gateway import Access
+from portal.gateway import ApiSession
 from portal.instances.services import MOST_PASSED_OVER, Found, find_instance
 from tests.journeys.pages import LIST, ask_htmx, form, has_rows, ids, link, refresh, text, words
 from tests.upstream import Upstream
@@ -113,7 +113,7 @@ def test_a_limit_that_is_used_up_ends_the_passing_over(at_desk: Client, upstream
 
 def test_an_instance_behind_a_page_without_rows_is_found(at_desk: Client, upstream: Upstream) -> None:
     wanted = every_id(at_desk, "limit=100")[-1]
-    access = Access(configured.BYCLOUD_REGIONS["spo1"], BearerToken("sandbox-acme-token"))
+    access = ApiSession(configured.BYCLOUD_REGIONS["spo1"], BearerToken("sandbox-acme-token"))
     caches["pages"].clear()
     upstream.script(mode="empty-page")
     assert isinstance(find_instance(access, wanted), Found)

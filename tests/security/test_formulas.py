@@ -10,7 +10,7 @@ from django.test import Client
 
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken
-from portal.core.csv_safety import defuse
+from portal.core.csv_safety import escape_formula
 from portal.sandbox.server import Sandbox
 from tests.audit.rows import write
 from tests.credentials.rows import keep
@@ -34,24 +34,24 @@ def is_formula(cell: str) -> bool:
 
 @pytest.mark.parametrize("sign", SIGNS)
 def test_a_cell_that_begins_as_a_formula_becomes_text(sign: str) -> None:
-    assert defuse(FORMULA.format(sign)) == "'" + FORMULA.format(sign)
+    assert escape_formula(FORMULA.format(sign)) == "'" + FORMULA.format(sign)
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)
 def test_a_cell_of_another_country_s_becomes_text(separator: str) -> None:
-    assert defuse(f"x{separator}=2+5") == f"x{separator}'=2+5"
-    assert not is_formula(defuse(f"{separator}=2+5"))
+    assert escape_formula(f"x{separator}=2+5") == f"x{separator}'=2+5"
+    assert not is_formula(escape_formula(f"{separator}=2+5"))
 
 
 def test_a_long_text_takes_no_longer_than_it_is() -> None:
     """A pattern that tries each place anew would take hours."""
     for sign in ' \t;,"\u00a0':
-        assert defuse(f"x{sign * 300_000}y=").endswith("y=")
+        assert escape_formula(f"x{sign * 300_000}y=").endswith("y=")
 
 
 @pytest.mark.parametrize("text", ["", "web-01", "a=b", "1-2", "'=1", "x; y=1", "a;b-c", "2026-11-23 10:00 -x"])
 def test_other_cells_stay_as_they_are(text: str) -> None:
-    assert defuse(text) == text
+    assert escape_formula(text) == text
 
 
 @pytest.mark.parametrize("sign", [*SIGNS, *(f"x{separator}=" for separator in SEPARATORS)])

@@ -12,19 +12,19 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, Region
-from portal.gateway import Access, clock, failover_cache, read_meter
-from portal.gateway.errors import BudgetSpent
+from portal.gateway import ApiSession, clock, failover_cache, read_meter
+from portal.gateway.errors import RateLimitReached
 from portal.gateway.failover_cache import FailoverCache
-from portal.gateway.locks import hold_briefly
-from portal.gateway.rate_limit import spend
-from portal.gateway.request_log import forget_what_is_known
-from portal.gateway.results import Errand
+from portal.gateway.locks import short_lock
+from portal.gateway.rate_limit import acquire_call
+from portal.gateway.request_log import reset_local_state
+from portal.gateway.results import Priority
 from tests.services.conftest import use_redis
 from tests.services.portals import LIST, House, Portal, list_ids
 from tests.services.servers import Redis
 from tests.upstream import Upstream
 
-ACCESS = Access(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token"))
+ACCESS = ApiSession(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token"))
 APART = [pytest.param(3600, id="an hour fast"), pytest.param(-3600, id="an hour slow")]
 # Python runs it before anything else: the whole process has another time of day, and the same seconds.
 ANOTHER_CLOCK = """
@@ -114,16 +114,16 @@ def seconds_until(moment: datetime | None) -> float:
 @pytest.mark.parametrize("seconds", APART)
 def test_a_redis_whose_clock_is_set_changes_nothing(redis_time: dict[str, float], seconds: float) -> None:
     for _ in range(10):
-        spend(ACCESS, Errand.PERSON)
+        acquire_call(ACCESS, Priority.PERSON)
     before = clock.now()
     redis_time["seconds"] = seconds
     assert 0 <= clock.now() - before < 5
-    with pytest.raises(BudgetSpent) as refusal:
-        spend(ACCESS, Errand.PERSON)
+    with pytest.raises(RateLimitReached) as refusal:
+        acquire_call(ACCESS, Priority.PERSON)
     assert 45 < seconds_until(refusal.value.retry_at) < 61
     # Nor for a process that starts now.
-    clock.forget_what_is_known()
-    forget_what_is_known()
+    clock.reset_local_state()
+    reset_local_state()
     assert 0 <= clock.now() - before < 5
     assert read_meter(ACCESS).minute.used == 10
     assert abs(seconds_until(clock.to_wall(clock.read_moment()))) < 2
@@ -136,7 +136,7 @@ def test_what_redis_has_lost_of_it_is_written_down_again(redis_time: dict[str, f
     with own_redis.connect() as client:
         client.flushall()
     assert 0 <= clock.now() - before < 5
-    clock.forget_what_is_known()
+    clock.reset_local_state()
     assert 0 <= clock.now() - before < 5
 
 
@@ -144,7 +144,7 @@ def test_who_has_started_in_between_takes_the_others_word(redis_time: dict[str, 
     before = clock.now()
     redis_time["seconds"] = 3600
     # It has looked before another has written down that the clock was set.
-    clock.forget_what_is_known()
+    clock.reset_local_state()
     assert clock.now() - before > 3500
     caches["counters"].set(clock.SHIFT_KEY, msgspec.msgpack.encode(-3600.0), None)
     assert abs(clock.now() - before) < 5
@@ -159,12 +159,12 @@ def test_what_another_version_wrote_is_no_word(redis_time: dict[str, float]) -> 
 def test_a_lock_that_redis_keeps_for_an_hour_too_long_stops_nobody(
     redis_time: dict[str, float], own_redis: Redis
 ) -> None:
-    with own_redis.connect() as client, hold_briefly("ledger"):
+    with own_redis.connect() as client, short_lock("ledger"):
         (key,) = client.scan_iter("*ledger*")
         client.expire(key, 3600)
         redis_time["seconds"] = -3600
         clock.now()
-        with hold_briefly("ledger", patience_seconds=0.1) as is_held:
+        with short_lock("ledger", patience_seconds=0.1) as is_held:
             assert is_held
 
 

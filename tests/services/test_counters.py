@@ -8,15 +8,15 @@ from django.core.checks import run_checks
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, Region
-from portal.gateway import Access, read_meter
-from portal.gateway.errors import BudgetSpent
-from portal.gateway.rate_limit import spend
-from portal.gateway.request_log import forget_what_is_known
-from portal.gateway.results import Errand
+from portal.gateway import ApiSession, read_meter
+from portal.gateway.errors import RateLimitReached
+from portal.gateway.rate_limit import acquire_call
+from portal.gateway.request_log import reset_local_state
+from portal.gateway.results import Priority
 from tests.services.conftest import give_up, use_redis
 from tests.services.servers import NotInstalledError, Redis, run_redis
 
-ACCESS = Access(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token"))
+ACCESS = ApiSession(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token"))
 FAT_PAGE = b"x" * 1_000_000
 EVICTING = ("--maxmemory", "16mb", "--maxmemory-policy", "allkeys-lru")
 
@@ -42,10 +42,10 @@ def test_fat_pages_do_not_move_the_meter(small_redis: Redis, shared_redis: Redis
     use_redis(settings, small_redis, counters=shared_redis)
     caches["counters"].clear()
     for _ in range(41):
-        spend(ACCESS, Errand.PERSON)
+        acquire_call(ACCESS, Priority.PERSON)
     fill_with_fat_pages()
     # As any other process, which has sent none of them, sees it.
-    forget_what_is_known()
+    reset_local_state()
     assert read_meter(ACCESS).minute.used == 41
 
 
@@ -53,11 +53,11 @@ def test_what_a_process_has_sent_counts_though_the_ledger_was_dropped(small_redi
     settings.BYCLOUD_RATE_PER_MINUTE = 10
     use_redis(settings, small_redis)
     for _ in range(10):
-        spend(ACCESS, Errand.PERSON)
+        acquire_call(ACCESS, Priority.PERSON)
         fill_with_fat_pages()
     assert read_meter(ACCESS).minute.used == 10
-    with pytest.raises(BudgetSpent):
-        spend(ACCESS, Errand.PERSON)
+    with pytest.raises(RateLimitReached):
+        acquire_call(ACCESS, Priority.PERSON)
 
 
 def find_warnings() -> list[str]:

@@ -10,11 +10,11 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, RateLimit, Region
-from portal.gateway import Access, failover_cache, read_meter, request_log
-from portal.gateway.errors import BudgetSpent
-from portal.gateway.rate_limit import Window, correct, spend
-from portal.gateway.request_log import Ledger, forget_what_is_known
-from portal.gateway.results import Errand
+from portal.gateway import ApiSession, failover_cache, read_meter, request_log
+from portal.gateway.errors import RateLimitReached
+from portal.gateway.rate_limit import Window, acquire_call, correct
+from portal.gateway.request_log import RequestLog, reset_local_state
+from portal.gateway.results import Priority
 from tests.services.conftest import use_redis
 from tests.services.servers import Redis
 
@@ -22,7 +22,7 @@ RETRY_SECONDS = 0.3
 # Long enough for what a test does meanwhile on a busy machine.
 SETTLE_SECONDS = 2.5
 LIMIT = 10
-ACCESS = Access(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token"))
+ACCESS = ApiSession(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token"))
 KEY = f"budget:{ACCESS.scope}"
 
 
@@ -38,27 +38,27 @@ def _two_processes(own_redis: Redis, settings: Settings, monkeypatch: pytest.Mon
     use_redis(settings, own_redis)
     yield
     own_redis.stop()
-    forget_what_is_known()
+    reset_local_state()
 
 
 def count_granted(tries: int = LIMIT + 5) -> int:
     granted = 0
     for _ in range(tries):
         try:
-            spend(ACCESS, Errand.PERSON)
-        except BudgetSpent:
+            acquire_call(ACCESS, Priority.PERSON)
+        except RateLimitReached:
             continue
         granted += 1
     return granted
 
 
-def keep(kept: Ledger) -> None:
+def keep(kept: RequestLog) -> None:
     """As another process would."""
     caches["counters"].set(KEY, msgspec.msgpack.encode(kept))
 
 
-def read_kept() -> Ledger:
-    return msgspec.msgpack.decode(caches["counters"].get(KEY), type=Ledger)
+def read_kept() -> RequestLog:
+    return msgspec.msgpack.decode(caches["counters"].get(KEY), type=RequestLog)
 
 
 def list_recent(count: int) -> tuple[float, ...]:
@@ -74,7 +74,7 @@ def wait_until(is_so: Callable[[], object], seconds: float = 10) -> None:
 
 
 def test_with_redis_all_of_the_budget_is_there_for_whoever_asks() -> None:
-    keep(Ledger(times=list_recent(3)))
+    keep(RequestLog(times=list_recent(3)))
     assert count_granted() == LIMIT - 3
     assert read_meter(ACCESS).minute == Window(used=LIMIT, limit=LIMIT)
 
@@ -88,7 +88,7 @@ def test_without_redis_each_process_has_its_share(own_redis: Redis) -> None:
 
 
 def test_the_share_is_of_what_all_know_to_be_left(own_redis: Redis) -> None:
-    keep(Ledger(times=list_recent(4)))
+    keep(RequestLog(times=list_recent(4)))
     assert count_granted(2) == 2
     own_redis.stop()
     assert count_granted() == (LIMIT - 6) // 2
@@ -96,7 +96,7 @@ def test_the_share_is_of_what_all_know_to_be_left(own_redis: Redis) -> None:
 
 
 def test_an_open_page_is_enough_to_know_what_others_have_spent(own_redis: Redis) -> None:
-    keep(Ledger(times=list_recent(LIMIT)))
+    keep(RequestLog(times=list_recent(LIMIT)))
     read_meter(ACCESS)
     own_redis.stop()
     assert count_granted() == 0
@@ -104,12 +104,12 @@ def test_an_open_page_is_enough_to_know_what_others_have_spent(own_redis: Redis)
 
 def test_a_refusal_without_redis_says_when_it_goes_on(own_redis: Redis) -> None:
     others = list_recent(6)
-    keep(Ledger(times=others))
+    keep(RequestLog(times=others))
     read_meter(ACCESS)
     own_redis.stop()
     assert count_granted() == 2
-    with pytest.raises(BudgetSpent) as refusal:
-        spend(ACCESS, Errand.PERSON)
+    with pytest.raises(RateLimitReached) as refusal:
+        acquire_call(ACCESS, Priority.PERSON)
     # Three may be spent here when 4 of the others are left, which is when two have passed.
     assert refusal.value.retry_at
     assert refusal.value.retry_at.timestamp() == pytest.approx(others[1] + 60, abs=0.001)
@@ -119,8 +119,8 @@ def test_where_there_is_less_than_one_for_each_it_is_one_at_a_time(own_redis: Re
     settings.PORTAL_PROCESSES = 50
     own_redis.stop()
     assert count_granted() == 1
-    with pytest.raises(BudgetSpent) as refusal:
-        spend(ACCESS, Errand.PERSON)
+    with pytest.raises(RateLimitReached) as refusal:
+        acquire_call(ACCESS, Priority.PERSON)
     assert refusal.value.retry_at
     assert refusal.value.retry_at > datetime.now(UTC) + timedelta(seconds=50)
 
@@ -174,7 +174,7 @@ def test_a_process_that_has_not_noticed_keeps_to_its_share_too(own_redis: Redis)
 
 
 def test_what_redis_has_lost_is_entered_again(own_redis: Redis) -> None:
-    keep(Ledger(times=list_recent(4)))
+    keep(RequestLog(times=list_recent(4)))
     assert count_granted(2) == 2
     with own_redis.connect() as client:
         client.flushall()
@@ -191,6 +191,6 @@ def test_what_another_version_wrote_is_a_new_ledger() -> None:
 def test_what_is_more_than_an_hour_old_is_forgotten(settings: Settings) -> None:
     settings.BYCLOUD_RATE_PER_HOUR = 4
     now = time.time()
-    keep(Ledger(times=(now - 3700, now - 3599, now - 1000)))
+    keep(RequestLog(times=(now - 3700, now - 3599, now - 1000)))
     assert count_granted() == 2
     assert read_meter(ACCESS).hour == Window(used=4, limit=4)

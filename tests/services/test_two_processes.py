@@ -7,7 +7,7 @@ from threading import Barrier
 import psycopg
 import requests
 
-from portal.gateway.locks import LEASE_SECONDS
+from portal.gateway.locks import LOCK_SECONDS
 from tests.services.portals import LIST, House, Portal, list_ids
 from tests.services.servers import Redis
 from tests.upstream import Upstream
@@ -97,13 +97,13 @@ def test_a_fetcher_that_is_killed_frees_the_others_within_seconds(
         wait_for_requests(upstream, 1)
         waiting = pool.submit(pair[0].get, LIST, otto)
         # Long enough that the lease is there only because it is renewed.
-        time.sleep(LEASE_SECONDS + 0.5)
+        time.sleep(LOCK_SECONDS + 0.5)
         assert not waiting.done()
         assert len(upstream.requests()) == 1
         doomed.kill()
         killed_at = time.monotonic()
         page = waiting.result()
-        assert time.monotonic() - killed_at < LEASE_SECONDS + 2
+        assert time.monotonic() - killed_at < LOCK_SECONDS + 2
         assert (page.status_code, len(list_ids(page))) == (200, 20)
         assert len(upstream.requests()) == 2
         assert isinstance(fetching.exception(), requests.ConnectionError)

@@ -27,7 +27,7 @@ from portal.core.permissions import Capability
 
 View = TypeVar("View", bound=Callable[..., Any])
 APP = "allauth.mfa"
-_OF_THE_TEAM = frozenset({Capability.KEEP_TEAM, Capability.KEEP_TEAM_CREDENTIAL})
+_OF_THE_TEAM = frozenset({Capability.MANAGE_TEAM, Capability.MANAGE_TEAM_CREDENTIAL})
 
 after_proof: Callable[[View], View] = reauthentication_required(app=APP)
 # What is only looked at needs no proof; what is sent waits until there is one.

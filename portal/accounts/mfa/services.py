@@ -21,12 +21,12 @@ from portal.credentials.pausing import pause_credentials
 from portal.credentials.vault import VaultError
 
 
-class LastFactorError(Exception):
+class LastMfaMethodError(Exception):
     """Without it a member would have none, and she must have one."""
 
 
 @dataclass(frozen=True)
-class Factors:
+class MfaMethods:
     """What a member has set up. Recovery codes are no factor by themselves: they stand in for one."""
 
     app: Authenticator | None
@@ -38,17 +38,17 @@ class Factors:
         return len(self.passkeys) + (self.app is not None)
 
 
-def list_factors(member: Member) -> Factors:
+def list_mfa_methods(member: Member) -> MfaMethods:
     found = list(Authenticator.objects.filter(user=member).order_by("pk"))
     by_type = {row.type: row for row in found}
-    return Factors(
+    return MfaMethods(
         app=by_type.get(Authenticator.Type.TOTP),
         passkeys=tuple(row for row in found if row.type == Authenticator.Type.WEBAUTHN),
         codes=by_type.get(Authenticator.Type.RECOVERY_CODES),
     )
 
 
-def filter_factors() -> QuerySet[Authenticator]:
+def filter_mfa_methods() -> QuerySet[Authenticator]:
     """All that count as a second factor by themselves."""
     found: QuerySet[Authenticator] = Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES)
     return found
@@ -57,13 +57,13 @@ def filter_factors() -> QuerySet[Authenticator]:
 def is_required_of(member: Member) -> bool:
     """Whether REQUIRE_SECOND_FACTOR means this member."""
     if settings.REQUIRE_SECOND_FACTOR == "admins":
-        return member.can(Capability.KEEP_TEAM)
+        return member.can(Capability.MANAGE_TEAM)
     return bool(settings.REQUIRE_SECOND_FACTOR == "everybody")
 
 
 def must_set_up(member: Member, request: HttpRequest) -> bool:
     """Whether she has to set one up before she reaches anything else."""
-    if not is_required_of(member) or filter_factors().filter(user=member).exists():
+    if not is_required_of(member) or filter_mfa_methods().filter(user=member).exists():
         return False
     return not (settings.OIDC_COUNTS_AS_SECOND_FACTOR and came_through_provider(member, request))
 
@@ -76,14 +76,14 @@ def came_through_provider(member: Member, request: HttpRequest) -> bool:
 def lock_removable(authenticator: Authenticator, member: Member) -> None:
     """Hold the member's row until the transaction ends, so that of her last two factors only one can go.
 
-    Raises `LastFactorError`.
+    Raises `LastMfaMethodError`.
     """
     Member.objects.select_for_update().get(pk=member.pk)
-    if is_required_of(member) and not filter_factors().filter(user=member).exclude(pk=authenticator.pk).exists():
-        raise LastFactorError
+    if is_required_of(member) and not filter_mfa_methods().filter(user=member).exclude(pk=authenticator.pk).exists():
+        raise LastMfaMethodError
 
 
-def reset_factors(member: Member, *, by: Member | None = None, request: HttpRequest | None = None) -> bool:
+def reset_mfa(member: Member, *, by: Member | None = None, request: HttpRequest | None = None) -> bool:
     """Remove all that a member has set up, and end her sessions. False when there was nothing.
 
     Credentials are paused: what kept others out of the account is gone. The member is told.

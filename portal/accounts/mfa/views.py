@@ -29,10 +29,10 @@ from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_form
 
 
-@requires(Capability.KEEP_OWN_SECOND_FACTOR)
+@requires(Capability.MANAGE_OWN_MFA)
 @require_safe
 def show_factors(request: MemberRequest) -> HttpResponse:
-    mine = factors.list_factors(request.user)
+    mine = factors.list_mfa_methods(request.user)
     context = {
         "factors": mine,
         "codes_left": len(factors.list_recovery_codes(mine.codes)) if mine.codes else 0,
@@ -90,12 +90,12 @@ class RenamePasskeyView(EditWebAuthnView):  # type: ignore[misc]
         return response
 
 
-@requires(Capability.KEEP_OWN_SECOND_FACTOR)
+@requires(Capability.MANAGE_OWN_MFA)
 @require_form
 @after_proof_of_form
 def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
     """GET asks whether that is meant; POST does it, unless it is the last one of somebody who needs one."""
-    factor = get_object_or_404(factors.filter_factors(), pk=pk, user=request.user)
+    factor = get_object_or_404(factors.filter_mfa_methods(), pk=pk, user=request.user)
     name = factor.wrap().name if factor.type == Authenticator.Type.WEBAUTHN else ""
     title = _("Remove the passkey %(name)s?") % {"name": name} if name else _("Remove your authenticator app?")
     error = ""
@@ -104,7 +104,7 @@ def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
             with transaction.atomic():
                 factors.lock_removable(factor, request.user)
                 delete_and_cleanup(request, factor)
-        except factors.LastFactorError:
+        except factors.LastMfaMethodError:
             error = _("This is your only second factor, and you need one here. Set another one up first.")
         else:
             said = (
@@ -118,7 +118,7 @@ def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
     return render(request, "mfa/remove.html", context, status=422 if error else 200)
 
 
-@requires(Capability.KEEP_OWN_SECOND_FACTOR)
+@requires(Capability.MANAGE_OWN_MFA)
 @require_form
 @after_proof_of_form
 def show_recovery_codes(request: MemberRequest) -> HttpResponse:
@@ -126,12 +126,12 @@ def show_recovery_codes(request: MemberRequest) -> HttpResponse:
     return _show_codes(request)
 
 
-@requires(Capability.KEEP_OWN_SECOND_FACTOR)
+@requires(Capability.MANAGE_OWN_MFA)
 @require_post
 @after_proof
 def renew_recovery_codes(request: MemberRequest) -> HttpResponse:
     """New codes in place of the old ones, on the page that answers."""
-    if not factors.list_factors(request.user).count:
+    if not factors.list_mfa_methods(request.user).count:
         raise Http404
     with transaction.atomic():
         recovery_codes.generate_recovery_codes(request)
@@ -144,14 +144,14 @@ def _finish_set_up(request: MemberRequest, name: str, *, has_new_codes: bool) ->
     """Here and not in a signal of allauth's, which comes when the change is committed already."""
     for what in (name, "recovery codes") if has_new_codes else (name,):
         record_event(Act.SECOND_FACTOR_ADDED, request=request, member=request.user, subject=what)
-    if factors.list_factors(request.user).count == 1:
+    if factors.list_mfa_methods(request.user).count == 1:
         # Others began without one, and who knows by whose hand.
         request.session.cycle_key()
         end_sessions(request.user, but=request.session.session_key)
 
 
 def _show_codes(request: MemberRequest) -> HttpResponse:
-    codes = factors.list_factors(request.user).codes
+    codes = factors.list_mfa_methods(request.user).codes
     if codes is None:
         raise Http404
     left = factors.list_recovery_codes(codes)
@@ -173,10 +173,10 @@ class PasskeyAgainView(Proof, ReauthenticateWebAuthnView):  # type: ignore[misc]
         return response
 
 
-@requires(Capability.KEEP_TEAM)
+@requires(Capability.MANAGE_TEAM)
 @require_form
 @after_proof_of_form
-def reset_factors(request: MemberRequest, pk: int) -> HttpResponse:
+def reset_mfa(request: MemberRequest, pk: int) -> HttpResponse:
     """For who has lost phone and recovery codes. GET asks whether that is meant; POST does it. An admin's own stand
     on her own page, under its rules.
     """
@@ -185,7 +185,7 @@ def reset_factors(request: MemberRequest, pk: int) -> HttpResponse:
         return redirect("mfa_index")
     if request.method != "POST":
         return render(request, "accounts/reset_factors.html", {"member": member})
-    if factors.reset_factors(member, by=request.user, request=request):
+    if factors.reset_mfa(member, by=request.user, request=request):
         messages.success(request, _("%(name)s has no second factor any more, and is signed out.") % {"name": member})
     else:
         messages.info(request, _("%(name)s had no second factor.") % {"name": member})

@@ -71,7 +71,7 @@ def find_member(key: str, token: str, *, members: QuerySet[Member] | None = None
         return None
     if member is None or not _tokens_of(maker).check_token(member, token) or not may_sign_in_here(member):
         return None
-    if maker != _NO_MAKER and not Member.objects.keeping_team().filter(pk=maker).exists():
+    if maker != _NO_MAKER and not Member.objects.active_admins().filter(pk=maker).exists():
         return None
     return member
 

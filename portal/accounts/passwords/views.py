@@ -19,7 +19,7 @@ from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_form
 
 
-@requires(Capability.KEEP_OWN_PREFERENCES)
+@requires(Capability.MANAGE_OWN_PREFERENCES)
 @sensitive_post_parameters()
 @require_form
 def change_own(request: MemberRequest) -> HttpResponse:
@@ -74,7 +74,7 @@ def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
     return render(request, "accounts/new_password.html", context, status=422 if form.errors else 200)
 
 
-@requires(Capability.KEEP_TEAM)
+@requires(Capability.MANAGE_TEAM)
 @require_post
 @after_proof
 def make_link(request: MemberRequest, pk: int) -> HttpResponse:

@@ -48,7 +48,7 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True)
-class Visit:
+class SessionInfo:
     """A session as people may see it. `handle` names it and opens nothing; browser and system may be unknown ("")."""
 
     handle: str
@@ -96,10 +96,10 @@ def make_stamp(request: HttpRequest) -> str:
     return salted_hmac("portal.accounts.sessions.services.stamp", repr(parts), algorithm="sha256").hexdigest()[:16]
 
 
-def list_visits(member: Member, *, this_key: str | None) -> list[Visit]:
+def list_sessions(member: Member, *, this_key: str | None) -> list[SessionInfo]:
     """Her sessions that last, the one seen latest first. `this_key` is that of whoever looks."""
     return [
-        Visit(
+        SessionInfo(
             handle=_make_handle(row),
             browser=_find_word(row.user_agent, _BROWSERS),
             system=_find_word(row.user_agent, _SYSTEMS),
@@ -112,7 +112,7 @@ def list_visits(member: Member, *, this_key: str | None) -> list[Visit]:
     ]
 
 
-def end_visit(member: Member, handle: str) -> bool:
+def end_session(member: Member, handle: str) -> bool:
     """End one session of hers. False when she has none of that handle."""
     for row in _find_lasting(member):
         if constant_time_compare(_make_handle(row), handle):

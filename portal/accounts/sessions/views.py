@@ -17,13 +17,13 @@ from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest
 
 
-@requires(Capability.KEEP_OWN_PREFERENCES)
+@requires(Capability.MANAGE_OWN_PREFERENCES)
 @require_safe
 def show_own(request: MemberRequest) -> HttpResponse:
     return _show(request, request.user)
 
 
-@requires(Capability.KEEP_OWN_PREFERENCES)
+@requires(Capability.MANAGE_OWN_PREFERENCES)
 @require_post
 def end_own(request: MemberRequest) -> HttpResponse:
     """The session that the form names, or all but this one when it names none."""
@@ -31,7 +31,7 @@ def end_own(request: MemberRequest) -> HttpResponse:
     return redirect("accounts:sessions")
 
 
-@requires(Capability.KEEP_OWN_PREFERENCES)
+@requires(Capability.MANAGE_OWN_PREFERENCES)
 @require_post
 def stay(request: MemberRequest) -> HttpResponse:
     """What a person sends who is warned that her session is about to end; the middleware has noted her presence."""
@@ -39,13 +39,13 @@ def stay(request: MemberRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-@requires(Capability.KEEP_TEAM)
+@requires(Capability.MANAGE_TEAM)
 @require_safe
 def show_members(request: MemberRequest, pk: int) -> HttpResponse:
     return _show(request, get_object_or_404(Member, pk=pk))
 
 
-@requires(Capability.KEEP_TEAM)
+@requires(Capability.MANAGE_TEAM)
 @require_post
 @after_proof
 def end_members(request: MemberRequest, pk: int) -> HttpResponse:
@@ -56,7 +56,7 @@ def end_members(request: MemberRequest, pk: int) -> HttpResponse:
 
 
 def _show(request: MemberRequest, member: Member) -> HttpResponse:
-    visits = sessions.list_visits(member, this_key=request.session.session_key)
+    visits = sessions.list_sessions(member, this_key=request.session.session_key)
     is_own = member.pk == request.user.pk
     return render(request, "accounts/sessions.html", {"member": member, "visits": visits, "is_own": is_own})
 
@@ -64,7 +64,7 @@ def _show(request: MemberRequest, member: Member) -> HttpResponse:
 def _end(request: HttpRequest, member: Member) -> None:
     handle = request.POST.get("session", "")
     if handle:
-        count = int(sessions.end_visit(member, handle))
+        count = int(sessions.end_session(member, handle))
     else:
         count = sessions.end_sessions(member, but=request.session.session_key)
     if count:

@@ -72,7 +72,7 @@ def admit(login: SocialLogin, *, request: HttpRequest) -> None:
     if not member.is_active:
         _record_refusal(request, member, name, "deactivated")
         raise RefusedError(_("Your account here is deactivated."), name=name)
-    if not team.follow_groups(member, role, request=request):
+    if not team.sync_role_from_groups(member, role, request=request):
         text = _("Your groups do not make you an admin any more. You stay one for now, for you are the last.")
         messages.warning(request, text)
     login.user = Member.objects.get(pk=member.pk)

@@ -16,7 +16,7 @@ from lucide import _render_icon  # The template tag parses its icon anew each ti
 
 from portal.core import formatting
 from portal.core.components import render_component
-from portal.core.fragment_cache import render_kept
+from portal.core.fragment_cache import render_cached
 from portal.core.invisible import show, show_plain
 from portal.core.numbers import number_text, say_and_more
 
@@ -45,7 +45,7 @@ def wrap(context: Context, content: SafeString, part: str, **given: object) -> S
 @register.simple_tag(takes_context=True)
 def kept(context: Context, template_name: str, **given: object) -> SafeString:
     """A template that sees what it is given and nothing else of the page, and is rendered once for the same values."""
-    return render_kept(context, template_name, given)
+    return render_cached(context, template_name, given)
 
 
 @register.simple_block_tag

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.accounts.mfa.services import reset_factors
+from portal.accounts.mfa.services import reset_mfa
 from portal.accounts.models import Member
 
 
@@ -19,5 +19,5 @@ class Command(BaseCommand):
         member = Member.objects.find_by_name(name)
         if member is None:
             raise CommandError(f"There is no member {name}.")
-        had_some = reset_factors(member)
+        had_some = reset_mfa(member)
         self.stdout.write(f"{member.username} {'has no second factor any more' if had_some else 'had none'}.")

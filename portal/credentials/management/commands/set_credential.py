@@ -53,7 +53,7 @@ class Command(BaseCommand):
             )
         except vault.VaultError as error:
             raise CommandError(str(error)) from None
-        if isinstance(taken, intake.Refused):
+        if isinstance(taken, intake.NotSaved):
             raise CommandError(taken.sentence)
         self.stdout.write(taken.sentence)
 
