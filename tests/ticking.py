@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from portal.gateway import clock
+from portal.gateway import clock, memory_cache
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.hashers import BusyError
-from portal.accounts.mfa import seals
+from portal.accounts.mfa import encryption
 from portal.accounts.models import Member
 from portal.accounts.sso import services as single_sign_on
 from portal.accounts.sso.id_tokens import UntrustedTokenError
@@ -164,10 +164,10 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": _("This code is not right.")}
 
     def encrypt(self, text: str) -> str:
-        return seals.seal(text)
+        return encryption.seal(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return seals.unseal(encrypted_text)
+        return encryption.unseal(encrypted_text)
 
     def get_totp_issuer(self) -> str:
         return self._get_site_name()

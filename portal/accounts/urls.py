@@ -26,7 +26,6 @@ own_patterns = [
     path("sign-in/provider/", sign_in_views.start_single_sign_on, name="single_sign_on"),
     path("sign-in/provider/back/", sign_in_views.finish_single_sign_on, name="single_sign_on_callback"),
     path("second-factor/<int:pk>/remove/", factor_views.remove_factor, name="remove_factor"),
-    path("team/", views.show_team, name="team"),
     path("team/invitations/", views.invite, name="invite"),
     path("team/invitations/<int:pk>/revoke/", views.revoke_invitation, name="revoke_invitation"),
     path("team/<int:pk>/role/", views.change_role, name="change_role"),

@@ -1,8 +1,5 @@
 """Sign-out, the team page, invitations and preferences."""
 
-from dataclasses import dataclass
-
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -11,20 +8,15 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_safe
 
 from portal.accounts import invitations
 from portal.accounts import services as team
-from portal.accounts.adapter import may_sign_in_here
 from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm, ThemeForm
-from portal.accounts.mfa import services as factors
 from portal.accounts.mfa.reauthentication import after_proof, after_proof_of_form
-from portal.accounts.models import Invitation, Member
-from portal.accounts.sso.services import find_linked
+from portal.accounts.models import Member
 from portal.core.http import find_own_path, make_absolute, require_post
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_form
-from portal.credentials.status import Badge, list_marks, list_statuses
 
 
 def _read_post(request: HttpRequest) -> QueryDict | None:
@@ -43,39 +35,6 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     # Without "cookies": that would empty all hosts of the domain, and the session's own is gone already.
     response["Clear-Site-Data"] = '"cache", "storage"'
     return response
-
-
-@dataclass(frozen=True)
-class TeamRow:
-    """A member, and for each region in the settings how her credential stands: whether it is valid, nothing else."""
-
-    member: Member
-    regions: tuple[tuple[str, Badge], ...]
-    is_last_admin: bool
-    has_second_factor: bool
-    may_sign_in_here: bool
-
-
-@requires(Capability.MANAGE_TEAM)
-@require_safe
-def show_team(request: MemberRequest) -> HttpResponse:
-    statuses = list_statuses()
-    admins = set(Member.objects.active_admins().values_list("pk", flat=True))
-    with_factor = set(factors.filter_mfa_methods().values_list("user_id", flat=True))
-    linked = set(find_linked().values_list("user_id", flat=True))
-    rows = [
-        TeamRow(
-            member=member,
-            regions=list_marks(member, statuses),
-            is_last_admin=admins == {member.pk},
-            has_second_factor=member.pk in with_factor,
-            may_sign_in_here=may_sign_in_here(member, is_linked=member.pk in linked),
-        )
-        for member in Member.objects.order_by("-is_active", "username")
-    ]
-    pending = Invitation.objects.pending().select_related("created_by").order_by("expires_at")
-    context = {"rows": rows, "pending": pending, "regions": list(settings.BYCLOUD_REGIONS)}
-    return render(request, "accounts/team.html", context)
 
 
 @requires(Capability.MANAGE_TEAM)
@@ -100,7 +59,7 @@ def revoke_invitation(request: MemberRequest, pk: int) -> HttpResponse:
         messages.info(request, _("That invitation is not pending any more."))
     else:
         messages.success(request, _("The invitation for %(name)s is revoked.") % {"name": invitation.name})
-    return redirect("accounts:team")
+    return redirect("team")
 
 
 @requires(Capability.MANAGE_TEAM)
@@ -118,7 +77,7 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
             what = {"name": changed.username, "role": changed.get_role_display()}
             messages.success(request, _("%(name)s is %(role)s now.") % what)
             has_lost_team = changed.pk == request.user.pk and not changed.can(Capability.MANAGE_TEAM)
-            return redirect("home" if has_lost_team else "accounts:team")
+            return redirect("home" if has_lost_team else "team")
     context = {"form": form, "member": member}
     return render(request, "accounts/change_role.html", context, status=422 if form.errors else 200)
 
@@ -138,7 +97,7 @@ def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("%(name)s is deactivated and signed out everywhere.") % {"name": member})
             if pk != request.user.pk:
-                return redirect("accounts:team")
+                return redirect("team")
             # Her own has been ended with the others, and must not be written again.
             request.session.flush()
             return redirect("account_login")
@@ -152,7 +111,7 @@ def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
 def reactivate(request: MemberRequest, pk: int) -> HttpResponse:
     member = team.reactivate(pk, by=request.user, request=request)
     messages.success(request, _("%(name)s is active again.") % {"name": member})
-    return redirect("accounts:team")
+    return redirect("team")
 
 
 @requires(Capability.PUBLIC)

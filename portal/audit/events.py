@@ -2,17 +2,21 @@
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
 import structlog
 from allauth.core.internal.ratelimit import get_ip
+from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpRequest
 
-from portal.accounts.models import Member
 from portal.audit.models import COMMAND_LINE, NAME_LENGTH, NOT_A_NAME, SUBJECT_LENGTH, USER_AGENT_LENGTH, Act, Event
 from portal.core.formatting import iso_text
 from portal.core.http import read_address
+
+if TYPE_CHECKING:
+    from portal.accounts.models import Member
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +37,7 @@ def record_event(
     act: Act,
     *,
     request: HttpRequest | None = None,
-    member: Member | None = None,
+    member: "Member | None" = None,
     name: str = "",
     subject: str = "",
 ) -> None:
@@ -97,7 +101,7 @@ def _count(key: str) -> int:
 
 def _may_be_name(typed: str) -> bool:
     """Anything else may be a password in the wrong field."""
-    return bool(_LIKE_A_NAME.fullmatch(typed)) or Member.objects.find_by_login(typed) is not None
+    return bool(_LIKE_A_NAME.fullmatch(typed)) or get_user_model().objects.find_by_login(typed) is not None
 
 
 def _tidy(text: str, length: int) -> str:

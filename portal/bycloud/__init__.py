@@ -11,14 +11,14 @@ from portal.bycloud.errors import (
     Forbidden,
     InvalidRequest,
     InvalidResponse,
+    RateLimit,
     RateLimited,
-    Rejected,
     ServerFault,
     TimedOut,
+    Unauthorized,
     Unreachable,
 )
 from portal.bycloud.queries import InstanceQuery
-from portal.bycloud.refusals import RateLimit
 from portal.bycloud.regions import Region
 from portal.bycloud.resources import (
     Address,
@@ -67,10 +67,10 @@ __all__ = [
     "RateLimit",
     "RateLimited",
     "Region",
-    "Rejected",
     "SecurityGroup",
     "ServerFault",
     "TimedOut",
+    "Unauthorized",
     "Unreachable",
     "VolumeAttachment",
     "decode_instance",

@@ -9,9 +9,9 @@ import msgspec
 from portal import __version__
 from portal.bycloud import transport
 from portal.bycloud.credentials import Credential
-from portal.bycloud.errors import ByCloudError
+from portal.bycloud.error_response import read_error_response, read_rate_limit, read_request_id
+from portal.bycloud.errors import ByCloudError, RateLimit
 from portal.bycloud.queries import InstanceQuery
-from portal.bycloud.refusals import RateLimit, read_error_response, read_rate_limit, read_request_id
 from portal.bycloud.regions import Region
 from portal.bycloud.resources import InstancePage, decode_instance_page
 

@@ -4,20 +4,26 @@ ByCloudError
 ├── Unreachable      no connection: refused, DNS, reset, TLS, or an answer cut short
 ├── TimedOut         the deadline passed before the whole answer was there
 ├── InvalidRequest   400, 404, 409, 422 and any other 4xx: asked for something ByCloud does not take
-├── Rejected         401: the credential is missing, wrong or expired
+├── Unauthorized     401: the credential is missing, wrong or expired
 ├── Forbidden        403: the credential is good, but may not do this
 ├── RateLimited      429, with when to come back
 ├── ServerFault      any 5xx
-└── BadPayload       an answer that is not what the docs describe (also a redirect, or more bytes than allowed)
+└── InvalidResponse  an answer that is not what the docs describe (also a redirect, or more bytes than allowed)
 """
 
 # ruff: noqa: N818 -- the names say what happened, and ByCloudError that it is an error
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from portal.bycloud.refusals import RateLimit
+import msgspec
+
+
+class RateLimit(msgspec.Struct, frozen=True):
+    """ByCloud's own count: requests allowed in its window, those that are left, and when the window ends."""
+
+    limit: int
+    remaining: int
+    reset_at: datetime | None
 
 
 class ByCloudError(Exception):
@@ -28,7 +34,7 @@ class ByCloudError(Exception):
     ByCloud said to come back, `rate_limit` its own count, where the answer told it.
     """
 
-    rate_limit: "RateLimit | None" = None
+    rate_limit: RateLimit | None = None
 
     def __init__(
         self,
@@ -59,7 +65,7 @@ class InvalidRequest(ByCloudError):
     """A 4xx other than 401, 403 and 429. A marker whose instance is gone may be answered so."""
 
 
-class Rejected(ByCloudError):
+class Unauthorized(ByCloudError):
     """401: authentication required, or the credential is invalid."""
 
 

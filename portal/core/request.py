@@ -6,9 +6,8 @@ from django.http import HttpRequest
 from django.views.decorators.http import require_http_methods
 from django_htmx.middleware import HtmxDetails
 
-from portal.accounts.models import Member
-
 if TYPE_CHECKING:
+    from portal.accounts.models import Member
     from portal.credentials.models import Credential
 
 # Shows the form, and takes it.
@@ -21,6 +20,6 @@ class MemberRequest(HttpRequest):
     `held`, there once ByCloud is about to be asked: the row of the credential for that, the member's own or the team's.
     """
 
-    user: Member
+    user: "Member"
     htmx: HtmxDetails
     held: "Credential"

@@ -13,3 +13,5 @@ class CredentialsConfig(AppConfig):
     def ready(self) -> None:
         # The gateway is no app; this is the lowest one that asks it.
         import_module("portal.gateway.checks")
+        # What hears of a member who may be another person from now on.
+        import_module("portal.credentials.pausing")

@@ -7,6 +7,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import Member
+from portal.accounts.takeover import Takeover
 
 
 class Kind(models.TextChoices):
@@ -14,16 +15,6 @@ class Kind(models.TextChoices):
 
     BEARER = "bearer", _("Bearer token")
     API_KEY = "api-key", _("API key pair")
-
-
-class Pause(models.TextChoices):
-    """Why a credential is not used until it is entered again: another person may have become its member. The labels are
-    for the audit, in English as all of it.
-    """
-
-    PASSWORD = "password", "a password set through a link"
-    SECOND_FACTOR = "second-factor", "a second factor reset"
-    SINGLE_SIGN_ON = "single-sign-on", "an account linked to single sign-on"
 
 
 class Credential(models.Model):
@@ -43,7 +34,7 @@ class Credential(models.Model):
     checked_at = models.DateTimeField(_("checked at"), null=True)
     visible_total = models.PositiveBigIntegerField(_("instances it sees"), null=True)
     expires_on = models.DateField(_("expires on"), null=True)
-    pause = models.CharField(_("paused because of"), max_length=16, choices=Pause, blank=True, default="")
+    pause = models.CharField(_("paused because of"), max_length=16, choices=Takeover, blank=True, default="")
 
     class Meta:
         constraints = [
@@ -64,19 +55,19 @@ class Credential(models.Model):
     def describe_pause(self) -> str:
         """Why it is not used, in a sentence for its member."""
         sentences = {
-            Pause.PASSWORD: gettext(
+            Takeover.PASSWORD: gettext(
                 "Your credential for %(region)s is paused: your password was set through a link. Enter it again "
                 "to use it."
             ),
-            Pause.SECOND_FACTOR: gettext(
+            Takeover.SECOND_FACTOR: gettext(
                 "Your credential for %(region)s is paused: your second factor was reset. Enter it again to use it."
             ),
-            Pause.SINGLE_SIGN_ON: gettext(
+            Takeover.SINGLE_SIGN_ON: gettext(
                 "Your credential for %(region)s is paused: your account was linked to single sign-on. Enter it again "
                 "to use it."
             ),
         }
-        return sentences[Pause(self.pause)] % {"region": self.region} if self.pause else ""
+        return sentences[Takeover(self.pause)] % {"region": self.region} if self.pause else ""
 
     @property
     def set_at(self) -> datetime:

@@ -50,7 +50,7 @@ def take_credential(
 ) -> Saved | NotSaved:
     """Check, seal and store `credential` as the member's only one for the region; as the team's, without a member.
 
-    `VaultError`: it cannot be sealed. Without a request it is done from the command line.
+    `CryptoError`: it cannot be sealed. Without a request it is done from the command line.
     """
     sealed = vault.seal(credential, member_id=member.pk if member else None, region=region.code)
     doubt, total = "", None
@@ -62,7 +62,7 @@ def take_credential(
             _("Too many credentials were tried within a minute. Nothing was saved; try again in %(seconds)s s.")
             % {"seconds": _count_seconds(error)}
         )
-    except bycloud.Rejected:
+    except bycloud.Unauthorized:
         _record_refused(member, region, 401, request=request)
         return NotSaved(_("ByCloud refused this credential (401): it is wrong, expired or revoked. Nothing was saved."))
     except bycloud.Forbidden:
@@ -102,7 +102,7 @@ def take_credential(
 @sensitive_variables()
 def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Saved | NotSaved:
     """Ask ByCloud once about a credential that is kept; it stays, whatever the answer. A pause that its refusal began
-    ends when it is taken. `VaultError`: it cannot be opened, or waits for its member.
+    ends when it is taken. `CryptoError`: it cannot be opened, or waits for its member.
     """
     if row.pause:
         raise vault.PausedError(row.describe_pause())
@@ -114,7 +114,7 @@ def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Sa
         total = gateway.check_credential(
             gateway.ApiSession(region=region, credential=credential, asker=str(asker.pk), is_shared=row.is_team)
         )
-    except bycloud.Rejected:
+    except bycloud.Unauthorized:
         return NotSaved(rejected % named)
     except bycloud.Forbidden:
         return NotSaved(forbidden % named)

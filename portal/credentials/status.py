@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from portal.accounts.models import Member
 from portal.bycloud import Region
+from portal.core.crypto import CryptoError
 from portal.core.formatting import day_text
 from portal.credentials import vault
 from portal.credentials.models import Credential
@@ -148,5 +149,5 @@ def _mark(statuses: dict[tuple[int | None, str], CredentialStatus], member: Memb
 def _find_access(row: Credential, region: Region) -> ApiSession | None:
     try:
         return ApiSession(region, vault.unseal(bytes(row.sealed), member_id=row.member_id, region=row.region))
-    except vault.VaultError:
+    except CryptoError:
         return None

@@ -7,8 +7,7 @@ another member, or made the team's, would open there. The owner None is the team
 from dataclasses import dataclass
 
 import msgspec
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
+from cryptography.fernet import InvalidToken, MultiFernet
 from django.db.models import F, Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
@@ -16,19 +15,12 @@ from django.views.decorators.debug import sensitive_variables
 
 from portal import bycloud
 from portal.accounts.models import Member
+from portal.core.crypto import CryptoError, make_fernets
 from portal.credentials import models
 
 
-class VaultError(Exception):
-    """A credential cannot be sealed or opened. The text is one sentence for people and holds no secret."""
-
-
-class PausedError(VaultError):
+class PausedError(CryptoError):
     """It is not used until its member enters it again."""
-
-
-class NoKeyError(VaultError):
-    """`CREDENTIAL_KEYS` holds no usable key, so nothing at all can be sealed or opened."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +41,19 @@ class _Content(msgspec.Struct, frozen=True):
 def seal(credential: bycloud.Credential, *, member_id: int | None, region: str) -> bytes:
     """Encrypt with the first key of `CREDENTIAL_KEYS`, bound to its owner and region."""
     content = _Content(member_id=member_id, region=region, credential=credential)
-    return MultiFernet(_make_fernets()).encrypt(msgspec.json.encode(content))
+    return MultiFernet(make_fernets()).encrypt(msgspec.json.encode(content))
 
 
 @sensitive_variables()
 def unseal(sealed: bytes, *, member_id: int | None, region: str) -> bycloud.Credential:
-    """Open with any key. `VaultError` when no key opens it, or when it was sealed for another member or region."""
-    return _open(MultiFernet(_make_fernets()), sealed, member_id=member_id, region=region)
+    """Open with any key. `CryptoError` when no key opens it, or when it was sealed for another member or region."""
+    return _open(MultiFernet(make_fernets()), sealed, member_id=member_id, region=region)
 
 
 @sensitive_variables()
 def reseal(sealed: bytes, *, member_id: int | None, region: str) -> bytes:
-    """Seal under the first key; what is under it already comes back as it was. `VaultError` as for `unseal`."""
-    fernets = _make_fernets()
+    """Seal under the first key; what is under it already comes back as it was. `CryptoError` as for `unseal`."""
+    fernets = make_fernets()
     credential = _open(MultiFernet(fernets), sealed, member_id=member_id, region=region)
     try:
         fernets[0].decrypt(sealed)
@@ -73,7 +65,7 @@ def reseal(sealed: bytes, *, member_id: int | None, region: str) -> bytes:
 def resolve_credential(member: Member, region: bycloud.Region) -> ResolvedCredential | None:
     """The member's own credential for the region, else the team's, else None.
 
-    `VaultError` when it cannot be opened or is paused: the team's never steps in for one that the member has entered.
+    `CryptoError` when it cannot be opened or is paused: the team's never steps in for one that the member has entered.
     """
     rows = models.Credential.objects.filter(Q(member=member) | Q(member=None), region=region.code)
     row = rows.order_by(F("member").asc(nulls_last=True)).first()
@@ -94,7 +86,7 @@ def can_open(row: models.Credential) -> bool:
     """Whether the keys of this deployment open the row."""
     try:
         unseal(bytes(row.sealed), member_id=row.member_id, region=row.region)
-    except VaultError:
+    except CryptoError:
         return False
     return True
 
@@ -107,46 +99,6 @@ def fingerprint(credential: bycloud.Credential) -> str:
 
 
 @sensitive_variables()
-def seal_text(text: str, *, purpose: str) -> str:
-    """Encrypt a secret that is no credential, such as what makes a member's one-time codes."""
-    return MultiFernet(_make_fernets()).encrypt(f"{purpose}:{text}".encode()).decode()
-
-
-@sensitive_variables()
-def unseal_text(sealed: str, *, purpose: str) -> str:
-    """Open with any key. `VaultError` when no key opens it, or when it was sealed for another purpose."""
-    try:
-        opened = MultiFernet(_make_fernets()).decrypt(sealed.encode()).decode()
-    except InvalidToken:
-        opened = ""
-    if not opened.startswith(f"{purpose}:"):
-        raise VaultError(_("This cannot be opened with any key of the portal."))
-    return opened.removeprefix(f"{purpose}:")
-
-
-@sensitive_variables()
-def reseal_text(sealed: str, *, purpose: str) -> str:
-    """Seal under the first key; what is under it already comes back as it was. `VaultError` as for `unseal_text`."""
-    text = unseal_text(sealed, purpose=purpose)
-    try:
-        _make_fernets()[0].decrypt(sealed.encode())
-    except InvalidToken:
-        return seal_text(text, purpose=purpose)
-    return sealed
-
-
-def _make_fernets() -> list[Fernet]:
-    # Read at each call: keys are settings, and rotation is tested by changing them.
-    try:
-        fernets = [Fernet(key) for key in settings.CREDENTIAL_KEYS]
-    except ValueError:
-        fernets = []
-    if not fernets:
-        raise NoKeyError(_("The portal has no usable key for credentials; whoever runs it has to set CREDENTIAL_KEYS."))
-    return fernets
-
-
-@sensitive_variables()
 def _open(fernet: MultiFernet, sealed: bytes, *, member_id: int | None, region: str) -> bycloud.Credential:
     try:
         content = msgspec.json.decode(fernet.decrypt(sealed), type=_Content)
@@ -154,5 +106,5 @@ def _open(fernet: MultiFernet, sealed: bytes, *, member_id: int | None, region: 
         content = None
     # Raised out here, so that no chained error carries what was decrypted.
     if content is None or (content.member_id, content.region) != (member_id, region):
-        raise VaultError(_("The credential for %(region)s cannot be opened; enter it again.") % {"region": region})
+        raise CryptoError(_("The credential for %(region)s cannot be opened; enter it again.") % {"region": region})
     return content.credential

@@ -14,11 +14,11 @@ from django.views.decorators.http import require_safe
 from portal.accounts.mfa.reauthentication import after_proof, before_form
 from portal.audit.events import record_event
 from portal.bycloud import Region
+from portal.core.crypto import CryptoError
 from portal.core.http import find_own_path, require_post
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_form
 from portal.credentials import services as intake
-from portal.credentials import vault
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential
 from portal.credentials.owners import TEAM_CREDENTIALS, CredentialOwner, own_credentials
@@ -135,7 +135,7 @@ def _check(request: MemberRequest, owner: CredentialOwner, region: Region) -> Ht
         return redirect(owner.list_url)
     try:
         checked = intake.check_again(row, region=region, asker=request.user)
-    except vault.VaultError as error:
+    except CryptoError as error:
         messages.error(request, str(error))
         return redirect(owner.list_url)
     if isinstance(checked, intake.NotSaved):
@@ -158,7 +158,7 @@ def _save(request: MemberRequest, owner: CredentialOwner, region: Region) -> Htt
             expires_on=form.cleaned_data["expires_on"],
             request=request,
         )
-    except vault.VaultError as error:
+    except CryptoError as error:
         form.add_error(None, str(error))
         return _show_form(request, owner, region, form, owner.find_row(region.code))
     if isinstance(taken, intake.NotSaved):

@@ -15,9 +15,9 @@ from portal.bycloud import (
     InvalidRequest,
     InvalidResponse,
     RateLimited,
-    Rejected,
     ServerFault,
     TimedOut,
+    Unauthorized,
     Unreachable,
 )
 from portal.gateway import clock
@@ -94,7 +94,7 @@ _KINDS: dict[type[ByCloudError], str] = {
     Unreachable: "unreachable",
     TimedOut: "timed-out",
     InvalidRequest: "invalid-request",
-    Rejected: "rejected",
+    Unauthorized: "rejected",
     Forbidden: "forbidden",
     RateLimited: "rate-limited",
     ServerFault: "server-fault",

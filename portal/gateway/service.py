@@ -20,8 +20,8 @@ from portal.bycloud import (
     InvalidResponse,
     PartialPage,
     RateLimited,
-    Rejected,
     TimedOut,
+    Unauthorized,
     decode_instance,
     decode_instance_page,
     split_instances,
@@ -140,7 +140,7 @@ def check_credential(access: ApiSession, *, is_kept: bool = True) -> int | None:
         try:
             _, page = _fetch(access, InstanceQuery(limit=1), Priority.PERSON, seconds, leaves_refusals=is_kept)
         except ByCloudError as error:
-            if is_kept or not isinstance(error, Rejected | Forbidden):
+            if is_kept or not isinstance(error, Unauthorized | Forbidden):
                 record_failure(access, FetchError.from_error(error), began_at=began_at)
             raise
     if not is_counted:
@@ -266,7 +266,7 @@ def _fetch(
         page = decode_instance_page(body, request_id=answer.request_id)
         _check_list(page, query, answer)
     except ByCloudError as error:
-        is_refused = isinstance(error, Rejected | Forbidden)
+        is_refused = isinstance(error, Unauthorized | Forbidden)
         if error.rate_limit and (leaves_refusals or not is_refused):
             correct(access, error.rate_limit)
         seconds = monotonic() - began_at

@@ -5,8 +5,9 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from portal.bycloud import InstanceQuery, Region
+from portal.core.crypto import CryptoError
 from portal.core.request import MemberRequest
-from portal.credentials.vault import VaultError, resolve_credential
+from portal.credentials.vault import resolve_credential
 from portal.gateway import ApiSession, FetchFailed, FetchPolicy, read_meter
 from portal.instances.errors import ErrorNotice, describe
 from portal.instances.services import KnownValues, Listing, list_instances, read_known_values
@@ -19,7 +20,7 @@ def get_api_session(request: MemberRequest, region: Region) -> ApiSession | str:
     """
     try:
         held = resolve_credential(request.user, region)
-    except VaultError as error:
+    except CryptoError as error:
         return str(error)
     if held is None:
         return ""

@@ -1,11 +1,12 @@
-"""Home and health."""
+"""Home, the team page and health."""
 
 from django.urls import path
 
-from portal.site import health, views
+from portal.site import health, team, views
 
 urlpatterns = [
     path("", views.show_home, name="home"),
+    path("team/", team.show_team, name="team"),
     path("health/live/", health.show_live, name="health_live"),
     path("health/ready/", health.show_ready, name="health_ready"),
 ]

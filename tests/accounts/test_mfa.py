@@ -20,7 +20,7 @@ from portal.accounts.adapter import FactorAdapter
 from portal.accounts.mfa.services import list_recovery_codes
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
-from portal.credentials import vault
+from portal.core.crypto import decrypt_text, encrypt_text
 from tests.accounts.codes import make_code
 from tests.conftest import PASSWORD
 
@@ -622,9 +622,9 @@ class TestSeals:
 
     def test_what_was_sealed_before_is_bound_by_the_migration(self, client: Client, app: str, vera: Member) -> None:
         codes = list_recovery_codes(Authenticator.objects.get(user=vera, type="recovery_codes"))
-        seed = vault.unseal_text(take_data(vera, "recovery_codes")["seed"], purpose=f"recovery_codes of {vera.pk}")
+        seed = decrypt_text(take_data(vera, "recovery_codes")["seed"], purpose=f"recovery_codes of {vera.pk}")
         for kind, name, secret in (("totp", "secret", app.replace(" ", "")), ("recovery_codes", "seed", seed)):
-            before = take_data(vera, kind) | {name: vault.seal_text(secret, purpose="second factor")}
+            before = take_data(vera, kind) | {name: encrypt_text(secret, purpose="second factor")}
             Authenticator.objects.filter(user=vera, type=kind).update(data=before)
         lost = Authenticator.objects.create(user=Member.objects.create_user("eve"), type="totp", data={"secret": "?"})
         self.assert_unopened("vera", make_code(app))
@@ -637,4 +637,4 @@ class TestSeals:
         client.post(ASKED, {"code": make_code(app)})
         assert is_signed_in(client)
         bind.unbind(apps, None)
-        assert vault.unseal_text(take_data(vera, "totp")["secret"], purpose="second factor") == app.replace(" ", "")
+        assert decrypt_text(take_data(vera, "totp")["secret"], purpose="second factor") == app.replace(" ", "")

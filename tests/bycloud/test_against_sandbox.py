@@ -21,9 +21,9 @@ from portal.bycloud import (
     PageLinks,
     RateLimited,
     Region,
-    Rejected,
     ServerFault,
     TimedOut,
+    Unauthorized,
     Unreachable,
 )
 from portal.sandbox.server import Sandbox
@@ -73,8 +73,8 @@ def test_each_credential_sees_its_own_organization(sandbox: Sandbox, credential:
 @pytest.mark.parametrize(
     ("credential", "kind", "status"),
     [
-        (BearerToken("wrong"), Rejected, 401),
-        (ApiKey("AKIASANDBOXACME", "wrong"), Rejected, 401),
+        (BearerToken("wrong"), Unauthorized, 401),
+        (ApiKey("AKIASANDBOXACME", "wrong"), Unauthorized, 401),
         (BearerToken("sandbox-forbidden-token"), Forbidden, 403),
     ],
 )
@@ -157,7 +157,7 @@ def test_a_parameter_that_is_not_taken_is_an_invalid_request_with_details(client
     ("fault", "kind", "requests"),
     [
         ({"status": 400}, InvalidRequest, 1),
-        ({"status": 401}, Rejected, 1),
+        ({"status": 401}, Unauthorized, 1),
         ({"status": 403}, Forbidden, 1),
         ({"status": 404}, InvalidRequest, 1),
         ({"status": 422}, InvalidRequest, 1),

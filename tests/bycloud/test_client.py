@@ -19,9 +19,9 @@ from portal.bycloud import (
     Limits,
     RateLimited,
     Region,
-    Rejected,
     ServerFault,
     TimedOut,
+    Unauthorized,
     Unreachable,
 )
 from tests.bycloud.conftest import TOKEN
@@ -170,7 +170,7 @@ def test_a_200_that_is_no_page_is_a_bad_payload_with_path_and_request_id(
     ("status", "kind"),
     [
         (400, InvalidRequest),
-        (401, Rejected),
+        (401, Unauthorized),
         (402, InvalidRequest),
         (403, Forbidden),
         (404, InvalidRequest),
@@ -314,7 +314,7 @@ def test_no_pause_is_begun_that_the_deadline_would_cut(wire: Wire) -> None:
 
 def test_a_connection_is_kept_for_the_next_request_of_the_thread(wire: Wire, client: Client) -> None:
     wire.script(reply(), reply(401), reply(302, headers={"Location": "/"}), packed(b"{}"), reply())
-    for kind in (None, Rejected, InvalidResponse, None, None):
+    for kind in (None, Unauthorized, InvalidResponse, None, None):
         if kind is None:
             client.list_instances(InstanceQuery())
             continue

@@ -24,8 +24,8 @@ from portal.bycloud import (
     InvalidResponse,
     Limits,
     Region,
-    Rejected,
     TimedOut,
+    Unauthorized,
     Unreachable,
 )
 from tests.bycloud.conftest import TOKEN
@@ -88,7 +88,7 @@ def test_a_slow_answer_that_is_done_in_time_is_taken(wire: Wire) -> None:
 def test_a_status_is_told_even_if_its_body_never_ends(wire: Wire) -> None:
     wire.script(drip(b" " * 1000, at_once=b"HTTP/1.1 401 Nope\r\nContent-Length: 1000\r\n\r\n"))
     began_at = time.monotonic()
-    with pytest.raises(Rejected):
+    with pytest.raises(Unauthorized):
         ask(wire.url, deadline_seconds=0.5)
     assert time.monotonic() - began_at < 5
 
@@ -166,7 +166,7 @@ def test_of_an_error_with_a_huge_body_only_the_beginning_is_read(wire: Wire, sta
 
 def test_an_error_whose_body_cannot_be_unpacked_keeps_its_status(wire: Wire) -> None:
     wire.script(reply(401, b"not gzip", headers={"Content-Encoding": "gzip"}))
-    with pytest.raises(Rejected):
+    with pytest.raises(Unauthorized):
         ask(wire.url)
 
 

@@ -62,7 +62,7 @@ ROUTES = {
     "accounts:accept_invitation": Route("/invitations/no-such-token/", "public", FORM, EVERYBODY),
     "accounts:preferences": Route("/preferences/", "keep-own-preferences", FORM, MEMBERS),
     "accounts:change_theme": Route("/preferences/theme/", "keep-own-preferences", WRITE, MEMBERS),
-    "accounts:team": Route("/team/", "keep-team", READ, ADMINS),
+    "team": Route("/team/", "keep-team", READ, ADMINS),
     "accounts:invite": Route("/team/invitations/", "keep-team", FORM, ADMINS),
     "accounts:revoke_invitation": Route("/team/invitations/1/revoke/", "keep-team", WRITE, ADMINS),
     "accounts:change_role": Route(f"/team/{SOMEBODY}/role/", "keep-team", FORM, ADMINS),

@@ -14,9 +14,9 @@ from pytest_django import Settings
 from portal.accounts.models import Member
 from portal.audit.models import Act, Event
 from portal.bycloud import BearerToken, Region
+from portal.core.crypto import CryptoError
 from portal.credentials import vault
 from portal.credentials.models import Credential
-from portal.credentials.vault import VaultError
 from portal.sandbox.server import Sandbox
 from tests.conftest import PASSWORD, enter
 from tests.credentials.rows import keep
@@ -207,16 +207,16 @@ def test_what_is_sealed_for_the_team_opens_for_no_member_and_the_other_way_round
     for member_id, other in ((None, vera.pk), (vera.pk, None)):
         sealed = vault.seal(ACME, member_id=member_id, region="spo1")
         assert vault.unseal(sealed, member_id=member_id, region="spo1") == ACME
-        with pytest.raises(VaultError):
+        with pytest.raises(CryptoError):
             vault.unseal(sealed, member_id=other, region="spo1")
-    with pytest.raises(VaultError):
+    with pytest.raises(CryptoError):
         vault.unseal(vault.seal(ACME, member_id=None, region="spo1"), member_id=None, region="sao2")
 
 
 def test_a_members_row_that_is_made_the_teams_in_the_database_does_not_open(vera: Member, otto: Member) -> None:
     keep(vera, ACME)
     Credential.objects.update(member=None)
-    with pytest.raises(VaultError):
+    with pytest.raises(CryptoError):
         vault.resolve_credential(otto, SPO1)
 
 

@@ -9,8 +9,8 @@ from pytest_django import Settings
 
 from portal.accounts.models import Member
 from portal.bycloud import ApiKey, BearerToken, Credential, Region
+from portal.core.crypto import CryptoError, decrypt_text, encrypt_text, reencrypt_text
 from portal.credentials import vault
-from portal.credentials.vault import VaultError
 from tests.credentials.rows import keep
 
 TOKEN = BearerToken("a-token-that-nobody-may-see")
@@ -31,7 +31,7 @@ def test_the_secret_does_not_stand_in_what_is_sealed() -> None:
 @pytest.mark.parametrize(("member_id", "region"), [(8, "spo1"), (7, "sao2")])
 def test_it_opens_for_no_other_member_and_no_other_region(member_id: int, region: str) -> None:
     sealed = vault.seal(TOKEN, member_id=7, region="spo1")
-    with pytest.raises(VaultError, match="enter it again"):
+    with pytest.raises(CryptoError, match="enter it again"):
         vault.unseal(sealed, member_id=member_id, region=region)
 
 
@@ -44,21 +44,21 @@ def test_an_older_key_still_opens(settings: Settings) -> None:
 def test_a_lost_key_is_said_in_one_sentence(settings: Settings) -> None:
     sealed = vault.seal(TOKEN, member_id=7, region="spo1")
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
-    with pytest.raises(VaultError, match=r"^The credential for spo1 cannot be opened; enter it again\.$"):
+    with pytest.raises(CryptoError, match=r"^The credential for spo1 cannot be opened; enter it again\.$"):
         vault.unseal(sealed, member_id=7, region="spo1")
 
 
 @pytest.mark.parametrize("content", [b"not JSON", b"{}", b'{"member_id":7,"region":"spo1","credential":{"type":"?"}}'])
 def test_a_content_that_is_none_of_ours_does_not_open(settings: Settings, content: bytes) -> None:
     sealed = Fernet(settings.CREDENTIAL_KEYS[0]).encrypt(content)
-    with pytest.raises(VaultError, match="cannot be opened"):
+    with pytest.raises(CryptoError, match="cannot be opened"):
         vault.unseal(sealed, member_id=7, region="spo1")
 
 
 @pytest.mark.parametrize("keys", [[], ["not a Fernet key"]])
 def test_without_a_usable_key_nothing_is_sealed(settings: Settings, keys: list[str]) -> None:
     settings.CREDENTIAL_KEYS = keys
-    with pytest.raises(VaultError, match="CREDENTIAL_KEYS") as caught:
+    with pytest.raises(CryptoError, match="CREDENTIAL_KEYS") as caught:
         vault.seal(TOKEN, member_id=7, region="spo1")
     assert "not a Fernet key" not in "".join(traceback.format_exception(caught.value))
 
@@ -66,7 +66,7 @@ def test_without_a_usable_key_nothing_is_sealed(settings: Settings, keys: list[s
 def test_an_error_carries_nothing_of_the_secret(settings: Settings) -> None:
     content = json.dumps({"member_id": 7, "region": "spo1", "credential": {"type": TOKEN.token}}).encode()
     sealed = Fernet(settings.CREDENTIAL_KEYS[0]).encrypt(content)
-    with pytest.raises(VaultError) as caught:
+    with pytest.raises(CryptoError) as caught:
         vault.unseal(sealed, member_id=7, region="spo1")
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
@@ -89,7 +89,7 @@ def test_resealing_leaves_alone_what_is_under_the_first_key() -> None:
 
 def test_resealing_does_not_give_a_copied_row_to_its_new_owner() -> None:
     sealed = vault.seal(TOKEN, member_id=7, region="spo1")
-    with pytest.raises(VaultError):
+    with pytest.raises(CryptoError):
         vault.reseal(sealed, member_id=8, region="spo1")
 
 
@@ -113,7 +113,7 @@ def test_a_row_copied_to_another_member_does_not_open(ada: Member, otto: Member)
     row = keep(ada, TOKEN)
     row.pk, row.member = None, otto
     row.save(force_insert=True)
-    with pytest.raises(VaultError):
+    with pytest.raises(CryptoError):
         vault.find_credential(otto, SPO1)
     assert not vault.can_open(row)
 
@@ -123,20 +123,20 @@ def test_a_row_that_opens_is_known_to(ada: Member) -> None:
 
 
 def test_a_text_that_is_sealed_opens_for_its_purpose_alone() -> None:
-    sealed = vault.seal_text("JBSWY3DP", purpose="a")
+    sealed = encrypt_text("JBSWY3DP", purpose="a")
     assert "JBSWY3DP" not in sealed
-    assert vault.unseal_text(sealed, purpose="a") == "JBSWY3DP"
-    with pytest.raises(VaultError):
-        vault.unseal_text(sealed, purpose="b")
+    assert decrypt_text(sealed, purpose="a") == "JBSWY3DP"
+    with pytest.raises(CryptoError):
+        decrypt_text(sealed, purpose="b")
 
 
 def test_a_text_is_sealed_anew_under_the_first_key_only_where_it_is_not_yet(settings: Settings) -> None:
-    sealed = vault.seal_text("JBSWY3DP", purpose="a")
-    assert vault.reseal_text(sealed, purpose="a") == sealed
+    sealed = encrypt_text("JBSWY3DP", purpose="a")
+    assert reencrypt_text(sealed, purpose="a") == sealed
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode(), *settings.CREDENTIAL_KEYS]
-    renewed = vault.reseal_text(sealed, purpose="a")
+    renewed = reencrypt_text(sealed, purpose="a")
     assert renewed != sealed
     settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS[:1]
-    assert vault.unseal_text(renewed, purpose="a") == "JBSWY3DP"
-    with pytest.raises(VaultError):
-        vault.unseal_text(sealed, purpose="a")
+    assert decrypt_text(renewed, purpose="a") == "JBSWY3DP"
+    with pytest.raises(CryptoError):
+        decrypt_text(sealed, purpose="a")

@@ -10,7 +10,7 @@ import time_machine
 from django.core.cache import caches
 from pytest_django import Settings
 
-from portal.bycloud import BearerToken, InstanceQuery, RateLimited, Region, Rejected
+from portal.bycloud import BearerToken, InstanceQuery, RateLimited, Region, Unauthorized
 from portal.gateway import ApiSession, FetchFailed, FetchPolicy, backoff, check_credential, rate_limit, read_page
 from portal.gateway.backoff import find_pause, record_failure, reset_local_state
 from portal.gateway.cache import single_flight_key
@@ -277,7 +277,7 @@ def test_saving_the_same_credential_again_ends_its_pause(acme: ApiSession, upstr
 
 def test_a_credential_that_a_check_has_seen_refused_is_not_tried_again(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(status=401)
-    with pytest.raises(Rejected):
+    with pytest.raises(Unauthorized):
         check_credential(acme)
     assert fail(acme).trouble.kind == "rejected"
     assert len(upstream.requests()) == 1

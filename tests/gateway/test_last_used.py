@@ -4,7 +4,7 @@ import pytest
 import time_machine
 from django.core.cache import caches
 
-from portal.bycloud import BearerToken, Forbidden, InstanceQuery, Rejected
+from portal.bycloud import BearerToken, Forbidden, InstanceQuery, Unauthorized
 from portal.gateway import ApiSession, FetchFailed, LastUsed, check_credential, read_last_used, read_page
 from tests.upstream import Upstream
 
@@ -33,7 +33,7 @@ def test_it_was_last_used_when_bycloud_last_answered_and_not_when_a_page_was_sho
 
 
 @pytest.mark.parametrize(
-    ("token", "error"), [("a-token-nobody-gave-out", Rejected), ("sandbox-forbidden-token", Forbidden)]
+    ("token", "error"), [("a-token-nobody-gave-out", Unauthorized), ("sandbox-forbidden-token", Forbidden)]
 )
 def test_a_refusal_is_known_with_its_time(acme: ApiSession, token: str, error: type[Exception]) -> None:
     refused = ApiSession(acme.region, BearerToken(token))

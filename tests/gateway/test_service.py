@@ -11,7 +11,7 @@ import time_machine
 from django.core.cache import caches
 from pytest_django import Settings
 
-from portal.bycloud import BearerToken, InstanceQuery, Region, Rejected, Unreachable
+from portal.bycloud import BearerToken, InstanceQuery, Region, Unauthorized, Unreachable
 from portal.gateway import (
     ApiSession,
     FetchFailed,
@@ -298,7 +298,7 @@ def test_a_good_credential_passes_with_one_small_request(acme: ApiSession, upstr
 
 
 def test_a_refused_credential_says_so(acme: ApiSession) -> None:
-    with pytest.raises(Rejected):
+    with pytest.raises(Unauthorized):
         check_credential(ApiSession(acme.region, BearerToken("unknown")))
 
 

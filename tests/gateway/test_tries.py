@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from django.core.cache import caches
 
-from portal.bycloud import BearerToken, Rejected
+from portal.bycloud import BearerToken, Unauthorized
 from portal.gateway import ApiSession, TriesSpent, check_credential, rate_limit, read_last_used, read_meter
 from portal.gateway.errors import Busy
 from portal.gateway.rate_limit import TRIES, TRIES_OF_ONE
@@ -22,7 +22,7 @@ def count_asked(access: ApiSession, asker: str, tries: int = 30) -> int:
     for number in range(tries):
         try:
             guess(access, asker, number)
-        except Rejected:
+        except Unauthorized:
             asked += 1
         except TriesSpent:
             continue
@@ -50,7 +50,7 @@ def test_all_members_together_have_a_few_more(acme: ApiSession, clock: time_mach
 
 def test_another_region_has_tries_of_its_own(acme: ApiSession) -> None:
     assert count_asked(acme, "1") == TRIES_OF_ONE
-    with pytest.raises(Rejected):
+    with pytest.raises(Unauthorized):
         guess(ApiSession(type(acme.region)("sao2", acme.region.base_url), acme.credential), "1", 0)
 
 
@@ -69,7 +69,7 @@ def test_one_that_is_taken_has_a_budget_of_its_own_from_then_on(acme: ApiSession
 
 def test_a_credential_that_is_kept_leaves_its_refusal_and_counts_as_a_try(acme: ApiSession) -> None:
     kept = ApiSession(acme.region, BearerToken("junk"), asker="1")
-    with pytest.raises(Rejected):
+    with pytest.raises(Unauthorized):
         check_credential(kept)
     assert read_last_used(kept).refused_at is not None
     assert count_asked(acme, "1") == TRIES_OF_ONE - 1

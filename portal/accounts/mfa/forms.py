@@ -23,7 +23,7 @@ from portal.accounts.mfa.services import suggest_name
 from portal.accounts.models import Member
 from portal.audit.events import record_event
 from portal.audit.models import Act
-from portal.credentials.vault import VaultError
+from portal.core.crypto import CryptoError
 
 log = structlog.get_logger(__name__)
 
@@ -178,7 +178,7 @@ def _open_or_refuse(read: Callable[[], str]) -> str:
     """The code, if what it is compared with can be opened at all."""
     try:
         return read()
-    except VaultError as error:
+    except CryptoError as error:
         text = _("Your second factor cannot be opened any more. An admin of your team can reset it.")
         raise forms.ValidationError(text) from error
 

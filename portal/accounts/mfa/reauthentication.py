@@ -59,7 +59,7 @@ class Proof:
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         facts: dict[str, Any] = super().get_context_data(**kwargs) | kwargs  # type: ignore[misc]
         is_of_team = getattr(self._find_waiting(), "capability", None) in _OF_THE_TEAM
-        return facts | {"cancel_url": reverse("accounts:team" if is_of_team else "mfa_index")}
+        return facts | {"cancel_url": reverse("team" if is_of_team else "mfa_index")}
 
     def form_valid(self, form: Form) -> HttpResponse:
         waiting = self._find_waiting()

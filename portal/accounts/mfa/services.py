@@ -13,12 +13,11 @@ from django.utils.translation import gettext as _
 from portal.accounts import mails
 from portal.accounts.models import Member
 from portal.accounts.sessions.services import end_sessions
+from portal.accounts.takeover import Takeover, may_be_taken_over
 from portal.audit.events import record_event
 from portal.audit.models import Act
+from portal.core.crypto import CryptoError
 from portal.core.permissions import Capability
-from portal.credentials.models import Pause
-from portal.credentials.pausing import pause_credentials
-from portal.credentials.vault import VaultError
 
 
 class LastMfaMethodError(Exception):
@@ -93,7 +92,7 @@ def reset_mfa(member: Member, *, by: Member | None = None, request: HttpRequest 
         if count:
             record_event(Act.SECOND_FACTOR_RESET, request=request, member=by, subject=member.username)
             end_sessions(member)
-            pause_credentials(member, Pause.SECOND_FACTOR, by=by, request=request)
+            may_be_taken_over.send(Member, member=member, why=Takeover.SECOND_FACTOR, by=by, request=request)
             transaction.on_commit(lambda: mails.tell(member, Act.SECOND_FACTOR_RESET, by=by))
     return bool(count)
 
@@ -102,7 +101,7 @@ def list_recovery_codes(codes: Authenticator) -> list[str]:
     """Those that still work; none when the keys of the portal do not open them."""
     try:
         left: list[str] = codes.wrap().get_unused_codes()
-    except VaultError:
+    except CryptoError:
         return []
     return left
 

@@ -189,4 +189,4 @@ def reset_mfa(request: MemberRequest, pk: int) -> HttpResponse:
         messages.success(request, _("%(name)s has no second factor any more, and is signed out.") % {"name": member})
     else:
         messages.info(request, _("%(name)s had no second factor.") % {"name": member})
-    return redirect("accounts:team")
+    return redirect("team")

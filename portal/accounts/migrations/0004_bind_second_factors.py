@@ -5,7 +5,7 @@ from typing import Any
 from django.apps.registry import Apps
 from django.db import migrations
 
-from portal.credentials import vault
+from portal.core.crypto import CryptoError, decrypt_text, encrypt_text
 
 BEFORE = "second factor"
 NAMES = {"totp": "secret", "recovery_codes": "seed"}
@@ -26,10 +26,10 @@ def _seal_anew(apps: Apps, *, is_forwards: bool) -> None:
         name, bound = NAMES[row.type], f"{row.type} of {row.user_id}"
         old, new = (BEFORE, bound) if is_forwards else (bound, BEFORE)
         try:
-            text = vault.unseal_text(row.data[name], purpose=old)
-        except vault.VaultError:
+            text = decrypt_text(row.data[name], purpose=old)
+        except CryptoError:
             continue
-        row.data[name] = vault.seal_text(text, purpose=new)
+        row.data[name] = encrypt_text(text, purpose=new)
         row.save(update_fields=["data"])
 
 

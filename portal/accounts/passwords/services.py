@@ -17,11 +17,10 @@ from portal.accounts import mails
 from portal.accounts.adapter import may_sign_in_here
 from portal.accounts.models import Member
 from portal.accounts.sessions.services import end_sessions
+from portal.accounts.takeover import Takeover, may_be_taken_over
 from portal.audit.events import record_event
 from portal.audit.models import Act
 from portal.core.http import make_absolute
-from portal.credentials.models import Pause
-from portal.credentials.pausing import pause_credentials
 
 # In place of an admin: she asked for the link herself, and it goes to her own address.
 _NO_MAKER = 0
@@ -89,7 +88,7 @@ def set_password(key: str, token: str, *, password: str, request: HttpRequest) -
             raise LinkGoneError
         _set_password(member, hashed, request=request)
         end_sessions(member)
-        pause_credentials(member, Pause.PASSWORD, by=member, request=request)
+        may_be_taken_over.send(Member, member=member, why=Takeover.PASSWORD, by=member, request=request)
 
 
 def _set_password(member: Member, hashed: str, *, request: HttpRequest) -> None:

@@ -87,6 +87,6 @@ def make_link(request: MemberRequest, pk: int) -> HttpResponse:
     if not may_sign_in_here(member):
         what = {"name": member, "provider": settings.OIDC_NAME}
         messages.error(request, _("%(name)s signs in through %(provider)s, and a password would open nothing.") % what)
-        return redirect("accounts:team")
+        return redirect("team")
     link = passwords.make_link(member, by=request.user, request=request)
     return render(request, "accounts/password_link_made.html", {"member": member, "link": link})

@@ -24,11 +24,10 @@ from portal.accounts import services as team
 from portal.accounts.models import Member, only_plain_letters
 from portal.accounts.sessions.services import end_sessions
 from portal.accounts.sso.id_tokens import UntrustedTokenError
+from portal.accounts.takeover import Takeover, may_be_taken_over
 from portal.audit.events import record_event
 from portal.audit.models import Act
 from portal.core.permissions import Role
-from portal.credentials.models import Pause
-from portal.credentials.pausing import pause_credentials
 
 # The first one that one of her groups gives is her role.
 _HIGHEST_FIRST = (Role.ADMIN, Role.OPERATOR, Role.VIEWER)
@@ -115,7 +114,7 @@ def link(member: Member, subject: str) -> None:
             member.set_unusable_password()
             member.save(update_fields=["password"])
         record_event(Act.SINGLE_SIGN_ON_LINKED, subject=f"{member.username}: {subject}")
-        pause_credentials(member, Pause.SINGLE_SIGN_ON)
+        may_be_taken_over.send(Member, member=member, why=Takeover.SINGLE_SIGN_ON, by=None, request=None)
         transaction.on_commit(lambda: mails.tell(member, Act.SINGLE_SIGN_ON_LINKED, by=None))
 
 

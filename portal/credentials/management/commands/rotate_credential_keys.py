@@ -8,7 +8,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from portal.accounts.mfa.seals import NAMES, name_purpose
+from portal.accounts.mfa.encryption import NAMES, name_purpose
+from portal.core.crypto import CryptoError, NoKeyError, reencrypt_text
 from portal.credentials import vault
 from portal.credentials.models import Credential
 
@@ -38,9 +39,9 @@ class Command(BaseCommand):
                     sealed = bytes(row.sealed)
                     try:
                         renewed = vault.reseal(sealed, member_id=row.member_id, region=row.region)
-                    except vault.NoKeyError as error:
+                    except NoKeyError as error:
                         raise CommandError(str(error)) from None
-                    except vault.VaultError:
+                    except CryptoError:
                         owner = row.member.get_username() if row.member else _("the team")
                         lost.append(f"{owner}, {row.region}")
                         continue
@@ -83,8 +84,8 @@ def _reseal_factors() -> list[str]:
         for row in rows.select_for_update(of=("self",)):
             name, purpose = NAMES[row.type], name_purpose(row.user_id, row.type)
             try:
-                row.data[name] = vault.reseal_text(row.data[name], purpose=purpose)
-            except vault.VaultError:
+                row.data[name] = reencrypt_text(row.data[name], purpose=purpose)
+            except CryptoError:
                 lost.append(f"{row.user.get_username()}, {row.get_type_display()}")
                 continue
             row.save(update_fields=["data"])

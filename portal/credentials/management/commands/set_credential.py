@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from portal.accounts.models import Member
+from portal.core.crypto import CryptoError
 from portal.credentials import services as intake
-from portal.credentials import vault
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Kind
 
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             taken = intake.take_credential(
                 form.credential, member=member, region=place, expires_on=form.cleaned_data["expires_on"]
             )
-        except vault.VaultError as error:
+        except CryptoError as error:
             raise CommandError(str(error)) from None
         if isinstance(taken, intake.NotSaved):
             raise CommandError(taken.sentence)

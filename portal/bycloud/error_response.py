@@ -15,9 +15,10 @@ from portal.bycloud.errors import (
     Forbidden,
     InvalidRequest,
     InvalidResponse,
+    RateLimit,
     RateLimited,
-    Rejected,
     ServerFault,
+    Unauthorized,
 )
 from portal.bycloud.transport import Reply
 
@@ -25,14 +26,6 @@ MESSAGE_LENGTH = 300
 DETAILS_LENGTH = 2000
 REQUEST_ID_LENGTH = 100
 LONGEST_WAIT_SECONDS = 24 * 60 * 60
-
-
-class RateLimit(msgspec.Struct, frozen=True):
-    """ByCloud's own count: requests allowed in its window, those that are left, and when the window ends."""
-
-    limit: int
-    remaining: int
-    reset_at: datetime | None
 
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
@@ -54,7 +47,7 @@ def read_error_response(reply: Reply, *, secret: str, now: datetime) -> ByCloudE
     if status >= 500:  # noqa: PLR2004
         retry_at = _find_named_time(reply.headers, now)
         return ServerFault(message, status=status, details=details, request_id=request_id, retry_at=retry_at)
-    kind: type[ByCloudError] = {401: Rejected, 403: Forbidden}.get(status, InvalidRequest)
+    kind: type[ByCloudError] = {401: Unauthorized, 403: Forbidden}.get(status, InvalidRequest)
     return kind(message, status=status, details=details, request_id=request_id)
 
 

@@ -11,7 +11,7 @@ from allauth.mfa.models import Authenticator
 from django.db.models.signals import post_init
 from django.dispatch import receiver
 
-from portal.credentials import vault
+from portal.core.crypto import decrypt_text, encrypt_text
 
 # Where each kind keeps what makes its codes. Passkeys keep public keys, and no secret.
 NAMES = {str(Authenticator.Type.TOTP): "secret", str(Authenticator.Type.RECOVERY_CODES): "seed"}
@@ -37,13 +37,13 @@ def name_purpose(member_id: int, kind: str) -> str:
 
 def seal(text: str) -> str:
     """What allauth then puts into a new row, which binds it."""
-    return _Unbound(vault.seal_text(text, purpose=_NO_OWNER))
+    return _Unbound(encrypt_text(text, purpose=_NO_OWNER))
 
 
 def unseal(sealed: str) -> str:
-    """`VaultError` unless it comes out of the row of the member and of the kind that it was sealed for."""
+    """`CryptoError` unless it comes out of the row of the member and of the kind that it was sealed for."""
     purpose = sealed.purpose if isinstance(sealed, _Bound) else _NO_OWNER
-    return vault.unseal_text(sealed, purpose=purpose)
+    return decrypt_text(sealed, purpose=purpose)
 
 
 @receiver(post_init, sender=Authenticator)
@@ -56,7 +56,7 @@ def _bind(instance: Authenticator, **_rest: Any) -> None:
         return
     purpose = name_purpose(held["user_id"], kind)
     if isinstance(sealed, _Unbound):
-        sealed = vault.seal_text(unseal(sealed), purpose=purpose)
+        sealed = encrypt_text(unseal(sealed), purpose=purpose)
     bound = _Bound(sealed)
     bound.purpose = purpose
     data[NAMES[kind]] = bound

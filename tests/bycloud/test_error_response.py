@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from portal.bycloud import ByCloudError, RateLimited
-from portal.bycloud.refusals import clean, read_error_response, read_retry_at, read_wait_seconds
+from portal.bycloud.error_response import clean, read_error_response, read_retry_at, read_wait_seconds
 from portal.bycloud.transport import Reply
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
