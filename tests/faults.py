@@ -26,9 +26,9 @@ class Fault:
         return self.status == 200
 
 
-REFUSED = "ByCloud did not take this request"
-UNREADABLE = "ByCloud's answer cannot be read"
-UNREACHABLE = "ByCloud cannot be reached"
+REFUSED = "ByCloud rejected this request"
+UNREADABLE = "Unexpected response from ByCloud"
+UNREACHABLE = "ByCloud can't be reached"
 TOO_LATE = "ByCloud did not answer in time"
 ROWS = "20 of"
 
@@ -44,7 +44,7 @@ def _mode(mode: str, said: str, status: int = 502, *, takes_the_deadline: bool =
 SCRIPTED = (
     *(_status(status, REFUSED) for status in (400, 404, 409, 418, 422)),
     _status(401, "Your ByCloud token was refused at", 403),
-    _status(403, "Your ByCloud token may not list instances", 403),
+    _status(403, "Your ByCloud token isn't allowed to list instances", 403),
     Fault(
         "429 with Retry-After: 18",
         "Paused for 18 s to stay within 60 requests a minute",
@@ -81,7 +81,7 @@ SCRIPTED = (
     _mode("no-meta", "1–20", 200),
     _mode("no-links", "1–20 of 150", 200),
     _mode("nulls", "no name", 200),
-    _mode("only-ids", "No state given", 200),
+    _mode("only-ids", "No state", 200),
     _mode("unknown-fields", "1–20 of 150", 200),
     _mode("unknown-status", "MELTING", 200),
     _mode("wrong-types", "unreadable", 200),

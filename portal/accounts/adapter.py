@@ -35,7 +35,7 @@ from portal.core.permissions import Capability
 
 log = structlog.get_logger(__name__)
 
-_WRONG = _("The user name, e-mail address or password is not right.")
+_WRONG = _("Incorrect user name, e-mail address or password.")
 
 
 def count_as(typed: str) -> str:
@@ -149,7 +149,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def respond_user_inactive(self, request: HttpRequest, _user: AbstractBaseUser) -> HttpResponseRedirect:
         """Between two steps of one sign-in she was deactivated, or got another password or another way in."""
-        messages.error(request, gettext("This sign-in cannot go on. Ask an admin of your team."))
+        messages.error(request, gettext("You can't sign in. Ask an admin of your team for help."))
         return redirect("account_login")
 
     def get_reauthentication_methods(self, user: AbstractBaseUser) -> list[dict[str, Any]]:
@@ -161,7 +161,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Second factors: what makes their codes is sealed in the vault, and apps and devices show the portal's name."""
 
-    error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": _("This code is not right.")}
+    error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": _("Incorrect code.")}
 
     def encrypt(self, text: str) -> str:
         return encryption.seal(text)
@@ -246,7 +246,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         del extra_context
         # Some providers leave out the state when they say so, which allauth takes for an answer nobody asked for.
         if error == AuthError.CANCELLED or request.GET.get("error") == "access_denied":
-            messages.info(request, gettext("You did not sign in at %(name)s.") % {"name": settings.OIDC_NAME})
+            messages.info(request, gettext("Sign-in with %(name)s was canceled.") % {"name": settings.OIDC_NAME})
             raise ImmediateHttpResponse(redirect("account_login"))
         raise ImmediateHttpResponse(fail(request, exception))
 

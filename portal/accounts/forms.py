@@ -56,9 +56,7 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's cla
         model = Invitation
         fields = ("name", "email", "role")
         help_texts = {
-            "email": _(
-                "Optional. It can be used to sign in, as the user name can, and takes the link for a lost password."
-            ),
+            "email": _("Optional. Can be used to sign in and to reset the password."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -68,12 +66,12 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's cla
             assert isinstance(role, forms.ChoiceField)  # noqa: S101 - for the type checker
             role.choices = [(value, Role(value).label) for value in list_inviting_roles()]
             role.initial = role.choices[0][0]
-            role.help_text = _("All others come in by single sign-on; an invitation would open nothing for them.")
+            role.help_text = _("Other roles sign in with single sign-on and don't need an invitation.")
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"].lower()
         if email and Member.objects.filter(email=email).exists():
-            raise forms.ValidationError(_("A member has this e-mail address already."))
+            raise forms.ValidationError(_("This e-mail address is already in use."))
         return email
 
 
@@ -89,7 +87,7 @@ class AcceptForm(BaseUserCreationForm):  # type: ignore[type-arg]
         self.fields["username"].widget.attrs.update(
             {"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
         )
-        self.fields["password2"].label = _("Password, once more")
+        self.fields["password2"].label = _("Confirm password")
         self.fields["password2"].help_text = ""
 
     def validate_password_for_user(self, user: Member, **_options: Any) -> None:
@@ -114,20 +112,18 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
     """All that a member chooses for herself, but for the columns of lists, which are chosen on one."""
 
     language = forms.ChoiceField(label=_("Language"), required=False, widget=forms.RadioSelect)
-    time_zone = forms.ChoiceField(label=_("Time zone"), help_text=_("All times are shown in it."))
+    time_zone = forms.ChoiceField(label=_("Time zone"), help_text=_("Used for all times shown."))
     refresh_seconds = forms.TypedChoiceField(
-        label=_("Open pages refresh themselves"),
+        label=_("Auto-refresh"),
         coerce=int,
         choices=[
             (15, _("Every 15 seconds")),
             (30, _("Every 30 seconds")),
             (60, _("Every minute")),
             (300, _("Every 5 minutes")),
-            (0, _("Only when asked")),
+            (0, _("Manual only")),
         ],
-        help_text=_(
-            "Faster for a while when something on a page is changing. A page in a hidden tab does not refresh."
-        ),
+        help_text=_("Faster while something on the page is changing. Pages in hidden tabs are not refreshed."),
     )
 
     class Meta:
@@ -136,10 +132,10 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
         widgets = {"theme": forms.RadioSelect, "density": forms.RadioSelect}
         labels = {
             "theme": _("Theme"),
-            "density": _("Density of lists"),
-            "shortcuts": _("Use single keys as shortcuts"),
+            "density": _("List density"),
+            "shortcuts": _("Single-key shortcuts"),
         }
-        help_texts = {"shortcuts": _("Switch them off when they get in the way of speech input or a screen reader.")}
+        help_texts = {"shortcuts": _("Turn off if they interfere with speech input or a screen reader.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -148,7 +144,7 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
         assert isinstance(zone, forms.ChoiceField)  # noqa: S101 - as above
         # Each language in its own words: whoever looks for it may not read the present one.
         named = [(code, format_html('<span lang="{}">{}</span>', code, name)) for code, name in settings.LANGUAGES]
-        language.choices = [("", _("As the browser asks")), *named]
+        language.choices = [("", _("Browser default")), *named]
         zone.choices = group_time_zones()
 
 

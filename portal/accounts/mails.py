@@ -17,7 +17,9 @@ log = structlog.get_logger(__name__)
 def write(member: Member, link: str) -> EmailMessage:
     """The link for a new password, to the person who has asked for it."""
     text = render_to_string("accounts/password_mail.txt", {"member": member, "link": link})
-    return EmailMessage(gettext("A new password for ByCloud Portal"), text, settings.DEFAULT_FROM_EMAIL, [member.email])
+    return EmailMessage(
+        gettext("Reset your ByCloud Portal password"), text, settings.DEFAULT_FROM_EMAIL, [member.email]
+    )
 
 
 def send(mail: EmailMessage) -> None:

@@ -193,18 +193,18 @@ def _describe_end(end: sessions.End | None) -> str:
     if end is sessions.End.IDLE:
         minutes = settings.SESSION_IDLE // timedelta(minutes=1)
         return ngettext(
-            "You were signed out after %(minutes)s minute without a sign of you. Sign in to go on where you were.",
-            "You were signed out after %(minutes)s minutes without a sign of you. Sign in to go on where you were.",
+            ("You were signed out after %(minutes)s minute of inactivity. Sign in to continue where you left off."),
+            ("You were signed out after %(minutes)s minutes of inactivity. Sign in to continue where you left off."),
             minutes,
         ) % {"minutes": minutes}
     if end is sessions.End.ABSOLUTE:
         hours = settings.SESSION_ABSOLUTE // timedelta(hours=1)
         return ngettext(
-            "A session lasts for %(hours)s hour. Sign in again to go on where you were.",
-            "A session lasts for %(hours)s hours. Sign in again to go on where you were.",
+            "Sessions last %(hours)s hour. Sign in again to continue where you left off.",
+            "Sessions last %(hours)s hours. Sign in again to continue where you left off.",
             hours,
         ) % {"hours": hours}
-    return gettext("Your session has ended. Sign in to go on where you were.")
+    return gettext("Your session has ended. Sign in to continue where you left off.")
 
 
 def _find_way_back(request: HttpRequest) -> str | None:

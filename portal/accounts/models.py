@@ -28,7 +28,7 @@ only_plain_letters = RegexValidator(
 
 
 class Theme(models.TextChoices):
-    SYSTEM = "system", _("As the system")
+    SYSTEM = "system", _("System")
     LIGHT = "light", _("Light")
     DARK = "dark", _("Dark")
 
@@ -100,7 +100,7 @@ class Member(AbstractUser):
                 Lower("email"),
                 condition=~models.Q(email=""),
                 name="one_member_per_email",
-                violation_error_message=_("A member has this e-mail address already."),
+                violation_error_message=_("This e-mail address is already in use."),
             ),
         ]
 
@@ -156,7 +156,7 @@ class Invitation(models.Model):
     """A link that lets one person join, once, until it expires. The link itself is not kept."""
 
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
-    name = models.CharField(_("name"), max_length=150, help_text=_("Whom the invitation is for."))
+    name = models.CharField(_("name"), max_length=150, help_text=_("Invitee"))
     email = models.EmailField(_("e-mail"), blank=True, validators=[only_plain_letters])
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.VIEWER)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")

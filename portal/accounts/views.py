@@ -56,9 +56,9 @@ def invite(request: MemberRequest) -> HttpResponse:
 def revoke_invitation(request: MemberRequest, pk: int) -> HttpResponse:
     invitation = invitations.revoke_invitation(pk, by=request.user, request=request)
     if invitation is None:
-        messages.info(request, _("That invitation is not pending any more."))
+        messages.info(request, _("This invitation is no longer pending."))
     else:
-        messages.success(request, _("The invitation for %(name)s is revoked.") % {"name": invitation.name})
+        messages.success(request, _("Invitation for %(name)s revoked.") % {"name": invitation.name})
     return redirect("team")
 
 
@@ -72,10 +72,12 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
         try:
             changed = team.change_role(pk, form.cleaned_data["role"], by=request.user, request=request)
         except team.LastAdminError:
-            form.add_error("role", _("%(name)s is the last admin. Make somebody else one first.") % {"name": member})
+            form.add_error(
+                "role", _("%(name)s is the last admin. Make someone else an admin first.") % {"name": member}
+            )
         else:
             what = {"name": changed.username, "role": changed.get_role_display()}
-            messages.success(request, _("%(name)s is %(role)s now.") % what)
+            messages.success(request, _("%(name)s is now %(role)s.") % what)
             has_lost_team = changed.pk == request.user.pk and not changed.can(Capability.MANAGE_TEAM)
             return redirect("home" if has_lost_team else "team")
     context = {"form": form, "member": member}
@@ -93,9 +95,9 @@ def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
         try:
             team.deactivate(pk, by=request.user, request=request)
         except team.LastAdminError:
-            error = _("%(name)s is the last admin. Make somebody else one first.") % {"name": member}
+            error = _("%(name)s is the last admin. Make someone else an admin first.") % {"name": member}
         else:
-            messages.success(request, _("%(name)s is deactivated and signed out everywhere.") % {"name": member})
+            messages.success(request, _("%(name)s was deactivated and signed out everywhere.") % {"name": member})
             if pk != request.user.pk:
                 return redirect("team")
             # Her own has been ended with the others, and must not be written again.
@@ -110,7 +112,7 @@ def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
 @after_proof
 def reactivate(request: MemberRequest, pk: int) -> HttpResponse:
     member = team.reactivate(pk, by=request.user, request=request)
-    messages.success(request, _("%(name)s is active again.") % {"name": member})
+    messages.success(request, _("%(name)s was reactivated.") % {"name": member})
     return redirect("team")
 
 
@@ -131,7 +133,7 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
         except invitations.InvitationGoneError:
             return render(request, "accounts/invitation_gone.html", status=404)
         except invitations.NameTakenError:
-            form.add_error("username", _("This user name or your e-mail address is taken by another member."))
+            form.add_error("username", _("This user name or e-mail address is already in use."))
         else:
             messages.success(request, _("Welcome, %(name)s. Sign in with your new password.") % {"name": member})
             return redirect("account_login")
@@ -149,7 +151,7 @@ def show_preferences(request: MemberRequest) -> HttpResponse:
         member.save(update_fields=form.changed_data)
         # The page that follows speaks the language that was just chosen, and this sentence is said there.
         with translation.override(member.language or translation.get_language_from_request(request)):
-            messages.success(request, _("Your preferences are saved."))
+            messages.success(request, _("Preferences saved."))
         return redirect("accounts:preferences")
     context = {"form": form, "now": timezone.now()}
     return render(request, "accounts/preferences.html", context, status=422 if form.errors else 200)

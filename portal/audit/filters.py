@@ -23,7 +23,7 @@ _DayField = partial(
     required=False,
     widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     input_formats=["%Y-%m-%d"],
-    error_messages={"invalid": _("Write a day as 2026-11-23.")},
+    error_messages={"invalid": _("Use the format 2026-11-23.")},
     validators=[MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))],
 )
 
@@ -32,9 +32,9 @@ class EventFilter(forms.Form):
     """Member, act and days, the days as they are in the member's time zone. `before` and `after` are event ids."""
 
     member = forms.CharField(label=_("Who"), required=False, max_length=150)
-    act = forms.ChoiceField(label=_("What"), required=False, choices=[("", _("Everything")), *Act.choices])
+    act = forms.ChoiceField(label=_("What"), required=False, choices=[("", _("All actions")), *Act.choices])
     since = _DayField(label=_("From"))
-    until = _DayField(label=_("Up to and including"))
+    until = _DayField(label=_("To"))
     before = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_ID, widget=forms.HiddenInput)
     after = forms.IntegerField(required=False, min_value=0, max_value=LARGEST_ID, widget=forms.HiddenInput)
 
@@ -42,7 +42,7 @@ class EventFilter(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         since, until = cleaned.get("since"), cleaned.get("until")
         if since and until and until < since:
-            self.add_error("until", _("This day is before the first one."))
+            self.add_error("until", _("The end date is before the start date."))
         return cleaned
 
     def select(self) -> QuerySet[Event]:

@@ -25,7 +25,7 @@ def make_fernets() -> list[Fernet]:
     except ValueError:
         fernets = []
     if not fernets:
-        raise NoKeyError(_("The portal has no usable key for credentials; whoever runs it has to set CREDENTIAL_KEYS."))
+        raise NoKeyError(_("The portal has no valid encryption key. Its administrator must set CREDENTIAL_KEYS."))
     return fernets
 
 
@@ -43,7 +43,7 @@ def decrypt_text(sealed: str, *, purpose: str) -> str:
     except InvalidToken:
         opened = ""
     if not opened.startswith(f"{purpose}:"):
-        raise CryptoError(_("This cannot be opened with any key of the portal."))
+        raise CryptoError(_("This can't be decrypted with any of the portal's keys."))
     return opened.removeprefix(f"{purpose}:")
 
 

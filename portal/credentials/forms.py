@@ -29,8 +29,8 @@ _PLAIN = {
 }
 _KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MISSING = {
-    "token": _("Enter the token, or choose the API key pair above."),
-    "access_key_id": _("Enter the access key id, or choose the bearer token above."),
+    "token": _("Enter a token, or choose the API key pair."),
+    "access_key_id": _("Enter an access key ID, or choose the bearer token."),
     "secret_access_key": _("Enter the secret access key."),
 }
 _FIELDS_OF = {Kind.BEARER: ("token",), Kind.API_KEY: ("access_key_id", "secret_access_key")}
@@ -58,19 +58,19 @@ class CredentialForm(forms.Form):
         label=_("Access token"),
         required=False,
         widget=SecretInput,
-        help_text=_("The token alone, without the word “Bearer”."),
+        help_text=_("Without the word “Bearer”."),
     )
     access_key_id = forms.CharField(
-        label=_("Access key id"),
+        label=_("Access key ID"),
         required=False,
         widget=forms.TextInput(attrs=_PLAIN),
-        help_text=_("It looks like AKIA550E8400E29B41D4."),
+        help_text=_("For example AKIA550E8400E29B41D4."),
     )
     secret_access_key = forms.CharField(
         label=_("Secret access key"),
         required=False,
         widget=SecretInput,
-        help_text=_("ByCloud shows it once, when the key is made."),
+        help_text=_("Shown once by ByCloud, when the key is created."),
     )
 
     expires_on = forms.DateField(
@@ -78,9 +78,9 @@ class CredentialForm(forms.Form):
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         input_formats=["%Y-%m-%d"],
-        error_messages={"invalid": _("Write a day as 2026-11-23.")},
-        validators=[MaxValueValidator(date(2999, 12, 31), _("This day is too far off."))],
-        help_text=_("The last day it works, as ByCloud told you. The portal warns ahead of it."),
+        error_messages={"invalid": _("Use the format 2026-11-23.")},
+        validators=[MaxValueValidator(date(2999, 12, 31), _("This date is too far in the future."))],
+        help_text=_("The last day it is valid. The portal warns you before it expires."),
     )
 
     credential: bycloud.Credential | None = None
@@ -92,7 +92,7 @@ class CredentialForm(forms.Form):
     def clean_expires_on(self) -> date | None:
         day: date | None = self.cleaned_data["expires_on"]
         if day and day < timezone.localdate():
-            raise forms.ValidationError(_("This day is over."))
+            raise forms.ValidationError(_("This date is in the past."))
         return day
 
     @sensitive_variables()
@@ -153,7 +153,7 @@ class CredentialForm(forms.Form):
             self.add_error(name, _("This is longer than %(most)s characters.") % {"most": MAX_LENGTH})
         elif name == "access_key_id" and ":" in text:
             self.add_error(
-                name, _("An access key id has no colon; what stands behind it belongs in the secret's field.")
+                name, _("An access key ID contains no colon. Enter the part after it as the secret access key.")
             )
         elif not all("!" <= character <= "~" for character in text):
-            self.add_error(name, _("Only letters, digits and signs of plain ASCII, without spaces or line breaks."))
+            self.add_error(name, _("Use ASCII letters, digits and symbols only, without spaces or line breaks."))

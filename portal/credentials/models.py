@@ -32,7 +32,7 @@ class Credential(models.Model):
     created_at = models.DateTimeField(_("created at"))
     replaced_at = models.DateTimeField(_("replaced at"), null=True)
     checked_at = models.DateTimeField(_("checked at"), null=True)
-    visible_total = models.PositiveBigIntegerField(_("instances it sees"), null=True)
+    visible_total = models.PositiveBigIntegerField(_("visible instances"), null=True)
     expires_on = models.DateField(_("expires on"), null=True)
     pause = models.CharField(_("paused because of"), max_length=16, choices=Takeover, blank=True, default="")
 

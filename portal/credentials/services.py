@@ -64,7 +64,9 @@ def take_credential(
         )
     except bycloud.Unauthorized:
         _record_refused(member, region, 401, request=request)
-        return NotSaved(_("ByCloud refused this credential (401): it is wrong, expired or revoked. Nothing was saved."))
+        return NotSaved(
+            _("ByCloud rejected this credential (401). It may be incorrect, expired or revoked. Nothing was saved.")
+        )
     except bycloud.Forbidden:
         _record_refused(member, region, 403, request=request)
         return NotSaved(
@@ -92,10 +94,10 @@ def take_credential(
         return Saved(
             row,
             is_checked=False,
-            sentence=_("The credential for %(region)s is saved, but not checked: %(doubt)s.")
+            sentence=_("Credential for %(region)s saved, but not verified: %(doubt)s.")
             % {"region": region.code, "doubt": doubt},
         )
-    sentence = _("The credential for %(region)s is checked and saved.") % {"region": region.code}
+    sentence = _("Credential for %(region)s verified and saved.") % {"region": region.code}
     return Saved(row, is_checked=True, sentence=sentence)
 
 
@@ -108,7 +110,9 @@ def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Sa
         raise vault.PausedError(row.describe_pause())
     credential = vault.unseal(bytes(row.sealed), member_id=row.member_id, region=region.code)
     named = {"region": region.code}
-    rejected = _("ByCloud refuses the credential for %(region)s (401): it is wrong, expired or revoked. Replace it.")
+    rejected = _(
+        "ByCloud rejected the credential for %(region)s (401). It may be incorrect, expired or revoked. Replace it."
+    )
     forbidden = _("ByCloud knows the credential for %(region)s, but it may not list instances (403). Replace it.")
     try:
         total = gateway.check_credential(
@@ -119,13 +123,13 @@ def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Sa
     except bycloud.Forbidden:
         return NotSaved(forbidden % named)
     except bycloud.ByCloudError as error:
-        sentence = _("The credential for %(region)s could not be checked: %(doubt)s.")
+        sentence = _("The credential for %(region)s could not be verified: %(doubt)s.")
         return Saved(row, is_checked=False, sentence=sentence % (named | {"doubt": _describe_doubt(error)}))
     # Another one may have been saved in the meantime.
     Credential.objects.filter(pk=row.pk, fingerprint=row.fingerprint).update(
         checked_at=timezone.now(), visible_total=_bound(total)
     )
-    return Saved(row, is_checked=True, sentence=_("ByCloud takes the credential for %(region)s.") % named)
+    return Saved(row, is_checked=True, sentence=_("The credential for %(region)s is valid.") % named)
 
 
 def _store(
@@ -192,15 +196,15 @@ def _describe_doubt(error: bycloud.ByCloudError) -> str:
                 "seconds": _count_seconds(error)
             }
         case gateway.RateLimitReached():
-            doubt = _("the portal has used up the requests it may send to ByCloud for the moment")
+            doubt = _("the portal has reached its API rate limit")
         case bycloud.RateLimited():
-            doubt = _("ByCloud takes no more requests for the moment (429)")
+            doubt = _("ByCloud's rate limit was reached (429)")
         case bycloud.ServerFault():
-            doubt = _("ByCloud has a fault of its own (%(status)s)") % {"status": error.status}
+            doubt = _("ByCloud is unavailable (%(status)s)") % {"status": error.status}
         case bycloud.InvalidResponse():
-            doubt = _("ByCloud's answer could not be read")
+            doubt = _("ByCloud sent an unexpected response")
         case _other:
-            doubt = _("ByCloud did not take the question (%(status)s)") % {"status": error.status}
+            doubt = _("ByCloud rejected the request (%(status)s)") % {"status": error.status}
     return doubt
 
 

@@ -62,13 +62,13 @@ class CredentialStatus:
     def mark(self) -> Badge:
         if self.row.pause or not self.can_open:
             paused = Badge("warn", _("Paused; enter it again"), "circle-pause")
-            return paused if self.row.pause else Badge("error", _("Cannot be opened; enter it again"), "circle-alert")
+            return paused if self.row.pause else Badge("error", _("Can't be decrypted; enter it again"), "circle-alert")
         if self.is_refused:
-            return Badge("error", _("Refused by ByCloud"), "circle-x")
+            return Badge("error", _("Rejected by ByCloud"), "circle-x")
         if self.is_expired:
             return Badge("error", _("Expired"), "calendar-x")
         if not self.is_valid:
-            return Badge("warn", _("Not checked yet"), "circle-question-mark")
+            return Badge("warn", _("Not verified yet"), "circle-question-mark")
         if self.is_expiring:
             return Badge("warn", _("Valid, expires soon"), "calendar-clock")
         return Badge("ok", _("Valid"), "circle-check")
@@ -112,9 +112,9 @@ def describe_expiry(row: Credential) -> str:
     named = {"region": row.region, "day": day_text(row.expires_on), "days": days}
     if days < 0:
         return (
-            _("The team's credential for %(region)s expired on %(day)s. ByCloud is still asked with it.")
+            _("The team's credential for %(region)s expired on %(day)s. It is still being used.")
             if row.is_team
-            else _("Your credential for %(region)s expired on %(day)s. ByCloud is still asked with it.")
+            else _("Your credential for %(region)s expired on %(day)s. It is still being used.")
         ) % named
     if days == 0:
         return (

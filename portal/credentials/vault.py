@@ -106,5 +106,5 @@ def _open(fernet: MultiFernet, sealed: bytes, *, member_id: int | None, region: 
         content = None
     # Raised out here, so that no chained error carries what was decrypted.
     if content is None or (content.member_id, content.region) != (member_id, region):
-        raise CryptoError(_("The credential for %(region)s cannot be opened; enter it again.") % {"region": region})
+        raise CryptoError(_("The credential for %(region)s can't be decrypted. Enter it again.") % {"region": region})
     return content.credential

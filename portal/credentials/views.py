@@ -122,16 +122,16 @@ def _remove(request: MemberRequest, owner: CredentialOwner, region: str) -> Http
             row.delete()
             record_event(owner.removal, request=request, member=request.user, subject=str(row))
     if row is None:
-        messages.info(request, _("There was no credential for %(region)s to remove.") % {"region": region})
+        messages.info(request, _("There is no credential for %(region)s to remove.") % {"region": region})
     else:
-        messages.success(request, _("The credential for %(region)s is removed.") % {"region": region})
+        messages.success(request, _("Credential for %(region)s removed.") % {"region": region})
     return redirect(owner.list_url)
 
 
 def _check(request: MemberRequest, owner: CredentialOwner, region: Region) -> HttpResponse:
     row = owner.find_row(region.code)
     if row is None:
-        messages.info(request, _("There is no credential for %(region)s to check.") % {"region": region.code})
+        messages.info(request, _("There is no credential for %(region)s to verify.") % {"region": region.code})
         return redirect(owner.list_url)
     try:
         checked = intake.check_again(row, region=region, asker=request.user)

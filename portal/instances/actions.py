@@ -83,7 +83,7 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
     saved.query = query
     form = SavedViewForm(_fill(request, saved), instance=saved)
     if len(query) > QUERY_LENGTH:
-        form.add_error(None, _("These filters are too long to be kept."))
+        form.add_error(None, _("These filters are too long to save."))
     if form.is_valid():
         try:
             keep = shelf.change_view if pk else shelf.add_view
@@ -91,11 +91,11 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
         except shelf.NameTakenError:
             form.refuse_name()
         except shelf.TooManyViewsError:
-            form.add_error(None, _("You have %(most)d views, and no more can be kept.") % {"most": shelf.MOST_VIEWS})
+            form.add_error(None, _("You have reached the limit of %(most)d saved views.") % {"most": shelf.MOST_VIEWS})
         except SavedView.DoesNotExist:
             raise Http404 from None
         else:
-            messages.success(request, _("The view %(name)s is saved.") % {"name": saved.name})
+            messages.success(request, _("View %(name)s saved.") % {"name": saved.name})
             return HttpResponseRedirect(saved_view_url(region, query), status=HTTPStatus.SEE_OTHER)
     context = {
         "region": region,

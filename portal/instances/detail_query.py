@@ -48,11 +48,11 @@ def read_detail_query(given: QueryDict) -> DetailQuery | dict[str, str]:
             problems[parameter] = _("Given more than once.")
     name, marker, step = given.get("name", ""), given.get("marker", "").lower(), given.get("step", "")
     if name and not can_be_hint(name):
-        problems["name"] = _("Too long for a name, or has a control character.")
+        problems["name"] = _("Too long, or contains a control character.")
     if marker and not is_uuid(marker):
-        problems["marker"] = _("Not an id.")
+        problems["marker"] = _("Not a valid ID.")
     if step and not (step.isascii() and step.isdigit() and len(step) <= LONGEST_STEP):
-        problems["step"] = _("Not a whole number.")
+        problems["step"] = _("Enter a whole number.")
     list_view = read_back(given.get("back", ""))
     if list_view is None:
         problems["back"] = _("Not a list of instances.")

@@ -54,32 +54,34 @@ def describe(trouble: FetchError, meter: Meter) -> ErrorNotice:
 def _words(trouble: FetchError, meter: Meter) -> tuple[str, str]:
     known = {
         "unreachable": (
-            _("ByCloud cannot be reached"),
-            _("No connection could be made, or it broke off before the answer was complete."),
+            _("ByCloud can't be reached"),
+            _("The connection failed or was closed before the response was complete."),
         ),
         "timed-out": (
             _("ByCloud did not answer in time"),
-            _("The portal waited as long as it may for the whole answer, and then gave up."),
+            _("The request timed out."),
         ),
         "invalid-request": (
-            _("ByCloud did not take this request"),
-            _("It answered %(status)s. The filter or the page asked for may be one that it does not accept.")
-            % {"status": trouble.status},
+            _("ByCloud rejected this request"),
+            _("It responded %(status)s. It may not accept the filter or page requested.") % {"status": trouble.status},
         ),
         "rejected": (
-            _("Your ByCloud token was refused at %(time)s") % {"time": clock_text(trouble.at)},
+            _("ByCloud rejected your token at %(time)s") % {"time": clock_text(trouble.at)},
             _(
                 "It may have expired, or have been revoked. Nothing more is asked of ByCloud with it until it is"
                 " checked again and taken, or until you replace it; then you come back to this page."
             ),
         ),
         "forbidden": (
-            _("Your ByCloud token may not list instances"),
-            _("The token is good, but lacks the permission. Ask whoever keeps your organization's ByCloud roles."),
+            _("Your ByCloud token isn't allowed to list instances"),
+            _(
+                "The token is valid but lacks the permission. Ask the person who manages your "
+                "organization's ByCloud roles."
+            ),
         ),
         "rate-limited": (
             _pause_title(trouble, meter),
-            _("ByCloud answered that no more requests may be made for now. Other programs may share the limit."),
+            _("ByCloud's rate limit was reached. Other programs may share it."),
         ),
         "budget-spent": (
             _pause_title(trouble, meter),
@@ -89,26 +91,26 @@ def _words(trouble: FetchError, meter: Meter) -> tuple[str, str]:
             ),
         ),
         "server-fault": (
-            _("ByCloud answers %(status)s") % {"status": trouble.status},
-            _("The fault is on ByCloud's side. Nothing is wrong with your filter or your token."),
+            _("ByCloud is unavailable (%(status)s)") % {"status": trouble.status},
+            _("The problem is on ByCloud's side, not with your filters or token."),
         ),
         "bad-payload": (
-            _("ByCloud's answer cannot be read"),
-            _("What came is not what ByCloud's documentation describes. The first thing wrong is at %(path)s.")
+            _("Unexpected response from ByCloud"),
+            _("The response doesn't match ByCloud's documentation. First problem: %(path)s.")
             % {"path": trouble.path or "$"},
         ),
         "busy": (
-            _("Too many pages wait for ByCloud right now"),
-            _("ByCloud is slow to answer, and as many requests as may wait for it are waiting already."),
+            _("Too many requests are waiting for ByCloud"),
+            _("ByCloud is slow to respond. Try again in a moment."),
         ),
     }
-    return known.get(trouble.kind, (_("ByCloud gave no usable answer"), trouble.message))
+    return known.get(trouble.kind, (_("ByCloud request failed"), trouble.message))
 
 
 def _pause_title(trouble: FetchError, meter: Meter) -> str:
     seconds = _seconds_left(trouble)
     if seconds is None:
-        return _("Paused to stay within ByCloud's limit of requests")
+        return _("Paused to stay within ByCloud's rate limit")
     if seconds > MINUTE:
         # Within a minute, the minute's window would have room again.
         numbers = {"seconds": seconds, "limit": number_format(meter.hour.limit, force_grouping=True)}

@@ -61,14 +61,14 @@ def build_form(reading: ParsedQuery, *, seen: KnownValues) -> FilterForm:
         }
         return msgspec.convert({"name": name, "label": label, **given, **more}, Field)
 
-    by_name = _("A name seen so far, or an id.")
+    by_name = _("Name or ID")
     fields = [
-        field("name", _("Name"), hint=_("web-* finds names that begin with web-; web alone is exact."), waits=False),
+        field("name", _("Name"), hint=_("Exact name, or a prefix: web-*"), waits=False),
         field("status", _("Status"), choices=list_choices(seen.statuses, texts.get("status", ""))),
         field(
             "tags",
             _("Tags"),
-            hint=_("Commas between several."),
+            hint=_("Comma-separated"),
             suggestions=_suggest_tags(seen.tags, texts.get("tags", "")),
             takes_several=True,
         ),
@@ -77,7 +77,7 @@ def build_form(reading: ParsedQuery, *, seen: KnownValues) -> FilterForm:
     ]
     labels = {
         "limit": _("Rows per page"),
-        "marker": _("Begins after"),
+        "marker": _("Starts after"),
         "columns": _("Columns"),
         "density": _("Density"),
     }

@@ -241,7 +241,7 @@ def _describe_hidden(text: str) -> str:
 def _read_single(texts: Sequence[str], *, longest: int) -> str:
     if len(texts) > 1:
         raise ValueError(
-            _("Given %(count)d times; once is allowed.") % {"count": len(texts)},
+            _("Given %(count)d times. Use it once.") % {"count": len(texts)},
         )
     text = texts[0].strip() if texts else ""
     if len(text) > longest:
@@ -254,7 +254,7 @@ def _read_single(texts: Sequence[str], *, longest: int) -> str:
             % {"longest": longest}
         )
     if _find_forbidden_character(text):
-        raise ValueError(_("Has a control character, or one that cannot be read."))
+        raise ValueError(_("Contains a control character or an invalid character."))
     return text
 
 
@@ -276,7 +276,7 @@ def _read_tags(text: str) -> tuple[str, ...]:
 
 def _read_id(text: str) -> str:
     if not is_uuid(text.lower()):
-        raise ValueError(_("Not an id: it reads like 550e8400-e29b-41d4-a716-446655440000."))
+        raise ValueError(_("Not a valid ID. Example: 550e8400-e29b-41d4-a716-446655440000."))
     return text.lower()
 
 
@@ -288,27 +288,27 @@ def _read_id_or_name(text: str, named: "Sequence[NamedRef]") -> str:
     exact = {item.id for item in known if item.name == text}
     found = exact or {item.id for item in known if item.name.lower() == text.lower()}
     if len(found) > 1:
-        raise ValueError(_("Several go by this name. Paste the id instead."))
+        raise ValueError(_("More than one has this name. Use the ID instead."))
     if not found:
-        raise ValueError(_("No such name has been seen in this list so far. Paste the id instead."))
+        raise ValueError(_("Unknown name. Use the ID instead."))
     return found.pop().lower()
 
 
 def _read_limit(text: str) -> int:
     limit = int(text) if text.isascii() and text.isdigit() else 0
     if not 1 <= limit <= LARGEST_LIMIT:
-        raise ValueError(_("Not a whole number from 1 to %(largest)d.") % {"largest": LARGEST_LIMIT})
+        raise ValueError(_("Enter a whole number from 1 to %(largest)d.") % {"largest": LARGEST_LIMIT})
     return limit
 
 
 def _read_columns(text: str) -> tuple[str, ...]:
     names = [name.strip() for name in text.split(",")]
     if unknown := list_unknown(filter(None, names)):
-        raise ValueError(_("There is no such column: %(names)s.") % {"names": ", ".join(unknown)})
+        raise ValueError(_("Unknown columns: %(names)s.") % {"names": ", ".join(unknown)})
     return order_names(names)
 
 
 def _read_density(text: str) -> str:
     if text not in DENSITIES:
-        raise ValueError(_("Neither comfortable nor compact."))
+        raise ValueError(_("Use comfortable or compact."))
     return text

@@ -136,12 +136,12 @@ def describe_limit(listing: Listing, view: ListView) -> str:
 def describe_search(missing: Missing) -> str:
     """How far the search for an instance has come."""
     if missing.next_marker is None:
-        return _("No such instance")
+        return _("Instance not found")
     searched = number_text(missing.searched)
     if not missing.total:
-        return _("Searched %(searched)s instances, not found so far.") % {"searched": searched}
+        return _("Searched %(searched)s instances. Not found yet.") % {"searched": searched}
     numbers = {"searched": searched, "total": number_text(missing.total)}
-    return _("Searched %(searched)s of %(total)s instances, not found so far.") % numbers
+    return _("Searched %(searched)s of %(total)s instances. Not found yet.") % numbers
 
 
 def describe_moment(fetched_at: datetime) -> str:

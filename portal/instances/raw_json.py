@@ -28,7 +28,7 @@ def refuse(status: int, message: str, **more: Any) -> HttpResponse:
 
 
 def refuse_parameters(problems: Mapping[str, str]) -> HttpResponse:
-    return refuse(HTTPStatus.BAD_REQUEST, _("Some parameters cannot be accepted."), parameters=problems)
+    return refuse(HTTPStatus.BAD_REQUEST, _("Some parameters are invalid."), parameters=problems)
 
 
 def refuse_for(notice: ErrorNotice) -> HttpResponse:
@@ -42,7 +42,7 @@ def miss(missing: Missing) -> HttpResponse:
     """Not found; `next_marker` stands where the search can go on, as the parameter `marker` of the same URL."""
     return refuse(
         HTTPStatus.NOT_FOUND,
-        _("No such instance was found."),
+        _("Instance not found."),
         searched=missing.searched,
         total=missing.total,
         next_marker=missing.next_marker,

@@ -50,18 +50,18 @@ _STATUSES = {
     "REBOOT": _Look(gettext_lazy("Rebooting"), "pending"),
     "HARD_REBOOT": _Look(gettext_lazy("Rebooting (hard)"), "pending"),
     "RESIZE": _Look(gettext_lazy("Resizing"), "pending"),
-    "REVERT_RESIZE": _Look(gettext_lazy("Taking the resize back"), "pending"),
+    "REVERT_RESIZE": _Look(gettext_lazy("Reverting resize"), "pending"),
     "MIGRATING": _Look(gettext_lazy("Migrating"), "pending"),
-    "PASSWORD": _Look(gettext_lazy("Changing the password"), "pending"),
-    "VERIFY_RESIZE": _Look(gettext_lazy("Resized, to be confirmed"), "warn"),
-    "RESCUE": _Look(gettext_lazy("In rescue mode"), "warn"),
+    "PASSWORD": _Look(gettext_lazy("Changing password"), "pending"),
+    "VERIFY_RESIZE": _Look(gettext_lazy("Awaiting resize confirmation"), "warn"),
+    "RESCUE": _Look(gettext_lazy("Rescue mode"), "warn"),
     "SHUTOFF": _Look(gettext_lazy("Stopped"), "off", _OFF),
     "STOPPED": _Look(gettext_lazy("Stopped"), "off", _OFF),
     "PAUSED": _Look(gettext_lazy("Paused"), "off", frozenset({"PAUSED"})),
     "SUSPENDED": _Look(gettext_lazy("Suspended"), "off", _OFF | {"SUSPENDED"}),
     "SHELVED": _Look(gettext_lazy("Shelved"), "off", _OFF),
-    "SHELVED_OFFLOADED": _Look(gettext_lazy("Shelved, off its host"), "off", _OFF),
-    "SOFT_DELETED": _Look(gettext_lazy("Deleted, can be restored"), "off"),
+    "SHELVED_OFFLOADED": _Look(gettext_lazy("Shelved (offloaded)"), "off", _OFF),
+    "SOFT_DELETED": _Look(gettext_lazy("Soft-deleted"), "off"),
     "DELETED": _Look(gettext_lazy("Deleted"), "off"),
     "ERROR": _Look(gettext_lazy("Error"), "error"),
     "UNKNOWN": _Look(gettext_lazy("Unknown"), "neutral"),
@@ -79,14 +79,14 @@ _SILENT_POWERS = frozenset({"", "NOSTATE"})
 
 _TASKS = {
     "SCHEDULING": gettext_lazy("Scheduling"),
-    "NETWORKING": gettext_lazy("Setting up the network"),
+    "NETWORKING": gettext_lazy("Setting up networking"),
     "BLOCK_DEVICE_MAPPING": gettext_lazy("Attaching volumes"),
-    "SPAWNING": gettext_lazy("Starting for the first time"),
+    "SPAWNING": gettext_lazy("Spawning"),
     "REBOOTING": gettext_lazy("Rebooting"),
     "REBOOTING_HARD": gettext_lazy("Rebooting (hard)"),
     "POWERING_OFF": gettext_lazy("Stopping"),
     "POWERING_ON": gettext_lazy("Starting"),
-    "RESIZE_PREP": gettext_lazy("Preparing a resize"),
+    "RESIZE_PREP": gettext_lazy("Preparing resize"),
     "DELETING": gettext_lazy("Deleting"),
 }
 
@@ -130,7 +130,7 @@ def derive_state(instance: Instance) -> State:
     power_word = str(_POWERS[power]) if power in _POWERS else _shorten(instance.power_state or "")
     if look is None:
         detail = "" if power in _SILENT_POWERS else _power_text(power_word)
-        return State(status_word or _("No state given"), "neutral", detail=detail)
+        return State(status_word or _("No state"), "neutral", detail=detail)
     if look.powers and power not in look.powers | _SILENT_POWERS:
         return State(status_word, "warn", detail=_power_text(power_word))
     return State(status_word, look.tone, fault=fault, is_fault=is_fault, is_pending=look.tone == "pending")

@@ -78,7 +78,9 @@ def raw(request: MemberRequest, region: Region, instance_id: UUID) -> HttpRespon
     """The untouched JSON of one instance; errors are JSON too."""
     access = get_api_session(request, region)
     if not isinstance(access, ApiSession):
-        return raw_json.refuse(HTTPStatus.CONFLICT, access or _("You have no ByCloud credential for this region yet."))
+        return raw_json.refuse(
+            HTTPStatus.CONFLICT, access or _("You don't have a ByCloud credential for this region yet.")
+        )
     hints = read_detail_query(request.GET)
     if not isinstance(hints, DetailQuery):
         return raw_json.refuse_parameters(hints)

@@ -18,8 +18,8 @@ class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's clas
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if any(unicodedata.category(sign) in {"Cc", "Zl", "Zp"} for sign in name):
-            raise forms.ValidationError(_("Has a control character."))
+            raise forms.ValidationError(_("Contains a control character."))
         return name
 
     def refuse_name(self) -> None:
-        self.add_error("name", _("You have a view of this name already."))
+        self.add_error("name", _("You already have a view with this name."))

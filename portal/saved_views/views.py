@@ -47,7 +47,7 @@ def edit(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
         except SavedView.DoesNotExist:
             raise Http404 from None
         else:
-            messages.success(request, _("The view %(name)s is changed.") % {"name": view.name})
+            messages.success(request, _("View %(name)s updated.") % {"name": view.name})
             return redirect("saved_views:list", region)
     context = {"region": region, "form": form, "view": view, "name": name}
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
@@ -60,7 +60,7 @@ def remove(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
     view = shelf.remove_view(pk, member=request.user, region=region.code, request=request)
     if view is None:
         raise Http404
-    messages.success(request, _("The view %(name)s is removed.") % {"name": view.name})
+    messages.success(request, _("View %(name)s deleted.") % {"name": view.name})
     return redirect("saved_views:list", region)
 
 
@@ -70,7 +70,7 @@ def make_default(request: MemberRequest, region: Region, pk: int) -> HttpRespons
     view = shelf.set_default(pk, member=request.user, region=region.code)
     if view is None:
         raise Http404
-    messages.success(request, _("Your list begins with %(name)s from now on.") % {"name": view.name})
+    messages.success(request, _("%(name)s is now your default view.") % {"name": view.name})
     return redirect("saved_views:list", region)
 
 
@@ -78,5 +78,5 @@ def make_default(request: MemberRequest, region: Region, pk: int) -> HttpRespons
 @require_post
 def clear_default(request: MemberRequest, region: Region) -> HttpResponse:
     shelf.clear_default(member=request.user, region=region.code)
-    messages.success(request, _("Your list begins with all instances from now on."))
+    messages.success(request, _("All instances is now your default view."))
     return redirect("saved_views:list", region)

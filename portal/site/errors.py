@@ -73,7 +73,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
         request,
         HTTPStatus.BAD_REQUEST,
         title=_("Bad request"),
-        text=_("The portal could not make sense of what your browser sent. Go back and try again."),
+        text=_("The portal couldn't process the request. Go back and try again."),
     )
 
 
@@ -85,8 +85,8 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
     return _answer(
         request,
         HTTPStatus.FORBIDDEN,
-        title=_("You may not do this"),
-        text=_("Your role does not allow it."),
+        title=_("You don't have permission"),
+        text=_("Your role doesn't allow this."),
         template="errors/403.html",
         context={"member": member, "admins": [name for name in names if member and name != member.username]},
     )
@@ -100,14 +100,14 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     del reason
     member, is_way_out = _find_member(request), request.path == resolve_url("account_logout")
     name = {"name": member.get_username() if member else ""}
-    label = _("Load the page again")
+    label = _("Reload page")
     if member and is_way_out:
         text = _("The page was opened before %(name)s signed in here. You are still signed in as %(name)s.") % name
         label = _("Sign out")
     elif member:
         text = _("It was opened before %(name)s signed in here, or comes from elsewhere. Nothing was done.") % name
     else:
-        text = _("It was opened before you signed in or out, or your browser keeps no cookies. Load the page again.")
+        text = _("You signed in or out after opening it, or your browser blocks cookies. Reload the page.")
     # Where a fragment stands beside what is there, the page that holds both is a click away.
     url = find_own_path(request, request.headers.get("HX-Current-URL") or request.headers.get("Referer"))
     if member and is_way_out:
@@ -117,7 +117,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _answer(
         request,
         HTTPStatus.FORBIDDEN,
-        title=_("This form is no longer good"),
+        title=_("This form has expired"),
         text=text,
         context={"action_url": url, "action_label": label},
     )
@@ -129,7 +129,7 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
         request,
         HTTPStatus.NOT_FOUND,
         title=_("Page not found"),
-        text=_("There is nothing at this address. Check it for a typing error, or start from the instances."),
+        text=_("Check the address, or go to the instances."),
     )
 
 
@@ -138,8 +138,8 @@ def method_not_allowed(request: HttpRequest) -> HttpResponse:
     return _answer(
         request,
         HTTPStatus.METHOD_NOT_ALLOWED,
-        title=_("Nothing to show at this address"),
-        text=_("It only takes what a form on another page sends. Go on from the instances."),
+        title=_("This address has no page"),
+        text=_("It only processes a form from another page. Go to the instances."),
         context={"start_url": find_own_path(request, request.get_full_path()) if request.method == "GET" else None},
     )
 
@@ -149,7 +149,7 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
     response = _answer(
         request,
         HTTPStatus.TOO_MANY_REQUESTS,
-        title=_("Too many tries"),
+        title=_("Too many attempts"),
         text=_("Too many forms were sent within a minute. Go back, where what was typed still stands, and try again."),
     )
     response.headers["Retry-After"] = "60"
@@ -166,14 +166,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return _answer_alone(
             request,
             HTTPStatus.SERVICE_UNAVAILABLE,
-            title=_("The portal cannot answer now"),
-            text=_("Its database did not do what was asked. The failure is on record; try again in a moment."),
+            title=_("The portal is unavailable"),
+            text=_("The database request failed and was logged. Try again in a moment."),
         )
     return _answer_alone(
         request,
         HTTPStatus.INTERNAL_SERVER_ERROR,
         title=_("Something went wrong"),
-        text=_("The portal failed to answer. The failure is on record; try again in a moment."),
+        text=_("The error was logged. Try again in a moment."),
     )
 
 

@@ -42,7 +42,7 @@ def test_a_member_is_added_and_it_is_on_record(
         (("eve@example.com",), PASSWORD, "Use letters a to z, digits and . + - _ only."),
         (("",), PASSWORD, "This field cannot be blank."),
         (("eve", "--email", "no"), PASSWORD, "email: Enter a valid email address."),
-        (("eve", "--email", "ADA@example.com"), PASSWORD, "A member has this e-mail address already."),
+        (("eve", "--email", "ADA@example.com"), PASSWORD, "This e-mail address is already in use."),
         (("ada",), PASSWORD, "There is a member ada already."),
         (("ADA",), PASSWORD, "There is a member ADA already."),
     ],

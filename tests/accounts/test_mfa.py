@@ -28,7 +28,7 @@ PAGE = "/second-factor/"
 APP = "/second-factor/app/"
 CODES = "/second-factor/recovery-codes/"
 ASKED = "/sign-in/second-factor/"
-WRONG = "This code is not right."
+WRONG = "Incorrect code."
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -423,11 +423,11 @@ class TestRequirement:
     def test_with_one_set_up_all_is_open(self, client: Client, ada: Member, settings: Settings) -> None:
         settings.REQUIRE_SECOND_FACTOR = "admins"
         client.force_login(ada)
-        assert "Set up a second factor to go on" in client.get(PAGE).content.decode()
+        assert "Set up two-factor authentication to continue" in client.get(PAGE).content.decode()
         set_up_app(client)
         assert client.get("/team/").status_code == 200
         page = client.get(PAGE).content.decode()
-        assert "Set up a second factor to go on" not in page
+        assert "Set up two-factor authentication to continue" not in page
         assert "You need one here" in page
 
     def test_the_first_one_ends_all_other_sessions(self, client: Client, ada: Member, settings: Settings) -> None:
@@ -480,7 +480,7 @@ class TestReset:
         sign_in(hers, "vera")
         hers.post(ASKED, {"code": make_code(app)})
         client.force_login(ada)
-        assert "Reset second factor… vera" in client.get("/team/").content.decode()
+        assert "Reset two-factor authentication… vera" in client.get("/team/").content.decode()
         address = f"/team/{vera.pk}/second-factor/"
         assert "Reset the second factor of vera?" in client.get(address).content.decode()
         asked = client.post(address)
@@ -496,7 +496,7 @@ class TestReset:
     def test_her_own_she_removes_under_the_rules_of_her_own_page(self, client: Client, ada: Member) -> None:
         client.force_login(ada)
         set_up_app(client)
-        assert "Reset second factor…" not in client.get("/team/").content.decode()
+        assert "Reset two-factor authentication…" not in client.get("/team/").content.decode()
         assert client.post(f"/team/{ada.pk}/second-factor/")["Location"] == PAGE
         assert Authenticator.objects.count() == 2
 

@@ -32,7 +32,7 @@ def test_what_is_chosen_is_saved_and_shown(client: Client, vera: Member) -> None
     text = response.content.decode()
     assert read(vera) == ("en", "America/Sao_Paulo", "dark", "compact", 60, True)
     assert 'data-theme="dark"' in text
-    assert "Your preferences are saved." in text
+    assert "Preferences saved." in text
     assert '<option value="America/Sao_Paulo" selected>Sao Paulo</option>' in text
     assert '<option value="60" selected>Every minute</option>' in text
 
@@ -88,7 +88,7 @@ def test_a_language_that_is_chosen_is_spoken_at_once(client: Client, vera: Membe
     back = {"language": ""}
     page = client.post("/preferences/", CHOSEN | back, follow=True, headers={"accept-language": "en"}).content.decode()
     assert '<html lang="en"' in page
-    assert "Your preferences are saved." in page
+    assert "Preferences saved." in page
 
 
 def test_nothing_else_can_be_saved_with_it(client: Client, vera: Member) -> None:

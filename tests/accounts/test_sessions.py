@@ -160,14 +160,14 @@ def test_she_ends_all_others_at_once(vera: Member) -> None:
     assert "3 sessions are ended." in text_of(client.post("/sessions/end/", follow=True))
     assert [is_in(other) for other in others] == [False] * 3
     assert is_in(client)
-    assert "There was nothing to end." in text_of(client.post("/sessions/end/", follow=True))
+    assert "There was no session to end." in text_of(client.post("/sessions/end/", follow=True))
 
 
 def test_nobody_ends_anothers_session_but_an_admin(ada: Member, otto: Member, vera: Member) -> None:
     victim, ottos = sign_in("vera", PHONE), sign_in("otto")
     client = enter_as_ada()
     (handle,) = list_handles(client, f"/team/{vera.pk}/sessions/")
-    assert "There was nothing to end." in text_of(ottos.post("/sessions/end/", {"session": handle}, follow=True))
+    assert "There was no session to end." in text_of(ottos.post("/sessions/end/", {"session": handle}, follow=True))
     assert ottos.post(f"/team/{vera.pk}/sessions/end/", {"session": handle}).status_code == 403
     assert is_in(victim)
     assert "1 session is ended." in text_of(
@@ -195,7 +195,7 @@ def test_a_session_that_ends_in_mid_work_leads_back_to_the_same_page(vera: Membe
     answer = client.get("/spo1/instances/?name=web", headers=htmx)
     assert answer["HX-Redirect"] == "/sign-in/?next=/spo1/instances/%3Fname%3Dweb"
     page = client.get(answer["HX-Redirect"])
-    assert "Your session has ended. Sign in to go on where you were." in text_of(page)
+    assert "Your session has ended. Sign in to continue where you left off." in text_of(page)
     back = client.post("/sign-in/", {"login": "vera", "password": PASSWORD, "next": "/spo1/instances/?name=web"})
     assert (back.status_code, back["Location"]) == (302, "/spo1/instances/?name=web")
 

@@ -16,7 +16,7 @@ from portal.audit.models import NOT_A_NAME, Act, Event
 from tests.conftest import PASSWORD
 
 SIGN_IN = "/sign-in/"
-REFUSED = "The user name, e-mail address or password is not right."
+REFUSED = "Incorrect user name, e-mail address or password."
 
 
 def sign_in(client: Client, login: str, password: str = PASSWORD, **rest: str) -> Any:
@@ -136,7 +136,7 @@ def test_a_flood_of_forms_gets_the_designed_page(client: Client, db: None) -> No
         sign_in(client, f"nobody{number}", "wrong")
     response = sign_in(client, "vera")
     assert response.status_code == 429
-    assert "Too many tries" in response.content.decode()
+    assert "Too many attempts" in response.content.decode()
 
 
 def test_sign_in_leads_back_to_where_the_person_was_going(client: Client, vera: Member) -> None:

@@ -371,7 +371,7 @@ class TestRefusal:
         Member.objects.update(is_active=False)
         response = come_in(Client(), "s-33")
         assert response.status_code == 403
-        assert "Your account here is deactivated." in response.content.decode()
+        assert "Your account is deactivated." in response.content.decode()
         assert acts(Act.SINGLE_SIGN_ON_REFUSED) == [(Act.SINGLE_SIGN_ON_REFUSED, "olga", "deactivated")]
 
     def test_the_audit_page_does_not_call_a_stranger_the_command_line(

@@ -108,7 +108,7 @@ def test_a_bad_value_is_named_beside_its_field_and_nothing_is_listed(
     response = as_ada.get("/audit/", query)
     assert response.status_code == 422
     assert f'id="id_{field}_error"' in text_of(response)
-    assert "Nothing was looked up" in text_of(response)
+    assert "No results" in text_of(response)
     assert "<table" not in text_of(response)
 
 

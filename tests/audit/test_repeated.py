@@ -58,5 +58,5 @@ def test_every_act_of_a_member_has_a_bound(client: Client, ada: Member, settings
         return
     assert refused.status_code == 429
     assert refused["Retry-After"] == "60"
-    assert "Too many tries" in refused.content.decode()
+    assert "Too many attempts" in refused.content.decode()
     assert client.get("/preferences/").status_code == 200

@@ -220,7 +220,7 @@ def mend_filters(stage: Stage) -> Page:
     page.locator("#id_flavor_id").press("Tab")
     expect(page.locator("#tools")).to_be_visible()
     page.locator("#id_name").fill("web-*")
-    page.locator("#id_name").press("Enter")
+    page.locator("#id_name").press("Add")
     expect(page.locator("#results .token")).to_contain_text("web-*")
     return page
 
@@ -259,7 +259,7 @@ def refuse_credential(stage: Stage) -> Page:
     page = visit("/credentials/spo1/", name="nils")(stage)
     page.get_by_label("Bearer token", exact=True).check()
     page.locator("input[name=token]").fill("not-a-token-of-the-sandbox")
-    page.get_by_role("button", name="Check and save").click()
+    page.get_by_role("button", name="Verify and save").click()
     expect(page.get_by_role("alert").first).to_be_visible()
     return page
 
@@ -322,7 +322,7 @@ def show_sessions_of(stage: Stage) -> Page:
 
 def make_password_link(stage: Stage) -> Page:
     page = visit("/team/")(stage)
-    page.locator("[data-member=vera]").get_by_role("button", name=re.compile("^Link for a new password")).click()
+    page.locator("[data-member=vera]").get_by_role("button", name=re.compile("^Password reset link")).click()
     prove_if_asked(page, stage.portal.passwords["ada"], then=page.locator("#password-link"))
     return page
 

@@ -23,9 +23,9 @@ SECONDS_FROM_1601_TO_1970 = 11_644_473_600
 # The credential form as it was: what it asked of the browser is what browsers ignore.
 OLD_FORM = """<!doctype html><title>Old</title><form method="post" autocomplete="off">
     <label>Access token <input type="password" name="token" autocomplete="off"></label>
-    <label>Access key id <input type="text" name="access_key_id" autocomplete="off"></label>
+    <label>Access key ID <input type="text" name="access_key_id" autocomplete="off"></label>
     <label>Secret access key <input type="password" name="secret_access_key" autocomplete="off"></label>
-    <button>Check and save</button></form>"""
+    <button>Verify and save</button></form>"""
 LIST_FIELDS = """() => Object.fromEntries([...document.querySelectorAll('input')]
     .filter(field => field.matches(':autofill') && field.value).map(field => [field.name, field.value]))"""
 
@@ -162,5 +162,5 @@ def test_a_secret_is_hidden_until_it_is_to_be_seen(visits: Visits) -> None:
     page.goto("/credentials/spo1/")
     token = page.locator("input[name=token]")
     expect(token).to_have_css("-webkit-text-security", "disc")
-    page.get_by_label("Show what is typed").check()
+    page.get_by_label("Show value").check()
     expect(token).to_have_css("-webkit-text-security", "none")

@@ -125,7 +125,7 @@ def test_when_the_session_at_the_proxy_has_ended_the_page_offers_to_be_loaded_ag
         reload_offered(page)
         assert list_ids(page) == ids
         assert page.url == f"{proxy.url}/spo1/instances/?limit=9"
-        page.locator("#troubles").get_by_role("link", name="Load the page again").click()
+        page.locator("#troubles").get_by_role("link", name="Reload page").click()
         expect(page.locator("body")).to_contain_text("The proxy's sign-in")
 
 

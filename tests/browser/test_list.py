@@ -91,9 +91,9 @@ def test_typing_slowly_makes_no_step_of_the_history_and_enter_makes_one(typing: 
     expect(typing.locator(".token")).to_have_text("name: shop-*")
     assert "name=shop-" in typing.url
     assert typing.evaluate("() => history.length") == before
-    typing.keyboard.press("Enter")
+    typing.keyboard.press("Add")
     typing.wait_for_function(f"() => history.length === {before + 1}")
-    typing.keyboard.press("Enter")
+    typing.keyboard.press("Add")
     typing.wait_for_timeout(300)
     assert typing.evaluate("() => history.length") == before + 1
     typing.go_back()
@@ -199,7 +199,7 @@ def test_a_flavor_that_was_never_seen_is_refused_beside_its_field(visits: Visits
     # Nothing is left over from the refusal: the next filter changes the rows and their counter alone.
     typing.locator("#id_name").evaluate("field => { field.wasMarked = true; }")
     typing.locator("#id_name").fill("shop-*")
-    typing.locator("#id_name").press("Enter")
+    typing.locator("#id_name").press("Add")
     expect(typing.locator("#counter")).to_have_text("(5)")
     assert typing.locator("#id_name").evaluate("field => field.wasMarked")
 
@@ -233,13 +233,13 @@ def test_a_click_right_after_typing_does_not_lose_the_filter(visits: Visits, ott
 
 @SCRIPTS
 def test_columns_and_density_are_kept_and_go_with_the_member(otto: Page) -> None:
-    otto.get_by_text("View settings").click()
+    otto.get_by_text("Display options").click()
     for name in ("IP addresses", "Flavor", "Image", "Tags"):
         otto.get_by_role("checkbox", name=name).uncheck()
     otto.get_by_label("RAM").check()
     otto.get_by_label("Compact").check()
     otto.locator("#layout-limit").select_option("50")
-    otto.get_by_role("button", name="Keep for all my lists").click()
+    otto.get_by_role("button", name="Save as default").click()
     expect(otto.locator("#table tbody tr")).to_have_count(50)
     assert otto.url.endswith("?limit=50")
     assert headings(otto) == ["Name", "State", "Age", "RAM"]
@@ -259,7 +259,7 @@ def test_a_view_is_saved_marked_made_the_default_and_removed(otto: Page) -> None
     otto.get_by_role("link", name="All instances").click()
     expect(otto.locator("#views [aria-current]")).to_have_text("All instances")
     otto.get_by_role("link", name="Manage views").click()
-    otto.get_by_role("button", name="Begin with it").click()
+    otto.get_by_role("button", name="Set as default").click()
     otto.goto(LIST)
     assert otto.url == address
     otto.goto("/spo1/views/")

@@ -140,7 +140,7 @@ def test_marked_text_holds_the_refresh_back_until_it_is_let_go(visits: Visits, l
     lena.wait_for_timeout(1100)
     lena.clock.run_for(60_000)
     assert seen == []
-    expect(lena.locator("[data-live-words]")).to_have_text("waits while text is selected")
+    expect(lena.locator("[data-live-words]")).to_have_text("paused while text is selected")
     assert lena.evaluate("() => String(getSelection())")
     with lena.expect_response(lambda response: is_refresh(response.request)):
         lena.evaluate("() => getSelection().removeAllRanges()")
@@ -183,7 +183,7 @@ def test_a_page_can_be_paused_and_stays_so_in_its_tab(visits: Visits, lena: Page
     expect(pause).to_have_attribute("aria-pressed", "true")
     assert seen == []
     with lena.expect_response(lambda response: is_refresh(response.request)):
-        pause.press("Enter")
+        pause.press("Add")
         lena.clock.run_for(1000)
     expect(words).to_have_text("refreshes every 30 s")
 
@@ -335,7 +335,7 @@ def test_nothing_is_asked_once_the_session_has_ended(lena: Page) -> None:
         lena.clock.run_for(2000)
     lena.wait_for_timeout(200)
     assert seen == []
-    expect(lena.locator("[data-live-words]")).to_have_text("stopped until you sign in again")
+    expect(lena.locator("[data-live-words]")).to_have_text("paused until you sign in again")
 
 
 def test_a_tab_that_was_paused_says_what_is_true_when_pages_refresh_only_when_asked(visits: Visits) -> None:
@@ -344,14 +344,14 @@ def test_a_tab_that_was_paused_says_what_is_true_when_pages_refresh_only_when_as
     page.locator("[data-live-pause]").click()
     expect(page.locator("[data-live-words]")).to_have_text("paused")
     page.goto("/preferences/")
-    page.get_by_label("Open pages refresh themselves").select_option(label="Only when asked")
+    page.get_by_label("Auto-refresh").select_option(label="Manual only")
     page.locator("main form button[type=submit]").first.click()
     expect(page.locator("#messages .alert")).to_be_visible()
     with page.expect_response(lambda response: is_refresh(response.request)):
         page.goto("/spo1/instances/?limit=20")
         page.wait_for_timeout(1100)
         page.reload()
-    expect(page.locator("[data-live-words]")).to_have_text("refreshes only when asked")
+    expect(page.locator("[data-live-words]")).to_have_text("manual refresh only")
     expect(page.locator("[data-live-pause]")).to_have_count(0)
 
 

@@ -74,11 +74,11 @@ def enter(visits: Visits, name: str) -> tuple[Page, Keys]:
 def set_up_passkey(page: Page, *, alone: bool = True) -> None:
     page.goto("/second-factor/")
     page.get_by_role("link", name="Set up a passkey").click()
-    if page.get_by_role("heading", name="Is it you?").is_visible():
+    if page.get_by_role("heading", name="Confirm access").is_visible():
         page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Continue").click()
     page.get_by_label("Name", exact=True).fill("Her laptop")
-    page.get_by_label("Sign in with this passkey alone").set_checked(alone)
+    page.get_by_label("Passwordless sign-in with this passkey").set_checked(alone)
     page.get_by_role("button", name="Finish").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Recovery codes")
 
@@ -116,7 +116,7 @@ def test_a_passkey_follows_the_password(visits: Visits) -> None:
     set_up_passkey(page)
     sign_out(page)
     fill_password(page, "pam")
-    expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
+    expect(page.get_by_role("heading", name="Two-factor authentication")).to_be_visible()
     assert find_violations(page) == []
     page.get_by_role("button", name="Use a passkey").click()
     expect_inside(page)
@@ -155,7 +155,7 @@ def test_a_passkey_proves_who_one_is_and_once_removed_opens_nothing(visits: Visi
     expect_inside(page)
     page.goto("/second-factor/")
     page.get_by_role("link", name="Rename Her laptop").click()
-    expect(page.get_by_role("heading", name="Is it you?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Confirm access")).to_be_visible()
     page.get_by_role("link", name="Use a passkey instead").click()
     assert find_violations(page) == []
     page.get_by_role("button", name="Use a passkey").click()
@@ -177,7 +177,7 @@ def test_without_scripts_passkeys_are_not_offered_and_codes_are(visits: Visits) 
     page = visits.sign_in("quinn", scripts=False)
     page.goto("/second-factor/passkeys/")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("Passkeys need scripts")).to_be_visible()
     expect(page.get_by_role("button", name="Finish")).to_have_count(0)
     secret = set_up_app(page)
@@ -186,7 +186,7 @@ def test_without_scripts_passkeys_are_not_offered_and_codes_are(visits: Visits) 
     fill_password(page, "quinn")
     page.get_by_role("textbox", name="Code").fill("000000")
     page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_text("This code is not right.")).to_be_visible()
+    expect(page.get_by_text("Incorrect code.")).to_be_visible()
     page.get_by_role("textbox", name="Code").fill(make_code(secret))
     page.get_by_role("button", name="Sign in", exact=True).click()
 
@@ -207,10 +207,10 @@ def test_an_admin_is_led_to_set_one_up_and_reaches_nothing_before(visits: Visits
     expect(page).to_have_url(f"{visits.portal.url}/second-factor/")
     for path in ("/team/", "/spo1/instances/", "/preferences/"):
         page.goto(path)
-        expect(page.get_by_text("Set up a second factor to go on")).to_be_visible()
+        expect(page.get_by_text("Set up two-factor authentication to continue")).to_be_visible()
     page.get_by_role("link", name="Set up an app").click()
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     set_up_app(page)
     page.get_by_role("button", name="Show the codes").click()
     assert len(re.findall(r"\b\d{8}\b", page.locator("#recovery-codes").inner_text())) == 10
@@ -228,7 +228,7 @@ def test_axe_finds_nothing_on_the_pages_of_second_factors(visits: Visits, scheme
     page.goto("/second-factor/app/")
     found["is it you"] = find_violations(page)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     found["app"] = find_violations(page)
     page.goto("/second-factor/passkeys/")
     found["passkey"] = find_violations(page)

@@ -110,11 +110,11 @@ def test_a_page_that_refreshes_only_when_asked_waits_for_the_button(visits: Visi
     page.clock.run_for(1500)
     page.wait_for_function("() => !document.documentElement.classList.contains('is-refreshing')")
     words = page.locator("[data-live-words]")
-    expect(words).to_have_text("refreshes only when asked")
+    expect(words).to_have_text("manual refresh only")
     expect(page.locator("[data-live-pause]")).to_have_count(0)
     del seen[:]
     page.clock.run_for(400_000)
-    expect(words).to_have_text("refreshes only when asked")
+    expect(words).to_have_text("manual refresh only")
     assert seen == []
     with page.expect_response(lambda response: response.request.method == "POST") as refreshed:
         page.keyboard.press("r")

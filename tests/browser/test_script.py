@@ -60,7 +60,7 @@ def test_slash_leads_to_the_search_but_not_out_of_a_field(visits: Visits) -> Non
 def test_the_search_finds_by_name(visits: Visits, *, scripts: bool) -> None:
     page = visits.sign_in("ada", scripts=scripts)
     page.locator("#search").fill("db-*")
-    page.locator("#search").press("Enter")
+    page.locator("#search").press("Add")
     expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=db-%2A")
     assert list_ids(page)
 
@@ -85,7 +85,7 @@ def test_one_menu_is_open_at_a_time_and_escape_closes_it(visits: Visits) -> None
 def test_the_theme_is_changed_where_one_is(visits: Visits, *, scripts: bool) -> None:
     page = visits.sign_in("vera", scripts=scripts)
     page.goto("/spo1/instances/?name=web-%2A")
-    for word, theme in (("Dark", "dark"), ("As the system", "system")):
+    for word, theme in (("Dark", "dark"), ("System", "system")):
         page.locator("#theme summary").click()
         page.locator("#theme").get_by_role("button", name=word).click()
         expect(page.locator("html")).to_have_attribute("data-theme", theme)
@@ -95,10 +95,10 @@ def test_the_theme_is_changed_where_one_is(visits: Visits, *, scripts: bool) -> 
 def test_the_theme_menu_comes_back_to_the_address_that_a_swap_made(visits: Visits) -> None:
     page = visits.sign_in("vera")
     page.locator("#filters").get_by_label("Name", exact=True).fill("web-*")
-    page.locator("#filters").get_by_label("Name", exact=True).press("Enter")
+    page.locator("#filters").get_by_label("Name", exact=True).press("Add")
     expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-%2A")
     page.locator("#theme summary").click()
-    page.locator("#theme").get_by_role("button", name="As the system").click()
+    page.locator("#theme").get_by_role("button", name="System").click()
     expect(page.locator("#theme")).not_to_have_attribute("open", "")
     expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=web-%2A")
 
@@ -124,14 +124,14 @@ def test_trying_again_with_the_keyboard_leaves_the_focus_where_it_was_before(vis
     visits.expected += ["ERR_INTERNET_DISCONNECTED", "htmx:"]
     page = visits.sign_in("ada")
     page.context.set_offline(True)
-    page.locator("#pager").get_by_role("link", name="Next").press("Enter")
+    page.locator("#pager").get_by_role("link", name="Next").press("Add")
     retry = page.locator("#troubles").get_by_role("button", name="Retry")
-    retry.press("Enter")
+    retry.press("Add")
     # It fails again: the notice that takes the place of the first one is no dead end, either.
     expect(page.locator("#troubles")).to_contain_text("cannot be reached")
     assert focused_text(page) == "Next"
     page.context.set_offline(False)
-    retry.press("Enter")
+    retry.press("Add")
     expect(page.locator("#pager")).to_contain_text("21–40")
     page.wait_for_function("() => document.activeElement !== document.body")
     assert focused_text(page) == "Next"
@@ -211,10 +211,10 @@ def test_a_form_that_is_no_longer_good_leaves_the_rows_and_leads_to_a_new_one(vi
     page.context.clear_cookies(name="csrftoken")
     press_refresh(page)
     troubles = page.locator("#troubles")
-    expect(troubles).to_contain_text("This form is no longer good")
+    expect(troubles).to_contain_text("This form has expired")
     expect(troubles.get_by_role("button", name="Retry")).to_have_count(0)
     assert list_ids(page) == ids
-    troubles.get_by_role("link", name="Load the page again").click()
+    troubles.get_by_role("link", name="Reload page").click()
     expect(troubles).to_be_empty()
     assert page.url.endswith("/spo1/instances/?name=web-%2A")
     with page.expect_response(lambda response: response.request.method == "POST") as refreshed:
@@ -236,7 +236,7 @@ def test_the_focus_stays_where_it_was_over_a_swap(visits: Visits) -> None:
     page = visits.sign_in("ada")
     for shows in ("21–40", "41–60"):
         page.locator("#pager").get_by_role("link", name="Next").focus()
-        page.keyboard.press("Enter")
+        page.keyboard.press("Add")
         expect(page.locator("#pager")).to_contain_text(shows)
         page.wait_for_function("() => document.activeElement !== document.body")
         assert focused_text(page) == "Next"
@@ -246,7 +246,7 @@ def test_the_focus_is_not_lost_when_what_had_it_is_gone(visits: Visits) -> None:
     page = visits.sign_in("ada")
     page.goto("/spo1/instances/?name=web-%2A")
     page.locator("#results .token").focus()
-    page.keyboard.press("Enter")
+    page.keyboard.press("Add")
     expect(page.locator("#results .token")).to_have_count(0)
     page.wait_for_function("() => document.activeElement.id === 'instances'")
 
@@ -255,7 +255,7 @@ def test_a_new_page_of_results_is_announced(visits: Visits) -> None:
     page = visits.sign_in("ada")
     expect(page.locator("#announcer")).to_be_empty()
     page.locator("#filters").get_by_label("Name", exact=True).fill("web-*")
-    page.locator("#filters").get_by_label("Name", exact=True).press("Enter")
+    page.locator("#filters").get_by_label("Name", exact=True).press("Add")
     expect(page.locator("#announcer")).to_contain_text(re.compile(r"\d"))
 
 
@@ -282,7 +282,7 @@ def test_a_refresh_under_way_waits_for_a_text_selection_to_end(visits: Visits) -
         page.evaluate(SELECT_FIRST_NAME)
     page.wait_for_timeout(300)
     assert "renamed-meanwhile" not in page.locator("#results").inner_text()
-    expect(page.locator("[data-live-words]")).to_have_text("waits while text is selected")
+    expect(page.locator("[data-live-words]")).to_have_text("paused while text is selected")
     page.evaluate("() => getSelection().removeAllRanges()")
     expect(page.locator("[data-instance-id] th a").first).to_have_text("renamed-meanwhile")
 
@@ -318,7 +318,7 @@ def test_nothing_is_counted_while_another_list_loads(visits: Visits) -> None:
     expect(page.locator("#counter")).to_be_visible()
     visits.portal.script_fault(times=1, delay=3, match="name=web-1")
     page.locator("#filters").get_by_label("Name", exact=True).fill("web-1*")
-    page.locator("#filters").get_by_label("Name", exact=True).press("Enter")
+    page.locator("#filters").get_by_label("Name", exact=True).press("Add")
     expect(page.locator("#counter")).to_be_hidden()
     expect(page.locator("#results .token")).to_have_count(1)
     expect(page.locator("#counter")).to_be_visible()

@@ -76,7 +76,7 @@ def test_somebody_new_goes_there_and_comes_back_to_her_page(visits: Visits, acme
     expect(page).to_have_url(f"{acme.portal.url}/preferences/")
     expect(page.locator("#person")).to_contain_text(subject)
     page.goto("/team/")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("You may not do this")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("You don't have permission")
 
 
 def test_her_role_follows_her_groups_at_the_next_sign_in(visits: Visits, acme: Acme) -> None:
@@ -115,7 +115,7 @@ def test_the_password_is_for_admins_alone(visits: Visits, acme: Acme) -> None:
     page = open_portal(visits)
     page.goto("/sign-in/?next=/team/")
     expect(page.get_by_label("Password")).to_have_count(0)
-    page.get_by_role("link", name="Admins: sign in without it").click()
+    page.get_by_role("link", name="Admin sign-in with password").click()
     page.get_by_label("User name or e-mail").fill("vera")
     page.get_by_label("Password").fill(acme.portal.passwords["vera"])
     page.get_by_role("button", name="Sign in", exact=True).click()

@@ -197,7 +197,7 @@ def test_no_form_is_taken_without_its_check_value(ada: Member, name: str) -> Non
     before = Event.objects.count()
     response = client.post(ROUTES[name].path)
     assert response.status_code == 403
-    assert "This form is no longer good" in response.content.decode()
+    assert "This form has expired" in response.content.decode()
     assert Event.objects.count() == before
 
 

@@ -20,5 +20,5 @@ def test_a_message_waits_in_a_cookie_that_binds_it_to_the_host(
     assert bool(cookie["secure"]) is not plain_http
     assert (cookie["httponly"], cookie["path"], cookie["domain"]) == (True, "/", "")
     page = client.get("/preferences/", secure=not plain_http)
-    assert "Your preferences are saved." in page.content.decode()
+    assert "Preferences saved." in page.content.decode()
     assert page.cookies[name].value == ""

@@ -144,13 +144,13 @@ def test_a_refusal_shows_until_bycloud_takes_it_again(
     at_desk.get(INSTANCES)
     assert read_status(row).is_refused
     words = words_of(at_desk.get(LIST))
-    assert "Refused by ByCloud" in words
+    assert "Rejected by ByCloud" in words
     assert "Refused just now" in words
     upstream.clear()
     clock.shift(60)
     at_desk.post(f"{EDIT}check/")
     assert not read_status(row).is_refused
-    assert "Refused by ByCloud" not in words_of(at_desk.get(LIST))
+    assert "Rejected by ByCloud" not in words_of(at_desk.get(LIST))
 
 
 def test_looking_at_lists_writes_nothing_to_the_database(at_desk: Client, vera: Member) -> None:
@@ -173,7 +173,7 @@ def test_an_emptied_cache_leaves_what_is_in_the_row(at_desk: Client, vera: Membe
     ("given", "word"),
     [
         ({}, "Valid"),
-        ({"is_checked": False}, "Not checked yet"),
+        ({"is_checked": False}, "Not verified yet"),
         ({"expires_on": -1}, "Expired"),
         ({"expires_on": 3}, "Valid, expires soon"),
     ],

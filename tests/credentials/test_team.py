@@ -89,7 +89,7 @@ def test_who_has_none_of_her_own_sees_with_it_and_is_told_so(at_desk: Client, ve
     found = re.search(r'<tr data-instance-id="([^"]*)"', response.content.decode())
     assert found
     assert MARK in words_of(at_desk.get(f"{INSTANCES}{found[1]}/"))
-    assert "None; the team's is used" in words_of(at_desk.get("/credentials/"))
+    assert "None (team credential is used)" in words_of(at_desk.get("/credentials/"))
 
 
 def test_her_own_goes_before_it_and_no_mark_is_left(at_desk: Client, vera: Member) -> None:
@@ -117,8 +117,8 @@ def test_it_never_steps_in_for_one_that_is_refused_or_cannot_be_opened(
 @pytest.mark.parametrize(
     ("token", "words", "way_on"),
     [
-        ("a-token-nobody-gave-out", "Your team's ByCloud token was refused", "Enter your own"),
-        ("sandbox-forbidden-token", "Your team's ByCloud token may not list instances", "Retry"),
+        ("a-token-nobody-gave-out", "ByCloud rejected your team's token", "Add your own"),
+        ("sandbox-forbidden-token", "Your team's ByCloud token isn't allowed to list instances", "Retry"),
     ],
 )
 def test_when_it_is_refused_the_page_says_whose_it_is_and_whom_to_ask(

@@ -126,7 +126,7 @@ def test_when_bycloud_cannot_tell_it_is_stored_as_unchecked(
     assert row.checked_at is None
     assert "saved, but not checked" in text_of(response)
     assert words in text_of(response)
-    assert "Not checked yet" in text_of(response)
+    assert "Not verified yet" in text_of(response)
 
 
 def test_when_bycloud_cannot_be_reached_it_is_stored_as_unchecked(at_desk: Client, vera: Member) -> None:
@@ -305,7 +305,7 @@ def test_a_credential_under_a_lost_key_is_said_and_can_be_entered_again(
 ) -> None:
     keep(vera, OLD)
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
-    assert "Cannot be opened; enter it again" in text_of(at_desk.get(LIST))
+    assert "Can't be decrypted; enter it again" in text_of(at_desk.get(LIST))
     assert "cannot be opened" in text_of(at_desk.get(EDIT))
     at_desk.post(EDIT, TOKEN)
     assert vault.find_credential(vera, Region("spo1", "")) == BearerToken("sandbox-acme-token")

@@ -80,7 +80,7 @@ def test_a_column_reads_its_value(name: str, value: Value) -> None:
 
 @pytest.mark.parametrize("name", COLUMNS)
 def test_a_column_of_an_instance_without_anything_is_absent(name: str) -> None:
-    assert COLUMNS[name].read(Instance()) in {None, (), "No state given"}
+    assert COLUMNS[name].read(Instance()) in {None, (), "No state"}
 
 
 def test_an_id_stands_for_a_flavor_and_an_image_without_a_name() -> None:

@@ -81,7 +81,7 @@ def test_the_vm_state_speaks_where_there_is_no_status(vm_state: str, word: str) 
 
 
 def test_an_instance_without_any_state_says_so() -> None:
-    assert derive_state(Instance()).word == "No state given"
+    assert derive_state(Instance()).word == "No state"
 
 
 def test_a_fault_on_an_active_instance_is_not_shown() -> None:

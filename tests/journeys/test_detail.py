@@ -36,7 +36,7 @@ def test_a_row_opens_its_instance_without_asking_upstream(at_desk: Client, upstr
     response = at_desk.get(url)
     assert response.status_code == 200
     assert upstream.requests() == []
-    assert "Yes: no request was made for this page view" in words(response)
+    assert "Yes, no request was made for this page" in words(response)
 
 
 def test_every_field_of_the_instance_is_on_its_page(at_desk: Client, upstream: Upstream) -> None:
@@ -90,7 +90,7 @@ def test_absent_values_are_dashes_and_absent_parts_are_told(at_desk: Client, ups
     assert "Description –" in page
     for told in ("No network address is given", "No volume is attached", "No key is given", "No tag", "No metadata"):
         assert told in page
-    assert "No state given" in page
+    assert "No state" in page
 
 
 def test_a_link_works_for_a_colleague_whose_cache_is_cold_by_its_name(
@@ -104,7 +104,7 @@ def test_a_link_works_for_a_colleague_whose_cache_is_cold_by_its_name(
     response = colleague.get(url)
     assert response.status_code == 200
     assert [request["query"] for request in upstream.requests()] == ["name=web-07&limit=100"]
-    assert "No: asked for this page view" in words(response)
+    assert "No, requested for this page" in words(response)
     assert '"X-Api-Key: $BYCLOUD_API_KEY"' in text(response)
     assert "sandbox-acme-secret" not in text(response)
 
@@ -121,7 +121,7 @@ def test_an_instance_of_another_organization_is_not_found(at_desk: Client, viewi
     url = open_first(at_desk)
     response = viewing.get(url)
     assert response.status_code == 404
-    assert "No such instance" in words(response)
+    assert "Instance not found" in words(response)
     assert "12 instances of spo1 were searched" in words(response)
 
 
@@ -173,7 +173,7 @@ def test_bad_parameters_are_named_and_bycloud_is_not_asked(at_desk: Client, upst
     response = at_desk.get(f"{LIST}{GONE}/?{query}")
     assert response.status_code == 400
     assert f"{query.partition('=')[0]} :" in words(response)
-    assert link(response, "Leave them out") == f"{LIST}{GONE}/"
+    assert link(response, "Remove them") == f"{LIST}{GONE}/"
     assert upstream.requests() == []
 
 
@@ -232,7 +232,7 @@ def test_a_refresh_tells_that_an_instance_is_gone(at_desk: Client, upstream: Ups
     upstream.script(times=None, status=200, body=json.dumps({"instances": [], "meta": {"total": 0, "has_more": False}}))
     response = at_desk.post(f"{LIST}refresh/", {"instance": identifier, "query": ""})
     assert response.status_code == 404
-    assert "No such instance" in words(response)
+    assert "Instance not found" in words(response)
 
 
 def test_an_outage_with_nothing_known_is_not_not_found(at_desk: Client, upstream: Upstream) -> None:
@@ -241,7 +241,7 @@ def test_an_outage_with_nothing_known_is_not_not_found(at_desk: Client, upstream
     assert response.status_code == 503
     assert "ByCloud answers 503" in words(response)
     assert form(response, "Retry")[1]["query"] == "name=web-01"
-    assert "No such instance" not in words(response)
+    assert "Instance not found" not in words(response)
 
 
 def test_without_a_credential_the_page_takes_one(client: Client, vera: Member, sandbox: Sandbox) -> None:
@@ -276,20 +276,20 @@ def test_a_long_search_shows_how_far_it_has_come_and_goes_on_by_itself(at_desk: 
     said = "Searched 500 of 10,000 instances, not found so far."
     assert said in words(response)
     assert f'data-announce="{said}"' in text(response)
-    onward = link(response, "Go on searching")
+    onward = link(response, "Continue searching")
     assert onward.startswith(f"{LIST}{GONE}/?back=tags%3Dweb&marker=10040099-")
     assert onward.endswith("&step=1")
     assert 'hx-trigger="load delay' in text(response)
     large_fleet(upstream, pages=5)
     further = ask_htmx(at_desk, onward, "instance")
     assert text(further).lstrip().startswith('<article id="instance"')
-    assert link(further, "Go on searching").endswith("&step=2")
+    assert link(further, "Continue searching").endswith("&step=2")
 
 
 def test_after_ten_steps_the_search_waits_for_the_person(at_desk: Client, upstream: Upstream) -> None:
     large_fleet(upstream, pages=5)
     response = at_desk.get(f"{LIST}{GONE}/?step=10")
-    assert "Go on searching" in words(response)
+    assert "Continue searching" in words(response)
     assert "load delay" not in text(response)
 
 
@@ -297,8 +297,8 @@ def test_a_search_to_the_end_says_how_much_was_searched(at_desk: Client, upstrea
     response = at_desk.get(f"{LIST}{GONE}/")
     assert response.status_code == 404
     assert "150 instances of spo1 were searched" in words(response)
-    assert 'data-announce="No such instance"' in text(response)
-    assert "Show the working The last request to ByCloud of this search." in words(response)
+    assert 'data-announce="Instance not found"' in text(response)
+    assert "Request details The last ByCloud request of this search." in words(response)
     assert "GET /v1/instances?limit=100&marker=" in words(response)
     assert len(upstream.requests()) == 2
 
@@ -341,7 +341,7 @@ def test_raw_json_of_nothing_is_a_404_in_json(at_desk: Client) -> None:
     assert response.status_code == 404
     assert response.json()["error"] == {
         "code": 404,
-        "message": "No such instance was found.",
+        "message": "Instance not found.",
         "searched": 150,
         "total": 150,
         "next_marker": None,
@@ -360,7 +360,7 @@ def test_bad_parameters_are_a_400_in_json(at_desk: Client, upstream: Upstream) -
     upstream.clear()
     response = at_desk.get(f"{LIST}{GONE}.json?marker=up")
     assert response.status_code == 400
-    assert response.json()["error"]["parameters"] == {"marker": "Not an id."}
+    assert response.json()["error"]["parameters"] == {"marker": "Not a valid ID."}
     assert upstream.requests() == []
 
 

@@ -116,7 +116,7 @@ def test_a_column_that_is_gone_leaves_a_preference_in_silence(at_desk: Client, o
     ("sent", "named"),
     [
         ({"columns": "colour"}, "There is no such column: colour."),
-        ({"density": "cosy"}, "Neither comfortable nor compact."),
+        ({"density": "cosy"}, "Use comfortable or compact."),
         ({"limit": "1000"}, "from 1 to 100"),
         ({"query": "limit=x&marker=a"}, "Not an id"),
     ],

@@ -254,10 +254,10 @@ def test_the_meter_says_how_much_is_used(at_desk: Client, settings: Settings, us
     use_up(settings, used - 1)
     for url in (LIST, detail_url(at_desk.get(LIST))):
         page = at_desk.get(url)
-        assert f"{used} of 60 this minute requests to ByCloud" in words(page)
+        assert f"{used} of 60 this minute API requests" in words(page)
         assert f'class="menu menu-end {classes}"' in text(page)
         assert f"The last hour {used} 1,000" in words(page)
-        assert "Kept for people, a minute 12" in words(page)
+        assert "Reserved for people, per minute 12" in words(page)
 
 
 def test_the_meter_tells_of_other_programs_and_of_who_shares_it(
@@ -266,7 +266,7 @@ def test_the_meter_tells_of_other_programs_and_of_who_shares_it(
     headers = {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "49", "X-RateLimit-Reset": None}
     upstream.script(status=200, headers=headers)
     page = at_desk.get(LIST)
-    assert "By other programs, as ByCloud says 10" in words(page)
+    assert "By other programs, as reported by ByCloud 10" in words(page)
     assert "Shared by all who use the same ByCloud credential" in words(page)
     settings.BYCLOUD_RATE_SCOPE = "region"
     assert "Shared by all who use this region" in words(at_desk.get(LIST))
@@ -276,8 +276,8 @@ def test_the_list_shows_its_working_without_the_credential(at_desk: Client) -> N
     first = at_desk.get(f"{LIST}?name=web-%2A")
     page = words(first)
     assert "GET /v1/instances?name=web-%2A&limit=20" in page or "GET /v1/instances?name=web-*&limit=20" in page
-    assert "No: asked for this page view" in page
-    assert "Yes: no request was made for this page view" in words(at_desk.get(f"{LIST}?name=web-%2A"))
+    assert "No, requested for this page" in page
+    assert "Yes, no request was made for this page" in words(at_desk.get(f"{LIST}?name=web-%2A"))
     assert "curl --get " in page
     assert "Authorization: Bearer $BYCLOUD_TOKEN" in page
     assert re.search(r"Request id req-", page)

@@ -156,7 +156,7 @@ def test_a_page_that_refreshes_only_when_asked_says_so_and_has_nothing_to_pause(
     Member.objects.update(refresh_seconds=0)
     response = at_desk.get(LIST)
     assert read_pace(text(response)) == "0"
-    assert "refreshes only when asked" in words(response)
+    assert "manual refresh only" in words(response)
     assert 'id="pause"' not in text(response)
 
 

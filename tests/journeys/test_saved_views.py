@@ -213,17 +213,17 @@ def test_a_number_of_no_view_is_not_found(at_desk: Client, number: str) -> None:
 
 def test_the_list_begins_with_the_default_view_by_a_redirect_to_its_address(at_desk: Client) -> None:
     save(at_desk, "tags=web", "Web")
-    chosen = press(at_desk, at_desk.get(VIEWS), "Begin with it")
+    chosen = press(at_desk, at_desk.get(VIEWS), "Set as default")
     assert "Your list begins with Web from now on." in words(chosen)
     opened = at_desk.get(LIST)
     assert (opened.status_code, opened.headers["Location"]) == (302, f"{LIST}?tags=web&{COLUMNS}")
     assert at_desk.get("/").headers["Location"] == LIST
     page = at_desk.get(opened.headers["Location"])
-    assert "Your list begins with it" in words(at_desk.get(VIEWS))
+    assert "Default view" in words(at_desk.get(VIEWS))
     whole = at_desk.get(link(page, "Clear filters"))
     assert whole.status_code == 200
     assert "1–20 of 150" in words(whole)
-    press(at_desk, at_desk.get(VIEWS), "Begin with all instances again")
+    press(at_desk, at_desk.get(VIEWS), "Use all instances as default")
     assert at_desk.get(LIST).status_code == 200
 
 

@@ -51,7 +51,7 @@ def is_refused(client: Client, path: str, data: dict[str, str], **headers: str) 
     before = list(Event.objects.values_list("pk", flat=True))
     response = client.post(path, data, headers=headers)
     assert list(Event.objects.values_list("pk", flat=True)) == before
-    return response.status_code == 403 and "This form is no longer good" in response.content.decode()
+    return response.status_code == 403 and "This form has expired" in response.content.decode()
 
 
 @pytest.mark.parametrize("name", POSTS)

@@ -63,7 +63,7 @@ def test_405_is_a_page_of_ours_that_leads_to_the_list(client: Client, vera: Memb
     response = client.get(path)
     assert response.status_code == 405
     assert response["Allow"] == "POST"
-    assert "Nothing to show at this address" in text_of(response)
+    assert "This address has no page" in text_of(response)
     assert f'<a class="button" href="{way}">Go to the instances</a>' in text_of(response)
     assert "<html" not in text_of(client.get(path, headers=HTMX))
 
@@ -92,7 +92,7 @@ def test_without_its_database_the_portal_says_that_it_cannot_answer_now(
         broken.setattr("django.db.backends.utils.CursorWrapper.execute", fail)
         response = calm.get("/preferences/")
     assert response.status_code == 503
-    assert "The portal cannot answer now" in text_of(response)
+    assert "The portal is unavailable" in text_of(response)
     assert "gone" not in text_of(response)
 
 
@@ -117,9 +117,9 @@ def test_a_form_without_its_check_value_says_what_to_do(vera: Member) -> None:
     client = Client(enforce_csrf_checks=True)
     response = client.post("/sign-in/", {"login": "vera", "password": "x"})
     assert response.status_code == 403
-    assert "Load the page again" in text_of(response)
+    assert "Reload page" in text_of(response)
     client.force_login(vera)
-    assert "This form is no longer good" in text_of(client.post("/preferences/"))
+    assert "This form has expired" in text_of(client.post("/preferences/"))
 
 
 def open_as(client: Client, member: Member) -> str:
@@ -198,7 +198,7 @@ def test_htmx_is_offered_the_page_anew_where_a_form_is_no_longer_good(vera: Memb
     here = HTMX | {"HX-Current-URL": "http://testserver/spo1/instances/?name=a&limit=50"}
     text = text_of(client.post("/preferences/", headers=here))
     assert text.startswith('<div id="error">')
-    assert 'href="/spo1/instances/?name=a&amp;limit=50">Load the page again</a>' in text
+    assert 'href="/spo1/instances/?name=a&amp;limit=50">Reload page</a>' in text
     elsewhere = HTMX | {"HX-Current-URL": "http://evil.example/"}
     assert "href=" not in text_of(client.post("/preferences/", headers=elsewhere))
 
@@ -206,7 +206,7 @@ def test_htmx_is_offered_the_page_anew_where_a_form_is_no_longer_good(vera: Memb
 @pytest.mark.parametrize(
     ("path", "status", "title"),
     [
-        ("/team/", 403, "You may not do this"),
+        ("/team/", 403, "You don't have permission"),
         ("/nothing-here/", 404, "Page not found"),
         ("/crash/", 500, "Something went wrong"),
     ],

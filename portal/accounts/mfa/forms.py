@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 LONGEST_CODE = 32
 LONGEST_NAME = 60
 LONGEST_PASSKEY = 20_000
-_NOT_ACCEPTED = _("This passkey was not accepted. Try again, or use another way.")
+_NOT_ACCEPTED = _("This passkey was not accepted. Try again, or use another method.")
 
 
 def _code_input(*, numeric: bool) -> forms.TextInput:
@@ -41,7 +41,7 @@ def _code_input(*, numeric: bool) -> forms.TextInput:
 def _any_code() -> forms.CharField:
     return forms.CharField(
         label=_("Code"),
-        help_text=_("The six digits of your authenticator app, or one of your recovery codes."),
+        help_text=_("The 6-digit code from your authenticator app, or a recovery code."),
         max_length=LONGEST_CODE,
         widget=_code_input(numeric=True),
     )
@@ -73,7 +73,7 @@ class AppForm(ActivateTOTPForm):  # type: ignore[misc]
 
     code = forms.CharField(
         label=_("Code"),
-        help_text=_("The six digits that the app shows now."),
+        help_text=_("The 6-digit code shown in the app."),
         max_length=LONGEST_CODE,
         widget=_code_input(numeric=True),
     )
@@ -140,13 +140,16 @@ class AddPasskeyForm(passkey_forms.AddWebAuthnForm):  # type: ignore[misc]
     credential = PasskeyField()
     name = forms.CharField(
         label=_("Name"),
-        help_text=_("What you will know it by, such as the device it is on."),
+        help_text=_("For example, the device it is on."),
         required=False,
         max_length=LONGEST_NAME,
     )
     passwordless = forms.BooleanField(
-        label=_("Sign in with this passkey alone"),
-        help_text=_("It then asks for your fingerprint, face or PIN each time. Without it, it follows your password."),
+        label=_("Passwordless sign-in with this passkey"),
+        help_text=_(
+            "You confirm with your fingerprint, face or PIN each time. Otherwise the passkey "
+            "is used after your password."
+        ),
         required=False,
         initial=True,
     )
@@ -179,7 +182,7 @@ def _open_or_refuse(read: Callable[[], str]) -> str:
     try:
         return read()
     except CryptoError as error:
-        text = _("Your second factor cannot be opened any more. An admin of your team can reset it.")
+        text = _("Your two-factor authentication can't be read. An admin of your team can reset it.")
         raise forms.ValidationError(text) from error
 
 

@@ -42,7 +42,7 @@ def before_form(view: View) -> View:
         if not is_reauthentication_required(request, app=APP):
             return view(request, *args, **kwargs)  # type: ignore[no-any-return]
         if request.method == "POST":
-            messages.warning(request, _("Nothing is saved yet: prove who you are, then fill in the form again."))
+            messages.warning(request, _("Nothing was saved. Confirm access, then fill in the form again."))
         way = get_adapter().get_reauthentication_methods(request.user)[0]["url"]
         return HttpResponseRedirect(add_way_back(way, request.get_full_path()))
 

@@ -105,7 +105,7 @@ def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
                 factors.lock_removable(factor, request.user)
                 delete_and_cleanup(request, factor)
         except factors.LastMfaMethodError:
-            error = _("This is your only second factor, and you need one here. Set another one up first.")
+            error = _("This is your only two-factor method, and one is required. Set up another one first.")
         else:
             said = (
                 _("The passkey %(name)s is removed.") % {"name": name}
@@ -136,7 +136,7 @@ def renew_recovery_codes(request: MemberRequest) -> HttpResponse:
     with transaction.atomic():
         recovery_codes.generate_recovery_codes(request)
         record_event(Act.RECOVERY_CODES_RENEWED, request=request, member=request.user)
-    messages.success(request, _("These are your new recovery codes. The old ones do not work any more."))
+    messages.success(request, _("These are your new recovery codes. The old ones no longer work."))
     return _show_codes(request)
 
 
@@ -186,7 +186,10 @@ def reset_mfa(request: MemberRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return render(request, "accounts/reset_factors.html", {"member": member})
     if factors.reset_mfa(member, by=request.user, request=request):
-        messages.success(request, _("%(name)s has no second factor any more, and is signed out.") % {"name": member})
+        messages.success(
+            request,
+            _("Two-factor authentication of %(name)s was reset, and their sessions were ended.") % {"name": member},
+        )
     else:
-        messages.info(request, _("%(name)s had no second factor.") % {"name": member})
+        messages.info(request, _("%(name)s has no two-factor authentication.") % {"name": member})
     return redirect("team")

@@ -77,7 +77,7 @@ class Migration(migrations.Migration):
                 (
                     "theme",
                     models.CharField(
-                        choices=[("system", "As the system"), ("light", "Light"), ("dark", "Dark")],
+                        choices=[("system", "System"), ("light", "Light"), ("dark", "Dark")],
                         default="system",
                         max_length=8,
                         verbose_name="theme",
@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                 ("token_hash", models.CharField(editable=False, max_length=64, unique=True)),
                 (
                     "name",
-                    models.CharField(help_text="Whom the invitation is for.", max_length=150, verbose_name="name"),
+                    models.CharField(help_text="Invitee", max_length=150, verbose_name="name"),
                 ),
                 ("email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
                 (
@@ -160,7 +160,7 @@ class Migration(migrations.Migration):
                 django.db.models.functions.text.Lower("email"),
                 condition=models.Q(("email", ""), _negated=True),
                 name="one_member_per_email",
-                violation_error_message="A member has this e-mail address already.",
+                violation_error_message="This e-mail address is already in use.",
             ),
         ),
     ]

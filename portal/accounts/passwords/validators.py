@@ -16,9 +16,7 @@ class OwnWordsValidator:
         for word in settings.PASSWORD_WORDS:
             rest = rest.replace(word.lower(), "")
         if len(rest) < LEAST_REST:
-            raise ValidationError(
-                _("This password is little more than words that anybody would try here."), code="password_of_own_words"
-            )
+            raise ValidationError(_("This password is too easy to guess."), code="password_of_own_words")
 
     def get_help_text(self) -> str:
-        return _("Your password must be more than words that anybody would try here, such as the portal's name.")
+        return _("Your password can't consist mainly of words that are easy to guess here, such as the portal's name.")

@@ -32,7 +32,7 @@ def change_own(request: MemberRequest) -> HttpResponse:
     form = ChangePasswordForm(member, request.POST if request.method == "POST" else None)
     if form.is_valid():
         passwords.change_password(member, form.cleaned_data["new_password1"], request=request)
-        messages.success(request, _("Your password is changed. You are signed out everywhere else."))
+        messages.success(request, _("Password changed. Your other sessions were ended."))
         return redirect("accounts:preferences")
     return render(request, "accounts/change_password.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -68,7 +68,7 @@ def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
         if request.user == member:
             # This session has been ended with the others, and must not be written again.
             request.session.flush()
-        messages.success(request, _("Your new password is set. Sign in with it."))
+        messages.success(request, _("Your password was reset. Sign in with the new one."))
         return redirect("account_login")
     context = {"form": form, "member": member}
     return render(request, "accounts/new_password.html", context, status=422 if form.errors else 200)
@@ -86,7 +86,7 @@ def make_link(request: MemberRequest, pk: int) -> HttpResponse:
         return redirect("accounts:change_password")
     if not may_sign_in_here(member):
         what = {"name": member, "provider": settings.OIDC_NAME}
-        messages.error(request, _("%(name)s signs in through %(provider)s, and a password would open nothing.") % what)
+        messages.error(request, _("%(name)s signs in with %(provider)s and can't use a password.") % what)
         return redirect("team")
     link = passwords.make_link(member, by=request.user, request=request)
     return render(request, "accounts/password_link_made.html", {"member": member, "link": link})

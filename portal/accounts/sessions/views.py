@@ -69,5 +69,5 @@ def _end(request: HttpRequest, member: Member) -> None:
         count = sessions.end_sessions(member, but=request.session.session_key)
     if count:
         record_event(Act.SESSION_ENDED, request=request, member=request.user, subject=f"{member}: {count}")  # type: ignore[arg-type]
-    words = ngettext("%(count)s session is ended.", "%(count)s sessions are ended.", count)
-    messages.success(request, words % {"count": count} if count else _("There was nothing to end."))
+    words = ngettext("%(count)s session ended.", "%(count)s sessions ended.", count)
+    messages.success(request, words % {"count": count} if count else _("There was no session to end."))

@@ -64,15 +64,15 @@ def admit(login: SocialLogin, *, request: HttpRequest) -> None:
         if member:
             end_sessions(member)
         _record_refusal(request, member, name, "no group gives a role")
-        reason = _("You are known there, but none of your groups there gives you a role here.")
+        reason = _("Your account is known, but none of your groups has a role in this portal.")
         raise RefusedError(reason, name=name)
     if member is None:
         member = _find_or_add_member(login, name=name, role=role, request=request)
     if not member.is_active:
         _record_refusal(request, member, name, "deactivated")
-        raise RefusedError(_("Your account here is deactivated."), name=name)
+        raise RefusedError(_("Your account is deactivated."), name=name)
     if not team.sync_role_from_groups(member, role, request=request):
-        text = _("Your groups do not make you an admin any more. You stay one for now, for you are the last.")
+        text = _("Your groups no longer make you an admin. You remain one because you are the last admin.")
         messages.warning(request, text)
     login.user = Member.objects.get(pk=member.pk)
 

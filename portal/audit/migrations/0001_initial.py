@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                             ("invitation-revoked", "Invitation revoked"),
                             ("member-activated", "Member activated"),
                             ("member-deactivated", "Member deactivated"),
-                            ("member-activated-again", "Member activated again"),
+                            ("member-activated-again", "Member reactivated"),
                             ("access-refused", "Access refused"),
                         ],
                         max_length=32,

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="credential",
             name="visible_total",
-            field=models.PositiveBigIntegerField(null=True, verbose_name="instances it sees"),
+            field=models.PositiveBigIntegerField(null=True, verbose_name="visible instances"),
         ),
         migrations.AddField(
             model_name="credential",

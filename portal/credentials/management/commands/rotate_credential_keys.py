@@ -53,14 +53,14 @@ class Command(BaseCommand):
                 break
             last = rows[-1].pk
             seen += len(rows)
-            self.stdout.write(_("%(seen)s of %(total)s looked at") % {"seen": seen, "total": total})
+            self.stdout.write(_("%(seen)s of %(total)s processed") % {"seen": seen, "total": total})
         self.stdout.write(
-            _("Done. Sealed anew: %(resealed)s. Already under the first key: %(already)s.")
+            _("Done. Re-encrypted: %(resealed)s. Already encrypted with the first key: %(already)s.")
             % {"resealed": resealed, "already": seen - resealed - len(lost)}
         )
         lost_factors = _reseal_factors()
         for owner in lost + lost_factors:
-            self.stdout.write(_("Cannot be opened with any of the keys: %(owner)s") % {"owner": owner})
+            self.stdout.write(_("Can't be decrypted with any key: %(owner)s") % {"owner": owner})
         if lost_factors:
             text = _("There are second factors that cannot be opened; reset those members' (reset_second_factor).")
             raise CommandError(text)

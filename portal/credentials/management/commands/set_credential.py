@@ -35,7 +35,7 @@ class Command(BaseCommand):
             raise CommandError(_("Name a member, or give --team."))
         member = Member.objects.filter(username=name).first()
         if member is None and not team:
-            raise CommandError(_("There is no member %(name)s.") % {"name": name})
+            raise CommandError(_("Member %(name)s does not exist.") % {"name": name})
         place = settings.BYCLOUD_REGIONS.get(region)
         if place is None:
             known = ", ".join(settings.BYCLOUD_REGIONS)
