@@ -183,7 +183,8 @@ def _list_rows(access: Access, query: InstanceQuery, asking: Asking, ends_at: fl
         listing = replace(listing, has_previous=first.has_previous, previous_marker=first.previous_marker)
         if listing.next_marker and not listing.page.exchange.from_store:
             _remember_place(access, query, listing)
-    return listing
+    # Where it leads back to what was passed over, there is said to be more, and no way to it.
+    return replace(listing, next_marker=None) if listing.next_marker in passed_over else listing
 
 
 def _list_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Listing:
@@ -325,16 +326,23 @@ def _read_page(access: Access, query: InstanceQuery, asking: Asking, ends_at: fl
     asked = query.limit or USUAL_PAGE
     smaller = tuple(size for size in SMALLER_PAGES if size < asked)
     page, limit = _read_sized_page(access, query, smaller, asking, ends_at)
+    is_refused = limit < asked
+    cut = _find_cut(page.value, limit)
     if not page.exchange.from_store:
         _remember_seen(access, page.value.instances or ())
-        # A page that was cut says to how many, and is full.
-        given = page.value.meta.limit if page.value.meta else None
-        if given and 0 < given < limit and given == len(page.value.instances or ()):
-            limit = given
-        if limit < asked:
-            largest = limit
-            gateway.learn_largest_page(access.region, limit)
-    return _Sized(page, limit, largest)
+        # A page that is merely the last, or that a filter has thinned out, may name the number of its rows.
+        is_plain = query == InstanceQuery(limit=query.limit, marker=query.marker)
+        if is_refused or (cut and is_plain and _says_more(page.value, query)):
+            largest = cut or limit
+            gateway.learn_largest_page(access.region, largest)
+    return _Sized(page, cut or limit, largest)
+
+
+def _find_cut(page: InstancePage, limit: int) -> int | None:
+    """To how many rows a page was cut that may go on: it says so, and is full."""
+    given, has_more = (page.meta.limit, page.meta.has_more) if page.meta else (None, None)
+    is_cut = given is not None and 0 < given < limit and given == len(page.instances or ()) and has_more is not False
+    return given if is_cut else None
 
 
 def _read_sized_page(
