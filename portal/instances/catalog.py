@@ -163,7 +163,14 @@ def find_instance(
 
 def read_seen(access: Access) -> Seen:
     """What the pages fetched with this credential have held so far."""
-    return gateway.recall(access, "seen", Seen) or Seen()
+    seen = gateway.recall(access, "seen", Seen) or Seen()
+    # Another version of the portal may have kept longer ones.
+    return Seen(
+        flavors=tuple(filter(_is_suggestion, seen.flavors)),
+        images=tuple(filter(_is_suggestion, seen.images)),
+        statuses=tuple(filter(_is_suggested, seen.statuses)),
+        tags=tuple(filter(_is_suggested, seen.tags)),
+    )
 
 
 def _list_rows(access: Access, query: InstanceQuery, asking: Asking, ends_at: float) -> Listing:
@@ -391,6 +398,10 @@ def _remember_seen(access: Access, instances: tuple[Instance, ...]) -> None:
 
 def _is_suggested(text: str | None) -> TypeGuard[str]:
     return text is not None and 0 < len(text) <= LONGEST_SEEN
+
+
+def _is_suggestion(named: Named) -> bool:
+    return _is_suggested(named.id) and _is_suggested(named.name)
 
 
 def _first_tags(instance: Instance) -> tuple[str, ...]:
