@@ -18,9 +18,10 @@ from portal.bycloud import Instance, InstancePage, InstanceQuery, TimedOut
 from portal.gateway import Access, Asking, Dated, StoredInstance, Trouble, Troubled
 
 LARGEST_PAGE = 100
-# What is tried in the place of a page size that ByCloud refuses: the largest one is not documented.
-SMALLER_PAGES = (50, 20, 10)
 USUAL_PAGE = 20
+# What is tried in the place of a page size that ByCloud refuses: the largest one is not documented. The usual one is,
+# so that a refusal of it must be about something else.
+SMALLER_PAGES = (50, USUAL_PAGE)
 SWEEP_CALLS = 5
 # Pages without a row that one view passes over. After that the reader presses Continue.
 MOST_PASSED_OVER = 4

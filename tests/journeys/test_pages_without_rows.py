@@ -323,4 +323,12 @@ def test_a_refusal_of_every_size_is_a_refusal_after_a_few_tries(at_desk: Client,
     response = at_desk.get(f"{LIST}?limit=100")
     assert response.status_code == 502
     assert "ByCloud did not take this request" in words(response)
-    assert len(asked(upstream)) == 4
+    assert len(asked(upstream)) == 3
+
+
+def test_a_refusal_of_the_documented_size_teaches_nothing(at_desk: Client, upstream: Upstream) -> None:
+    upstream.clear_log()
+    upstream.script(status=400, body={"error": {"code": 400, "message": "The limit of your account is exceeded"}})
+    assert at_desk.get(f"{LIST}?limit=20").status_code == 502
+    assert len(asked(upstream)) == 1
+    assert len(ids(at_desk.get(f"{LIST}?limit=20"))) == 20
