@@ -58,10 +58,7 @@ def take_credential(
     try:
         total = gateway.check_credential(access, is_kept=False)
     except gateway.TriesSpent as error:
-        return Refused(
-            _("Too many credentials were tried within a minute. Nothing was saved; try again in %(seconds)s s.")
-            % {"seconds": _count_seconds(error)}
-        )
+        return Refused(describe_tries(_count_seconds(error)))
     except bycloud.Rejected:
         _record_refused(member, region, 401, request=request)
         return Refused(_("ByCloud refused this credential (401): it is wrong, expired or revoked. Nothing was saved."))
@@ -97,6 +94,12 @@ def take_credential(
         )
     sentence = _("The credential for %(region)s is checked and saved.") % {"region": region.code}
     return Kept(row, is_checked=True, sentence=sentence)
+
+
+def describe_tries(seconds: int) -> str:
+    """What a person is told who has tried too many."""
+    sentence = _("Too many credentials were tried within a minute. Nothing was saved; try again in %(seconds)s s.")
+    return sentence % {"seconds": seconds}
 
 
 @sensitive_variables()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from allauth.core.internal import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
@@ -147,7 +148,7 @@ def _check(request: MemberRequest, desk: Desk, region: Region) -> HttpResponse:
 
 def _save(request: MemberRequest, desk: Desk, region: Region) -> HttpResponse:
     form = CredentialForm(request.POST)
-    if not form.is_valid() or form.credential is None or form.refuse_password_of(request.user):
+    if not form.is_valid() or form.credential is None or _refuse_at_once(form, request):
         return _show_form(request, desk, region, form, desk.find_row(region.code))
     try:
         taken = intake.take_credential(
@@ -166,6 +167,14 @@ def _save(request: MemberRequest, desk: Desk, region: Region) -> HttpResponse:
     tell = messages.success if taken.is_checked else messages.warning
     tell(request, taken.sentence)
     return redirect(_read_next(request) or desk.list_url)
+
+
+def _refuse_at_once(form: CredentialForm, request: MemberRequest) -> bool:
+    """Whether the text is the member's password. Counted first, or a session left open would let it be guessed here."""
+    if ratelimit.consume(request, app="portal", action="credential", config=settings.ACT_RATES, user=request.user):
+        return form.refuse_password_of(request.user)
+    form.refuse(intake.describe_tries(60))
+    return True
 
 
 def _show_form(
