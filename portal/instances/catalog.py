@@ -14,7 +14,7 @@ import msgspec
 from django.conf import settings
 
 from portal import gateway
-from portal.bycloud import Instance, InstancePage, InstanceQuery, TimedOut
+from portal.bycloud import BadPayload, Instance, InstancePage, InstanceQuery, TimedOut
 from portal.gateway import Access, Asking, Dated, StoredInstance, Trouble, Troubled
 
 LARGEST_PAGE = 100
@@ -250,12 +250,15 @@ def _total(page: InstancePage, query: InstanceQuery, next_marker: str | None, fi
 
 def _says_more(page: InstancePage, query: InstanceQuery) -> bool:
     """Whether there are said to be others, be it without a way to them. After a marker a total says nothing of that."""
-    meta, links = page.meta, page.links
-    has_more = meta.has_more if meta else None
-    if has_more is not None:
-        return has_more
-    total = meta.total if meta and query.marker is None else None
-    return bool(links and links.next) or (total or 0) > len(page.instances or ())
+    meta = page.meta
+    total = meta.total if meta and meta.has_more is None and query.marker is None else None
+    return _leads_on(page) or (total or 0) > len(page.instances or ())
+
+
+def _leads_on(page: InstancePage) -> bool:
+    """The same, and whatever the total is: it may have changed, or be that of more than this list."""
+    has_more = page.meta.has_more if page.meta else None
+    return bool(page.links and page.links.next) if has_more is None else has_more
 
 
 def _next_marker(page: InstancePage, query: InstanceQuery, limit: int, first_position: int | None) -> str | None:
@@ -463,6 +466,9 @@ def _walk(access: Access, instance_id: str, marker: str | None, ends_at: float) 
         marker = listing.next_marker
         if marker is None or _is_late(ends_at):
             break
+    if marker is None and (_leads_on(listing.page.value) or listing.page.exchange.left_out):
+        # Not all was searched, and "No such instance" would say that it was.
+        raise Troubled(Trouble.from_error(BadPayload("The list goes on, but does not say where", path="$.links.next")))
     if marker is None and not listing.says_more:
         for given_id in (instance_id, instance_id.upper()):
             gateway.forget_instance(access, given_id)

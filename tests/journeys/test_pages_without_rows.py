@@ -332,3 +332,27 @@ def test_a_refusal_of_the_documented_size_teaches_nothing(at_desk: Client, upstr
     assert at_desk.get(f"{LIST}?limit=20").status_code == 502
     assert len(asked(upstream)) == 1
     assert len(ids(at_desk.get(f"{LIST}?limit=20"))) == 20
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {"meta": {"has_more": True}},
+        {"links": {"next": "?marker=7"}},
+        {"meta": {"has_more": True, "marker": ROWS[0]["id"]}},
+    ],
+)
+def test_a_search_that_cannot_go_on_does_not_say_that_there_is_no_such_instance(
+    at_desk: Client, upstream: Upstream, rest: dict[str, Any]
+) -> None:
+    url = f"{LIST}{ROWS[5]['id']}/"
+    upstream.script(times=None, body={"instances": [*ROWS[:5], {"id": 7}], **rest})
+    response = at_desk.get(url)
+    assert response.status_code == 502
+    assert "The list goes on, but does not say where" in words(response)
+    assert "No such instance" not in words(response)
+    assert form(response, "Retry")
+    caches["pages"].clear()
+    upstream.clear()
+    upstream.script(times=None, body={"instances": ROWS[:5], "meta": {"has_more": False, "total": 9}})
+    assert at_desk.get(url).status_code == 404
