@@ -7,14 +7,16 @@ from contextlib import contextmanager
 import pytest
 
 from portal.gateway import clock, memory
+from portal.gateway.failover import FailoverCache
 
 
 @contextmanager
 def all_clocks_agree() -> Iterator[None]:
-    """The gateway's monotonic clock moves as the wall clock does, which `time_machine` moves."""
+    """The gateway's monotonic clock, and that of Redis, move as the wall clock does, which `time_machine` moves."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (clock, memory):
             patch.setattr(module, "monotonic", time.time)
+        patch.setattr(FailoverCache, "read_time", lambda _cache: time.time())
         clock.forget_what_is_known()
         yield
     clock.forget_what_is_known()
