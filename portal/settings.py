@@ -257,8 +257,9 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed_of_account": "5/5m/key",
     "reset_password": "10/5m/ip,3/1h/key",
 }
-# What a member sends with any form. A person does not get there.
-ACT_RATES = {"act": "120/m/user"}
+# What a member sends with any form, and how many texts they are told of whether each is a credential or their password.
+# A person does not get there.
+ACT_RATES = {"act": "120/m/user", "credential": "10/m/user"}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 SESSION_IDLE = timedelta(minutes=read(env.int, "SESSION_IDLE_MINUTES", default=30))
 if not timedelta(minutes=5) <= SESSION_IDLE:

@@ -7,8 +7,9 @@ gathers head and body, within a time and a size, so that slow clients cost memor
 import errno
 import socket
 from functools import partial
+from itertools import islice
 from selectors import EVENT_READ
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
@@ -23,6 +24,10 @@ MOST_HEAD = 64 * 1024
 MOST_BODY = DATA_UPLOAD_MAX_MEMORY_SIZE
 # Of those that have not sent all yet; who has begun first goes when there are more.
 MOST_RECEIVING = 600
+# How many of them go when file descriptors run out: threads at work need some, too.
+ROOM = 32
+# Until others have closed what they hold.
+NO_ROOM_SECONDS = 0.05
 _CHUNK = 64 * 1024
 _HEAD_END = b"\r\n\r\n"
 
@@ -37,32 +42,35 @@ class PatientSocket(socket.socket):
     def begin(self, received: bytes) -> None:
         """Before a request: with what of it came behind the one before."""
         self.received = bytearray(received)
-        self.is_refused = self.is_continued = False
+        self.is_refused = False
+        self.length: int | None = None
         self.send_seconds = SEND_SECONDS
 
     def gather(self) -> bool:
-        """Take what has arrived. False when the client has closed."""
-        while True:
-            try:
-                chunk = super().recv(_CHUNK)
-            except BlockingIOError:
-                return True
-            if not chunk:
-                return False
-            if not self.is_refused:
-                self.received += chunk
-                if len(self.received) > MOST_HEAD + MOST_BODY:
-                    return True
+        """Take some of what has arrived; the loop comes back for more. False when the client has closed."""
+        try:
+            chunk = super().recv(_CHUNK)
+        except BlockingIOError:
+            return True
+        if not self.is_refused:
+            self.received += chunk
+        return bool(chunk)
 
     def is_whole(self) -> bool:
-        """Whether a request is there, head and body."""
-        head, end, body = self.received.partition(_HEAD_END)
-        if not end:
-            if len(head) > MOST_HEAD:
+        """Whether a request is there, head and body. A head is read once, however often more of the body comes."""
+        if self.length is None:
+            end = self.received.find(_HEAD_END)
+            if (len(self.received) if end < 0 else end) > MOST_HEAD:
                 raise Refusal("431 Request Header Fields Too Large")
-            return False
+            if end < 0:
+                return False
+            self.length = end + len(_HEAD_END) + self._read_head(bytes(self.received[:end]))
+        return len(self.received) >= self.length
+
+    def _read_head(self, head: bytes) -> int:
+        """How long the body is that follows. Tells a client to send it that waits to be told."""
         length, is_waiting = 0, False
-        for line in bytes(head).split(b"\r\n")[1:]:
+        for line in head.split(b"\r\n")[1:]:
             name, _, value = line.partition(b":")
             name, value = name.strip().lower(), value.strip()
             if name == b"transfer-encoding":
@@ -73,10 +81,9 @@ class PatientSocket(socket.socket):
             is_waiting = is_waiting or (name == b"expect" and value.lower() == b"100-continue")
         if length > MOST_BODY:
             raise Refusal("413 Content Too Large")
-        if is_waiting and not self.is_continued:
-            self.is_continued = True
+        if is_waiting:
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return len(body) >= length
+        return length
 
     def refuse(self, status: str) -> None:
         """Answer, if the client takes it at once."""
@@ -109,12 +116,24 @@ class PatientSocket(socket.socket):
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """`worker_class` of `portal.gunicorn`. Everything of its own runs in the worker's loop, and never waits."""
+    """`worker_class` of `portal.gunicorn`. All that is its own runs in the worker's loop, which waits for no client."""
 
     def init_process(self) -> None:
         # Until when, in the order in which they began.
         self.receiving: dict[Any, float] = {}
         super().init_process()
+
+    def accept(self, listener: socket.socket) -> None:
+        """Without a file descriptor left, those who have begun first go. gunicorn would end the whole worker."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in {errno.EMFILE, errno.ENFILE}:
+                raise
+            for conn in list(islice(self.receiving, ROOM)):
+                self._drop(conn)
+            if not self.receiving:
+                sleep(NO_ROOM_SECONDS)
 
     def enqueue_req(self, conn: Any) -> None:
         """A connection is there on which a request begins. Hand it on when the request is whole."""

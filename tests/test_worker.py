@@ -5,12 +5,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
 
 from portal import worker
 from portal.worker import PatientSocket
+from tests import test_gunicorn
 from tests.test_gunicorn import BEHIND_A_PROXY, serve
 
 # More than there are threads.
@@ -42,6 +44,21 @@ def ask(address: str, path: str = "/health/live/") -> float:
     answer = requests.get(f"{address}{path}", headers=BEHIND_A_PROXY, timeout=60)
     assert answer.status_code == 200
     return time.monotonic() - began_at
+
+
+def test_more_connections_than_there_are_file_descriptors_end_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited = ["sh", "-c", 'ulimit -n 120; exec "$@"', "sh", *test_gunicorn.COMMAND]
+    monkeypatch.setattr(test_gunicorn, "COMMAND", limited)
+    with serve(tmp_path, TRUSTED_PROXY_COUNT="1") as address:
+        assert ask(address) < 60
+        with connect(address, MANY):
+            assert ask(address) < 5
+        assert ask(address) < 5
+    log = (tmp_path / "log").read_text(encoding="utf-8")
+    assert log.count("Booting worker") == 1
+    assert "Too many open files" not in log
 
 
 @contextlib.contextmanager
@@ -78,6 +95,39 @@ def test_many_who_send_a_sign_at_a_time_hold_nobody_up_and_come_to_an_end(addres
             time.sleep(0.2)
         assert not waiting
     assert ask(address) < 2
+
+
+def test_a_head_of_many_lines_is_read_once_however_slowly_the_body_comes() -> None:
+    here, there = socket.socketpair()
+    with PatientSocket(fileno=here.detach()) as receiving, there:
+        receiving.begin((HEAD + "a:\r\n" * 15_000 + "Content-Length: 2000\r\n\r\n").encode())
+        receiving.setblocking(False)
+        began_at = time.process_time()
+        assert not receiving.is_whole()
+        once = time.process_time() - began_at
+        for _ in range(1999):
+            there.send(b"x")
+            assert receiving.gather()
+            assert not receiving.is_whole()
+        # Reading it each time would take two thousand times as long.
+        assert time.process_time() - began_at < 100 * once + 1
+        there.send(b"x")
+        assert receiving.gather()
+        assert receiving.is_whole()
+
+
+def test_who_sends_on_after_a_refusal_gets_a_turn_like_anybody() -> None:
+    here, there = socket.socketpair()
+    with PatientSocket(fileno=here.detach()) as receiving, there:
+        receiving.begin(b"")
+        receiving.setblocking(False)
+        receiving.refuse("411 Length Required")
+        there.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1024 * 1024)
+        there.sendall(b"x" * 200_000)
+        assert receiving.gather()
+        assert len(receiving.recv(10)) == 0
+        # The rest is there for the loop's next time, so that no client keeps it from the others.
+        assert len(socket.socket.recv(receiving, 65536, socket.MSG_PEEK)) > 0
 
 
 def test_who_does_not_send_in_time_is_told_so(address: str) -> None:

@@ -6,15 +6,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from portal.gateway import clock, memory_cache
+from portal.gateway import clock, memory
+from portal.gateway.failover import FailoverCache
 
 
 @contextmanager
 def all_clocks_agree() -> Iterator[None]:
-    """The gateway's monotonic clock moves as the wall clock does, which `time_machine` moves."""
+    """The gateway's monotonic clock, and that of Redis, move as the wall clock does, which `time_machine` moves."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (clock, memory_cache):
             patch.setattr(module, "monotonic", time.time)
-        clock.reset_local_state()
+        patch.setattr(FailoverCache, "read_time", lambda _cache: time.time())
+        clock.forget_what_is_known()
         yield
     clock.reset_local_state()

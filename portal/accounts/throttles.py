@@ -79,6 +79,7 @@ class DatabaseCache(BaseCache):
         return _NEVER if ends_at is None else datetime.fromtimestamp(ends_at, tz=UTC)
 
     def _prune(self) -> None:
-        over = Count.objects.filter(expires_at__lte=timezone.now()).values_list("key", flat=True)
-        if keys := list(over[:PRUNED_AT_ONCE]):
-            Count.objects.filter(key__in=keys).delete()
+        over = Count.objects.filter(expires_at__lte=timezone.now())
+        if keys := list(over.values_list("key", flat=True)[:PRUNED_AT_ONCE]):
+            # Not what was counted anew meanwhile.
+            over.filter(key__in=keys).delete()

@@ -250,15 +250,13 @@ def _decode_mended(decoder: "msgspec.json.Decoder[_T]", body: bytes, request_id:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `")
-        raise InvalidResponse(problem, path=path.rstrip("`") or "$", status=200, request_id=request_id) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadPayload(problem, path=path.rstrip("`") or "$", status=200, request_id=request_id) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Not chained: the traceback may be as deep as what is nested.
         mended = mend(body)
-        if mended != body:
-            return _decode_mended(decoder, mended, request_id)
-        raise InvalidResponse("The answer is not JSON", status=200, request_id=request_id) from error
-    except RecursionError:
-        # Not chained: its traceback is as deep as the nesting that caused it.
-        raise InvalidResponse("The answer is nested too deeply", status=200, request_id=request_id) from None
+    if mended == body:
+        raise BadPayload("The answer is not JSON", status=200, request_id=request_id)
+    return _decode_mended(decoder, mended, request_id)
 
 
 def _read_raw(raw: msgspec.Raw | bytes) -> object:

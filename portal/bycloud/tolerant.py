@@ -19,6 +19,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_NUMBER = 1000
+# Far more than any documented field, and far less than what the decoders take.
+DEEPEST = 100
 _NOTHING: Final = object()
 _ROOT = "$"
 
@@ -28,6 +30,8 @@ _ESCAPES = re.compile(
 )
 # A text, closed or not, so that none is begun twice; or what many programs write for a number that is none.
 _TEXTS_AND_NO_NUMBERS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|(-?(?:NaN|Infinity))', re.DOTALL)
+# A text, or how far it goes in or out.
+_TEXTS_AND_NESTING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|([\[{]+)|[\]}]', re.DOTALL)
 _CONTROL_TO_SPACE = bytes.maketrans(bytes(range(0x20)), b" " * 0x20)
 
 
@@ -35,12 +39,30 @@ def mend(body: bytes) -> bytes:
     """JSON without the slips that would hide all of it, each in as many bytes as before.
 
     Half of a surrogate pair becomes the replacement character, a bare control character a space, and NaN or Infinity
-    an empty text, which is no number either.
+    an empty text, which is no number either; so does what is nested more than `DEEPEST` deep.
     """
     body = body.translate(_CONTROL_TO_SPACE)
     if b"NaN" in body or b"Infinity" in body:
         body = _TEXTS_AND_NO_NUMBERS.sub(lambda found: b'""'.ljust(len(found[0])) if found[1] else found[0], body)
-    return _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], body)
+    return _flatten(_ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], body))
+
+
+def _flatten(body: bytes) -> bytes:
+    flat = bytearray()
+    depth = kept = 0
+    begins_at: int | None = None
+    for found in _TEXTS_AND_NESTING.finditer(body):
+        opened, before = found[1], depth
+        if opened:
+            depth += len(opened)
+            if before <= DEEPEST < depth and begins_at is None:
+                begins_at = found.start() + DEEPEST - before
+        elif found[0] in {b"]", b"}"}:
+            depth -= 1
+            if begins_at is not None and depth == DEEPEST:
+                flat += body[kept:begins_at] + b'""'.ljust(found.end() - begins_at)
+                kept, begins_at = found.end(), None
+    return bytes(flat + body[kept:]) if kept else body
 
 
 def read_json(text: bytes) -> object:

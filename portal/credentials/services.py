@@ -58,11 +58,8 @@ def take_credential(
     try:
         total = gateway.check_credential(access, is_kept=False)
     except gateway.TriesSpent as error:
-        return NotSaved(
-            _("Too many credentials were tried within a minute. Nothing was saved; try again in %(seconds)s s.")
-            % {"seconds": _count_seconds(error)}
-        )
-    except bycloud.Unauthorized:
+        return Refused(describe_tries(_count_seconds(error)))
+    except bycloud.Rejected:
         _record_refused(member, region, 401, request=request)
         return NotSaved(
             _("ByCloud rejected this credential (401). It may be incorrect, expired or revoked. Nothing was saved.")
@@ -99,6 +96,12 @@ def take_credential(
         )
     sentence = _("Credential for %(region)s verified and saved.") % {"region": region.code}
     return Saved(row, is_checked=True, sentence=sentence)
+
+
+def describe_tries(seconds: int) -> str:
+    """What a person is told who has tried too many."""
+    sentence = _("Too many credentials were tried within a minute. Nothing was saved; try again in %(seconds)s s.")
+    return sentence % {"seconds": seconds}
 
 
 @sensitive_variables()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from allauth.core.internal import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
@@ -148,8 +149,8 @@ def _check(request: MemberRequest, owner: CredentialOwner, region: Region) -> Ht
 
 def _save(request: MemberRequest, owner: CredentialOwner, region: Region) -> HttpResponse:
     form = CredentialForm(request.POST)
-    if not form.is_valid() or form.credential is None or form.refuse_password_of(request.user):
-        return _show_form(request, owner, region, form, owner.find_row(region.code))
+    if not form.is_valid() or form.credential is None or _refuse_at_once(form, request):
+        return _show_form(request, desk, region, form, desk.find_row(region.code))
     try:
         taken = intake.take_credential(
             form.credential,
@@ -167,6 +168,14 @@ def _save(request: MemberRequest, owner: CredentialOwner, region: Region) -> Htt
     tell = messages.success if taken.is_checked else messages.warning
     tell(request, taken.sentence)
     return redirect(_read_next(request) or owner.list_url)
+
+
+def _refuse_at_once(form: CredentialForm, request: MemberRequest) -> bool:
+    """Whether the text is the member's password. Counted first, or a session left open would let it be guessed here."""
+    if ratelimit.consume(request, app="portal", action="credential", config=settings.ACT_RATES, user=request.user):
+        return form.refuse_password_of(request.user)
+    form.refuse(intake.describe_tries(60))
+    return True
 
 
 def _show_form(

@@ -107,9 +107,12 @@ def _first(entries: Iterable[Any] | None) -> Entries:
 
 
 def _format(source: bytes) -> str:
-    """The JSON with line breaks, or as it came when it has a slip. What no field knows need not be text."""
-    with suppress(msgspec.DecodeError, RecursionError):
-        source = msgspec.json.format(source, indent=2)
+    """The JSON with line breaks, or as it came when it has a slip, or when more of it than is shown would be indented:
+    by the depth of what is nested. What no field knows need not be text.
+    """
+    if len(source) <= LONGEST_JSON:
+        with suppress(msgspec.DecodeError, RecursionError):
+            source = msgspec.json.format(source, indent=2)
     return source.decode(errors="replace")
 
 

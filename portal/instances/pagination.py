@@ -124,7 +124,7 @@ def title_none_here(listing: Listing, *, is_filtered: bool) -> str:
 def describe_limit(listing: Listing, view: ListView) -> str:
     """What is said where a page holds less than its address asks for; nothing where it does not."""
     asked = view.query.limit
-    if asked is None or listing.limit >= asked:
+    if asked is None or listing.largest_limit is None or listing.limit >= asked:
         return ""
     numbers = {"limit": listing.limit, "asked": asked}
     return (

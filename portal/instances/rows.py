@@ -78,16 +78,22 @@ def build_rows(instances: tuple[Instance, ...], *, region: Region, view: ListVie
         return Link(shorten(tag), filter_urls[tag])
 
     rows = []
+    keys: set[str] = set()
     for number, instance in enumerate(instances):
         addresses = list_addresses(instance)
         given_tags = instance.tags or ()
         tags = tuple(map(link_tag, given_tags[:MOST_ENTRIES]))
         url = _instance_url(path, instance, back)
         unreadable = list_unreadable(instance)
+        key = canonical_id(instance.id) or str(number)
+        if key in keys:
+            # Given twice.
+            key = f"{key}-{number}"
+        keys.add(key)
         rows.append(
             Row(
                 id=shorten(instance.id or ""),
-                key=canonical_id(instance.id) or str(number),
+                key=key,
                 name=shorten(instance.name or ""),
                 label=_("the id of %(name)s") % {"name": show_plain(shorten(instance.name or instance.id or ""))},
                 url=url,

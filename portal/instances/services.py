@@ -14,13 +14,14 @@ import msgspec
 from django.conf import settings
 
 from portal import gateway
-from portal.bycloud import Instance, InstancePage, InstanceQuery, TimedOut
-from portal.gateway import ApiSession, Cached, CachedInstance, FetchError, FetchFailed, FetchPolicy
+from portal.bycloud import BadPayload, Instance, InstancePage, InstanceQuery, TimedOut
+from portal.gateway import Access, Asking, Dated, StoredInstance, Trouble, Troubled
 
 LARGEST_PAGE = 100
-# What is tried in the place of a page size that ByCloud refuses: the largest one is not documented.
-SMALLER_PAGES = (50, 20, 10)
 USUAL_PAGE = 20
+# What is tried in the place of a page size that ByCloud refuses: the largest one is not documented. The usual one is,
+# so that a refusal of it must be about something else.
+SMALLER_PAGES = (50, USUAL_PAGE)
 SWEEP_CALLS = 5
 # Pages without a row that one view passes over. After that the reader presses Continue.
 MOST_PASSED_OVER = 4
@@ -165,7 +166,14 @@ def find_instance(
 
 def read_known_values(access: ApiSession) -> KnownValues:
     """What the pages fetched with this credential have held so far."""
-    return gateway.recall(access, "seen", KnownValues) or KnownValues()
+    seen = gateway.recall(access, "seen", Seen) or Seen()
+    # Another version of the portal may have kept longer ones.
+    return Seen(
+        flavors=tuple(filter(_is_suggestion, seen.flavors)),
+        images=tuple(filter(_is_suggestion, seen.images)),
+        statuses=tuple(filter(_is_suggested, seen.statuses)),
+        tags=tuple(filter(_is_suggested, seen.tags)),
+    )
 
 
 def _list_rows(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Listing:
@@ -185,7 +193,8 @@ def _list_rows(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
         listing = replace(listing, has_previous=first.has_previous, previous_marker=first.previous_marker)
         if listing.next_marker and not listing.page.exchange.from_store:
             _remember_place(access, query, listing)
-    return listing
+    # Where it leads back to what was passed over, there is said to be more, and no way to it.
+    return replace(listing, next_marker=None) if listing.next_marker in passed_over else listing
 
 
 def _list_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Listing:
@@ -243,12 +252,15 @@ def _total(page: InstancePage, query: InstanceQuery, next_marker: str | None, fi
 
 def _says_more(page: InstancePage, query: InstanceQuery) -> bool:
     """Whether there are said to be others, be it without a way to them. After a marker a total says nothing of that."""
-    meta, links = page.meta, page.links
-    has_more = meta.has_more if meta else None
-    if has_more is not None:
-        return has_more
-    total = meta.total if meta and query.marker is None else None
-    return bool(links and links.next) or (total or 0) > len(page.instances or ())
+    meta = page.meta
+    total = meta.total if meta and meta.has_more is None and query.marker is None else None
+    return _leads_on(page) or (total or 0) > len(page.instances or ())
+
+
+def _leads_on(page: InstancePage) -> bool:
+    """The same, and whatever the total is: it may have changed, or be that of more than this list."""
+    has_more = page.meta.has_more if page.meta else None
+    return bool(page.links and page.links.next) if has_more is None else has_more
 
 
 def _next_marker(page: InstancePage, query: InstanceQuery, limit: int, first_position: int | None) -> str | None:
@@ -326,17 +338,24 @@ def _read_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
         query = msgspec.structs.replace(query, limit=largest)
     asked = query.limit or USUAL_PAGE
     smaller = tuple(size for size in SMALLER_PAGES if size < asked)
-    page, limit = _read_sized_page(access, query, smaller, policy, ends_at)
+    page, limit = _read_sized_page(access, query, smaller, asking, ends_at)
+    is_refused = limit < asked
+    cut = _find_cut(page.value, limit)
     if not page.exchange.from_store:
         _remember_seen(access, page.value.instances or ())
-        # A page that was cut says to how many, and is full.
-        given = page.value.meta.limit if page.value.meta else None
-        if given and 0 < given < limit and given == len(page.value.instances or ()):
-            limit = given
-        if limit < asked:
-            largest = limit
-            gateway.learn_largest_page(access.region, limit)
-    return _Sized(page, limit, largest)
+        # A page that is merely the last, or that a filter has thinned out, may name the number of its rows.
+        is_plain = query == InstanceQuery(limit=query.limit, marker=query.marker)
+        if is_refused or (cut and is_plain and _says_more(page.value, query)):
+            largest = cut or limit
+            gateway.learn_largest_page(access.region, largest)
+    return _Sized(page, cut or limit, largest)
+
+
+def _find_cut(page: InstancePage, limit: int) -> int | None:
+    """To how many rows a page was cut that may go on: it says so, and is full."""
+    given, has_more = (page.meta.limit, page.meta.has_more) if page.meta else (None, None)
+    is_cut = given is not None and 0 < given < limit and given == len(page.instances or ()) and has_more is not False
+    return given if is_cut else None
 
 
 def _read_sized_page(
@@ -385,6 +404,10 @@ def _remember_seen(access: ApiSession, instances: tuple[Instance, ...]) -> None:
 
 def _is_suggested(text: str | None) -> TypeGuard[str]:
     return text is not None and 0 < len(text) <= LONGEST_SEEN
+
+
+def _is_suggestion(named: Named) -> bool:
+    return _is_suggested(named.id) and _is_suggested(named.name)
 
 
 def _first_tags(instance: Instance) -> tuple[str, ...]:
@@ -445,6 +468,9 @@ def _walk(access: ApiSession, instance_id: str, marker: str | None, ends_at: flo
         marker = listing.next_marker
         if marker is None or _is_late(ends_at):
             break
+    if marker is None and (_leads_on(listing.page.value) or listing.page.exchange.left_out):
+        # Not all was searched, and "No such instance" would say that it was.
+        raise Troubled(Trouble.from_error(BadPayload("The list goes on, but does not say where", path="$.links.next")))
     if marker is None and not listing.says_more:
         for given_id in (instance_id, instance_id.upper()):
             gateway.forget_instance(access, given_id)

@@ -4,12 +4,14 @@ import os
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
+from django.db import connections
 from django.test import Client
 
 from portal.accounts.models import Member, MemberSession
@@ -46,7 +48,7 @@ def test_an_id_that_nobody_was_given_is_not_taken_over(planted: str) -> None:
     assert MemberSession.objects.count() == 1
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_asynchronous_code_meets_the_table_with_digests_too() -> None:
     async def use() -> str:
         store = SessionStore()
@@ -57,11 +59,17 @@ def test_asynchronous_code_meets_the_table_with_digests_too() -> None:
         assert await store.aexists(key)
         return key
 
-    key = async_to_sync(use)()
-    assert SessionStore(key)["a"] == 1
-    assert not MemberSession.objects.filter(session_key=key).exists()
-    async_to_sync(SessionStore(key).adelete)()
-    assert not MemberSession.objects.exists()
+    def run() -> None:
+        key = async_to_sync(use)()
+        assert SessionStore(key)["a"] == 1
+        assert not MemberSession.objects.filter(session_key=key).exists()
+        async_to_sync(SessionStore(key).adelete)()
+        assert not MemberSession.objects.exists()
+
+    # A thread of its own: browser tests that ran before leave an event loop in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result(30)
+        pool.submit(connections.close_all).result(30)
 
 
 def manage(folder: Path, *command: str, text: str = "") -> Any:

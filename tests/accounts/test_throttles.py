@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 import requests
 import time_machine
 from django.core.cache import BaseCache, caches
+from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from portal.accounts.models import Count, Member
 from tests.test_gunicorn import COMMAND, ROOT, make_environment
@@ -64,6 +67,21 @@ def test_what_is_over_goes_as_others_are_counted(cache: BaseCache, clock: time_m
     clock.shift(timedelta(seconds=61))
     cache.set("new", 1, 60)
     assert list(Count.objects.values_list("key", flat=True)) == [":1:new"]
+
+
+def test_what_was_over_and_is_counted_anew_meanwhile_stays(cache: BaseCache, clock: time_machine.Traveller) -> None:
+    cache.set("one", 1, 60)
+    clock.shift(timedelta(seconds=61))
+
+    def count_meanwhile(execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
+        if sql.startswith("DELETE"):
+            # Another request, between the moment when what is over was looked for and the one when it goes.
+            Count.objects.update(value="2", expires_at=timezone.now() + timedelta(seconds=60))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(count_meanwhile):
+        cache.set("two", 1, 60)
+    assert cache.get("one") == 2
 
 
 def test_one_address_makes_a_few_rows_however_many_names_it_types(client: Client, vera: Member) -> None:

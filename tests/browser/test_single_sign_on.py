@@ -68,7 +68,7 @@ def sign_in_there(page: Page, subject: str) -> None:
 
 
 def test_somebody_new_goes_there_and_comes_back_to_her_page(visits: Visits, acme: Acme, *, scripts: bool) -> None:
-    subject = f"olga-{scripts}"
+    subject = f"olga-{scripts}".lower()
     acme.provider.add_person(subject, preferred_username=subject, groups=["staff"])
     page = open_portal(visits, scripts=scripts)
     page.goto("/preferences/")

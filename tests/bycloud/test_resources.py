@@ -30,7 +30,7 @@ from portal.bycloud import (
     split_instances,
     trim_instance_page,
 )
-from portal.bycloud.tolerant import mend
+from portal.bycloud.tolerant import DEEPEST, mend
 
 ID = "550e8400-e29b-41d4-a716-446655440000"
 MOMENT = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
@@ -388,10 +388,24 @@ def test_nesting_without_end_is_a_bad_payload(body: bytes) -> None:
         decode_instance_page(body)
 
 
-def test_an_answer_nested_beyond_reason_is_told_so() -> None:
-    deep = sys.getrecursionlimit() * 10
-    with pytest.raises(InvalidResponse, match="deeply"):
-        decode_instance_page(b'{"new": ' + b"[" * deep + b"]" * deep + b"}")
+@pytest.mark.parametrize("deep", [DEEPEST - 3, DEEPEST - 2, DEEPEST + 1, sys.getrecursionlimit() * 10])
+def test_what_is_nested_beyond_reason_costs_itself(deep: int) -> None:
+    nested = b"[" * deep + b'"]"' + b"]" * deep
+    records = [
+        b'{"id": "a", "tags": ["[[[[", "\\"]"]}',
+        b'{"id": "b", "new": %s}' % nested,
+        b'{"id": "c", "tags": %s}' % nested,
+    ]
+    body = b'{"instances": [%s], "new": %s, "meta": {"total": 3}}' % (b", ".join(records), nested)
+    page = decode_instance_page(body)
+    assert page.meta == PageMeta(total=3)
+    assert page.instances is not None
+    assert [one.id for one in page.instances] == ["a", "b", "c"]
+    assert page.instances[0].tags == ("[[[[", '"]')
+    assert [list_unreadable_paths(one) for one in page.instances] == [(), (), ("tags[...]",)]
+    assert split_instances(body) == tuple(records)
+    assert trim_instance_page(body, 1)[1] == 2
+    assert decode_instance(records[2]).id == "c"
 
 
 def test_the_instances_can_be_had_as_the_text_they_came_in() -> None:

@@ -108,7 +108,7 @@ def test_the_page_says_what_it_sees_and_when_it_was_last_used(
 ) -> None:
     at_desk.post(EDIT, TOKEN)
     clock.shift(5 * 60)
-    at_desk.get(f"{INSTANCES}?name=web-*")
+    at_desk.get(f"{INSTANCES}?name=web-*", follow=True)
     clock.shift(3 * 60)
     words = words_of(at_desk.get(LIST))
     assert "150 instances" in words

@@ -5,7 +5,8 @@ from django.test import Client
 from portal.accounts.models import Member
 from portal.audit.models import Event
 from portal.credentials.models import Credential
-from portal.gateway.rate_limit import TRIES_OF_ONE
+from portal.gateway.budget import TRIES_OF_ONE
+from tests.conftest import PASSWORD
 from tests.upstream import Upstream
 
 EDIT = "/credentials/spo1/"
@@ -34,3 +35,16 @@ def test_one_that_may_not_list_stands_on_record_too(client: Client, vera: Member
     client.force_login(vera)
     client.post(EDIT, {"kind": "bearer", "token": "sandbox-forbidden-token"})
     assert [event.subject for event in Event.objects.filter(act="credential-refused")] == ["spo1: 403"]
+
+
+def test_the_form_does_not_go_on_telling_whether_a_text_is_the_members_password(
+    client: Client, vera: Member, upstream: Upstream
+) -> None:
+    client.force_login(vera)
+    for number in range(10):
+        assert client.post(EDIT, {"kind": "bearer", "token": f"guess-{number}"}).status_code == 422
+    told = client.post(EDIT, {"kind": "bearer", "token": PASSWORD})
+    assert told.status_code == 422
+    assert "your password for the portal" not in told.content.decode()
+    assert "Too many credentials were tried within a minute" in told.content.decode()
+    assert len(upstream.requests()) == TRIES_OF_ONE

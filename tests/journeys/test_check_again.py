@@ -108,3 +108,11 @@ def test_without_a_credential_one_is_asked_for(client: Client, vera: Member, ups
     client.force_login(vera)
     assert "Access token" in words(client.post(CHECK))
     assert upstream.requests() == []
+
+
+def test_a_page_that_is_fresh_is_not_asked_for_again(viewing: Client, upstream: Upstream) -> None:
+    """To insist is for those who may force a refresh."""
+    viewing.get(f"{LIST}?limit=20")
+    asked = len(upstream.requests())
+    assert has_rows(viewing.post(CHECK, {"query": "limit=20"}, follow=True))
+    assert len(upstream.requests()) == asked + 1

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import re
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,9 +19,9 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, Instance, Region
-from portal.gateway import ApiSession, request_log
-from portal.instances.services import LONGEST_SEEN, MOST_SEEN, read_known_values
-from portal.sandbox.malformed import FAR_TOO_MANY, MILLION, NO_RECORDS, ODD_FIELDS, TEN_MEGABYTES
+from portal.gateway import Access, ledger, remember
+from portal.instances.catalog import LONGEST_SEEN, MOST_SEEN, Named, Seen, read_seen
+from portal.sandbox.distortions import FAR_TOO_MANY, MILLION, NO_RECORDS, ODD_FIELDS, TEN_MEGABYTES
 from portal.sandbox.server import Sandbox
 from tests.journeys.pages import LIST, Response, ids, link, text, words
 from tests.upstream import Upstream
@@ -188,7 +189,7 @@ def test_a_lone_surrogate_breaks_no_page_no_file_and_no_log_line(
     source = serve(upstream, page, record)
     response = at_desk.get(WIDE)
     assert "half \ufffd a pair" in rows(response)[PLACE]
-    again = at_desk.get(f"{LIST}?name=web-*")
+    again = at_desk.get(f"{LIST}?name=web-%2A")
     detail = at_desk.get(f"{LIST}{record['id']}/")
     assert (again.status_code, detail.status_code) == (200, 200)
     assert at_desk.get(f"{LIST}{record['id']}.json").content.decode() == source
@@ -274,9 +275,53 @@ def test_a_million_tags_are_counted_and_not_shown(at_desk: Client, upstream: Ups
     assert len(json.loads(raw.content)["tags"]) == MILLION
 
 
+def test_an_instance_given_twice_has_two_rows_and_no_two_ids_of_the_page(
+    at_desk: Client, upstream: Upstream, page: dict[str, Any]
+) -> None:
+    records = page["instances"][:10]
+    upstream.script(body=json.dumps(page | {"instances": records + records}))
+    response = at_desk.get(WIDE)
+    assert len(rows(response)) == 20
+    given = re.findall(r' id="([^"]*)"', text(response))
+    assert len(given) == len(set(given))
+    assert records[0]["id"] in given
+
+
+def test_nesting_costs_neither_the_list_nor_memory(at_desk: Client, upstream: Upstream, page: dict[str, Any]) -> None:
+    """The page of an instance indents what is nested: of 400 KB in this way, that would be 160 MB."""
+    first, *others = page["instances"]
+    for nested in ("[" * 10_000 + "]" * 10_000, "[" + ",".join(["[" * 400 + "]" * 400] * 500) + "]"):
+        caches["pages"].clear()
+        body = json.dumps(page | {"instances": [first | {"new": "@"}, *others]}).replace('"@"', nested)
+        upstream.clear()
+        upstream.script(times=None, body=body)
+        assert len(ids(at_desk.get(LIST))) == 20
+        tracemalloc.start()
+        detail = at_desk.get(f"{LIST}{first['id']}/")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert detail.status_code == 200
+        assert most < 50_000_000
+        assert nested in at_desk.get(f"{LIST}{first['id']}.json").content.decode()
+
+
+def test_suggestions_that_another_version_has_kept_too_long_are_in_no_page(at_desk: Client, sandbox: Sandbox) -> None:
+    long = "L" * (LONGEST_SEEN + 1)
+    access = Access(Region("spo1", sandbox.url), BearerToken("sandbox-acme-token"))
+    named = (Named(long, "m1.small"), Named("id", long), Named("id", "m1.small"))
+    remember(access, "seen", Seen(flavors=named, images=named, statuses=(long, "ODD"), tags=(long, "odd")))
+    assert long not in text(at_desk.get(LIST))
+    seen = read_seen(access)
+    assert Named("id", "m1.small") in seen.flavors
+    assert Named("id", "m1.small") in seen.images
+    assert "ODD" in seen.statuses
+    assert "odd" in seen.tags
+    assert long not in str(seen)
+
+
 def test_ten_megabytes_of_a_status_are_in_no_page_now_or_later(at_desk: Client, upstream: Upstream) -> None:
-    regular = len(at_desk.get(f"{LIST}?name=web-*").content)
-    refused = len(at_desk.get(f"{LIST}?name=no-such-name*").content)
+    regular = len(at_desk.get(f"{LIST}?name=web-%2A").content)
+    refused = len(at_desk.get(f"{LIST}?name=no-such-name%2A").content)
     caches["pages"].clear()
     upstream.script(mode="overlong")
     response = at_desk.get(LIST)
@@ -287,8 +332,8 @@ def test_ten_megabytes_of_a_status_are_in_no_page_now_or_later(at_desk: Client, 
     assert f"and {TEN_MEGABYTES - 1000:,} more characters" in words(detail)
     assert len(at_desk.get(f"{LIST}{ids(response)[0]}.json").content) > TEN_MEGABYTES
     # What is suggested is gathered from the pages seen, so these are a little longer than without any.
-    assert len(at_desk.get(f"{LIST}?name=web-*").content) < regular + 50_000
-    assert len(at_desk.get(f"{LIST}?name=no-such-name*").content) < refused + 50_000
+    assert len(at_desk.get(f"{LIST}?name=web-%2A").content) < regular + 50_000
+    assert len(at_desk.get(f"{LIST}?name=no-such-name%2A").content) < refused + 50_000
 
 
 @pytest.mark.parametrize(

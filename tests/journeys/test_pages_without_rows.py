@@ -177,7 +177,7 @@ def test_no_matches_never_stands_beside_a_total(
     at_desk: Client, upstream: Upstream, body: dict[str, Any], status: str
 ) -> None:
     upstream.script(body=body)
-    page = words(at_desk.get(f"{LIST}?name=web-*"))
+    page = words(at_desk.get(f"{LIST}?name=web-%2A"))
     assert ("No matches" in page) == (status == "end")
     assert ("No match on this page" in page) == (status == "said")
     if status == "end":
@@ -266,13 +266,52 @@ def test_a_page_that_merely_names_another_limit_teaches_nothing(at_desk: Client,
     assert "at most" not in words(response)
 
 
+ROWS = [{"id": f"{number:08}-0000-4000-8000-000000000000"} for number in range(7)]
+
+
+@pytest.mark.parametrize(
+    ("query", "rest"),
+    [
+        # A last page, and one that was thinned out after paging, may name the number of their rows.
+        ("limit=20", {"meta": {"limit": 7, "total": 7}}),
+        ("limit=20", {"meta": {"limit": 7, "total": 7, "has_more": False}, "links": {}}),
+        ("name=web-1&limit=20", {"meta": {"limit": 7, "has_more": True}}),
+        ("name=web-1&limit=20", {"meta": {"limit": 7}, "links": {"next": f"?marker={ROWS[-1]['id']}"}}),
+        (f"limit=20&marker={ROWS[0]['id']}", {"meta": {"limit": 7}}),
+    ],
+)
+def test_a_page_that_names_the_number_of_its_rows_teaches_nothing(
+    at_desk: Client, upstream: Upstream, query: str, rest: dict[str, Any]
+) -> None:
+    upstream.script(body={"instances": ROWS, **rest})
+    response = at_desk.get(f"{LIST}?{query}", follow=True)
+    assert len(ids(response)) == 7
+    assert "at most 7" not in words(response)
+    upstream.clear_log()
+    assert len(ids(at_desk.get(f"{LIST}?limit=50"))) == 50
+    assert asked(upstream) == ["limit=50"]
+
+
+def test_pages_without_a_row_that_lead_in_a_circle_have_no_way_on(at_desk: Client, upstream: Upstream) -> None:
+    here, there = ROWS[0]["id"], ROWS[1]["id"]
+    for match, leads_to in ((f"marker={here}", there), (f"marker={there}", here), (None, here)):
+        upstream.script(
+            times=None, match=match or "", body={"instances": [], "meta": {"has_more": True, "marker": leads_to}}
+        )
+    for url in (f"{LIST}?limit=20", f"{LIST}?marker={here}"):
+        response = at_desk.get(url)
+        assert "No instances on this page" in words(response)
+        assert "ByCloud says that there are some, but not where." in words(response)
+        assert "Continue" not in words(response)
+
+
 @pytest.mark.parametrize("details", ["Field 'name' is not allowed", "Field 'marker' names no instance"])
 def test_what_is_refused_for_something_else_is_not_asked_for_in_other_sizes(
     at_desk: Client, upstream: Upstream, details: str
 ) -> None:
     upstream.script(times=None, status=400, body={"error": {"code": 400, "message": "Bad Request", "details": details}})
     upstream.clear_log()
-    response = at_desk.get(f"{LIST}?name=web-*&limit=100")
+    response = at_desk.get(f"{LIST}?name=web-%2A&limit=100")
     assert response.status_code == 502
     assert len(asked(upstream)) == 1
     assert form(response, "Retry")
@@ -283,5 +322,37 @@ def test_a_refusal_of_every_size_is_a_refusal_after_a_few_tries(at_desk: Client,
     upstream.clear_log()
     response = at_desk.get(f"{LIST}?limit=100")
     assert response.status_code == 502
-    assert "ByCloud rejected this request" in words(response)
-    assert len(asked(upstream)) == 4
+    assert "ByCloud did not take this request" in words(response)
+    assert len(asked(upstream)) == 3
+
+
+def test_a_refusal_of_the_documented_size_teaches_nothing(at_desk: Client, upstream: Upstream) -> None:
+    upstream.clear_log()
+    upstream.script(status=400, body={"error": {"code": 400, "message": "The limit of your account is exceeded"}})
+    assert at_desk.get(f"{LIST}?limit=20").status_code == 502
+    assert len(asked(upstream)) == 1
+    assert len(ids(at_desk.get(f"{LIST}?limit=20"))) == 20
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {"meta": {"has_more": True}},
+        {"links": {"next": "?marker=7"}},
+        {"meta": {"has_more": True, "marker": ROWS[0]["id"]}},
+    ],
+)
+def test_a_search_that_cannot_go_on_does_not_say_that_there_is_no_such_instance(
+    at_desk: Client, upstream: Upstream, rest: dict[str, Any]
+) -> None:
+    url = f"{LIST}{ROWS[5]['id']}/"
+    upstream.script(times=None, body={"instances": [*ROWS[:5], {"id": 7}], **rest})
+    response = at_desk.get(url)
+    assert response.status_code == 502
+    assert "The list goes on, but does not say where" in words(response)
+    assert "No such instance" not in words(response)
+    assert form(response, "Retry")
+    caches["pages"].clear()
+    upstream.clear()
+    upstream.script(times=None, body={"instances": ROWS[:5], "meta": {"has_more": False, "total": 9}})
+    assert at_desk.get(url).status_code == 404

@@ -157,7 +157,7 @@ class TestAHostThatIsAllowed:
             policy = client.get("/sign-in/", HTTP_HOST=host)["Content-Security-Policy"]
         if host.startswith("alias"):
             # The browser would come back without the cookie that it began with.
-            assert address == f"https://{HOST}/sign-in/?next=%2Fteam%2F"
+            assert address == f"https://{HOST}/sign-in/?next=/team/"
             assert f"form-action 'self' https://{HOST} {odd.url};" in f"{policy};"
         else:
             asked = parse_qs(urlsplit(address).query)
