@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from portal.gateway import clock, memory
-from portal.gateway.failover import FailoverCache
+from portal.gateway import clock, memory_cache
+from portal.gateway.failover_cache import FailoverCache
 
 
 @contextmanager
@@ -17,6 +17,6 @@ def all_clocks_agree() -> Iterator[None]:
         for module in (clock, memory_cache):
             patch.setattr(module, "monotonic", time.time)
         patch.setattr(FailoverCache, "read_time", lambda _cache: time.time())
-        clock.forget_what_is_known()
+        clock.reset_local_state()
         yield
     clock.reset_local_state()

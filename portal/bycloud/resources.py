@@ -250,12 +250,12 @@ def _decode_mended(decoder: "msgspec.json.Decoder[_T]", body: bytes, request_id:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `")
-        raise BadPayload(problem, path=path.rstrip("`") or "$", status=200, request_id=request_id) from error
+        raise InvalidResponse(problem, path=path.rstrip("`") or "$", status=200, request_id=request_id) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Not chained: the traceback may be as deep as what is nested.
         mended = mend(body)
     if mended == body:
-        raise BadPayload("The answer is not JSON", status=200, request_id=request_id)
+        raise InvalidResponse("The answer is not JSON", status=200, request_id=request_id)
     return _decode_mended(decoder, mended, request_id)
 
 

@@ -58,8 +58,8 @@ def take_credential(
     try:
         total = gateway.check_credential(access, is_kept=False)
     except gateway.TriesSpent as error:
-        return Refused(describe_tries(_count_seconds(error)))
-    except bycloud.Rejected:
+        return NotSaved(describe_tries(_count_seconds(error)))
+    except bycloud.Unauthorized:
         _record_refused(member, region, 401, request=request)
         return NotSaved(
             _("ByCloud rejected this credential (401). It may be incorrect, expired or revoked. Nothing was saved.")

@@ -150,7 +150,7 @@ def _check(request: MemberRequest, owner: CredentialOwner, region: Region) -> Ht
 def _save(request: MemberRequest, owner: CredentialOwner, region: Region) -> HttpResponse:
     form = CredentialForm(request.POST)
     if not form.is_valid() or form.credential is None or _refuse_at_once(form, request):
-        return _show_form(request, desk, region, form, desk.find_row(region.code))
+        return _show_form(request, owner, region, form, owner.find_row(region.code))
     try:
         taken = intake.take_credential(
             form.credential,

@@ -14,8 +14,8 @@ import msgspec
 from django.conf import settings
 
 from portal import gateway
-from portal.bycloud import BadPayload, Instance, InstancePage, InstanceQuery, TimedOut
-from portal.gateway import Access, Asking, Dated, StoredInstance, Trouble, Troubled
+from portal.bycloud import Instance, InstancePage, InstanceQuery, InvalidResponse, TimedOut
+from portal.gateway import ApiSession, Cached, CachedInstance, FetchError, FetchFailed, FetchPolicy
 
 LARGEST_PAGE = 100
 USUAL_PAGE = 20
@@ -166,9 +166,9 @@ def find_instance(
 
 def read_known_values(access: ApiSession) -> KnownValues:
     """What the pages fetched with this credential have held so far."""
-    seen = gateway.recall(access, "seen", Seen) or Seen()
+    seen = gateway.recall(access, "seen", KnownValues) or KnownValues()
     # Another version of the portal may have kept longer ones.
-    return Seen(
+    return KnownValues(
         flavors=tuple(filter(_is_suggestion, seen.flavors)),
         images=tuple(filter(_is_suggestion, seen.images)),
         statuses=tuple(filter(_is_suggested, seen.statuses)),
@@ -338,7 +338,7 @@ def _read_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
         query = msgspec.structs.replace(query, limit=largest)
     asked = query.limit or USUAL_PAGE
     smaller = tuple(size for size in SMALLER_PAGES if size < asked)
-    page, limit = _read_sized_page(access, query, smaller, asking, ends_at)
+    page, limit = _read_sized_page(access, query, smaller, policy, ends_at)
     is_refused = limit < asked
     cut = _find_cut(page.value, limit)
     if not page.exchange.from_store:
@@ -406,7 +406,7 @@ def _is_suggested(text: str | None) -> TypeGuard[str]:
     return text is not None and 0 < len(text) <= LONGEST_SEEN
 
 
-def _is_suggestion(named: Named) -> bool:
+def _is_suggestion(named: NamedRef) -> bool:
     return _is_suggested(named.id) and _is_suggested(named.name)
 
 
@@ -470,7 +470,9 @@ def _walk(access: ApiSession, instance_id: str, marker: str | None, ends_at: flo
             break
     if marker is None and (_leads_on(listing.page.value) or listing.page.exchange.left_out):
         # Not all was searched, and "No such instance" would say that it was.
-        raise Troubled(Trouble.from_error(BadPayload("The list goes on, but does not say where", path="$.links.next")))
+        raise FetchFailed(
+            FetchError.from_error(InvalidResponse("The list goes on, but does not say where", path="$.links.next"))
+        )
     if marker is None and not listing.says_more:
         for given_id in (instance_id, instance_id.upper()):
             gateway.forget_instance(access, given_id)

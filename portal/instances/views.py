@@ -118,7 +118,7 @@ def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
         else:
             messages.warning(request, checked.sentence)
             return HttpResponseRedirect(_find_way_back(request, region), status=HTTPStatus.SEE_OTHER)
-    return _renew(request, region, Asking.PRESSED)
+    return _renew(request, region, FetchPolicy.RETRY)
 
 
 def _find_way_back(request: MemberRequest, region: Region) -> str:

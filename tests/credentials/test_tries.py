@@ -5,7 +5,7 @@ from django.test import Client
 from portal.accounts.models import Member
 from portal.audit.models import Event
 from portal.credentials.models import Credential
-from portal.gateway.budget import TRIES_OF_ONE
+from portal.gateway.rate_limit import TRIES_OF_ONE
 from tests.conftest import PASSWORD
 from tests.upstream import Upstream
 

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, Instance, Region
-from portal.gateway import Access, ledger, remember
-from portal.instances.catalog import LONGEST_SEEN, MOST_SEEN, Named, Seen, read_seen
-from portal.sandbox.distortions import FAR_TOO_MANY, MILLION, NO_RECORDS, ODD_FIELDS, TEN_MEGABYTES
+from portal.gateway import ApiSession, remember, request_log
+from portal.instances.services import LONGEST_SEEN, MOST_SEEN, KnownValues, NamedRef, read_known_values
+from portal.sandbox.malformed import FAR_TOO_MANY, MILLION, NO_RECORDS, ODD_FIELDS, TEN_MEGABYTES
 from portal.sandbox.server import Sandbox
 from tests.journeys.pages import LIST, Response, ids, link, text, words
 from tests.upstream import Upstream
@@ -307,13 +307,13 @@ def test_nesting_costs_neither_the_list_nor_memory(at_desk: Client, upstream: Up
 
 def test_suggestions_that_another_version_has_kept_too_long_are_in_no_page(at_desk: Client, sandbox: Sandbox) -> None:
     long = "L" * (LONGEST_SEEN + 1)
-    access = Access(Region("spo1", sandbox.url), BearerToken("sandbox-acme-token"))
-    named = (Named(long, "m1.small"), Named("id", long), Named("id", "m1.small"))
-    remember(access, "seen", Seen(flavors=named, images=named, statuses=(long, "ODD"), tags=(long, "odd")))
+    access = ApiSession(Region("spo1", sandbox.url), BearerToken("sandbox-acme-token"))
+    named = (NamedRef(long, "m1.small"), NamedRef("id", long), NamedRef("id", "m1.small"))
+    remember(access, "seen", KnownValues(flavors=named, images=named, statuses=(long, "ODD"), tags=(long, "odd")))
     assert long not in text(at_desk.get(LIST))
-    seen = read_seen(access)
-    assert Named("id", "m1.small") in seen.flavors
-    assert Named("id", "m1.small") in seen.images
+    seen = read_known_values(access)
+    assert NamedRef("id", "m1.small") in seen.flavors
+    assert NamedRef("id", "m1.small") in seen.images
     assert "ODD" in seen.statuses
     assert "odd" in seen.tags
     assert long not in str(seen)

@@ -322,7 +322,7 @@ def test_a_refusal_of_every_size_is_a_refusal_after_a_few_tries(at_desk: Client,
     upstream.clear_log()
     response = at_desk.get(f"{LIST}?limit=100")
     assert response.status_code == 502
-    assert "ByCloud did not take this request" in words(response)
+    assert "ByCloud rejected this request" in words(response)
     assert len(asked(upstream)) == 3
 
 
@@ -350,7 +350,7 @@ def test_a_search_that_cannot_go_on_does_not_say_that_there_is_no_such_instance(
     response = at_desk.get(url)
     assert response.status_code == 502
     assert "The list goes on, but does not say where" in words(response)
-    assert "No such instance" not in words(response)
+    assert "Instance not found" not in words(response)
     assert form(response, "Retry")
     caches["pages"].clear()
     upstream.clear()
