@@ -153,7 +153,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "portal.accounts.middleware.SessionMiddleware",
     "portal.accounts.middleware.AccessMiddleware",
-    "portal.accounts.middleware.ReaderMiddleware",
+    "portal.accounts.middleware.LocaleMiddleware",
     "portal.accounts.middleware.PageMiddleware",
     "portal.site.errors.NotAllowedMiddleware",
     "portal.site.errors.BusyMiddleware",

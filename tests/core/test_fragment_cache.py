@@ -21,7 +21,7 @@ THEME = "layout/_theme.html"
 @pytest.fixture(autouse=True)
 def shelf(monkeypatch: pytest.MonkeyPatch) -> LruCache[bytes]:
     empty: LruCache[bytes] = LruCache(MOST_BYTES)
-    monkeypatch.setattr(fragment_cache, "_shelf", empty)
+    monkeypatch.setattr(fragment_cache, "_cache", empty)
     return empty
 
 

@@ -25,7 +25,7 @@ WEB = Instance(id=ID, name="web <1>", status="ACTIVE", tags=("a",), created_at=d
 @pytest.fixture(autouse=True)
 def kept(monkeypatch: pytest.MonkeyPatch) -> LruCache[Table]:
     empty: LruCache[Table] = LruCache(table.MOST_BYTES)
-    monkeypatch.setattr(table, "_shelf", empty)
+    monkeypatch.setattr(table, "_cache", empty)
     return empty
 
 
