@@ -1,4 +1,4 @@
-"""The cast and the sandbox that most tests share."""
+"""The members and the sandbox that most tests use."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,15 +20,15 @@ from tests.upstream import Upstream
 
 PASSWORD = "a-long-enough-password"
 
-# An example that takes long on a busy machine is no failure.
+# Slow examples are not failures: the machine may be busy.
 hypothesis.settings.register_profile(
     "portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
 )
 hypothesis.settings.load_profile("portal")
 
 
-# What starts servers for its own tests alone is run by one worker as a whole, and begins first. (The portal and the
-# browser that most browser tests look at are there in each worker.)
+# Tests that start servers of their own run together on one worker, and first. (The portal and the browser of most
+# browser tests exist on each worker.)
 TOGETHER = {
     "tests/services/test_journeys.py": "one worker",
     "tests/browser/test_components.py": "one worker",
@@ -40,8 +40,8 @@ TOGETHER = {
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Test by test, but what is in `TOGETHER` as a whole. (The mark `xdist_group` has no effect with pytest 9.2.)"""
-    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 -- where there are workers
+    """Schedule test by test, except for the groups in `TOGETHER`. (`xdist_group` has no effect with pytest 9.2.)"""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 -- only if xdist is used
 
     class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
@@ -51,7 +51,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def enter(client: Client, member: Member) -> None:
-    """Sign a member in, who also proves who she is, as before an act that concerns others. That holds for 5 minutes."""
+    """Sign a member in and confirm access, as the management of other members requires. Valid for 5 minutes."""
     client.force_login(member)
     client.post("/second-factor/again/", {"password": PASSWORD})
 
@@ -63,19 +63,19 @@ def _empty_cache() -> None:
 
 @pytest.fixture
 def ada(db: None) -> Member:
-    """Administers."""
+    """An admin."""
     return Member.objects.create_user("ada", "ada@example.com", PASSWORD, role=Role.ADMIN)
 
 
 @pytest.fixture
 def otto(db: None) -> Member:
-    """Operates."""
+    """An operator."""
     return Member.objects.create_user("otto", "otto@example.com", PASSWORD, role=Role.OPERATOR)
 
 
 @pytest.fixture
 def vera(db: None) -> Member:
-    """Views."""
+    """A viewer."""
     return Member.objects.create_user("vera", "vera@example.com", PASSWORD, role=Role.VIEWER)
 
 
@@ -87,7 +87,7 @@ def sandbox_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(sandbox_server: Sandbox, settings: Settings) -> Sandbox:
-    """The sandbox over real HTTP, as at its start, behind the region `spo1`."""
+    """The sandbox over real HTTP, in its initial state, as the region `spo1`."""
     sandbox_server.reset()
     settings.BYCLOUD_REGIONS = {
         "spo1": Region("spo1", sandbox_server.url),
@@ -98,12 +98,12 @@ def sandbox(sandbox_server: Sandbox, settings: Settings) -> Sandbox:
 
 @pytest.fixture
 def upstream(sandbox: Sandbox) -> Upstream:
-    """The sandbox's control API."""
+    """A client for the sandbox's control API."""
     return Upstream(sandbox.url)
 
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    """Time that passes only when a test says so."""
+    """Time that advances only when a test says so."""
     with time_machine.travel(datetime.now(UTC), tick=False) as coordinates, all_clocks_agree():
         yield coordinates

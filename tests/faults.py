@@ -1,6 +1,6 @@
-"""Every way in which upstream may fail, as `docs/reliability.md` lists them: how it is scripted, and what people see.
+"""All ways in which upstream may fail, as in `docs/reliability.md`: how to script them, and what members see.
 
-The journeys go through all of them, and the fault table is measured over them.
+The journey tests and the fault table use this list.
 """
 
 import contextlib

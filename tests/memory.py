@@ -1,4 +1,4 @@
-"""What a process of the portal remembers. Whatever is added to that is added here, too, so that no test meets it."""
+"""Everything that a portal process keeps in memory. Add new state here, so that it does not leak between tests."""
 
 from django.core.cache import caches
 

@@ -1,4 +1,4 @@
-"""The product's own settings, with the few values a test run needs in the environment."""
+"""The portal's settings, with the few environment variables that a test run needs."""
 
 import os
 

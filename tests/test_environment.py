@@ -1,4 +1,4 @@
-"""Where a setting's value comes from, and what is said when it cannot be used."""
+"""Where the value of a setting comes from, and the message if it is invalid."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The production command, asked by gunicorn itself what it would do."""
+"""The production command, with gunicorn reporting its own configuration."""
 
 import json
 import os

@@ -1,4 +1,6 @@
-"""`make install` on machines that lack something: one sentence each, and nothing half made that counts as whole."""
+"""`make install` on machines that lack something: one message each, and no incomplete installation that passes as
+complete.
+"""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The settings module as a deployment meets it: safe by default, and stopped by what cannot work."""
+"""The settings module in a deployment: safe by default, and it refuses to start with invalid values."""
 
 import os
 import runpy

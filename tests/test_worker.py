@@ -1,4 +1,4 @@
-"""Slow clients, against gunicorn as production starts it: they cost others nothing, and come to an end."""
+"""Slow clients and gunicorn in its production configuration: they do not delay others, and are timed out."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""Time that passes by all clocks. With `time_machine` alone a wall clock is set, and nothing has passed."""
+"""Time that advances on all clocks. `time_machine` alone changes only the wall clock."""
 
 import time
 from collections.abc import Iterator

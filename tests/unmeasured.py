@@ -1,6 +1,6 @@
-"""The environment of processes that are not measured for coverage, which takes as long again as the work itself.
+"""An environment for processes without coverage measurement, which would double their run time.
 
-Nothing is lost: what they run is tested, and measured, nearer to its place.
+Their code is covered by more direct tests.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Scripts the sandbox over HTTP, as any test may: faults, changes, and the log of what it was asked."""
+"""Controls the sandbox over HTTP: faults, changes, and the request log."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""The ByCloud API as typed Python. Knows no Django and nothing else of the portal.
+"""A typed client for the ByCloud API. Imports neither Django nor the rest of the portal.
 
-Facts come from the docs page "List instances" (api/compute/list-instances), api/errors, api/rate-limits and
-api/authentication; what those leave open is met with tolerance when reading and strictness when sending.
+Based on the docs pages "List instances" (api/compute/list-instances), api/errors, api/rate-limits and
+api/authentication. Where they leave something open, it is lenient in what it reads and strict in what it sends.
 """
 
 from portal.bycloud.client import Answer, Client, Limits

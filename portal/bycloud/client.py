@@ -1,4 +1,4 @@
-"""The client: `Client(region, credential).list_instances(InstanceQuery(...))`."""
+"""`Client(region, credential).list_instances(InstanceQuery(...))`."""
 
 import time
 from collections.abc import Callable
@@ -22,10 +22,10 @@ FIRST_PAUSE_SECONDS = 0.2
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How far one exchange may go, and by which road.
+    """Limits and network settings of one request.
 
-    `deadline_seconds` is over everything: name lookup, connecting, all tries and the pauses between them.
-    `body_bytes` counts what is left after unpacking. `proxy` is a URL, `ca_bundle` a path.
+    `deadline_seconds` covers everything: name lookup, connecting, all retries and the waits between them. `body_bytes`
+    is the limit after decompression. `proxy` is a URL, `ca_bundle` a path.
     """
 
     deadline_seconds: float = 10.0
@@ -37,7 +37,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One successful answer (200), undecoded: what the gateway keeps. `target` is the path and query string as sent."""
+    """A successful response (200), not decoded. `target` is the path and query string as sent."""
 
     body: bytes
     received_at: datetime
@@ -48,7 +48,7 @@ class Answer(msgspec.Struct, frozen=True):
     rate_limit: RateLimit | None = None
 
     def __repr__(self) -> str:
-        """Without the body: it is long, and it is people's."""
+        """Omits the body, which is long and holds people's data."""
         return f"Answer({self.target!r}, {len(self.body)} bytes, {self.tries} tries)"
 
 
@@ -62,7 +62,7 @@ def _always() -> bool:
 class Client:
     """`GET /v1/instances` of one region with one credential.
 
-    Cheap to make and free of state: connections are kept by thread, not by client. Safe to share between threads.
+    Cheap to create and stateless: connections are kept per thread, not per client. Thread-safe.
     """
 
     def __init__(self, region: Region, credential: Credential, *, limits: Limits = _STANDARD_LIMITS) -> None:
@@ -76,11 +76,11 @@ class Client:
         return decode_instance_page(answer.body, request_id=answer.request_id)
 
     def fetch_instances(self, query: InstanceQuery, *, may_try_again: Callable[[], bool] = _always) -> Answer:
-        """The same page as bytes, with the facts of the exchange. Raises a `ByCloudError`; the body is not looked at.
+        """The same page as bytes, with details of the request. Raises a `ByCloudError`. The body is not parsed.
 
-        A broken connection and a 502, 503 or 504 are tried again, `limits.extra_tries` times at most and only while
-        the deadline leaves room for the pause and `may_try_again` says yes to each; nothing else is. A time to come
-        back that ByCloud has named is not waited for here: whoever calls must know of it.
+        Only broken connections and 502, 503 and 504 are retried, at most `limits.extra_tries` times, while the deadline
+        leaves room for the wait and `may_try_again` returns True. It does not know of a `Retry-After` in an earlier
+        response: the caller must honor that.
         """
         target = _target(query)
         began_at = time.monotonic()
@@ -124,7 +124,7 @@ class Client:
     def _classify(
         self, outcome: transport.Reply | transport.Failure, tries: int, now: datetime
     ) -> tuple[ByCloudError, float | None]:
-        """What to raise, and how long to wait before another try; None: another try would be of no use."""
+        """The error to raise, and how long to wait before a retry; None if a retry makes no sense."""
         pause = FIRST_PAUSE_SECONDS * 2 ** (tries - 1)
         if isinstance(outcome, transport.Failure):
             return outcome.error, pause if outcome.is_transient else None

@@ -1,4 +1,4 @@
-"""The two ways to authenticate that api/authentication documents. Neither shows its secret when printed."""
+"""The two authentication methods of api/authentication. Neither shows its secret when printed."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import msgspec
 class BearerToken(msgspec.Struct, frozen=True, tag="bearer"):
     """A console user's access token, sent as `Authorization: Bearer <token>`.
 
-    Raises `ValueError`, with a sentence for people that does not hold the token, when a header cannot carry it.
+    Raises `ValueError` for a token that a header cannot carry. Its message can be shown and does not contain the token.
     """
 
     token: str
@@ -20,23 +20,23 @@ class BearerToken(msgspec.Struct, frozen=True, tag="bearer"):
         return "BearerToken(…)"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """Nothing: what msgspec gives here would show the secret in a rich traceback."""
+        """Empty, because msgspec's default would show the secret in a rich traceback."""
         return []
 
     @property
     def secret(self) -> str:
-        """What must never be shown."""
+        """The part that must never be shown."""
         return self.token
 
     def headers(self) -> dict[str, str]:
-        """The header that authenticates."""
+        """The authentication header."""
         return {"Authorization": f"Bearer {self.token}"}
 
 
 class ApiKey(msgspec.Struct, frozen=True, tag="api-key"):
     """A service account's key pair, sent as `X-Api-Key: <access key id>:<secret access key>`.
 
-    Raises `ValueError`, with a sentence for people that holds neither, when a header cannot carry the pair.
+    Raises `ValueError` for a pair that a header cannot carry. Its message is fit to be shown and contains neither key.
     """
 
     access_key_id: str
@@ -52,16 +52,16 @@ class ApiKey(msgspec.Struct, frozen=True, tag="api-key"):
         return "ApiKey(…)"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """Nothing, as for a token."""
+        """Empty, as for a token."""
         return []
 
     @property
     def secret(self) -> str:
-        """What must never be shown."""
+        """The part that must never be shown."""
         return self.secret_access_key
 
     def headers(self) -> dict[str, str]:
-        """The header that authenticates."""
+        """The authentication header."""
         return {"X-Api-Key": f"{self.access_key_id}:{self.secret_access_key}"}
 
 
@@ -69,7 +69,7 @@ Credential = BearerToken | ApiKey
 
 
 def _check(name: str, text: str) -> None:
-    """An HTTP header carries printable ASCII; a space or a line end in a credential is a slip of the clipboard."""
+    """HTTP headers carry printable ASCII. Spaces and line breaks in a credential are copy-and-paste mistakes."""
     if not text:
         raise ValueError(f"{name} is empty.")
     if not (text.isascii() and text.isprintable()) or " " in text:

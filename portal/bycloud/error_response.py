@@ -1,6 +1,6 @@
-"""Reads what ByCloud says when it does not say 200: the envelope of api/errors and the headers of api/rate-limits.
+"""Parses ByCloud's error responses: the envelope of api/errors and the headers of api/rate-limits.
 
-Read leniently: any part may be missing, of another type, or not JSON at all.
+The parser is lenient: any part may be missing, have another type, or not be JSON at all.
 """
 
 import re
@@ -32,13 +32,13 @@ _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
 def read_error_response(reply: Reply, *, secret: str, now: datetime) -> ByCloudError:
-    """The error that a reply other than 200 stands for. Should ByCloud repeat the secret, it is cut out."""
+    """The error for a response other than 200. If the response contains the secret, it is removed."""
     envelope = _read_envelope(reply.body)
     status = reply.status
     message = clean(envelope.get("message"), MESSAGE_LENGTH, secret) or f"ByCloud answered with status {status}"
     details = clean(envelope.get("details"), DETAILS_LENGTH, secret)
     request_id = clean(envelope.get("request_id"), REQUEST_ID_LENGTH, secret) or read_request_id(reply, secret=secret)
-    if status < 400:  # noqa: PLR2004 -- the classes of statuses are as well known as their digits
+    if status < 400:  # noqa: PLR2004 -- well-known HTTP status classes
         message = f"ByCloud answered with status {status}, which its docs do not describe"
         return InvalidResponse(message, status=status, request_id=request_id)
     if status == 429:  # noqa: PLR2004
@@ -57,15 +57,15 @@ def read_request_id(reply: Reply, *, secret: str) -> str | None:
 
 
 def read_retry_at(headers: Mapping[str, str], *, now: datetime) -> datetime | None:
-    """When to come back, by `Retry-After`, else by `X-RateLimit-Reset` (Unix time).
+    """When to retry, from `Retry-After`, else from `X-RateLimit-Reset` (Unix time).
 
-    What cannot be read or has gone by says nothing; nor does a window that is said to end in more than a day.
+    None if the header is invalid or in the past, or if the window would end in more than a day.
     """
     return _find_named_time(headers, now) or _find_moment(_read_reset_seconds(headers, now), now)
 
 
 def read_wait_seconds(headers: Mapping[str, str], *, now: datetime) -> float | None:
-    """How long `Retry-After` asks to wait: seconds or an HTTP date (RFC 9110, 10.2.3); less than 0 for one gone by."""
+    """How long `Retry-After` asks to wait: seconds or an HTTP date (RFC 9110, 10.2.3). Negative if in the past."""
     text = headers.get("Retry-After", "").strip()
     if _DIGITS.fullmatch(text):
         return float(text)
@@ -77,7 +77,7 @@ def read_wait_seconds(headers: Mapping[str, str], *, now: datetime) -> float | N
 
 
 def read_rate_limit(headers: Mapping[str, str], *, now: datetime) -> RateLimit | None:
-    """The minute's limit as ByCloud counts it (api/rate-limits), or None when the headers do not say it."""
+    """The limit per minute by ByCloud's own count (api/rate-limits), or None if the headers do not have it."""
     limit, remaining = (headers.get(f"X-RateLimit-{name}", "").strip() for name in ("Limit", "Remaining"))
     if not (_DIGITS.fullmatch(limit) and _DIGITS.fullmatch(remaining)) or int(limit) == 0:
         return None
@@ -85,7 +85,7 @@ def read_rate_limit(headers: Mapping[str, str], *, now: datetime) -> RateLimit |
 
 
 def clean(value: object, most: int, secret: str) -> str | None:
-    """A foreign text made safe to show: one line, no control or direction marks, no secret, not longer than `most`."""
+    """Untrusted text, made safe: one line, no control or direction marks, no secret, at most `most` characters."""
     if not isinstance(value, str):
         return None
     text = "".join(character for character in " ".join(value.split()) if character.isprintable())
@@ -112,7 +112,7 @@ def _read_reset_seconds(headers: Mapping[str, str], now: datetime) -> float | No
 
 
 def _find_named_time(headers: Mapping[str, str], now: datetime) -> datetime | None:
-    """By `Retry-After`. Longer than a day is a day: nothing is remembered for longer."""
+    """From `Retry-After`. More than a day is cut to a day, because no backoff is stored for longer."""
     seconds = read_wait_seconds(headers, now=now)
     return None if seconds is None else _find_moment(min(seconds, LONGEST_WAIT_SECONDS), now)
 

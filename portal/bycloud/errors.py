@@ -1,17 +1,17 @@
-"""Everything that can go wrong between the portal and ByCloud, as one tree.
+"""All errors between the portal and ByCloud.
 
 ByCloudError
-├── Unreachable      no connection: refused, DNS, reset, TLS, or an answer cut short
-├── TimedOut         the deadline passed before the whole answer was there
-├── InvalidRequest   400, 404, 409, 422 and any other 4xx: asked for something ByCloud does not take
-├── Unauthorized     401: the credential is missing, wrong or expired
-├── Forbidden        403: the credential is good, but may not do this
-├── RateLimited      429, with when to come back
+├── Unreachable      no connection: refused, DNS, reset, TLS, or a truncated response
+├── TimedOut         the deadline passed before the response was complete
+├── InvalidRequest   400, 404, 409, 422 and any other 4xx
+├── Unauthorized     401: the credential is missing, invalid or expired
+├── Forbidden        403: the credential is valid, but lacks the permission
+├── RateLimited      429, with the time to retry
 ├── ServerFault      any 5xx
-└── InvalidResponse  an answer that is not what the docs describe (also a redirect, or more bytes than allowed)
+└── InvalidResponse  a response that does not match the docs (also a redirect, or one that is too large)
 """
 
-# ruff: noqa: N818 -- the names say what happened, and ByCloudError that it is an error
+# ruff: noqa: N818 -- the names say what happened; the base class says that it is an error
 
 from datetime import datetime
 
@@ -19,7 +19,7 @@ import msgspec
 
 
 class RateLimit(msgspec.Struct, frozen=True):
-    """ByCloud's own count: requests allowed in its window, those that are left, and when the window ends."""
+    """ByCloud's own count: the window's limit, the requests left, and when the window ends."""
 
     limit: int
     remaining: int
@@ -27,11 +27,11 @@ class RateLimit(msgspec.Struct, frozen=True):
 
 
 class ByCloudError(Exception):
-    """An exchange with ByCloud that gave no usable answer.
+    """A request to ByCloud failed.
 
-    `status` is the HTTP status when there was an answer; `message`, `details` and `request_id` come from the error
-    envelope of api/errors when it was readable. None of them ever holds a credential. `retry_at` (aware, UTC) is when
-    ByCloud said to come back, `rate_limit` its own count, where the answer told it.
+    `status` is the HTTP status, if there was a response. `message`, `details` and `request_id` come from the error
+    envelope of api/errors, if it was readable. None of them ever contains a credential. `retry_at` (aware, UTC) is when
+    ByCloud said to retry, and `rate_limit` its own count, if the response had them.
     """
 
     rate_limit: RateLimit | None = None
@@ -54,23 +54,23 @@ class ByCloudError(Exception):
 
 
 class Unreachable(ByCloudError):
-    """No connection could be made, or it broke before the whole answer was there."""
+    """No connection, or it broke before the response was complete."""
 
 
 class TimedOut(ByCloudError):
-    """The deadline over the whole exchange passed."""
+    """The deadline of the whole request passed."""
 
 
 class InvalidRequest(ByCloudError):
-    """A 4xx other than 401, 403 and 429. A marker whose instance is gone may be answered so."""
+    """A 4xx other than 401, 403 and 429. Possibly the response for a marker whose instance is gone."""
 
 
 class Unauthorized(ByCloudError):
-    """401: authentication required, or the credential is invalid."""
+    """401: authentication is required, or the credential is invalid."""
 
 
 class Forbidden(ByCloudError):
-    """403: the credential may not do this."""
+    """403: the credential lacks the permission."""
 
 
 class RateLimited(ByCloudError):
@@ -78,12 +78,12 @@ class RateLimited(ByCloudError):
 
 
 class ServerFault(ByCloudError):
-    """Any 5xx, after the tries that are allowed. `retry_at` comes from `Retry-After`."""
+    """Any 5xx, after all retries. `retry_at` comes from `Retry-After`."""
 
 
 class InvalidResponse(ByCloudError):
-    """An answer that cannot be read. `path` is the JSON path of the first thing that is wrong, such as
-    `$.instances[3].flavor.ram`; `$` when the whole body is.
+    """A response that cannot be parsed. `path` is the JSON path of the first error, such as
+    `$.instances[3].flavor.ram`; `$` for the whole body.
     """
 
     def __init__(

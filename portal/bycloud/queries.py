@@ -1,4 +1,4 @@
-"""What can be asked of `GET /v1/instances`: the seven documented parameters, and nothing else."""
+"""The query of `GET /v1/instances`: the seven documented parameters."""
 
 from urllib.parse import quote, urlencode
 
@@ -6,10 +6,10 @@ import msgspec
 
 
 class InstanceQuery(msgspec.Struct, frozen=True):
-    """One question to the list endpoint. A parameter that is None (or an empty tuple) is not sent.
+    """A query to the list endpoint. A parameter that is None (or an empty tuple) is not sent.
 
-    `name` is exact, or a prefix when it ends in `*`; `tags` are sent joined by commas; `flavor_id`, `image_id` and
-    `marker` are UUIDs in lower case; `limit` is a positive number of items. Source: api/compute/list-instances.
+    `name` is exact, or a prefix if it ends in `*`. `tags` are sent comma-separated. `flavor_id`, `image_id` and
+    `marker` are UUIDs in lower case. `limit` is a positive number of items. Source: api/compute/list-instances.
     """
 
     name: str | None = None
@@ -21,7 +21,7 @@ class InstanceQuery(msgspec.Struct, frozen=True):
     marker: str | None = None
 
     def to_parameters(self) -> list[tuple[str, str]]:
-        """The given parameters, in this class's order, as the API takes them."""
+        """The parameters that are set, in the order of the fields, as the API takes them."""
         given = [
             ("name", self.name),
             ("status", self.status),
@@ -34,8 +34,8 @@ class InstanceQuery(msgspec.Struct, frozen=True):
         return [(name, value) for name, value in given if value]
 
     def to_query_string(self) -> str:
-        """The one canonical query string: this class's order, percent-encoded (a space is `%20`), no empty parameter.
+        """The canonical query string: fields in order, percent-encoded (a space is `%20`), no empty parameters.
 
-        `*` and `,` stay as they are, as in the docs' own examples; RFC 3986 allows both in a query.
+        `*` and `,` are not encoded, as in the examples of the docs; RFC 3986 allows both in a query.
         """
         return urlencode(self.to_parameters(), quote_via=quote, safe="*,")

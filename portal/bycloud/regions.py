@@ -1,5 +1,3 @@
-"""Where a ByCloud region is reached."""
-
 import msgspec
 
 

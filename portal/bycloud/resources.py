@@ -1,8 +1,8 @@
-"""ByCloud's answers as frozen values, decoded once, at the edge.
+"""ByCloud's responses as frozen structs.
 
-Unknown fields are ignored, every field may be missing or null, every state is an open set of words. A field of a wrong
-type costs that field, and what is no instance at all costs that one (`PartialInstance`); a body that holds no list is a
-`InvalidResponse` that names the JSON path. Source: api/compute/list-instances.
+Unknown fields are ignored, every field may be missing or null, and every status may have unknown values. A field of the
+wrong type is dropped, and a record that is not an instance becomes a `PartialInstance` without data. A body without a
+list raises `InvalidResponse` with the JSON path. Source: api/compute/list-instances.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ EXCERPT_BYTES = 2000
 
 
 class Flavor(msgspec.Struct, frozen=True):
-    """`ram` is in MiB and `disk` in GB by all appearances; the docs state no units."""
+    """`ram` appears to be in MiB and `disk` in GB; the docs state no units."""
 
     id: str | None = None
     name: str | None = None
@@ -88,10 +88,10 @@ class Instance(msgspec.Struct, frozen=True):
 
 
 class PartialInstance(Instance, frozen=True):
-    """An instance of which not all can be read; what cannot is absent, and `unreadable` has its JSON paths.
+    """An instance that could be parsed only in part. `unreadable` has the JSON paths of the fields that failed.
 
-    `$` alone is the path of a record that is no instance. `excerpt` is the beginning of what was sent. A type of its
-    own, so that no answer of ByCloud's can say this of itself.
+    Those fields are absent. `$` alone is the path of a record that is not an instance. `excerpt` is the beginning of
+    its JSON. It is a separate type, so that a response cannot set these fields itself.
     """
 
     unreadable: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ class PartialInstance(Instance, frozen=True):
 
 
 class PageMeta(msgspec.Struct, frozen=True):
-    """`marker` is read as the id of this page's last item, as in the docs' example."""
+    """`marker` is taken as the id of the page's last item, as in the example of the docs."""
 
     total: int | None = None
     limit: int | None = None
@@ -108,7 +108,7 @@ class PageMeta(msgspec.Struct, frozen=True):
 
 
 class PageLinks(msgspec.Struct, frozen=True):
-    """Absolute URLs. They are never followed: a marker is taken out of them and checked."""
+    """Absolute URLs. They are never followed: only the marker is taken from them and checked."""
 
     self: str | None = None
     next: str | None = None
@@ -122,7 +122,7 @@ class InstancePage(msgspec.Struct, frozen=True):
 
 
 class PartialPage(InstancePage, frozen=True):
-    """A page of which not all can be read: how often each JSON path was met."""
+    """A page that could be parsed only in part. `unreadable` counts how often each JSON path failed."""
 
     unreadable: Mapping[str, int] = {}
 
@@ -138,7 +138,7 @@ class _RawList(msgspec.Struct, frozen=True):
 
 
 def _set_utc(value: msgspec.Struct, *names: str) -> None:
-    """A time without an offset is UTC: the docs show `Z` everywhere."""
+    """A time without an offset is UTC: the docs use `Z` everywhere."""
     for name in names:
         moment = getattr(value, name)
         if moment is not None and moment.tzinfo is None:
@@ -146,7 +146,7 @@ def _set_utc(value: msgspec.Struct, *names: str) -> None:
 
 
 def list_unreadable(instance: Instance) -> frozenset[str]:
-    """The names of the fields that cannot be read, or not all of them, and of their parts: `flavor`, `flavor.ram`."""
+    """The fields that could not be parsed, or only in part, and their subfields: `flavor`, `flavor.ram`."""
     if not isinstance(instance, PartialInstance):
         return frozenset()
     if is_unreadable(instance):
@@ -162,20 +162,20 @@ def list_unreadable(instance: Instance) -> frozenset[str]:
 
 
 def list_unreadable_paths(instance: Instance) -> tuple[str, ...]:
-    """The JSON paths within the instance: `fault.code`, `tags[...]`; `$` for what is no instance at all."""
+    """The JSON paths within the instance: `fault.code`, `tags[...]`; `$` for a record that is not an instance."""
     return (
         tuple(path.removeprefix("$.") for path in instance.unreadable) if isinstance(instance, PartialInstance) else ()
     )
 
 
 def is_unreadable(instance: Instance) -> bool:
-    """Whether what was sent is no instance at all."""
+    """Whether the record is not an instance at all."""
     return isinstance(instance, PartialInstance) and "$" in instance.unreadable
 
 
 def decode_instance_page(body: bytes, *, request_id: str | None = None) -> InstancePage:
-    """Decode one list answer. Raises `InvalidResponse` for what holds no list, naming the JSON path and keeping the
-    answer's request id; a `PartialPage` is what else is odd.
+    """Decode a list response. Other problems make it a `PartialPage`, but a body without a list raises
+    `InvalidResponse` with the JSON path and the request id.
     """
     body = body.removeprefix(BYTE_ORDER_MARK)
     try:
@@ -195,7 +195,7 @@ def decode_instance_page(body: bytes, *, request_id: str | None = None) -> Insta
 
 
 def decode_instance(body: bytes) -> Instance:
-    """Decode one instance object; a `PartialInstance` when not all of it can be read."""
+    """Decode one instance object; a `PartialInstance` if some of it could not be parsed."""
     body = body.removeprefix(BYTE_ORDER_MARK)
     try:
         return _INSTANCE_DECODER.decode(body)
@@ -209,13 +209,13 @@ def decode_instance(body: bytes) -> Instance:
 
 
 def split_instances(body: bytes) -> tuple[bytes, ...]:
-    """Each instance of a list answer as the untouched JSON text it came in. Raises `InvalidResponse`."""
+    """The original JSON of each instance in a list response. Raises `InvalidResponse`."""
     body = body.removeprefix(BYTE_ORDER_MARK)
     try:
         return tuple(bytes(raw) for raw in _RAW_DECODER.decode(body).instances or ())
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         mended = [bytes(raw) for raw in _decode_mended(_RAW_DECODER, body, None).instances or ()]
-    # What is mended is as long as what was sent, so each lies in the same place.
+    # `mend` keeps the length, so each instance is at the same offset.
     place = mend(body).find(bytes(_decode_mended(_RAW_LIST_DECODER, body, None).instances)) + 1
     sources = []
     for text in mended:
@@ -226,7 +226,7 @@ def split_instances(body: bytes) -> tuple[bytes, ...]:
 
 
 def trim_instance_page(body: bytes, most: int) -> tuple[bytes, int]:
-    """The same list answer with its first `most` instances, and how many were left out. Raises `InvalidResponse`."""
+    """The list response with its first `most` instances, and the number of those dropped. Raises `InvalidResponse`."""
     page = _decode_mended(_RAW_DECODER, body.removeprefix(BYTE_ORDER_MARK), None)
     left_out = len(page.instances or ()) - most
     if page.instances is None or left_out <= 0:
@@ -245,14 +245,14 @@ _T = TypeVar("_T")
 
 
 def _decode_mended(decoder: "msgspec.json.Decoder[_T]", body: bytes, request_id: str | None) -> _T:
-    """As it came, or else mended: a body that holds one slip is a list all the same."""
+    """Decode the body as it is; if that fails, with its JSON errors repaired by `mend`."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `")
         raise InvalidResponse(problem, path=path.rstrip("`") or "$", status=200, request_id=request_id) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # Not chained: the traceback may be as deep as what is nested.
+        # Not chained: the traceback may be as deep as the nesting.
         mended = mend(body)
     if mended == body:
         raise InvalidResponse("The answer is not JSON", status=200, request_id=request_id)
@@ -260,7 +260,7 @@ def _decode_mended(decoder: "msgspec.json.Decoder[_T]", body: bytes, request_id:
 
 
 def _read_raw(raw: msgspec.Raw | bytes) -> object:
-    """Any JSON; what cannot be read even as that is no value of any type."""
+    """Any JSON. If it cannot be parsed, a value that fits no type."""
     try:
         return read_json(bytes(raw))
     except (ValueError, RecursionError):
@@ -268,7 +268,7 @@ def _read_raw(raw: msgspec.Raw | bytes) -> object:
 
 
 def _find_value(body: bytes, place: int) -> int:
-    """Where the next entry of a list begins."""
+    """The offset at which the next entry of a list begins."""
     while body[place : place + 1] in _BETWEEN_VALUES:
         place += 1
     return place

@@ -1,8 +1,8 @@
-"""Reads as much as can be read of JSON that is not all as documented: what is odd costs itself and nothing beside it.
+"""Parses JSON that does not fully match the docs: an invalid value is dropped, and the rest is kept.
 
-Only what says the same in another notation is read as something else: `4096.0` and `"4096"` are 4096, `"true"` is true,
-and a whole number among the values of metadata, which are free texts, is its digits. An empty text or a mere date is no
-time: the one is not what the docs show for none, and the other leaves zone and time of the day to be guessed.
+Values are converted only between notations with the same meaning: `4096.0` and `"4096"` become 4096, `"true"` becomes
+true, and an integer in the metadata, whose values are strings, becomes its digits. An empty string or a date without a
+time is not a valid time: the docs do not use the first for null, and the second lacks the time of day and the zone.
 """
 
 import json
@@ -19,27 +19,27 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_NUMBER = 1000
-# Far more than any documented field, and far less than what the decoders take.
+# Far deeper than any documented field, and far below the decoders' own limits.
 DEEPEST = 100
 _NOTHING: Final = object()
 _ROOT = "$"
 
-# A backslash and what it escapes. Half of a pair of surrogates is in the group.
+# A backslash and what it escapes. The group matches a lone surrogate.
 _ESCAPES = re.compile(
     rb"\\(?:[^u]|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2}))", re.DOTALL
 )
-# A text, closed or not, so that none is begun twice; or what many programs write for a number that is none.
+# A string, closed or not, so that no match starts inside one; or a NaN or Infinity, as many programs write them.
 _TEXTS_AND_NO_NUMBERS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|(-?(?:NaN|Infinity))', re.DOTALL)
-# A text, or how far it goes in or out.
+# A string, or a change of the nesting depth.
 _TEXTS_AND_NESTING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|([\[{]+)|[\]}]', re.DOTALL)
 _CONTROL_TO_SPACE = bytes.maketrans(bytes(range(0x20)), b" " * 0x20)
 
 
 def mend(body: bytes) -> bytes:
-    """JSON without the slips that would hide all of it, each in as many bytes as before.
+    """The body with common JSON errors repaired, each in the same number of bytes.
 
-    Half of a surrogate pair becomes the replacement character, a bare control character a space, and NaN or Infinity
-    an empty text, which is no number either; so does what is nested more than `DEEPEST` deep.
+    A lone surrogate becomes the replacement character, a raw control character a space, and NaN or Infinity an empty
+    string, which is not a number either. A value nested deeper than `DEEPEST` becomes an empty string, too.
     """
     body = body.translate(_CONTROL_TO_SPACE)
     if b"NaN" in body or b"Infinity" in body:
@@ -66,14 +66,14 @@ def _flatten(body: bytes) -> bytes:
 
 
 def read_json(text: bytes) -> object:
-    """Any JSON that `mend` has gone over. Raises `ValueError`, or `RecursionError` for what is nested too deeply."""
+    """Parse JSON that `mend` has repaired. Raises `ValueError`, or `RecursionError` if it is nested too deeply."""
     return json.loads(text.decode(errors="replace"), parse_int=_parse_int)
 
 
 def read_as(kind: type[T], value: object, *, may_be_null: bool = False) -> tuple[T | None, tuple[str, ...]]:
-    """What can be read of `value`, and the JSON paths of what cannot (`[...]` for any entry), sorted.
+    """What could be converted of `value`, and the sorted JSON paths of what could not (`[...]` for any entry).
 
-    An entry of a list or an object that cannot be read is left out; None when nothing can be read at all.
+    Entries of lists and objects that fail are dropped. The value is None if nothing could be converted.
     """
     if value is None and may_be_null:
         return None, ()
@@ -88,7 +88,7 @@ def _describe(kind: type[msgspec.Struct]) -> inspect.Type:
 
 
 def _parse_int(digits: str) -> int | float:
-    """Python does not write out an integer of thousands of digits again."""
+    """Infinity for a very long integer, because Python refuses to convert thousands of digits back to text."""
     return int(digits) if len(digits) <= LONGEST_NUMBER else float("inf")
 
 
@@ -124,7 +124,7 @@ def _fail(path: str, paths: set[str]) -> object:
 
 
 def _spell(kind: inspect.DictType, value: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """The entries of an object; where they are free texts, whole numbers and truths as they are written."""
+    """The entries of an object. If its values are strings, integers and booleans are converted to text."""
     is_free = isinstance(kind.value_type, inspect.UnionType) and any(
         isinstance(one, inspect.StrType) for one in kind.value_type.types
     )
@@ -141,5 +141,5 @@ _PLAIN: Mapping[type[inspect.Type], Any] = {
     inspect.BoolType: bool,
     inspect.DateTimeType: datetime,
 }
-# The same value may be written in more than one way.
+# Types whose values may be written in more than one notation.
 _NOTATIONS = (int, bool)

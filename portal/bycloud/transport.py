@@ -1,8 +1,8 @@
-"""One HTTP GET under one deadline: the only module that touches requests. Knows nothing of instances or retries.
+"""One HTTP GET with a deadline. The only module that imports requests. Knows nothing of instances or retries.
 
-`requests` bounds each read and not the exchange, so the connections here take their time-out anew from what the
-deadline leaves: before every read of header or body bytes, at each address tried, for the TLS handshake and for a
-proxy's answer. Names are looked up in a thread of their own, for nothing else can bound the system's resolver.
+`requests` has a timeout per read, not per request. So the connections here set the timeout from the remaining time
+before every read of header or body bytes, for each address tried, for the TLS handshake and for a proxy's response.
+Names are resolved in a separate thread, because the system's resolver has no timeout.
 """
 
 import http.client
@@ -34,12 +34,12 @@ Headers = Mapping[str, str]
 
 
 class Deadline(msgspec.Struct, frozen=True):
-    """The moment on the monotonic clock at which an exchange is over."""
+    """The time, on the monotonic clock, at which a request times out."""
 
     ends_at: float
 
     def left(self) -> float:
-        """Seconds left, as a time-out that a socket takes: never quite zero."""
+        """Seconds left, as a socket timeout: never zero."""
         return max(self.ends_at - time.monotonic(), SHORTEST_WAIT_SECONDS)
 
     def has_passed(self) -> bool:
@@ -47,30 +47,32 @@ class Deadline(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer with any status. `headers` do not care about case; the body of anything but a 200 may be cut."""
+    """A response with any status. `headers` are case-insensitive. The body of anything but a 200 may be truncated."""
 
     status: int
     headers: Headers
     body: bytes
 
     def __repr__(self) -> str:
-        """Without what ByCloud said: it may repeat what it was told."""
+        """Omits the response, which may contain the credential."""
         return f"Reply({self.status}, {len(self.body)} bytes)"
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """No answer. A value and no exception, so that the error raised from it drags along no request with its headers."""
+    """There was no response. A value and not an exception, so that the error raised from it has no reference to the
+    request and its headers.
+    """
 
     error: ByCloudError
     is_transient: bool = False
 
 
 class _Oversized(Exception):  # noqa: N818 -- never leaves this module
-    """More decoded bytes than the limit."""
+    """More decompressed bytes than allowed."""
 
 
 class _Thread(threading.local):
-    """What each thread keeps: its own session with its open connections, and the deadline of what it is doing."""
+    """The state of each thread: its session with open connections, and the deadline of the current request."""
 
     def __init__(self) -> None:
         self.session = _Session()
@@ -78,7 +80,7 @@ class _Thread(threading.local):
 
 
 class _DeadlineReader(io.RawIOBase):
-    """A socket's bytes, each read limited to what the deadline leaves."""
+    """Reads from a socket, each with the remaining time as its timeout."""
 
     def __init__(self, source: io.RawIOBase, sock: socket.socket) -> None:
         self._source = source
@@ -101,7 +103,7 @@ class _DeadlineReader(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """Reads its status line, headers and body, and a proxy's answer to CONNECT, against the deadline."""
+    """Reads status line, headers and body, and a proxy's response to CONNECT, within the deadline."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
@@ -125,7 +127,7 @@ class _Connecting:
             raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]
         for place, address in enumerate(addresses):
             try:
-                # A dead first address must not eat the time of the ones behind it.
+                # An address that does not respond must not use up the time of the others.
                 sock = socket.create_connection(address, timeout=deadline.left() / (len(addresses) - place))
             except OSError as error:
                 problem = error
@@ -158,7 +160,7 @@ _POOLS = {"http": _PlainPool, "https": _TlsPool}
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
-    """Uses the connections above, straight and through a proxy."""
+    """Uses the connections above, directly and through a proxy."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **options)
@@ -171,7 +173,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 
 class _Session(requests.Session):
-    """Takes nothing from the environment, keeps no cookies, follows nothing."""
+    """Takes nothing from the environment, keeps no cookies, follows no redirects."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,7 +184,7 @@ class _Session(requests.Session):
             self.mount(scheme, _Adapter(pool_maxsize=1))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """None, always: otherwise requests reads a redirect's whole body, without any bound, even unfollowed."""
+        """Always None. Otherwise requests reads a redirect's whole body, without a limit, even if not following it."""
 
 
 _thread = _Thread()
@@ -198,10 +200,10 @@ def send_get(
     proxy: str | None = None,
     ca_bundle: str | None = None,
 ) -> Reply | Failure:
-    """One try. A 200 comes with its whole body, unpacked, of at most `body_bytes`.
+    """One attempt. A 200 comes with its whole body, decompressed, of at most `body_bytes`.
 
-    `sign` gives the headers with the credential. It is asked when the request is built, so that no frame that a
-    traceback could show holds them.
+    `sign` returns the headers with the credential. It is called when the request is built, so that no traceback frame
+    holds them.
     """
 
     def put_signature(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -227,7 +229,7 @@ def send_get(
 
 
 def _look_up(host: str, port: int, deadline: Deadline) -> list[tuple[str, int]]:
-    """The host's addresses. Raises what the resolver raises, or `TimeoutError`."""
+    """The host's addresses. Raises the resolver's error, or `TimeoutError`."""
     results: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -256,7 +258,7 @@ def _read_body(raw: urllib3.HTTPResponse, most: int) -> bytes:
 
 
 def _read_refusal(raw: urllib3.HTTPResponse) -> bytes:
-    """As much of an error's body as comes: whatever is wrong with it must not hide the status."""
+    """As much of an error's body as can be read: a broken body must not hide the status."""
     body = bytearray()
     try:
         while len(body) < REFUSAL_BYTES and (chunk := raw.read1(CHUNK_BYTES, decode_content=True)):
@@ -267,7 +269,7 @@ def _read_refusal(raw: urllib3.HTTPResponse) -> bytes:
 
 
 class _Reading(msgspec.Struct, frozen=True):
-    """What an exception of the layers below means here."""
+    """What a low-level exception means."""
 
     causes: tuple[type[BaseException], ...]
     kind: type[ByCloudError]
@@ -276,7 +278,7 @@ class _Reading(msgspec.Struct, frozen=True):
     is_transient: bool = False
 
 
-# The first that fits counts: an SSLEOFError is an SSLError, and RemoteDisconnected an HTTPException, as well.
+# The first match counts: an SSLEOFError is also an SSLError, and RemoteDisconnected also an HTTPException.
 _READINGS = (
     _Reading((requests.Timeout, urllib3.exceptions.ReadTimeoutError), TimedOut, "ByCloud did not answer in time"),
     _Reading((_Oversized,), InvalidResponse, "The answer is larger than the portal takes", status=OK),
@@ -297,7 +299,7 @@ _NO_ROAD = _Reading((), Unreachable, "No connection to ByCloud could be made")
 
 
 def _explain(error: Exception, deadline: Deadline) -> Failure:
-    """Our sentence for what went wrong. The exceptions' own words may name a proxy and its password."""
+    """Our own message for the error. The exception's text may contain a proxy and its password."""
     if deadline.has_passed():
         return Failure(TimedOut("ByCloud did not answer in time"))
     causes = list(_list_causes(error))
@@ -306,7 +308,7 @@ def _explain(error: Exception, deadline: Deadline) -> Failure:
 
 
 def _list_causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that it wraps; requests and urllib3 wrap by arguments, by `reason` and by `from`."""
+    """The error and all errors that it wraps; requests and urllib3 wrap by arguments, by `reason` and by `from`."""
     yield error
     for inner in (*error.args, getattr(error, "reason", None), error.__cause__):
         if isinstance(inner, BaseException):

@@ -1,4 +1,4 @@
-"""The one way upstream: dated pages and joined requests. Views ask here and never hold a client."""
+"""The only way to ByCloud: a cache and single-flight requests. Views call this package and never hold a client."""
 
 from portal.gateway.api_session import ApiSession
 from portal.gateway.cache import recall, remember

@@ -1,5 +1,3 @@
-"""On whose behalf something is read: a region with a credential, and the name under which its answers are kept."""
-
 from functools import cached_property
 
 import msgspec
@@ -9,8 +7,9 @@ from portal.bycloud import Credential, Region
 
 
 class ApiSession(msgspec.Struct, frozen=True, dict=True):
-    """`asker` names the person who asks, in a way that only means something to the caller; empty: nobody in
-    particular. `is_shared`: others ask with this credential, too.
+    """A region with a credential, on behalf of a member.
+
+    `asker` is an opaque id of the member; empty for none. `is_shared`: other members use this credential, too.
     """
 
     region: Region
@@ -20,10 +19,10 @@ class ApiSession(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def scope(self) -> str:
-        """The region and a keyed hash of the credential: what every key in the store begins with.
+        """The cache namespace: the region and a keyed hash of the credential. Every cache key begins with it.
 
-        Keyed by `SECRET_KEY`, so that whoever reads the store cannot try credentials against it, and made from the
-        header that is sent, so that two credentials never share a scope.
+        The hash is keyed by `SECRET_KEY`, so that credentials cannot be tried against the contents of the cache. It is
+        made from the header that is sent, so that two credentials never share a namespace.
         """
         headers = sorted(self.credential.headers().items())
         message = repr((self.region.base_url, headers))

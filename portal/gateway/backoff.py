@@ -1,7 +1,7 @@
-"""After a failure, upstream is left alone for a growing while, by all processes; a refused credential for good.
+"""Backoff after failures, shared by all processes. A rejected credential is not used again at all.
 
-What this process has seen of a pause it remembers by itself, for the cache may go away, come back empty, or need the
-room. The latest word counts, and is entered again where the cache has lost it.
+Each process also keeps the backoffs that it has seen in memory, because the cache may be down, emptied or full. The
+most recent record wins, and is written back if the cache has lost it.
 """
 
 from collections import OrderedDict
@@ -19,17 +19,17 @@ from portal.gateway.locks import short_lock
 from portal.gateway.results import FetchError, FetchPolicy
 
 LONGEST_SECONDS = 60
-# A refused credential is asked with no more; when it is replaced, its pause is nobody's any more.
+# A rejected credential is not used again. Once it is replaced, its record serves no purpose.
 REFUSED_KEPT_SECONDS = 30 * 24 * 60 * 60
-# Each credential that somebody tries has a pause of its own.
+# Each credential that is tried has a record of its own.
 MOST_KNOWN = 10_000
 PAUSING_KINDS = frozenset({"unreachable", "timed-out", "server-fault", "rate-limited", "rejected"})
 
 
 class Pause(msgspec.Struct, frozen=True):
-    """Nothing is asked before `until` (None: until the credential is replaced). `failures` came one after another.
+    """No requests before `until` (None: until the credential is replaced). `failures` counts consecutive failures.
 
-    `is_named`: it was ByCloud that said when to come back, or that it is too much. `is_ended`: an answer has ended it.
+    `is_named`: ByCloud gave the time itself, or answered 429. `is_ended`: a successful response has ended the backoff.
     """
 
     trouble: FetchError
@@ -40,7 +40,7 @@ class Pause(msgspec.Struct, frozen=True):
     is_ended: bool = False
 
     def holds_back(self, policy: FetchPolicy) -> bool:
-        """Whether this asking waits. A person who presses Retry need not, unless ByCloud itself has said to."""
+        """Whether requests with this policy must wait. An explicit retry need not, unless ByCloud asked for it."""
         if self.until is None:
             return True
         if self.until <= clock.read_moment() or not clock.is_past(self.noted_at):
@@ -53,8 +53,8 @@ _known: OrderedDict[str, Pause] = OrderedDict()
 
 
 def find_pause(access: ApiSession) -> Pause | None:
-    """The pause that is kept for an access, over or not. Of several, one whose end ByCloud has named goes first, for it
-    holds everybody back; then the one that lasts longest.
+    """The recorded backoff, active or over. Of several, an active one that ByCloud asked for comes first, because it
+    applies to every policy; then the one that ends last.
     """
     found = [pause for key in _keys(access) if (pause := _find(key))]
     return max(
@@ -63,15 +63,16 @@ def find_pause(access: ApiSession) -> Pause | None:
 
 
 def is_credential_refused(access: ApiSession) -> bool:
-    """Whether nothing is asked with this credential, for ByCloud has refused it."""
+    """Whether ByCloud has rejected this credential, so that it is not used any more."""
     pause = _find(_key(access, "rejected"))
     return pause is not None and pause.until is None
 
 
 def record_failure(access: ApiSession, trouble: FetchError, *, began_at: datetime) -> FetchError:
-    """Begin or lengthen the pause that `trouble` calls for. Gives the trouble with when upstream is asked again.
+    """Start or extend the backoff for a failure. Returns the error with the time of the next attempt.
 
-    `began_at` is when the request was sent. One that was under way when another failed is the same failure, seen twice.
+    `began_at` is when the request was sent. A request that was already running when another failed does not count as a
+    second failure.
     """
     if trouble.kind not in PAUSING_KINDS:
         return trouble
@@ -81,9 +82,10 @@ def record_failure(access: ApiSession, trouble: FetchError, *, began_at: datetim
 
 
 def end_pause(access: ApiSession, *, is_credential_good: bool = False) -> None:
-    """Upstream has answered: nothing is held back any more, unless it has named a time or refused the credential.
+    """End the backoff after a successful response, unless ByCloud gave a time or rejected the credential.
 
-    An answer that was under way then says nothing against that, but `is_credential_good` does: it was asked just now.
+    A response to an earlier request does not overrule those two. With `is_credential_good` the credential has just been
+    checked, which also ends its rejection.
     """
     for key in _keys(access):
         if _find(key) is None:
@@ -95,7 +97,7 @@ def end_pause(access: ApiSession, *, is_credential_good: bool = False) -> None:
 
 
 def reset_local_state() -> None:
-    """Begin anew, as a process that has just started."""
+    """Forget everything that this process keeps in memory. For tests."""
     with _lock:
         _known.clear()
 
@@ -114,7 +116,7 @@ def _lengthen(key: str, trouble: FetchError, began_at: datetime) -> FetchError:
     if trouble.retry_at:
         until = max(until, trouble.retry_at)
     if before and (before.until is None or before.until > until):
-        # What was under way when a longer pause began does not cut it short.
+        # A request that was already running does not shorten a longer backoff.
         return msgspec.structs.replace(trouble, retry_at=before.until)
     trouble = msgspec.structs.replace(trouble, retry_at=until)
     _keep(key, Pause(trouble, failures, until, now, is_named))
@@ -122,7 +124,7 @@ def _lengthen(key: str, trouble: FetchError, began_at: datetime) -> FetchError:
 
 
 def _find(key: str) -> Pause | None:
-    """The latest word on this pause, in the cache or here; None when an answer has ended it."""
+    """The most recent record, from the cache or from memory; None when the backoff has ended."""
     kept = decode(caches["counters"].get(key), Pause)
     with _lock:
         known = _known.get(key)
@@ -135,14 +137,14 @@ def _find(key: str) -> Pause | None:
 
 
 def _keep(key: str, pause: Pause) -> None:
-    """What has no end, and the word that it was ended nevertheless, for as long as each other."""
+    """Store in memory and in the cache. The end of an unlimited backoff is kept as long as the backoff itself."""
     with _lock:
         _note(key, pause)
     caches["counters"].set(key, msgspec.msgpack.encode(pause), KEPT_SECONDS if pause.until else REFUSED_KEPT_SECONDS)
 
 
 def _note(key: str, pause: Pause) -> None:
-    """The caller holds `_lock`."""
+    """The caller must hold `_lock`."""
     _known[key] = pause
     _known.move_to_end(key)
     if len(_known) > MOST_KNOWN:
@@ -154,11 +156,11 @@ def _end(pause: Pause) -> datetime:
 
 
 def _keys(access: ApiSession) -> list[str]:
-    """The credential's own, and the one that it shares, if it shares any."""
+    """The credential's own key, and the shared one, if any."""
     return list(dict.fromkeys(_key(access, kind) for kind in ("rejected", "rate-limited")))
 
 
 def _key(access: ApiSession, kind: str) -> str:
-    """Too many requests concern all who share the budget; any other failure, this credential alone."""
+    """A 429 applies to all who share the rate limit; any other failure applies to this credential alone."""
     is_shared = kind == "rate-limited" and settings.BYCLOUD_RATE_SCOPE == "region"
     return f"pause:{access.region.code if is_shared else access.scope}"

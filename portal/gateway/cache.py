@@ -1,4 +1,4 @@
-"""Where answers are kept: Django's cache `pages`, in bytes, under keys that begin with the scope of an access."""
+"""Cached responses: Django's cache `pages`, as bytes, under keys that begin with the session's namespace."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -17,9 +17,9 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class CachedAnswer(msgspec.Struct, frozen=True):
-    """An upstream body, or one instance of it, untouched, with its date and the request behind it.
+    """An upstream response body, or one instance from it, unmodified, with its date and the request behind it.
 
-    But a page holds no more instances than were asked for; `left_out` more were sent.
+    A page is cut to the number of instances that were requested; `left_out` counts the rest.
     """
 
     body: bytes
@@ -31,55 +31,55 @@ class CachedAnswer(msgspec.Struct, frozen=True):
 
 
 def page_name(query: InstanceQuery) -> str:
-    """The name of a page within its scope."""
+    """The cache name of a page within its namespace."""
     return f"page:{query.to_query_string()}"
 
 
 def instance_name(instance_id: str) -> str:
-    """The name of one instance within its scope."""
+    """The cache name of an instance within its namespace."""
     return f"instance:{instance_id}"
 
 
 def trouble_name(query: InstanceQuery) -> str:
-    """The name of the trouble last met with a page."""
+    """The cache name of a page's last error."""
     return f"trouble:{query.to_query_string()}"
 
 
 def single_flight_key(access: ApiSession, query: InstanceQuery) -> str:
-    """The key under which one process at a time fetches a page."""
+    """The key of the lock with which one process at a time fetches a page."""
     return make_key(access, f"flight:{query.to_query_string()}")
 
 
 def remember(access: ApiSession, name: str, value: msgspec.Struct, *, seconds: int = KEPT_SECONDS) -> None:
-    """Keep `value` under `name`, within the scope of `access`: for a day, unless it is told otherwise."""
+    """Cache `value` under `name` in the session's namespace, for a day by default."""
     caches["pages"].set(make_key(access, name), msgspec.msgpack.encode(value), seconds)
 
 
 def recall(access: ApiSession, name: str, kind: type[S]) -> S | None:
-    """What was kept under `name`, or None. A value that cannot be read (another version wrote it) is none."""
+    """The cached value, or None. A value that cannot be decoded (written by another version) counts as missing."""
     return decode(caches["pages"].get(make_key(access, name)), kind)
 
 
 def load_page(access: ApiSession, query: InstanceQuery) -> tuple["CachedAnswer | None", FetchError | None]:
-    """A page and the trouble last met with it, each or None, by one look into the cache."""
+    """A page and its last error, each or None, in one cache request."""
     page_key, trouble_key = make_key(access, page_name(query)), make_key(access, trouble_name(query))
     kept = caches["pages"].get_many([page_key, trouble_key])
     return decode(kept.get(page_key), CachedAnswer), decode(kept.get(trouble_key), FetchError)
 
 
 def forget(access: ApiSession, name: str) -> None:
-    """Drop what was kept under `name`."""
+    """Delete the cached value."""
     caches["pages"].delete(make_key(access, name))
 
 
 def store_answers(access: ApiSession, answers: dict[str, CachedAnswer]) -> None:
-    """Keep several answers at once, by name."""
+    """Cache several responses at once, by name."""
     encoded = {make_key(access, name): msgspec.msgpack.encode(answer) for name, answer in answers.items()}
     caches["pages"].set_many(encoded, KEPT_SECONDS)
 
 
 def decode(kept: bytes | None, kind: type[S]) -> S | None:
-    """What was kept, or None. A value that cannot be read (another version of the portal wrote it) is none."""
+    """The decoded value, or None. A value that cannot be decoded (written by another version) counts as missing."""
     if kept is None:
         return None
     try:
@@ -89,5 +89,5 @@ def decode(kept: bytes | None, kind: type[S]) -> S | None:
 
 
 def make_key(access: ApiSession, name: str) -> str:
-    """Names hold what people typed, so they are hashed: any length, any letters, and unreadable in the store."""
+    """Names contain user input, so they are hashed: any length, any characters, and not readable in the cache."""
     return f"{access.scope}:{sha256(name.encode()).hexdigest()}"

@@ -1,5 +1,3 @@
-"""The system check of what the gateway keeps."""
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +9,7 @@ from portal.gateway.failover_cache import FailoverCache
 
 @register(Tags.caches, deploy=True)
 def check_counters_are_kept(**_rest: Any) -> Sequence[CheckMessage]:
-    """Asks the server itself: only where a deployment is checked, and when gunicorn starts."""
+    """Queries the Redis server, so it runs only with `check --deploy` and when gunicorn starts."""
     counters = caches["counters"]
     policy = counters.find_eviction_policy() if isinstance(counters, FailoverCache) else None
     if policy is None:

@@ -1,8 +1,8 @@
-"""The clock that ages, leases, pauses and the budget go by: it never steps, and all processes read the same.
+"""The clock for cache ages, locks, backoffs and the rate limit: it never jumps, and is the same in all processes.
 
-It runs with the process's monotonic clock. Where it stands comes from Redis (`TIME`) if that is shared, else from this
-machine's wall clock at the start. When Redis's own clock is set, whoever notices writes down by how much, so that what
-is stored keeps its age. What leaves the gateway is in the wall time of this machine, like all else that it shows.
+It advances with the process's monotonic clock. Its offset comes from Redis (`TIME`) if Redis is used, else from this
+machine's wall clock at start. When the clock of Redis is changed, the first process that detects it stores the shift,
+so that stored times keep their age. Times that leave the gateway are converted to this machine's wall clock.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,15 +16,15 @@ from portal.gateway.failover_cache import FailoverCache
 
 SHIFT_KEY = "clock-shift"
 SYNC_SECONDS = 1.0
-# More than two clocks drift apart between two looks, and less than any step that would be felt.
+# More than two clocks drift apart between two syncs, and less than any jump that matters.
 STEP_SECONDS = 1.0
-# An answer that took longer says too little of when it was given.
+# The time in a slower reply is too inaccurate.
 SLOW_SECONDS = 0.5
 JITTER_SECONDS = 0.05
 
 
 class _Clock:
-    """`offset` is what the monotonic clock lacks; `lead` is what it lacked to the time of Redis at the last look."""
+    """`offset` is shared time minus monotonic time; `lead` is Redis time minus monotonic time at the last sync."""
 
     def __init__(self) -> None:
         self.lock = Lock()
@@ -43,7 +43,7 @@ _clock = _Clock()
 
 def now() -> float:
     """Unix time by the shared clock."""
-    # The first look is waited for; others go by the last one meanwhile.
+    # The first sync blocks. Later ones do not: other threads use the previous offset meanwhile.
     if monotonic() >= _clock.looks_at and _clock.lock.acquire(blocking=_clock.looks_at == float("-inf")):
         try:
             _look()
@@ -53,38 +53,38 @@ def now() -> float:
 
 
 def read_moment() -> datetime:
-    """The same as a moment, to be stored."""
+    """The current time by the shared clock, as a datetime to store."""
     return datetime.fromtimestamp(now(), UTC)
 
 
 def measure_age(moment: datetime) -> float:
-    """Seconds since a moment that was stored; less than 0 for one from the future."""
+    """Seconds since a stored time; negative for one in the future."""
     return now() - moment.timestamp()
 
 
 def is_past(moment: datetime) -> bool:
-    """False for what was written by another clock: whatever lies ahead of now cannot have been."""
+    """False for a time in the future: it was written by a different clock."""
     return measure_age(moment) > -STEP_SECONDS
 
 
 def to_wall(moment: datetime) -> datetime:
-    """A stored moment in the wall time of this machine, whose difference to now is the true age."""
+    """Convert a stored time to this machine's wall clock, so that its age by that clock is correct."""
     return _move(moment, _read_wall_shift())
 
 
 def from_wall(moment: datetime) -> datetime:
-    """A moment that was told in the wall time of this machine just now, to be stored."""
+    """Convert a time by this machine's wall clock, received just now, to a time to store."""
     return _move(moment, -_read_wall_shift())
 
 
 def name_epoch(key: str) -> str:
-    """`key`, renamed whenever Redis's clock was set: what it holds by then may not run out when it should."""
+    """`key` with a suffix that changes when the clock of Redis is changed: older entries may not expire on time."""
     now()
     return f"{key}:{round(_clock.shift)}" if _clock.shift else key
 
 
 def reset_local_state() -> None:
-    """Begin anew, as a process that has just started."""
+    """Forget everything that this process keeps in memory. For tests."""
     with _clock.lock:
         _clock.forget()
 
@@ -92,7 +92,7 @@ def reset_local_state() -> None:
 def _read_wall_shift() -> float:
     shift = time() - now()
     if abs(shift - _clock.wall_shift) > STEP_SECONDS:
-        # Else it stays, so that the same moment is the same text.
+        # Smaller changes are ignored, so that the same time is always shown as the same text.
         _clock.wall_shift = shift
     return _clock.wall_shift
 
@@ -121,7 +121,7 @@ def _look() -> None:
     is_off = abs(lead + (shift or 0.0) - _clock.offset) > STEP_SECONDS
     _clock.lead = lead
     if is_off and (was_set or was_lost):
-        # Whoever looks next reads the same as before.
+        # Store the shift, so that the next process gets the same time as before.
         _clock.shift = _clock.offset - lead
         cache.set(SHIFT_KEY, msgspec.msgpack.encode(_clock.shift), None)
         return

@@ -1,4 +1,4 @@
-"""Keeps some threads of each process, and the database, free of upstream calls: a hanging ByCloud cannot take them."""
+"""Limits how many threads of a process may wait for ByCloud, so that a hanging ByCloud does not block other pages."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ _taken: Counter[str] = Counter()
 
 @contextmanager
 def acquire_slot(asker: str = "") -> Iterator[None]:
-    """A place among those who may wait for upstream. Raises `Busy` at once when there is none for this person.
+    """Take one of the slots for upstream requests. Raises `Busy` at once when none is free for this member.
 
-    One person takes at most half of the places that the others leave. Whoever waits holds no database connection: many
-    may wait, and a server has few.
+    One member gets at most half of the slots that the others leave. The database connection is closed first: many
+    threads may wait, and a database allows few connections.
     """
     with _lock:
         own = _taken[asker]

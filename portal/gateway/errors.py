@@ -1,15 +1,15 @@
-"""The refusals that are the portal's own: no request went upstream."""
+"""Errors that the portal raises itself, without a request to ByCloud."""
 
 from portal.bycloud import ByCloudError, RateLimited
 
 
 class RateLimitReached(RateLimited):
-    """The portal's budget is out for this errand. `retry_at` says when it goes on."""
+    """The portal's rate limit is reached for this priority. `retry_at` is when a request is allowed again."""
 
 
 class TriesSpent(RateLimitReached):
-    """More credentials have been tried than may be within a minute. `retry_at` says when it goes on."""
+    """Too many credentials were tried within a minute. `retry_at` is when the next one may be tried."""
 
 
-class Busy(ByCloudError):  # noqa: N818 -- named as its siblings in portal.bycloud are
-    """As many requests as may wait for ByCloud at once are waiting already, or for their turn at the budget."""
+class Busy(ByCloudError):  # noqa: N818 -- named like its siblings in portal.bycloud
+    """Too many requests are waiting for ByCloud or for the rate limit already."""

@@ -1,4 +1,4 @@
-"""Redis while it answers, this process's own memory while it does not: losing it costs speed, never answers."""
+"""Redis while it is available, otherwise this process's memory. An outage costs speed, but raises no errors."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class _Outages:
-    """Until when each server counts as away, for all cache instances of this process."""
+    """When each server may be tried again, for all cache instances of this process."""
 
     def __init__(self) -> None:
         self._end_at: dict[str, float] = {}
@@ -33,7 +33,7 @@ class _Outages:
         self._used_alone.add(location)
 
     def take_used(self, location: str) -> bool:
-        """Whether anything may be kept under `location`, to be dropped by whoever asks."""
+        """Whether entries may exist in memory under `location`. Resets the flag: the caller clears them."""
         if location not in self._used_alone:
             return False
         self._used_alone.discard(location)
@@ -44,10 +44,10 @@ _outages = _Outages()
 
 
 class FailoverCache(RedisCache):
-    """Django's Redis cache, but an operation that fails is done in memory, and so are all for the next two seconds.
+    """Django's Redis cache with a fallback. A failed operation and all others of the next two seconds use memory.
 
-    `OPTIONS["alone"]` is the backend for that time; the other options are the connection's, whose time-outs should be
-    short. What was kept alone is dropped when Redis is back: by the next outage it would be wrong.
+    `OPTIONS["alone"]` is the backend of the fallback. The other options are those of the connection, which should have
+    short timeouts. The fallback is cleared when Redis is back, because its entries become outdated.
     """
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
@@ -62,15 +62,15 @@ class FailoverCache(RedisCache):
 
     @property
     def is_alone(self) -> bool:
-        """Whether Redis was away when it was last asked."""
+        """Whether Redis is unavailable, by the last attempt."""
         return self.was_alone_within(0.0)
 
     def was_alone_within(self, seconds: float) -> bool:
-        """Whether Redis has been away since so many seconds ago."""
+        """Whether Redis has been unavailable within the last `seconds`."""
         return _outages.was_on_within(seconds, self._server)
 
     def read_time(self) -> float | None:
-        """Unix time by the server's clock; None while it is away."""
+        """Unix time by the server's clock; None while Redis is unavailable."""
         moment: float | None = self._do(self._read_server_time, lambda: None)
         return moment
 
@@ -79,9 +79,9 @@ class FailoverCache(RedisCache):
         return float(seconds) + float(microseconds) / 1_000_000
 
     def find_eviction_policy(self) -> str | None:
-        """By which rule a full Redis drops what has a time to live; None where it drops nothing or does not say.
+        """The server's eviction policy for expiring keys; None if it evicts nothing or does not tell.
 
-        Over a connection of its own: gunicorn asks before it forks.
+        Uses a connection of its own, because gunicorn calls this before it forks.
         """
         try:
             with Redis.from_url(self._server, socket_timeout=ASK_SECONDS, socket_connect_timeout=ASK_SECONDS) as client:
@@ -141,5 +141,5 @@ class FailoverCache(RedisCache):
         try:
             return alone(*arguments, **options)
         finally:
-            # Not before: what is kept after somebody has dropped all would stay unnoticed until the next outage.
+            # Only afterwards: another thread may clear the fallback before this write, and would leave it unnoticed.
             _outages.note_use(self._location)

@@ -1,6 +1,6 @@
-"""When a credential last brought an answer, and when it was last refused. Kept with the counters, in the shared cache.
+"""When a credential was last used successfully, and when it was last rejected. In the cache `counters`.
 
-Written once for each exchange with ByCloud, which its limits keep rare: no page view writes anything.
+Written once per upstream request, which the rate limit keeps rare. Page views write nothing.
 """
 
 from datetime import datetime
@@ -21,19 +21,19 @@ class _Moment(msgspec.Struct, frozen=True):
 
 
 class LastUsed(msgspec.Struct, frozen=True):
-    """Each None when it is not known: it never was, or the cache has been emptied since."""
+    """A time is None when it is not known: it never happened, or the cache has been cleared."""
 
     used_at: datetime | None = None
     refused_at: datetime | None = None
 
 
 def record_use(access: ApiSession) -> None:
-    """ByCloud has answered with a list."""
+    """ByCloud answered with a list."""
     _keep(access, USED)
 
 
 def record_refusal(access: ApiSession) -> None:
-    """ByCloud has refused the credential, or said that it may not list."""
+    """ByCloud rejected the credential (401) or denied permission (403)."""
     _keep(access, REFUSED)
 
 

@@ -1,4 +1,4 @@
-"""One holder at a time for a name, over all processes that share the cache; a dead holder's lease ends by itself."""
+"""Locks that all processes with the same cache share. The lock of a process that has died expires."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +13,14 @@ from portal.gateway import clock
 LOCK_SECONDS = 3
 RENEWAL_SECONDS = 1.0
 POLL_SECONDS = 0.005
-# For a few milliseconds' work. Short, for it stays behind where the cache goes away in the middle of it.
+# For work of a few milliseconds. Short, because the lock stays behind if the cache fails before it is released.
 SHORT_LOCK_SECONDS = 1
-# Longer than that: a holder that died is no reason to go on without it.
+# Longer than the lock lives, so that the lock of a dead process is waited out.
 PATIENCE_SECONDS = SHORT_LOCK_SECONDS + 0.5
 
 
 class CacheLock:
-    """What `acquire_lock` gives: proof that the name is held, until `release`."""
+    """A lock that `acquire_lock` has acquired, until `release`."""
 
     def __init__(self, key: str) -> None:
         self.key = clock.name_epoch(key)
@@ -31,13 +31,13 @@ class CacheLock:
 
     def release(self) -> None:
         _renewals.remove(self)
-        # Only our own: should the lease have run out meanwhile, the name may be somebody else's by now.
+        # Delete only our own lock: after it has expired, another process may hold the key.
         if caches["counters"].get(self.key) == self.token:
             caches["counters"].delete(self.key)
 
 
 class _Renewals:
-    """One thread of this process that renews the leases it holds, so that a long fetch keeps its lease."""
+    """One thread of this process that renews its locks, so that they do not expire during a long fetch."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -73,7 +73,7 @@ _renewals = _Renewals()
 
 
 def acquire_lock(key: str) -> CacheLock | None:
-    """The lease on `key`, or None when somebody else holds it. Renewed until it is released."""
+    """The lock on `key`, or None when it is taken. Renewed until it is released."""
     lock = CacheLock(key)
     if not caches["counters"].add(lock.key, lock.token, LOCK_SECONDS):
         return None
@@ -83,9 +83,9 @@ def acquire_lock(key: str) -> CacheLock | None:
 
 @contextmanager
 def short_lock(key: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[bool]:
-    """Hold `key` for a few milliseconds' work. False when nobody let go of it in time; the work goes on regardless.
+    """Hold a lock for a few milliseconds. Yields False when it was not acquired in time; the block runs regardless.
 
-    The lease is not renewed: whoever dies with it blocks the others for `SHORT_LOCK_SECONDS` at most.
+    The lock is not renewed: if the process dies, it blocks the others for at most `SHORT_LOCK_SECONDS`.
     """
     key = clock.name_epoch(key)
     ends_at = monotonic() + patience_seconds
@@ -98,6 +98,6 @@ def short_lock(key: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Itera
     try:
         yield is_held
     finally:
-        # Later than that the name may be somebody else's by now.
+        # Later than that the lock has expired, and another process may hold the key.
         if is_held and monotonic() < asked_at + SHORT_LOCK_SECONDS:
             caches["counters"].delete(key)

@@ -1,4 +1,4 @@
-"""The cache of a portal that runs as one process: bytes in memory, and no more of them than allowed."""
+"""The cache of a portal that runs as a single process: bytes in memory, with a limit on their size."""
 
 from collections import OrderedDict
 from threading import Lock
@@ -9,7 +9,7 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 
 
 class _Shelf:
-    """What the cache instances of one location share (Django makes one instance a thread)."""
+    """The storage that all cache instances of one location share (Django creates one instance per thread)."""
 
     def __init__(self) -> None:
         self.lock = Lock()
@@ -25,9 +25,9 @@ class _Shelf:
 
 
 class MemoryCache(BaseCache):
-    """A Django cache of bytes, bounded by `OPTIONS["MAX_BYTES"]`: what was not used for longest goes first.
+    """A Django cache of bytes with the size limit `OPTIONS["MAX_BYTES"]`. Evicts the least recently used entries.
 
-    Django's own in-process cache bounds the number of its entries, not their size, and pickles each of them.
+    Django's own in-process cache limits the number of entries, not their size, and pickles each of them.
     """
 
     _shelves: dict[str, _Shelf] = {}
@@ -74,7 +74,7 @@ class MemoryCache(BaseCache):
             return True
 
     def _put(self, full_key: str, value: bytes, timeout: Any) -> None:
-        """Set an entry, and drop what was not used for longest until all fit. The caller holds the lock."""
+        """Set an entry, and evict the least recently used ones until all fit. The caller must hold the lock."""
         seconds = self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
         expires_at = float("inf") if seconds is None else monotonic() + seconds
         shelf = self._cache

@@ -1,5 +1,5 @@
-"""The largest page that a region gives, where that is less than the portal would ask for. ByCloud does not document it,
-so it is learned from what is refused or cut, for a day.
+"""The largest page size that a region allows, where it is below what the portal requests. ByCloud does not document it,
+so it is learned from rejected or shortened pages, and cached for a day.
 """
 
 from django.core.cache import caches
@@ -9,7 +9,7 @@ from portal.gateway.cache import KEPT_SECONDS
 
 
 def read_largest_page(region: Region) -> int | None:
-    """How many instances a page of this region holds at most; None where nothing has been learned."""
+    """The maximum page size of this region; None if none has been learned."""
     kept = caches["pages"].get(_key(region))
     return int(kept) if kept and kept.isdigit() else None
 

@@ -1,4 +1,4 @@
-"""How many requests may go upstream: rolling windows of a minute and an hour, for all processes together."""
+"""The limit on upstream requests: rolling windows of a minute and an hour, shared by all processes."""
 
 from datetime import UTC, datetime
 
@@ -16,10 +16,10 @@ from portal.gateway.request_log import HOUR, RequestLog, Snapshot, log_request, 
 from portal.gateway.results import Priority
 
 MINUTE = 60.0
-# Credentials tried within a minute, for a region: of all people together, and of one.
+# Credentials that may be tried per minute and region: by all members together, and by one.
 TRIES = 20
 TRIES_OF_ONE = 5
-# A turn takes a few milliseconds; so long, nobody has had to wait yet.
+# The lock is normally held for a few milliseconds, so this timeout is generous.
 TURN_SECONDS = 5.0
 
 
@@ -29,7 +29,7 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Meter(msgspec.Struct, frozen=True):
-    """What is used of the budget, for people to see. `is_alone`: the shared cache is away; one process's figures."""
+    """The usage of the rate limit. `is_alone`: the shared cache is down, and these are this process's figures."""
 
     minute: Window
     hour: Window
@@ -38,23 +38,23 @@ class Meter(msgspec.Struct, frozen=True):
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """When the next refresh goes upstream (Unix time). `is_easy`: less than half of either window's share is used."""
+    """When the next refresh may go upstream (Unix time). `is_easy`: at most half of each window's share is used."""
 
     is_easy: bool
     goes_at: float
 
 
 def acquire_call(access: ApiSession, priority: Priority) -> None:
-    """Take one request from the budget. Raises `RateLimitReached` when `priority` may not, with when it may.
+    """Count one request against the rate limit. Raises `RateLimitReached` when `priority` has no room.
 
-    People may use all of it; refreshes and sweeps leave `BYCLOUD_RATE_RESERVE` of each window to them, and sweeps
-    leave as much again to refreshes. Of a budget that several use, one person uses at most half of what the others have
-    left. Raises `Busy` when so many spend at once that this one does not come to its turn.
+    Requests of members may use all of it. Refreshes and scans leave `BYCLOUD_RATE_RESERVE` of each window to members,
+    and scans leave as much again to refreshes. When several members share the limit, one uses at most half of what the
+    others have left. Raises `Busy` when the lock on the request log is not acquired in time.
     """
     key = _key(access)
     with short_lock(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
         if not is_held:
-            # Two who write one ledger forget each other's request.
+            # Without the lock, two processes would overwrite each other's entries.
             raise Busy("Too many requests at once want a share of the budget")
         now = clock.now()
         snapshot = read_snapshot(key, now)
@@ -69,10 +69,10 @@ def acquire_call(access: ApiSession, priority: Priority) -> None:
 
 
 def spend_try(access: ApiSession) -> None:
-    """Take one of the tries of credentials that a minute has for the region. Raises `TriesSpent`, or `Busy` as above.
+    """Count one attempt with a new credential. Raises `TriesSpent` after too many in a minute, or `Busy` as above.
 
-    Nothing else is counted for a credential that may be made up: all share one ledger. Without a person who asks, it is
-    the command line, which need not guess.
+    A credential that may be invalid has no request log of its own: all attempts share one per region. Without `asker`
+    the call comes from the command line and is not limited.
     """
     if not access.asker:
         return
@@ -95,11 +95,11 @@ def spend_try(access: ApiSession) -> None:
 
 
 def correct(access: ApiSession, rate: RateLimit) -> None:
-    """Take ByCloud's own figures where they leave less than ours: other programs may share the budget."""
+    """Apply ByCloud's own figures where they leave less than ours: other programs may share the limit."""
     key = _key(access)
     ledger = read_snapshot(key, clock.now()).ledger
     if _correct(ledger, rate, clock.now()) == ledger:
-        # So it is nearly always; the ledger needs no holding for that.
+        # The usual case. It needs no lock.
         return
     with short_lock(f"{key}:lock"):
         now = clock.now()
@@ -107,10 +107,10 @@ def correct(access: ApiSession, rate: RateLimit) -> None:
 
 
 def read_pace(access: ApiSession) -> Pace:
-    """How refreshes share out what is left to them, so that an hour's share lasts for an hour.
+    """How refreshes spread their share of the hourly limit over the hour.
 
-    Half of it may be used as it comes. What is left then is spread evenly over the time until the first request of
-    the hour counts no more.
+    Half of it may be used without delay. The rest is spread evenly until the first request of the hour leaves the
+    window.
     """
     now = clock.now()
     snapshot = read_snapshot(_key(access), now)
@@ -124,7 +124,7 @@ def read_pace(access: ApiSession) -> Pace:
 
 
 def read_meter(access: ApiSession) -> Meter:
-    """How much of the budget is used now."""
+    """The current usage of the rate limit."""
     now = clock.now()
     snapshot = read_snapshot(_key(access), now)
     cache = caches["counters"]
@@ -140,7 +140,7 @@ def read_meter(access: ApiSession) -> Meter:
 
 def _correct(ledger: RequestLog, rate: RateLimit, now: float) -> RequestLog:
     known = _count_since(ledger.times, now - MINUTE)
-    # Of a limit above ours, what others use is no concern of ours before it leaves less than ours would.
+    # If ByCloud's limit is above ours, external requests count only once they leave less than our limit would.
     others = max(0, min(rate.limit, settings.BYCLOUD_RATE_PER_MINUTE) - rate.remaining - known)
     lower = rate.limit if rate.limit < settings.BYCLOUD_RATE_PER_MINUTE else None
     until = min(clock.from_wall(rate.reset_at).timestamp(), now + MINUTE) if rate.reset_at else now + MINUTE
@@ -157,10 +157,10 @@ def _measure_share(times: tuple[float, ...], snapshot: Snapshot, limit: int, sin
 
 
 def _find_room(times: tuple[float, ...], snapshot: Snapshot, share: int, seconds: float, now: float) -> float:
-    """When a request may go: now, or the moment when enough of `times` has left the window.
+    """When a request is allowed: now, or once enough of `times` have left the window.
 
-    What a process has spent apart must stay within its part of what all know to be left. So the processes together
-    stay within the share, however little they know of each other.
+    Requests that other processes may not know of (`apart`) must stay within this process's part of what is left. So all
+    processes together stay within the share, even if they cannot see each other's requests.
     """
     apart = [one for one in snapshot.apart if one > now - seconds]
     own, common = len(apart), len(times) - len(apart)
@@ -181,7 +181,7 @@ def _find_room(times: tuple[float, ...], snapshot: Snapshot, share: int, seconds
 
 
 def _find_turn(access: ApiSession, snapshot: Snapshot, priority: Priority, now: float) -> float:
-    """When this person may go on: now, unless others share the budget and more than the person's part is used."""
+    """When this member may go on: now, unless the limit is shared and the member's part of it is used."""
     askers = snapshot.ledger.askers
     is_shared = access.is_shared or settings.BYCLOUD_RATE_SCOPE == "region" or not askers.keys() <= {access.asker}
     if not access.asker or not is_shared:
@@ -207,7 +207,7 @@ def _find_end_of_turn(
 
 
 def _list_minute(snapshot: Snapshot, now: float) -> tuple[float, ...]:
-    """The times of the last minute, with those of others as if they were made a minute before they end."""
+    """The requests of the last minute. External ones count as made one minute before `external_until`."""
     times = snapshot.ledger.times
     recent = times[len(times) - _count_since(times, now - MINUTE) :]
     others = _count_others(snapshot, now)

@@ -1,4 +1,4 @@
-"""What was spent of the budget: in the shared cache, and in this process for when that is away. Knows no limits."""
+"""The upstream requests of the last hour: in the shared cache, and in memory for while it is down. Has no limits."""
 
 from collections import Counter
 from threading import Lock, Thread
@@ -13,16 +13,16 @@ from portal.gateway.failover_cache import RETRY_SECONDS, FailoverCache
 from portal.gateway.locks import short_lock
 
 HOUR = 3600.0
-# By then each process has found that the cache is back, and has entered what it spent without it.
+# By then each process has noticed that the cache is back, and has added the requests that it made meanwhile.
 SETTLE_SECONDS = 3 * RETRY_SECONDS
 
 
 class RequestLog(msgspec.Struct, frozen=True):
-    """The requests of the last hour (Unix times, oldest first), and what ByCloud has said of the minute since.
+    """The requests of the last hour (Unix times, oldest first), and ByCloud's own figures for the minute.
 
-    `others` are requests of other programs that ByCloud counts on the same budget, until `external_until`; `limit` is
-    its own figure for the minute, when that is lower than ours. Before `settles_at` some process may not have entered
-    all of its requests: the cache was away, or has lost the ledger. `askers` are the times of each person's own.
+    `others` are requests of other programs that count against the same limit, until `external_until`. `limit` is
+    ByCloud's limit per minute, when it is lower than ours. Before `settles_at` the log may be incomplete, because the
+    cache was down or has lost it. `askers` has the times by member.
     """
 
     times: tuple[float, ...] = ()
@@ -34,10 +34,10 @@ class RequestLog(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The ledger as this process knows it.
+    """The request log as this process knows it.
 
-    `apart` are those of its times that other processes may not know of. What is left of the budget is divided by
-    `processes`: 1 while all see the same ledger.
+    `apart` are requests that other processes may not know of. What is left of the limit is divided by `processes`,
+    which is 1 while all processes see the same log.
     """
 
     ledger: RequestLog
@@ -46,7 +46,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class _Known:
-    """What this process knows of one ledger: the times that stand in the cache, or stood there, and its own."""
+    """What this process knows of one log: the requests that are or were in the cache, and its own that are not yet."""
 
     def __init__(self) -> None:
         self.entered: tuple[float, ...] = ()
@@ -66,7 +66,7 @@ _entering: Thread | None = None
 
 
 def read_snapshot(key: str, now: float) -> Snapshot:
-    """The ledger of the last hour. Times that were seen once stay in it, should the cache lose them."""
+    """The log of the last hour. Requests that this process has seen stay in it, even if the cache loses them."""
     cache = caches["counters"]
     kept = cache.get(key)
     ledger = _decode(kept)
@@ -91,7 +91,7 @@ def read_snapshot(key: str, now: float) -> Snapshot:
             known.apart = ()
         times = tuple(sorted((*known.entered, *known.not_entered)))
         if not times:
-            # Nothing of the last hour: of credentials that are asked with no more, nothing is kept.
+            # No requests in the last hour: keep nothing, so that unused credentials take no memory.
             del _known[key]
         return Snapshot(
             ledger=msgspec.structs.replace(ledger, times=times),
@@ -101,7 +101,7 @@ def read_snapshot(key: str, now: float) -> Snapshot:
 
 
 def log_request(key: str, snapshot: Snapshot, now: float, *, asker: str) -> None:
-    """Note a request that goes upstream now, for `asker`. The caller holds the ledger."""
+    """Add a request that goes upstream now, for `asker`. The caller must hold the lock on the log."""
     with _lock:
         known = _known.setdefault(key, _Known())
         known.not_entered = (*known.not_entered, now)
@@ -114,7 +114,7 @@ def log_request(key: str, snapshot: Snapshot, now: float, *, asker: str) -> None
 
 
 def write_request_log(key: str, ledger: RequestLog, now: float) -> None:
-    """Keep a changed ledger. What cannot be entered now is entered when the shared cache is back."""
+    """Store a changed log. If the shared cache is down, pending requests are added once it is back."""
     cache = caches["counters"]
     shared = cache if isinstance(cache, FailoverCache) else None
     if shared and shared.was_alone_within(SETTLE_SECONDS):
@@ -130,21 +130,21 @@ def write_request_log(key: str, ledger: RequestLog, now: float) -> None:
 
 
 def reset_local_state() -> None:
-    """Begin anew, as a process that has just started."""
+    """Forget everything that this process keeps in memory. For tests."""
     with _lock:
         _known.clear()
 
 
 def _enter_later() -> None:
-    """Start the thread that waits for the shared cache, unless it waits already. The caller holds `_lock`."""
-    global _entering  # noqa: PLW0603 -- one thread a process
+    """Start the thread that waits for the shared cache, unless it is running. The caller must hold `_lock`."""
+    global _entering  # noqa: PLW0603 -- one thread per process
     if _entering is None:
         _entering = Thread(target=_enter_all, name="ledger-entries", daemon=True)
         _entering.start()
 
 
 def _enter_all() -> None:
-    """Enter what was spent alone, as soon as the shared cache takes it: the others reckon with it from then on."""
+    """Add pending requests to the shared log as soon as the cache is back, so that other processes count them."""
     global _entering  # noqa: PLW0603 -- as above
     while True:
         sleep(RETRY_SECONDS / 2)
@@ -160,7 +160,7 @@ def _enter_all() -> None:
 
 
 def _decode(kept: bytes | None) -> RequestLog:
-    """A ledger that cannot be read (another version wrote it) is a new one."""
+    """The decoded log. One that cannot be decoded (written by another version) counts as empty."""
     try:
         return msgspec.msgpack.decode(kept, type=RequestLog) if kept else RequestLog()
     except msgspec.DecodeError:
@@ -168,7 +168,7 @@ def _decode(kept: bytes | None) -> RequestLog:
 
 
 def _heal(ledger: RequestLog, now: float) -> RequestLog:
-    """A ledger from the future was written by another clock: what it counts is taken for the last that was sent."""
+    """A log with times in the future was written by a different clock: shift it so that its last request is now."""
     return (
         msgspec.structs.replace(
             ledger,
@@ -183,18 +183,18 @@ def _heal(ledger: RequestLog, now: float) -> RequestLog:
 
 
 def _bring_back(times: tuple[float, ...], now: float) -> tuple[float, ...]:
-    """Times of which the last lies ahead, moved so that it is now."""
+    """If the last of these times is in the future, shift all of them so that it is now."""
     ahead = times[-1] - now if times else 0.0
     return tuple(one - ahead for one in times) if ahead > clock.STEP_SECONDS else times
 
 
 def _since(moment: float, times: tuple[float, ...]) -> tuple[float, ...]:
-    """The times after a moment, of times in order."""
+    """The times after `moment`. `times` must be sorted."""
     if not times or times[0] > moment:
         return times
     return tuple(one for one in times if one > moment)
 
 
 def _join(these: tuple[float, ...], those: tuple[float, ...]) -> tuple[float, ...]:
-    """All times that stand in either; what stands in both is the same request."""
+    """The union of both, sorted. A time that is in both is the same request."""
     return tuple(sorted((Counter(these) | Counter(those)).elements()))

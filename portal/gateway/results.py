@@ -1,4 +1,4 @@
-"""How old an answer is, what went wrong since, and when it is time to ask again."""
+"""Results of the gateway: cached values with their age and errors, and the policies that say when to fetch again."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Priority(StrEnum):
-    """On whose behalf a request goes upstream: the budget serves them in this order."""
+    """On whose behalf a request goes upstream. The rate limit serves them in this order."""
 
     PERSON = "person"
     REFRESH = "refresh"
@@ -35,22 +35,22 @@ class Priority(StrEnum):
 
 
 class FetchPolicy(StrEnum):
-    """How much a caller wants a fresh answer."""
+    """When a cached response will do, and when to go upstream."""
 
     CACHE_FIRST = "stored-first"
-    """A person opens a page: what is stored, whatever its age; upstream only when nothing is."""
+    """A member opens a page: the cached response, whatever its age; upstream only if there is none."""
     REVALIDATE = "revalidated"
-    """An open page asks by itself: what is stored while it is fresh; else upstream."""
+    """An open page refreshes itself: the cached response while it is fresh, else upstream."""
     REVALIDATE_FAST = "quickened"
-    """The same while something on the page is in transition: what is stored is fresh for a shorter time."""
+    """The same while something on the page is in transition: a response is fresh for a shorter time."""
     LOOKUP = "sought"
-    """A person opens an instance that is not stored: as `REVALIDATE`, but before refreshes."""
+    """A member opens an instance that is not cached: as `REVALIDATE`, with a higher priority than refreshes."""
     SCAN = "swept"
-    """A search walks the list: as `REVALIDATE`, but after everybody else."""
+    """A search walks the list: as `REVALIDATE`, with the lowest priority."""
     RETRY = "pressed"
-    """A person presses Refresh or Retry: as `REVALIDATE`, but without waiting for a pause to end."""
+    """A member presses Refresh or Retry: as `REVALIDATE`, but it does not wait for a backoff to end."""
     FORCE = "forced"
-    """A person insists: upstream, always."""
+    """Always goes upstream."""
 
     @property
     def priority(self) -> Priority:
@@ -62,7 +62,7 @@ class FetchPolicy(StrEnum):
         return self in {FetchPolicy.RETRY, FetchPolicy.FORCE}
 
     def accepts(self, age_seconds: float) -> bool:
-        """Whether an answer that was fetched so long ago will do."""
+        """Whether a response of this age will do."""
         if self is FetchPolicy.CACHE_FIRST:
             return True
         if self is FetchPolicy.REVALIDATE_FAST:
@@ -71,9 +71,9 @@ class FetchPolicy(StrEnum):
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """The upstream request behind an answer. `target` is its path and query string; no credential is in it.
+    """The upstream request behind a response. `target` is its path and query string, without any credential.
 
-    `left_out`: how many instances were sent beyond those asked for, and not kept.
+    `left_out` counts the instances that were sent beyond those requested, and dropped.
     """
 
     target: str
@@ -84,7 +84,7 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 class CachedInstance(msgspec.Struct, frozen=True):
-    """An instance, and the JSON text that it came in."""
+    """An instance, and its original JSON."""
 
     instance: Instance
     source: bytes
@@ -105,7 +105,7 @@ _KINDS: dict[type[ByCloudError], str] = {
 
 
 class FetchError(msgspec.Struct, frozen=True):
-    """A failed exchange as a value that can be stored and shown. `kind` is the error's class in words with hyphens."""
+    """A failed request as a value that can be cached and shown. `kind` is the error's class name in kebab case."""
 
     kind: str
     at: datetime
@@ -117,22 +117,22 @@ class FetchError(msgspec.Struct, frozen=True):
     retry_at: datetime | None = None
 
     def holds_back(self, policy: FetchPolicy) -> bool:
-        """Whether the page that met this trouble is not asked for again yet, where nothing else is held back.
+        """Whether the page that failed must not be requested again yet, when no backoff applies.
 
-        As long as an answer would have been fresh: all open pages together ask no more often than that.
+        True as long as a response would be fresh, so that all open pages together do not request it more often.
         """
         return (
             self.retry_at is None and policy.priority is not Priority.PERSON and _is_recent(clock.measure_age(self.at))
         )
 
     def to_wall(self) -> "FetchError":
-        """The same with its moments in the wall time of this machine, as it leaves the gateway."""
+        """The same error with its times converted to this machine's wall clock, as they leave the gateway."""
         retry_at = clock.to_wall(self.retry_at) if self.retry_at else None
         return msgspec.structs.replace(self, at=clock.to_wall(self.at), retry_at=retry_at)
 
     @classmethod
     def from_error(cls, error: ByCloudError) -> "FetchError":
-        """The trouble that `error` is, as of now."""
+        """The `FetchError` for `error`, dated now."""
         return cls(
             kind=_KINDS[type(error)],
             at=clock.read_moment(),
@@ -145,8 +145,8 @@ class FetchError(msgspec.Struct, frozen=True):
         )
 
 
-class FetchFailed(Exception):  # noqa: N818 -- it carries a trouble
-    """There is nothing to show but this trouble."""
+class FetchFailed(Exception):  # noqa: N818 -- it carries a FetchError
+    """The fetch failed, and there is no cached page to show instead."""
 
     def __init__(self, trouble: FetchError) -> None:
         super().__init__(trouble.kind)
@@ -155,9 +155,9 @@ class FetchFailed(Exception):  # noqa: N818 -- it carries a trouble
 
 @dataclass(frozen=True, slots=True)
 class Cached(Generic[T]):
-    """A value, when it was fetched, the exchange behind it, and the trouble met since, if any.
+    """A value, when it was fetched, the request behind it, and the last error since, if any.
 
-    Moments are in the wall time of this machine.
+    Times are by this machine's wall clock.
     """
 
     value: T
@@ -167,7 +167,7 @@ class Cached(Generic[T]):
 
     @property
     def age_seconds(self) -> float:
-        """Less than 0 for an answer from the future, which is stale."""
+        """Negative for a response from the future, which counts as stale."""
         return _age(self.fetched_at)
 
     @property
@@ -176,7 +176,7 @@ class Cached(Generic[T]):
 
     @property
     def is_due(self) -> bool:
-        """Whether the page should ask for a fresh answer by itself: this one is stale, nobody just tried, no pause."""
+        """Whether the page should refresh itself: it is stale, was not just tried, and no backoff applies."""
         trouble = self.trouble
         if self.is_fresh or trouble is None:
             return not self.is_fresh
@@ -185,7 +185,7 @@ class Cached(Generic[T]):
 
 
 def _age(moment: datetime) -> float:
-    """Of a moment that has left the gateway."""
+    """The age of a time by this machine's wall clock."""
     return (datetime.now(UTC) - moment).total_seconds()
 
 

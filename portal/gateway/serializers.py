@@ -1,4 +1,4 @@
-"""What Django's Redis cache writes with: never pickle, which would let whoever writes to Redis run code here."""
+"""The serializer for Django's Redis cache. Not pickle, with which write access to Redis would mean code execution."""
 
 
 class BytesSerializer:

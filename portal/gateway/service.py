@@ -1,4 +1,4 @@
-"""Reads pages and instances: from the store while that will do, else by one joined request upstream."""
+"""Reads pages and instances: from the cache while it will do, else with a single upstream request."""
 
 import re
 from contextlib import suppress
@@ -51,10 +51,10 @@ from portal.gateway.results import Cached, CachedInstance, Exchange, FetchError,
 from portal.gateway.single_flight import SingleFlight
 
 POLL_SECONDS = 0.03
-# How many instances a page may hold whose query names no limit.
+# The maximum number of instances per page when the query has no limit.
 LARGEST_PAGE = 100
 
-# Of the signs that a credential may have, which are ASCII.
+# JSON escapes of the characters that a credential may contain, which are ASCII.
 _ESCAPES = re.compile(rb"\\(?:u00([0-7][0-9a-fA-F])|([^u]))", re.DOTALL)
 
 log = structlog.get_logger(__name__)
@@ -68,15 +68,15 @@ def read_page(
     policy: FetchPolicy = FetchPolicy.CACHE_FIRST,
     ends_at: float | None = None,
 ) -> Cached[InstancePage]:
-    """One page of instances, dated, within the deadline. `ends_at` (monotonic) is for who reads several by one.
+    """One page of instances, within the deadline. `ends_at` (monotonic) is for callers that read several pages.
 
-    When it cannot be fetched and was seen within a day, that page comes back with the trouble in it; when it was not
-    seen, `FetchFailed` is raised. Upstream is not asked while a pause holds this policy back, when the budget is out
-    for its priority, or when too many requests of this process wait for upstream already.
+    If the fetch fails, the page of up to a day ago is returned with the error in it; without one, `FetchFailed` is
+    raised. No request is sent while a backoff applies to the policy, when the rate limit is reached for its priority,
+    or when too many requests of this process are waiting for ByCloud.
     """
     answer, met = load_page(access, query)
     if met and met.kind == "rejected" and not is_credential_refused(access):
-        # It has been taken since.
+        # The credential has been accepted since.
         met = None
     stored = _date(answer, met) if answer else None
     if stored and (policy.accepts(stored.age_seconds) or _is_early(access, stored, policy)):
@@ -88,7 +88,7 @@ def read_page(
         return _show_instead(stored, met)
     longest = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     ends_at = longest if ends_at is None else min(ends_at, longest)
-    # Who has time does not share the impatience of who has little left.
+    # Requests with much time left do not join one that is about to time out.
     hurry = "late" if _is_hasty(ends_at - monotonic()) else "in time"
     flight = f"{access.scope}:{policy}:{hurry}:{page_name(query)}"
     try:
@@ -103,30 +103,30 @@ def read_page(
 
 
 def read_instance(access: ApiSession, instance_id: str) -> Cached[CachedInstance] | None:
-    """An instance as it stood on the last page that held it, or None. Never goes upstream."""
+    """An instance as it was on the last page that contained it, or None. Never goes upstream."""
     answer = recall(access, instance_name(instance_id), CachedAnswer)
     if answer is None:
         return None
     instance = decode_instance(answer.body)
     if instance.id is None:
-        # Another version could read it.
+        # Written by another version, which could decode it.
         return None
     value = CachedInstance(instance=instance, source=answer.body)
     return Cached(value, clock.to_wall(answer.fetched_at), _exchange_behind(answer, from_store=True))
 
 
 def forget_instance(access: ApiSession, instance_id: str) -> None:
-    """Drop an instance that a search of the whole list has not found."""
+    """Remove an instance that a search of the whole list has not found."""
     forget(access, instance_name(instance_id))
 
 
 def check_credential(access: ApiSession, *, is_kept: bool = True) -> int | None:
-    """Ask upstream for one instance, so that a credential that is not taken raises its `ByCloudError` now.
+    """Request one instance, so that an invalid credential raises its `ByCloudError` now.
 
-    Gives how many instances it may see, None when the answer does not say. What it comes to counts for all: a failure
-    begins a pause, and a credential that is taken ends the pause that its refusal began. A time that ByCloud has named
-    is waited for here, too. Raises `TriesSpent` when too many were tried already; of one that is not kept and is
-    refused, nothing is written down.
+    Returns how many instances the credential can see, or None if the response does not tell. The result applies to all
+    later requests: a failure starts a backoff, and success ends the one that a rejection started. A backoff that
+    ByCloud asked for applies here, too. Raises `TriesSpent` after too many attempts. For a rejected credential that is
+    not stored (`is_kept` False), nothing is recorded.
     """
     is_counted = is_kept or settings.BYCLOUD_RATE_SCOPE == "region"
     with acquire_slot(access.asker):
@@ -144,7 +144,7 @@ def check_credential(access: ApiSession, *, is_kept: bool = True) -> int | None:
                 record_failure(access, FetchError.from_error(error), began_at=began_at)
             raise
     if not is_counted:
-        # It is a credential indeed, with a budget.
+        # The credential is valid, so the request counts against its rate limit.
         with suppress(RateLimitReached, Busy):
             acquire_call(access, Priority.PERSON)
     end_pause(access, is_credential_good=True)
@@ -166,7 +166,7 @@ def _show_instead(stored: Cached[InstancePage] | None, trouble: FetchError) -> C
 
 
 def _is_early(access: ApiSession, stored: Cached[InstancePage], policy: FetchPolicy) -> bool:
-    """Whether an open page that asks by itself is to make do with what is stored, so that the budget lasts."""
+    """Whether an automatic refresh should use the cached response, so that the rate limit lasts."""
     if policy.priority is not Priority.REFRESH:
         return False
     pace = read_pace(access)
@@ -176,13 +176,13 @@ def _is_early(access: ApiSession, stored: Cached[InstancePage], policy: FetchPol
 
 
 def _fly(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Cached[InstancePage]:
-    """Fetch a page, or wait for the process that is fetching it already. Raises `FetchFailed` or a `ByCloudError`."""
+    """Fetch a page, or wait for another process that is fetching it. Raises `FetchFailed` or a `ByCloudError`."""
     began_at = clock.read_moment()
     key = single_flight_key(access, query)
     while monotonic() < ends_at:
         lock = acquire_lock(key)
         try:
-            # Whoever led before may have landed since we last looked.
+            # The process that held the lock may have finished since the last check.
             answer, trouble = load_page(access, query)
             if answer and (
                 _is_since(began_at, answer.fetched_at) or policy.accepts(clock.measure_age(answer.fetched_at))
@@ -202,7 +202,7 @@ def _fly(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at:
 
 
 def _date(answer: CachedAnswer, trouble: FetchError | None) -> Cached[InstancePage] | None:
-    """A stored page; None for one that another version of the portal could read and this one cannot."""
+    """A cached page; None if it cannot be decoded (written by another version)."""
     try:
         page = decode_instance_page(answer.body)
     except InvalidResponse:
@@ -212,7 +212,7 @@ def _date(answer: CachedAnswer, trouble: FetchError | None) -> Cached[InstancePa
 
 
 def _is_since(began_at: datetime, moment: datetime) -> bool:
-    """Whether that came after it was asked; what comes from the future came from another clock."""
+    """Whether `moment` is after `began_at`. A time in the future does not count: the clock was different."""
     return moment > began_at and clock.is_past(moment)
 
 
@@ -220,7 +220,7 @@ def _load_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
     acquire_call(access, policy.priority)
     pause = find_pause(access)
     if pause and pause.holds_back(policy):
-        # It began while this one waited for its turn.
+        # The backoff started while this request waited for the rate limit.
         raise FetchFailed(pause.trouble)
     began_at = clock.read_moment()
     within_seconds = ends_at - monotonic()
@@ -243,16 +243,16 @@ def _load_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
 
 
 def _is_hasty(within_seconds: float) -> bool:
-    """Whether that is too little time to call ByCloud slow."""
+    """Whether that is too little time to blame ByCloud for a timeout."""
     return within_seconds < settings.BYCLOUD_LIMITS.deadline_seconds / 2
 
 
 def _fetch(
     access: ApiSession, query: InstanceQuery, priority: Priority, within_seconds: float, *, leaves_refusals: bool = True
 ) -> tuple[CachedAnswer, InstancePage]:
-    """One exchange upstream, decoded and written to the log. Its first try is paid for already.
+    """Send one request, decode the response and log it. The first try has been counted against the rate limit already.
 
-    Unless it `leaves_refusals`, nothing is kept of a credential that ByCloud refuses.
+    Unless `leaves_refusals`, nothing is recorded for a credential that ByCloud rejects.
     """
     limits = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=within_seconds)
     client = Client(access.region, access.credential, limits=limits)
@@ -301,10 +301,10 @@ def _fetch(
 
 
 def _check_secrecy(access: ApiSession, answer: Answer) -> None:
-    """An answer that repeats the credential it was asked with is neither kept nor shown."""
+    """A response that contains the credential is neither cached nor shown."""
     body = answer.body
     if b"\\" in body:
-        # A letter may be written as an escape: what is compared is the text, also of what is no regular JSON.
+        # Characters may be escaped, so compare the unescaped text, even if it is not valid JSON.
         try:
             body += msgspec.json.encode(msgspec.json.decode(body))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -318,10 +318,11 @@ def _unescape(found: re.Match[bytes]) -> bytes:
 
 
 def _check_list(page: InstancePage, query: InstanceQuery, answer: Answer) -> None:
-    """An answer without a list is a failure, not an empty fleet, and must not take the place of rows seen before.
+    """A response without a list is a failure, not an empty list, and must not replace rows that are cached.
 
-    So is an empty whole list that says it is not empty, and not where it goes on. After a marker nothing may follow,
-    and whether a total is that of a filter is not documented.
+    The same goes for an unfiltered first page that is empty, claims that there are instances and has no next page.
+    Elsewhere an empty page is fine: nothing may follow a marker, and whether the total takes filters into account is
+    not documented.
     """
     total, has_more, marker = (page.meta.total, page.meta.has_more, page.meta.marker) if page.meta else (None,) * 3
     leads_on = has_more is not False and bool((page.links and page.links.next) or (has_more and marker))
@@ -336,7 +337,7 @@ def _check_list(page: InstancePage, query: InstanceQuery, answer: Answer) -> Non
 
 
 def _may_try_again(access: ApiSession, priority: Priority, started_at: datetime) -> bool:
-    """Whether the budget has room, and no other exchange was told since to stay away."""
+    """Whether the rate limit has room, and no other request has started a backoff that ByCloud asked for since."""
     pause = find_pause(access)
     if pause and pause.trouble.at > started_at and pause.holds_back(FetchPolicy.FORCE):
         return False

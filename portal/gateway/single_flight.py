@@ -1,4 +1,4 @@
-"""Equal requests that arrive together in this process become one."""
+"""Merges identical concurrent requests of this process into one."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -11,16 +11,16 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """The requests that are under way, by key."""
+    """The running calls, by key."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._under_way: dict[str, Future[T]] = {}
 
     def join(self, key: str, fetch: Callable[[], T], *, timeout_seconds: float) -> T:
-        """The result of `fetch`, or of an equal call that is under way already; an error is shared in the same way.
+        """The result of `fetch`, or of a running call with the same key. Errors are shared in the same way.
 
-        Whoever joins waits at most `timeout_seconds`; then `TimedOut` is raised.
+        A call that joins another raises `TimedOut` after `timeout_seconds`.
         """
         with self._lock:
             flight = self._under_way.get(key)

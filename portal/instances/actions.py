@@ -1,4 +1,4 @@
-"""What one does with the list one sees: choose how it is shown, save it as a view, take its page along as a file."""
+"""Actions on the list: change its display options, save it as a view, export the current page."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -38,8 +38,8 @@ LONGEST_NUMBER = 18
 @requires(Capability.MANAGE_OWN_PREFERENCES)
 @require_post
 def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
-    """Columns, density and page size, as `how` says: `keep` them for all of one's lists, show them `here` alone, or
-    go back to the `usual` ones.
+    """Change columns, density and page size. `how` is `keep` (save as default), `here` (apply to this view) or `usual`
+    (reset).
     """
     given = read_posted(request, region).copy()
     limit = given.get("limit", "")
@@ -67,7 +67,7 @@ def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
 @requires(Capability.MANAGE_SAVED_VIEWS)
 @require_post
 def save_view(request: MemberRequest, region: Region) -> HttpResponse:
-    """Keep the list as it is seen: under a name, or in the place of one's own `view`."""
+    """Save the current list as a view: a new one, or in place of the member's own `view`."""
     reading = read_view(read_posted(request, region), seen=KnownValues())
     view = reading.view
     if view is None:
@@ -109,7 +109,7 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
 @requires(Capability.LIST_INSTANCES)
 @require_post
 def export(request: MemberRequest, region: Region) -> HttpResponse:
-    """The page that is seen, as a file; from the store where it is there, as it costs ByCloud no more than a look."""
+    """Export the current page as a file. From the cache if possible, so that it costs no upstream request."""
     form = request.POST.get("format", "")
     if form not in CONTENT_TYPES:
         raise BadRequest
@@ -139,10 +139,10 @@ def export(request: MemberRequest, region: Region) -> HttpResponse:
 
 
 def _fill(request: MemberRequest, saved: SavedView) -> Mapping[str, Any]:
-    """What the form is bound to: what was sent, or what a view has already whose list alone is replaced."""
+    """The initial values: the submitted ones, or those of the view whose query is being replaced."""
     return {"name": saved.name, "is_shared": saved.is_shared} if saved.pk else request.POST
 
 
 def _read_number(text: str) -> int:
-    """Zero, which no view has, for what is no number."""
+    """Zero, which is not the id of any view, if the text is not a number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER else 0

@@ -1,4 +1,4 @@
-"""The instances app: list, detail, raw JSON. It has no models; what it shows comes from the gateway."""
+"""The instances app: list, detail, raw JSON. It has no models; its data comes from the gateway."""
 
 from django.apps import AppConfig
 

@@ -1,6 +1,6 @@
-"""The cells of the list's table as HTML. It is made here and not in a template because a page has up to 2,400 of them.
+"""Renders the cells of the list's table as HTML. Not in a template, because a page has up to 2,400 cells.
 
-Every text from outside passes `show` or `escape` and stands in a `<bdi>`. Knows rows and columns, no requests.
+All external text goes through `show` or `escape` and into a `<bdi>`. Does not depend on requests.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -22,11 +22,11 @@ FIRST_TEXTS = 3
 
 
 def render_rows(rows: Iterable[Row], columns: Sequence[Column]) -> SafeString:
-    """The `<tr>`s of a table with these columns, the first of which heads its row."""
+    """The `<tr>` elements of the rows. The first column is the row header."""
     makers = [(_begin(column), _OWN.get(column.name, _show_value), column) for column in columns[1:]]
     html: list[str] = []
     for row in rows:
-        # The id is where an instance's page leads back to.
+        # The id is the anchor for the way back from the instance's page.
         html += ('<tr data-instance-id="', escape(row.id), f'" id="{escape(row.key)}"><th scope="row">')
         if row.is_unreadable:
             html += (_show_unreadable(row, len(makers)), "</tr>\n")
@@ -48,14 +48,14 @@ def _bdi(text: str) -> str:
 
 
 def _show_unreadable(row: Row, columns: int) -> str:
-    """The rest of a row for a record that is no instance."""
+    """The remaining cells of a record that is not an instance."""
     words = _("This record cannot be read")
     rest = f'<td colspan="{columns}">{_show_excerpt(row)}</td>' if columns else ""
     return f'<span class="unreadable">{escape(words)}</span></th>{rest}'
 
 
 def _show_excerpt(row: Row) -> str:
-    """What was sent, folded away: its beginning, which is all there is to see of a row without a page."""
+    """The beginning of the record's JSON, collapsed. A row without a page has nothing else to show."""
     summary = escape(_("What ByCloud sent"))
     return (
         f'<details id="sent-{escape(row.key)}"><summary>{summary}</summary><code>{_bdi(row.excerpt)}</code></details>'
@@ -63,7 +63,7 @@ def _show_excerpt(row: Row) -> str:
 
 
 def _mark(row: Row, column: Column) -> str:
-    """After what can be read of a value: that not all of it can."""
+    """A mark after a value that could be parsed only in part."""
     return unreadable(row.raw_url) if row.unreadable and column.is_unreadable(row.unreadable) else ""
 
 
@@ -71,7 +71,7 @@ def _show_name(row: Row, column: Column) -> str:
     mark = _mark(row, column)
     name = _bdi(row.name or (_("name unreadable") if "name" in row.unreadable else _("no name")))
     first = f'<a href="{escape(row.url)}">{name}</a>' if row.url else name
-    # What it copies stands in its row already.
+    # The row contains the copied text already.
     copied = copy(row.id, row.label, stands_in_row=True) if len(row.id) <= LONGEST_TEXT else ""
     short = f"<code>{escape(short_id(row.id))}</code>{copied}"
     excerpt = _show_excerpt(row) if row.excerpt else ""
@@ -122,7 +122,7 @@ def _show_link(link: Link, *, look: str = "") -> str:
 
 
 def _show_value(row: Row, column: Column) -> str:
-    """A value of a kind that several columns share; nothing for one that is absent."""
+    """A value of a kind that several columns share; empty if absent."""
     value: Any = column.read(row.instance)
     if value is None or value in ("", ()):
         return ""
@@ -142,7 +142,7 @@ def _show_code(text: str) -> str:
 
 
 def _fold(row: Row, column: Column, shown: Sequence[str], *, first: int, hidden: int, say: Callable[[int], str]) -> str:
-    """The first few, and the rest behind `+2`; of very many, how many more there are."""
+    """The first few values, and the rest behind `+2`. If there are too many, only the number of the others."""
     rest = shown[first:]
     count = len(rest) + hidden
     unfolded = _unfold(row, column, "".join(rest) + _say_hidden(hidden), say(count), count) if count else ""

@@ -1,6 +1,6 @@
-"""The columns of the list: the one place that a new field of an instance touches.
+"""The columns of the list. A new field of instances needs a change only here.
 
-Knows instances as ByCloud gives them, and the names that columns have in addresses; knows no HTML and no requests.
+Depends on ByCloud's instances and on the column names in URLs, but not on HTML or requests.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,18 +15,18 @@ from django.utils.translation import gettext_lazy as _
 from portal.bycloud import Address, Instance
 from portal.instances.status import derive_state
 
-# How a value is shown. `own`: in a way of this column alone (cells.py). `codes` can be copied, each.
+# How a value is rendered. `own`: by code for this column (cells.py). `codes`: each can be copied.
 Kind = Literal["own", "text", "texts", "code", "codes", "moment", "count", "mebibytes", "gigabytes"]
 QUANTITIES = frozenset({"count", "mebibytes", "gigabytes"})
 Value = str | int | datetime | tuple[str, ...] | None
 
 
 class Column(msgspec.Struct, frozen=True):
-    """`name` stands in addresses and in preferences; `read` gives an instance's value as it came.
+    """`name` is used in URLs and preferences; `read` returns the value to show.
 
-    A file has ByCloud's own names and raw values: `field` heads the column there where it is not `name`, and `read_raw`
-    gives the value where `read` gives words for people. `fields` are those of the instance that it reads, where that is
-    not the one that its file names.
+    Exports use ByCloud's own names and raw values: `field` is the column header there, if it is not `name`, and
+    `read_raw` returns the value where `read` returns a text for people. `fields` are the instance fields that the
+    column uses, if it is not just the exported one.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Column(msgspec.Struct, frozen=True):
         return self.kind in QUANTITIES
 
     def is_unreadable(self, unreadable: frozenset[str]) -> bool:
-        """Whether it reads one of these fields."""
+        """Whether the column uses one of these fields."""
         return not unreadable.isdisjoint(self.fields or (self.field or self.name,))
 
 
 def list_addresses(instance: Instance) -> tuple[str, ...]:
-    """Every IP address over all networks, in the order given."""
+    """All IP addresses of all networks, in the order of the response."""
     return tuple(address.addr for address in _list_all_addresses(instance) if address.addr)
 
 
@@ -57,7 +57,7 @@ def _list_all_addresses(instance: Instance) -> Iterable[Address]:
 
 
 def _list_mac_addresses(instance: Instance) -> tuple[str, ...]:
-    """Each once: an interface with two addresses is given twice."""
+    """Without duplicates: an interface with two addresses appears twice in the response."""
     return tuple(dict.fromkeys(each.mac_addr for each in _list_all_addresses(instance) if each.mac_addr))
 
 
@@ -139,28 +139,28 @@ _ALL = (
     Column("disk", _("Disk"), "gigabytes", _read_flavor("disk"), field="flavor.disk"),
 )
 COLUMNS = {column.name: column for column in _ALL}
-# The name heads each row and leads to the instance; it is always there.
+# The name is the row header and links to the instance, so it is always shown.
 FIRST = "name"
 DEFAULT_NAMES = tuple(column.name for column in _ALL if column.is_default)
 
 
 def order_names(names: Iterable[str]) -> tuple[str, ...]:
-    """The known ones of these names in the order of the table, the first column always among them."""
+    """The known names, in the order of the table, always with the first column."""
     chosen = {FIRST, *names}
     return tuple(name for name in COLUMNS if name in chosen)
 
 
 def read_names(text: str) -> tuple[str, ...]:
-    """Column names with commas between them, as a member's preference holds them; none is every list's default.
+    """Column names from a comma-separated text, as in a member's preferences; empty for the default columns.
 
-    A name that no longer exists is left out: a preference is nobody's question.
+    Unknown names are ignored: a column may have been removed since the preference was saved.
     """
     names = order_names(text.split(",")) if text else ()
     return names if len(names) > 1 or text == FIRST else DEFAULT_NAMES
 
 
 def write_names(names: tuple[str, ...]) -> str:
-    """What `read_names` reads back; nothing for the columns that every list begins with."""
+    """The comma-separated text that `read_names` parses; empty for the default columns."""
     return "" if names == DEFAULT_NAMES else ",".join(names)
 
 

@@ -1,4 +1,4 @@
-"""One instance as its own page shows it: every field, flat and ready to print. Knows no requests."""
+"""The values of an instance's page: every field, flat and formatted. Does not depend on requests."""
 
 import shlex
 from collections.abc import Iterable
@@ -22,21 +22,21 @@ LONGEST_JSON = 64 * 1024
 
 
 class Entries(msgspec.Struct, frozen=True):
-    """The first entries of a list, and how many more there are."""
+    """The first entries of a list, and the number of the others."""
 
     shown: tuple[Any, ...]
     hidden: int
 
 
 class NetworkAddress(msgspec.Struct, frozen=True):
-    """A line of the network table: one address, or a network that has none (`address` None)."""
+    """A row of the network table: an address, or a network without any (`address` None)."""
 
     network: str
     address: Address | None
 
 
 class RequestInfo(msgspec.Struct, frozen=True):
-    """The request behind a page, as it is shown. `ends_search`: it is the last of those that a search has made."""
+    """The request behind a page, to be shown. `ends_search`: it is the last request of a search."""
 
     exchange: Exchange
     fetched_at: datetime
@@ -46,8 +46,8 @@ class RequestInfo(msgspec.Struct, frozen=True):
 
 
 class Details(msgspec.Struct, frozen=True):
-    """What the template needs beside the instance itself. `unreadable` names the fields that cannot be read, or not all
-    of them; `unreadable_paths` says in which places. `hidden_json` counts the signs that `json_text` leaves out.
+    """What the template needs besides the instance. `unreadable` has the fields that could not be parsed, or only in
+    part; `unreadable_paths` has the JSON paths. `hidden_json` is the number of characters cut from `json_text`.
     """
 
     name: str
@@ -91,7 +91,7 @@ def build_details(stored: CachedInstance, *, region: Region) -> Details:
         volumes=_first(instance.volumes_attached),
         keys=_first(instance.key_names),
         tags=Entries(tuple(Link(tag, tag_url(path, whole_list, tag)) for tag in tags.shown), tags.hidden),
-        # As pairs: a template that asks a mapping for its items is given the key of that name, if there is one.
+        # Pairs, because `metadata.items` in a template would look up the key "items".
         metadata=_first((instance.metadata or {}).items()),
         json_text=json_text[:LONGEST_JSON],
         hidden_json=max(0, len(json_text) - LONGEST_JSON),
@@ -107,8 +107,9 @@ def _first(entries: Iterable[Any] | None) -> Entries:
 
 
 def _format(source: bytes) -> str:
-    """The JSON with line breaks, or as it came when it has a slip, or when more of it than is shown would be indented:
-    by the depth of what is nested. What no field knows need not be text.
+    """The JSON with line breaks, or the original text if it is invalid or longer than what is shown.
+
+    Long JSON is not indented, because deep nesting would make it far longer. Unknown fields may not be valid UTF-8.
     """
     if len(source) <= LONGEST_JSON:
         with suppress(msgspec.DecodeError, RecursionError):
@@ -128,7 +129,7 @@ def describe_request(access: ApiSession, page: Cached[Any], *, ends_search: bool
 
 
 def describe_curl(access: ApiSession, exchange: Exchange) -> str:
-    """The request behind a page as a command for the shell. A variable stands where the credential goes."""
+    """The request behind a page as a curl command, with a shell variable in place of the credential."""
     header = (
         '"X-Api-Key: $BYCLOUD_API_KEY"'
         if isinstance(access.credential, ApiKey)

@@ -1,9 +1,9 @@
-"""What an instance's address may carry beside the id: how to find it, and the list to go back to.
+"""The query parameters of an instance's URL: hints to find it, and the list to go back to.
 
-name    its name when the link was made: one upstream call finds it where no cache holds it
-back    the list's canonical query string, so that Back leads to the list exactly as it was left
-marker  where an unfinished search over the whole list goes on
-step    how many searches went before; after `MOST_STEPS` the page waits for the person
+name    its name when the link was made: one upstream request finds it when it is not cached
+back    the list's canonical query string, so that Back restores the list
+marker  where to continue an unfinished search of the whole list
+step    the number of searches so far; after `MOST_STEPS` the page waits for a click
 """
 
 import msgspec
@@ -30,7 +30,7 @@ class DetailQuery(msgspec.Struct, frozen=True):
         return self.step < MOST_STEPS
 
     def to_query_string(self) -> str:
-        """The canonical query string: this class's order, defaults left out."""
+        """The canonical query string: fields in order, without defaults."""
         pairs = [
             ("name", self.name),
             ("back", self.back),
@@ -41,7 +41,7 @@ class DetailQuery(msgspec.Struct, frozen=True):
 
 
 def read_detail_query(given: QueryDict) -> DetailQuery | dict[str, str]:
-    """The hints, or what is wrong with them by parameter. Other parameters change nothing."""
+    """The parsed parameters, or the errors by parameter. Unknown parameters are ignored."""
     problems = {}
     for parameter in PARAMETERS:
         if len(given.getlist(parameter)) > 1:
@@ -67,7 +67,7 @@ def read_detail_query(given: QueryDict) -> DetailQuery | dict[str, str]:
 
 
 def read_back(text: str) -> ListView | None:
-    """The list that a query string stands for, or None when it stands for none: it says nothing that a list knows."""
+    """The list view of a query string, or None if it has no valid parameter of the list."""
     given = QueryDict(text)
     reading = read_view(given, seen=KnownValues())
     return None if text and len(reading.unknown) == len(given) else reading.view

@@ -1,4 +1,4 @@
-"""How a list is shown to this reader: what its address says, and her own preferences where it says nothing."""
+"""How a list is shown: by its URL, or else by the member's preferences."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from portal.instances.list_query import ListView, with_look
 
 
 class DisplayOptions(msgspec.Struct, frozen=True):
-    """Names of columns in the order of the table, and a density."""
+    """Column names in the order of the table, and a density."""
 
     columns: tuple[str, ...]
     density: str
@@ -19,5 +19,5 @@ def choose_display_options(view: ListView, member: Member) -> DisplayOptions:
 
 
 def pin(view: ListView, layout: DisplayOptions) -> ListView:
-    """The same view for everybody: its address says the columns and the density, too."""
+    """The same view with columns and density in its URL, so that it looks the same for everyone."""
     return with_look(view, columns=layout.columns, density=layout.density)

@@ -1,4 +1,4 @@
-"""What went wrong between the portal and ByCloud, in plain words, and the HTTP status that says the same."""
+"""Error messages for failed requests to ByCloud, with the matching HTTP status."""
 
 from http import HTTPStatus
 from math import ceil
@@ -16,9 +16,9 @@ BUSY_SECONDS = 2
 
 
 class ErrorNotice(msgspec.Struct, frozen=True):
-    """A trouble as it is shown. `kind` says which way out to offer: a new token, somebody to ask, or to try again.
+    """An error to be shown. `kind` decides which action is offered: replace the credential, contact someone, or retry.
 
-    `countdown` is the title in three parts, where seconds that run down stand in it: before, the seconds, after.
+    `countdown` is the title in three parts, if it contains a countdown: the text before, the seconds, the text after.
     """
 
     kind: str
@@ -31,12 +31,12 @@ class ErrorNotice(msgspec.Struct, frozen=True):
 
     @property
     def is_pause(self) -> bool:
-        """Nothing is wrong: the portal waits, as it should."""
+        """Not a failure: the portal waits as intended."""
         return self.kind in {"rate-limited", "budget-spent", "busy"}
 
 
 def describe(trouble: FetchError, meter: Meter) -> ErrorNotice:
-    """The words for a trouble. Its own message, request id and time stay beside them."""
+    """The message for an error. ByCloud's message, request id and the time are shown with it."""
     seconds = _seconds_left(trouble)
     title, text = _words(trouble, meter)
     is_counted = trouble.kind in {"rate-limited", "budget-spent"} and seconds is not None
@@ -112,7 +112,7 @@ def _pause_title(trouble: FetchError, meter: Meter) -> str:
     if seconds is None:
         return _("Paused to stay within ByCloud's rate limit")
     if seconds > MINUTE:
-        # Within a minute, the minute's window would have room again.
+        # If it were the minute's window, the wait would be less than a minute.
         numbers = {"seconds": seconds, "limit": number_format(meter.hour.limit, force_grouping=True)}
         return _("Paused for %(seconds)d s to stay within %(limit)s requests an hour") % numbers
     numbers = {"seconds": seconds, "limit": number_format(meter.minute.limit, force_grouping=True)}
@@ -127,7 +127,7 @@ def _seconds_left(trouble: FetchError) -> int | None:
 
 
 def _status(trouble: FetchError) -> int:
-    """The status of an answer that has nothing to show but this trouble."""
+    """The HTTP status of a page that has only this error to show."""
     if trouble.kind in {"rejected", "forbidden"}:
         return HTTPStatus.FORBIDDEN
     if trouble.kind == "timed-out" or trouble.status == HTTPStatus.GATEWAY_TIMEOUT:

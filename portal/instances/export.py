@@ -1,8 +1,7 @@
-"""A page of the list as a file: CSV with the columns that are shown, JSON with all that is known. Knows no requests.
+"""Exports a page of the list: CSV with the visible columns, JSON with all fields. Does not depend on requests.
 
-ByCloud's raw values under ByCloud's own names, in every language; a part of a field is named `flavor.ram`. Times are
-ISO 8601. What a spreadsheet would take for a formula
-is made text (OWASP: CSV Injection).
+Names and raw values are ByCloud's own, in every language; nested fields are named like `flavor.ram`. Times are ISO
+8601. Values that a spreadsheet would run as formulas are escaped (OWASP: CSV Injection).
 """
 
 import csv
@@ -22,9 +21,9 @@ CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 
 def write_csv(instances: Sequence[Instance], columns: Sequence[Column]) -> bytes:
-    """In UTF-8 with a byte order mark, without which spreadsheets take it for something else.
+    """UTF-8 with a byte order mark, without which spreadsheets assume another encoding.
 
-    Where not all can be read, a cell would be as empty as one that has nothing: a column more has the JSON paths.
+    If values could not be parsed, an extra column has their JSON paths, because an empty cell means no value.
     """
     file = StringIO(newline="")
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
@@ -39,13 +38,13 @@ def write_csv(instances: Sequence[Instance], columns: Sequence[Column]) -> bytes
 
 
 def write_json(instances: Sequence[Instance], *, region: Region, fetched_at: datetime, source: str) -> bytes:
-    """Every documented field of each instance; `source` is the request to ByCloud that they come from."""
+    """All documented fields of each instance. `source` is the request to ByCloud behind them."""
     page = {"region": region.code, "fetched_at": iso_text(fetched_at), "source": source, "instances": instances}
     return msgspec.json.format(msgspec.json.encode(page), indent=2)
 
 
 def name_file(region: Region, fetched_at: datetime, ending: str) -> str:
-    """Letters, digits, dashes and one dot: `instances-spo1-20261123T143207Z.csv`."""
+    """Only letters, digits, dashes and one dot: `instances-spo1-20261123T143207Z.csv`."""
     return f"instances-{region.code}-{iso_text(fetched_at).replace('-', '').replace(':', '')}.{ending}"
 
 

@@ -1,4 +1,4 @@
-"""What the views of lists and instances begin with: the credential to ask with, the address meant, and the answer."""
+"""What the views have in common: the API session, the list that a form belongs to, and the list or its error."""
 
 import structlog
 from django.http import QueryDict
@@ -14,9 +14,9 @@ from portal.instances.services import KnownValues, Listing, list_instances, read
 
 
 def get_api_session(request: MemberRequest, region: Region) -> ApiSession | str:
-    """What to ask upstream with, or why there is nothing: a sentence, empty when no credential was ever given.
+    """The session for requests to ByCloud, or a text that says why there is none; empty if no credential was added.
 
-    Whose it is stands in `request.held` from then on, and in every log line.
+    Sets `request.held`, and adds to every log line whether the credential is the member's own or the team's.
     """
     try:
         held = resolve_credential(request.user, region)
@@ -30,31 +30,31 @@ def get_api_session(request: MemberRequest, region: Region) -> ApiSession | str:
 
 
 def find_names(access: ApiSession, given: QueryDict) -> KnownValues:
-    """The names that filters may be given by. Most lists have no such filter, and are spared the look-up."""
+    """The known names for filters. Most lists have no such filter, so the cache is not queried for them."""
     return read_known_values(access) if {"flavor_id", "image_id"} & given.keys() else KnownValues()
 
 
 def find_shown(request: MemberRequest, region: Region) -> str | None:
-    """The address of the list that htmx asks from; None from any other page.
+    """The URL of the list that htmx sent the request from; None for any other page.
 
-    An answer to a form shows a list, too, and has the form's address, which says nothing of it.
+    A response to a form may also show a list, but it has the form's URL, which does not identify the list.
     """
     address = request.htmx.current_url_abs_path or ""
     return address if address.partition("?")[0] == reverse("instances:list", args=[region]) else None
 
 
 def read_posted(request: MemberRequest, region: Region) -> QueryDict:
-    """The list that a form stands beside: its query string, or its address.
+    """The list that a form belongs to, from its query string or its URL.
 
-    htmx may have changed the address since the form was made. It names the present one with each request, and
-    portal.js puts it into forms that the browser sends.
+    htmx may have changed the URL since the form was rendered. It sends the current one with each request, and portal.js
+    adds it to forms that the browser submits.
     """
     text = find_shown(request, region) or request.POST.get("query", "")
     return QueryDict(text.partition("?")[2] if text.startswith("/") else text)
 
 
 def list_or_error_notice(access: ApiSession, query: InstanceQuery, policy: FetchPolicy) -> Listing | ErrorNotice:
-    """A page of the list; what went wrong where there is none to show."""
+    """A page of the list, or the error if there is none to show."""
     try:
         return list_instances(access, query, policy=policy)
     except FetchFailed as error:

@@ -1,4 +1,4 @@
-"""The filter form, as it is shown. filters.py reads what it sends; this only lays out fields, texts and problems."""
+"""The filter form as it is shown: fields, texts and errors. list_query.py parses what it submits."""
 
 import msgspec
 from django.utils.translation import gettext as _
@@ -8,25 +8,25 @@ from portal.instances.list_query import DEFAULT_LIMIT, LONGEST, ParsedQuery, can
 from portal.instances.services import KnownValues, NamedRef
 from portal.instances.status import Choice, list_choices
 
-# Whatever is typed into one field reaches the portal, which can then say that it is too long: of other alphabets each
-# letter takes nine signs of an address.
+# More than any parameter allows, so that longer input reaches the portal and gets an error message. In other alphabets
+# each letter takes nine characters of a URL.
 MOST_TYPED = 800
-# Parameters that links carry. They have a field only while something is wrong with them.
+# Parameters of links. They have a field only while they have an error.
 _CARRIED = ("limit", "marker", "columns", "density")
 
 
 class Suggestion(msgspec.Struct, frozen=True):
-    """What may be put into a field, and what is told of it where it does not speak for itself."""
+    """A suggested value, and a label for values that need one."""
 
     value: str
     label: str = ""
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A field as the template shows it: a list to pick from where there are `choices`, else a line of text.
+    """A field for the template: a select if it has `choices`, else a text input.
 
-    `waits`: what is typed in it is not sent before it is left, for half a word would be refused or match nothing.
-    `takes_several`: with commas between; portal.js has the suggestions go on from what stands there already.
+    `waits`: submitted when the field loses focus and not while typing, because a partial value would be invalid or
+    match nothing. `takes_several`: comma-separated; portal.js adds suggestions to what the field contains.
     """
 
     name: str
@@ -42,14 +42,14 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class FilterForm(msgspec.Struct, frozen=True):
-    """`hidden` is what the view holds beside the filters: pairs of a parameter and its text."""
+    """`hidden` are the parameters of the view that are not filters, as pairs of name and text."""
 
     fields: tuple[Field, ...]
     hidden: tuple[tuple[str, str], ...]
 
 
 def build_form(reading: ParsedQuery, *, seen: KnownValues) -> FilterForm:
-    """The form filled in with what was asked: names for known ids, and the texts as typed where they were refused."""
+    """The form with the current filters: names for known ids, and invalid input as it was entered."""
     texts = _texts(reading, seen)
     problems = reading.problems
 
@@ -82,7 +82,7 @@ def build_form(reading: ParsedQuery, *, seen: KnownValues) -> FilterForm:
         "density": _("Density"),
     }
     fields += [field(name, labels[name]) for name in _CARRIED if name in problems]
-    # A change of filter drops the marker.
+    # Changing a filter drops the marker.
     hidden = [(name, texts.get(name, "")) for name in _CARRIED if name not in problems and name != "marker"]
     return FilterForm(
         fields=tuple(fields),
@@ -102,13 +102,13 @@ def _texts(reading: ParsedQuery, seen: KnownValues) -> dict[str, str]:
 
 
 def _suggest_tags(seen: tuple[str, ...], typed: str) -> tuple[Suggestion, ...]:
-    """Those seen, each in addition to what stands in the field: a suggestion takes the place of all of it."""
+    """Known tags, each appended to the current text: a suggestion replaces the whole value."""
     given = [tag.strip() for tag in typed.split(",") if tag.strip()]
     return tuple(_suggest(",".join([*given, tag])) for tag in seen if tag not in given)
 
 
 def _suggest_names(named: tuple[NamedRef, ...]) -> tuple[Suggestion, ...]:
-    """Those seen that can be asked for: by name, or by id where the name is not clear."""
+    """Known names to filter by, or ids where a name is ambiguous."""
     clear = list_clear_names(named)
     known = [one for one in named if canonical_id(one.id)]
     return tuple(
@@ -117,6 +117,6 @@ def _suggest_names(named: tuple[NamedRef, ...]) -> tuple[Suggestion, ...]:
 
 
 def _suggest(value: str) -> Suggestion:
-    """A value that speaks for itself, unless it has something in it that cannot be seen."""
+    """A value without a label, unless it contains invisible characters."""
     label = show_plain(value)
     return Suggestion(value, "" if label == value else label)

@@ -1,4 +1,4 @@
-"""The addresses of the instance pages, each in its one canonical form."""
+"""The canonical URLs of the instance pages."""
 
 from urllib.parse import parse_qsl
 
@@ -10,7 +10,7 @@ from portal.instances.columns import read_names
 from portal.instances.detail_query import DetailQuery
 from portal.instances.list_query import ListView, to_query_string
 
-# The whole list, whatever the reader's default view is: without any parameter, that one is opened.
+# The list without filters. Without any parameter, the member's default view would open instead.
 WHOLE_LIST = "limit=20"
 
 
@@ -19,7 +19,7 @@ def list_url(region: Region, view: ListView) -> str:
 
 
 def saved_view_url(region: Region, query_string: str) -> str:
-    """A saved view's list. Columns that are gone since it was saved are left out, as they are of a reader's own."""
+    """The URL of a saved view. Columns that no longer exist are left out, as in preferences."""
     pairs = [
         (name, ",".join(read_names(text)) if name == "columns" else text) for name, text in parse_qsl(query_string)
     ]
@@ -27,17 +27,17 @@ def saved_view_url(region: Region, query_string: str) -> str:
 
 
 def list_url_at(path: str, view: ListView) -> str:
-    """The same for who has the list's path already, and makes many."""
+    """The same with the list's path given, for callers that build many URLs."""
     return f"{path}?{to_query_string(view) or WHOLE_LIST}"
 
 
 def instance_url(region: Region, instance_id: str, hints: DetailQuery) -> str:
-    """An instance's page. It depends on nothing but the id; the hints make it quicker to find, and lead back."""
+    """The URL of an instance's page. Only the id is required; the hints make it faster to find, and link back."""
     return _join(reverse("instances:detail", args=[region, instance_id]), hints.to_query_string())
 
 
 def raw_url(region: Region, instance_id: str, *, name: str | None, download: bool = False) -> str:
-    """An instance's untouched JSON; with `download`, as a file."""
+    """The URL of an instance's raw JSON; with `download`, as a file."""
     pairs = [("name", name or ""), ("download", "1" if download else "")]
     return _join(
         reverse("instances:raw", args=[region, instance_id]), encode_query([pair for pair in pairs if pair[1]])
@@ -45,7 +45,7 @@ def raw_url(region: Region, instance_id: str, *, name: str | None, download: boo
 
 
 def credential_url(region: Region, *, next_url: str) -> str:
-    """Where the member enters or replaces her credential, and comes back from."""
+    """Where the member adds or replaces their credential, and then returns to `next_url`."""
     return add_way_back(reverse("credentials:edit", args=[region]), next_url)
 
 

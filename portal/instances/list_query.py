@@ -1,6 +1,6 @@
-"""The list's view state: a query string into a frozen `ListView`, and back into the one canonical query string.
+"""Parses a list's query string into a frozen `ListView`, and builds the canonical query string from it.
 
-Pure: knows nothing of requests, members or the API's answers, but for the names seen so far that it is handed.
+Pure functions: they do not depend on requests, members or responses, except for the known names passed in.
 """
 
 import re
@@ -42,7 +42,7 @@ LONGEST = {
     "density": 16,
 }
 MOST_TAGS = 50
-# So that it fits, encoded once more, into the addresses that lead back to it.
+# So that it still fits when it is encoded again in the URLs that lead back to the list.
 LONGEST_QUERY = 4700
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -50,9 +50,9 @@ _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
 class ListView(msgspec.Struct, frozen=True):
-    """What a list's address says: what is asked of ByCloud, and how the answer is shown.
+    """The state in a list's URL: the query for ByCloud, and how the result is shown.
 
-    `columns` are names in the order of the table. Without columns, or a density, the reader's own are used.
+    `columns` are names in the order of the table. Without columns or density, the member's preferences apply.
     """
 
     query: InstanceQuery = InstanceQuery(limit=DEFAULT_LIMIT)
@@ -61,9 +61,8 @@ class ListView(msgspec.Struct, frozen=True):
 
 
 class ParsedQuery(msgspec.Struct, frozen=True):
-    """What a query string says. `view` is None when a value in it cannot be accepted; `problems` then says what, by
-    parameter, and `typed` holds every text as it was given. `unknown` names parameters that the list does not have:
-    links gather them on their way (`utm_source`), and they change nothing.
+    """A parsed query string. `view` is None if a value is invalid; `problems` then has the errors by parameter, and
+    `typed` all values as they were entered. `unknown` names ignored parameters, such as `utm_source`.
     """
 
     view: ListView | None
@@ -73,9 +72,9 @@ class ParsedQuery(msgspec.Struct, frozen=True):
 
 
 def read_view(given: QueryDict, *, seen: "KnownValues") -> ParsedQuery:
-    """Read a query string. A flavor or image may be given by a name in `seen`; it becomes its id.
+    """Parse a query string. A flavor or image may be given by a name in `seen`, which is replaced by its id.
 
-    The query always has a limit: `DEFAULT_LIMIT` when none was given.
+    The query always has a limit: `DEFAULT_LIMIT` if none was given.
     """
     readers: dict[str, Callable[[str], object]] = {
         "name": str,
@@ -103,7 +102,7 @@ def read_view(given: QueryDict, *, seen: "KnownValues") -> ParsedQuery:
     unknown = tuple(parameter for parameter in given if parameter not in PARAMETERS)
     if problems:
         return ParsedQuery(None, typed, problems, unknown)
-    # Either takes the parameters that are its own.
+    # Each takes the parameters that it knows.
     view = msgspec.convert(values | {"query": msgspec.convert(values, InstanceQuery)}, ListView)
     if len(to_query_string(view)) > LONGEST_QUERY:
         longest = max(PARAMETERS, key=lambda parameter: len(quote_plus(typed[parameter])))
@@ -113,7 +112,7 @@ def read_view(given: QueryDict, *, seen: "KnownValues") -> ParsedQuery:
 
 
 def to_query_string(view: ListView) -> str:
-    """The canonical query string: documented order, defaults and empty values left out, `,` between values readable."""
+    """The canonical query string: documented order, no defaults or empty values, `,` between values not encoded."""
     asked = [pair for pair in view.query.to_parameters() if pair != ("limit", str(DEFAULT_LIMIT))]
     shown = [("columns", ",".join(view.columns)), ("density", view.density)]
     return encode_query([*asked, *(pair for pair in shown if pair[1])])
@@ -125,17 +124,17 @@ def has_filters(view: ListView) -> bool:
 
 
 def at_marker(view: ListView, marker: str | None) -> ListView:
-    """The same list, on the page after `marker`; on its first page when `marker` is None."""
+    """The same list at the page after `marker`; at its first page if `marker` is None."""
     return _with(view, marker=marker)
 
 
 def with_limit(view: ListView, limit: int) -> ListView:
-    """The same filters with another page size, from the first page: a marker belongs to the size it was made with."""
+    """The same filters with another page size, from the first page: a marker is valid for one page size only."""
     return _with(view, limit=limit)
 
 
 def with_tag(view: ListView, tag: str) -> ListView:
-    """The same filters and this tag, from the first page."""
+    """The same filters plus this tag, from the first page."""
     tags = view.query.tags
     return _with(view, tags=tags if tag in tags else (*tags, tag))
 
@@ -158,22 +157,22 @@ def without_filter(view: ListView, parameter: str) -> ListView:
 
 
 def without_filters(view: ListView) -> ListView:
-    """The whole list in the same page size and look."""
+    """The list without filters, with the same page size and display options."""
     return msgspec.structs.replace(view, query=InstanceQuery(limit=view.query.limit))
 
 
 def with_look(view: ListView, *, columns: tuple[str, ...], density: str) -> ListView:
-    """The same rows in these columns and this density; in the reader's own where they are empty."""
+    """The same rows with these columns and this density; empty for the member's preferences."""
     return msgspec.structs.replace(view, columns=columns, density=density)
 
 
 def _with(view: ListView, **changes: Any) -> ListView:
-    """The list with another question, from its first page unless a marker is given."""
+    """The list with a changed query, from its first page unless a marker is given."""
     return msgspec.structs.replace(view, query=msgspec.structs.replace(view.query, **{"marker": None} | changes))
 
 
 def can_add_tag(view: ListView, tag: str) -> bool:
-    """Whether `with_tag` gives a list that can be asked for. A comma in a tag cannot be sent: commas separate."""
+    """Whether `with_tag` gives a valid list. A tag with a comma cannot be sent, because commas separate tags."""
     tags = with_tag(view, tag).query.tags
     try:
         return _read_tags(_read_single([",".join(tags)], longest=LONGEST["tags"])) == tags
@@ -182,29 +181,29 @@ def can_add_tag(view: ListView, tag: str) -> bool:
 
 
 def can_be_hint(name: str) -> bool:
-    """Whether a name may stand in an instance's URL as the hint to find it by."""
+    """Whether a name may be used as a hint in an instance's URL."""
     return bool(name) and len(name) <= LONGEST["name"] and not _find_forbidden_character(name)
 
 
 def is_uuid(text: str | None) -> bool:
-    """A UUID in lower case, as ids stand in addresses; only such an id has a page or can be filtered by."""
+    """Whether it is a UUID in lower case, as in URLs. Only such ids have a page or can be filters."""
     return bool(text and _UUID.match(text))
 
 
 def canonical_id(text: str | None) -> str:
-    """An id from upstream as it stands in addresses, in lower case; empty for one that is no UUID."""
+    """An id from upstream in lower case, as in URLs; empty if it is not a UUID."""
     lower = (text or "").lower()
     return lower if is_uuid(lower) else ""
 
 
 def list_page_sizes(largest: int | None) -> tuple[int, ...]:
-    """The page sizes to offer where no page is larger than this."""
+    """The page sizes to offer, given the largest one allowed."""
     largest = largest or PAGE_SIZES[-1]
     return (*(size for size in PAGE_SIZES if size < largest), min(largest, PAGE_SIZES[-1]))
 
 
 def list_clear_names(named: "Iterable[NamedRef]") -> dict[str, str]:
-    """By id, each name that reads as its id when it is typed: none that stands for several."""
+    """The unambiguous names, by id: those that resolve to that id when entered."""
     names = {item.id: item.name for item in named}
     counts = Counter(names.values())
     return {
@@ -215,19 +214,19 @@ def list_clear_names(named: "Iterable[NamedRef]") -> dict[str, str]:
 
 
 def find_name(named: "Iterable[NamedRef]", wanted_id: str) -> str | None:
-    """The name that reads as this id when it is typed, or None where there is none or it stands for several."""
+    """The name that resolves to this id when entered, or None if there is none or it is ambiguous."""
     return list_clear_names(named).get(wanted_id)
 
 
 def name_hidden_in(view: ListView) -> tuple[str, ...]:
-    """What in the filters cannot be seen, by name: text that was pasted may hold it, and so may an instance's."""
+    """The names of the invisible characters in the filters, which may come from pasted text or from an instance."""
     query = view.query
     texts = filter(None, (query.name, query.status, *query.tags))
     return tuple(dict.fromkeys(chain.from_iterable(map(name_hidden, texts))))[:MOST_NAMED]
 
 
 def without_hidden(view: ListView) -> ListView:
-    """The same filters as they seem to be, from the first page."""
+    """The same filters without invisible characters, from the first page."""
     query = view.query
     tags = tuple(dict.fromkeys(filter(None, map(clean, query.tags))))
     return _with(view, name=clean(query.name or "") or None, status=clean(query.status or "") or None, tags=tags)
@@ -263,7 +262,7 @@ def _find_forbidden_character(text: str) -> str | None:
 
 
 def _read_status(text: str) -> str:
-    """The docs write statuses in capitals. A word that is not known stays as it was typed."""
+    """The docs write statuses in upper case. An unknown one is kept as it was entered."""
     return text.upper() if text.upper() in KNOWN_STATUSES else text
 
 
@@ -283,7 +282,7 @@ def _read_id(text: str) -> str:
 def _read_id_or_name(text: str, named: "Sequence[NamedRef]") -> str:
     if is_uuid(text.lower()):
         return text.lower()
-    # An id of another form could not be asked for, and would be read as a name in turn.
+    # Ids that are not UUIDs cannot be used as filters, and would be taken for names.
     known = [item for item in named if is_uuid(item.id.lower())]
     exact = {item.id for item in known if item.name == text}
     found = exact or {item.id for item in known if item.name.lower() == text.lower()}

@@ -1,7 +1,4 @@
-"""How a page keeps itself up to date: the version it carries, the budget, and when it asks again.
-
-portal.js does the asking; docs/pages.md says how often. Knows no requests and no templates.
-"""
+"""manual only."""
 
 from hashlib import blake2b
 from math import ceil
@@ -17,15 +14,15 @@ from portal.gateway import Cached, FetchError, Meter
 
 HIGH_SHARE = 0.8
 VERSION_BYTES = 8
-# Nothing is wrong with upstream: the page goes on as soon as it may, and does not ask less and less often.
+# Upstream works: the page continues as soon as it may, without increasing intervals.
 STEADY_KINDS = frozenset({"budget-spent", "rate-limited", "busy"})
 OWN_KINDS = frozenset({"budget-spent", "busy"})
 
 
 class RefreshState(msgspec.Struct, frozen=True):
-    """What portal.js is told. `pending` names what is in transition: as long as it stays the same, the same things.
+    """The data for portal.js. `pending` identifies the set of things in transition: equal names, equal sets.
 
-    `refresh_seconds` is what the member wants; 0: only when asked.
+    `refresh_seconds` is the member's preference; 0: manual only.
     """
 
     url: str
@@ -38,12 +35,12 @@ class RefreshState(msgspec.Struct, frozen=True):
 
     @property
     def every_seconds(self) -> int:
-        """No more often than there can be news; 0: not by itself."""
+        """The refresh interval, not shorter than a response stays fresh; 0: manual only."""
         return max(self.refresh_seconds, ceil(settings.PAGE_FRESH_SECONDS)) if self.refresh_seconds else 0
 
     @property
     def quick_seconds(self) -> int:
-        """While something changes: as often as there can be news."""
+        """The interval while something is in transition: as long as a response then stays fresh."""
         return ceil(settings.PAGE_QUICK_SECONDS)
 
     @property
@@ -52,10 +49,7 @@ class RefreshState(msgspec.Struct, frozen=True):
 
     @property
     def next_try_seconds(self) -> int:
-        """How long the page waits after a trouble, as far as is known here: portal.js waits longer each time.
-
-        0: until it is asked.
-        """
+        """The time until the first retry after an error. portal.js increases it each time."""
         if not self.refresh_seconds:
             return 0
         retry_at = self.trouble.retry_at if self.trouble else None
@@ -64,12 +58,12 @@ class RefreshState(msgspec.Struct, frozen=True):
 
     @property
     def is_stopped(self) -> bool:
-        """Nothing will be asked until the token is replaced."""
+        """No requests are sent until the credential is replaced."""
         return self.trouble is not None and self.trouble.kind == "rejected"
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """The meter as it is shown. `kept` is what refreshes leave to people in a minute."""
+    """The usage of the rate limit, to be shown. `kept` is the part of a minute that refreshes leave to members."""
 
     meter: Meter
     kept: int
@@ -90,23 +84,23 @@ def describe_budget(meter: Meter) -> Budget:
 
 
 def make_version(*parts: Any) -> str:
-    """A short name for all that a region shows: the same parts, the same name. Ages and the budget are not in it."""
+    """A short hash of everything that the page region shows. Ages and the rate limit are not part of it."""
     encoded = msgspec.json.encode((__version__, *parts))
     return blake2b(encoded, digest_size=VERSION_BYTES).hexdigest()
 
 
 def name_trouble(trouble: FetchError | None) -> object:
-    """What of a trouble makes a page another one. A refusal of the portal's own is made anew each time it is asked."""
+    """The parts of an error that change the page. The portal's own errors are created anew for each request."""
     return (trouble.kind, trouble.retry_at) if trouble and trouble.kind in OWN_KINDS else trouble
 
 
 def name_pending(ids: list[str]) -> str:
-    """A name for the set of things in transition, empty for none."""
+    """A name for the set of things in transition; empty if there are none."""
     return blake2b("\n".join(sorted(ids)).encode(), digest_size=VERSION_BYTES).hexdigest() if ids else ""
 
 
 def describe_unchanged(page: Cached[Any], meter: Meter) -> dict[str, Any]:
-    """What an open page is told when nothing but the date has changed."""
+    """The update for an open page if only the date has changed."""
     return {
         "now": iso_text(timezone.now()),
         "at": iso_text(page.fetched_at),

@@ -1,4 +1,4 @@
-"""What surrounds the rows of a list: the applied filters as tokens, the counter, the range, and the ways to go on."""
+"""What surrounds the rows of a list: active filters, the counter, the range and the pager."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from portal.instances.services import KnownValues, Listing, Missing
 
 
 class ActiveFilter(msgspec.Struct, frozen=True):
-    """An applied filter, and the address of the list without it."""
+    """An active filter, and the URL of the list without it."""
 
     label: str
     value: str
@@ -30,7 +30,7 @@ class PageSize(msgspec.Struct, frozen=True):
 
 
 class Pager(msgspec.Struct, frozen=True):
-    """Where this page lies and where one can go. An address is empty where there is nowhere to go."""
+    """The position of the page and the links to others. A URL is empty if there is no such page."""
 
     range: str
     first_url: str
@@ -65,7 +65,7 @@ def build_pager(listing: Listing, view: ListView, *, region: Region) -> Pager:
 
     return Pager(
         range=describe_range(listing),
-        # Also where nobody knows what came before.
+        # Also if it is not known what came before.
         first_url=at(None) if view.query.marker and not listing.marker_is_gone else "",
         previous_url=at(listing.previous_marker) if listing.has_previous else "",
         next_url=at(listing.next_marker) if listing.next_marker else "",
@@ -77,19 +77,17 @@ def build_pager(listing: Listing, view: ListView, *, region: Region) -> Pager:
 
 
 def describe_count(listing: Listing) -> str:
-    """How many instances the whole list holds: `150`, or `at least 40` where that is not known; nothing where none of
-    them has been seen so far.
-    """
+    """How many instances the list has: `150`, or `at least 40` if the total is unknown; empty if none was seen yet."""
     if listing.total is not None:
         return number_text(listing.total)
-    # Of the pages after one without a row, the next may be the same.
+    # After a page without rows, the next one may be empty too.
     more = 1 if listing.next_marker and listing.instances else 0
     least = (listing.first_position or 1) - 1 + len(listing.instances) + more
     return _("at least %(least)s") % {"least": number_text(least)} if least else ""
 
 
 def describe_range(listing: Listing) -> str:
-    """`21–40 of 150` where the place is known, otherwise how many rows are shown."""
+    """`21–40 of 150` if the position is known, otherwise the number of rows."""
     shown = len(listing.instances)
     if listing.first_position is None or not shown:
         text = ngettext("%(shown)d shown", "%(shown)d shown", shown) % {"shown": shown}
@@ -105,7 +103,7 @@ def describe_range(listing: Listing) -> str:
 
 
 def describe_page(listing: Listing, *, is_filtered: bool) -> str:
-    """What a screen reader is told of a page that was swapped in."""
+    """What a screen reader announces after a page was swapped in."""
     if none_here := title_none_here(listing, is_filtered=is_filtered):
         return none_here
     if not listing.instances:
@@ -115,14 +113,14 @@ def describe_page(listing: Listing, *, is_filtered: bool) -> str:
 
 
 def title_none_here(listing: Listing, *, is_filtered: bool) -> str:
-    """The title of a page without a row that is not the whole list; nothing for any other page."""
+    """The title of a page without rows that is not the whole list; empty for any other page."""
     if listing.instances or not listing.says_more:
         return ""
     return _("No match on this page") if is_filtered else _("No instances on this page")
 
 
 def describe_limit(listing: Listing, view: ListView) -> str:
-    """What is said where a page holds less than its address asks for; nothing where it does not."""
+    """The note on a page that has fewer rows than its URL asks for; otherwise empty."""
     asked = view.query.limit
     if asked is None or listing.largest_limit is None or listing.limit >= asked:
         return ""
@@ -134,7 +132,7 @@ def describe_limit(listing: Listing, view: ListView) -> str:
 
 
 def describe_search(missing: Missing) -> str:
-    """How far the search for an instance has come."""
+    """The progress of the search for an instance."""
     if missing.next_marker is None:
         return _("Instance not found")
     searched = number_text(missing.searched)

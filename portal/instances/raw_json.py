@@ -1,4 +1,4 @@
-"""Answers in JSON: an instance's untouched text, and errors in the shape of ByCloud's own envelope."""
+"""JSON responses: an instance's original JSON, and errors in the format of ByCloud's error envelope."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from portal.instances.services import Missing
 
 
 def answer(stored: CachedInstance, instance_id: str, *, is_download: bool) -> HttpResponse:
-    """The bytes as they came; as a file when asked for."""
+    """The original bytes; with `is_download`, as a file."""
     response = HttpResponse(stored.source, content_type="application/json")
     response.headers["X-Content-Type-Options"] = "nosniff"
     if is_download:
@@ -32,14 +32,14 @@ def refuse_parameters(problems: Mapping[str, str]) -> HttpResponse:
 
 
 def refuse_for(notice: ErrorNotice) -> HttpResponse:
-    """Upstream gave no usable answer, and nothing was stored."""
+    """The request failed, and nothing is cached."""
     trouble = notice.trouble
     known = {"details": trouble.message, "request_id": trouble.request_id}
     return refuse(notice.status, notice.title, **{name: text for name, text in known.items() if text})
 
 
 def miss(missing: Missing) -> HttpResponse:
-    """Not found; `next_marker` stands where the search can go on, as the parameter `marker` of the same URL."""
+    """Not found. `next_marker` is where the search can continue, as the parameter `marker` of the same URL."""
     return refuse(
         HTTPStatus.NOT_FOUND,
         _("Instance not found."),

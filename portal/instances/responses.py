@@ -1,4 +1,4 @@
-"""Answers as pages: the whole page, or the one region of it that htmx asked for. Calls nothing upstream."""
+"""Renders responses: the whole page, or the region that htmx requested. Sends no requests to ByCloud."""
 
 import re
 from collections.abc import Mapping
@@ -55,21 +55,21 @@ _REGIONS = {
     "results": "instances/_results.html",
     "instance": "instances/_instance.html",
 }
-# Where white space is all one. An instance's JSON stands as it came.
+# Templates in which whitespace does not matter. An instance's JSON must stay as it is.
 _WITHOUT_LITERAL_TEXT = frozenset({"instances/list.html", "instances/_instances.html", "instances/_results.html"})
-# A twentieth of what is sent, even compressed.
+# A twentieth of the response, even compressed.
 _INDENTATION = re.compile(rb"(?<=>)\n\s+(?=<)")
 VARY = ("HX-Request", "HX-Target", "HX-Trigger", "Cookie")
 
 
 def wants_fragment(request: MemberRequest) -> bool:
-    """Whether a region of the page was asked for. A history restore carries htmx's header too, but needs the page."""
+    """Whether a region of the page was requested. A history restore also sends htmx's header, but needs the page."""
     htmx = request.htmx
     return bool(htmx) and not htmx.history_restore_request and htmx.target in _REGIONS
 
 
 def ask_for_credential(request: MemberRequest, region: Region, problem: str, *, url: str) -> HttpResponse:
-    """The page that takes a credential and comes back to `url`. `problem` says why the one that is kept will not do."""
+    """The page that asks for a credential and then returns to `url`. `problem` says why the current one fails."""
     if wants_fragment(request):
         return HttpResponseClientRedirect(url)
     return render(
@@ -81,7 +81,7 @@ def ask_for_credential(request: MemberRequest, region: Region, problem: str, *, 
 
 
 def refuse_list(request: MemberRequest, region: Region, reading: ParsedQuery) -> HttpResponse:
-    """Parameters that cannot be accepted, each named; nothing that was typed is lost."""
+    """The list with invalid parameters: an error for each, and the input as it was entered."""
     context = {
         "region": region,
         "form": build_form(reading, seen=KnownValues()),
@@ -102,9 +102,9 @@ def answer_list(
     policy: FetchPolicy,
     unknown: tuple[str, ...] = (),
 ) -> HttpResponse:
-    """A page of the list, or the trouble in its place; or 204 when the open page that asks shows all of it already.
+    """A page of the list, or the error instead; 204 if the open page that asks shows the same already.
 
-    `unknown` are parameters that were left out, and are named.
+    `unknown` are parameters that were ignored; the page names them.
     """
     region, seen = access.region, read_known_values(access)
     refresh_seconds = request.user.refresh_seconds
@@ -164,11 +164,11 @@ def answer_list(
 def refuse_instance(
     request: MemberRequest, region: Region, instance_id: str, problems: Mapping[str, str]
 ) -> HttpResponse:
-    """An instance's address with parameters that cannot be accepted."""
+    """An instance's URL with invalid parameters."""
     context = {
         "region": region,
         "instance_id": instance_id,
-        # As pairs: the parameters are a stranger's words, and one of them may be "items".
+        # Pairs, because a parameter may be called "items", which a template would look up as a key.
         "problems": tuple(problems.items()),
         "shown_name": instance_id,
         "url": instance_url(region, instance_id, DetailQuery()),
@@ -186,7 +186,7 @@ def answer_instance(
     *,
     policy: FetchPolicy,
 ) -> HttpResponse:
-    """One instance; how far the search for it has come, that it was not found, or the trouble; or 204, as above."""
+    """An instance, the progress of its search, "not found", or the error; or 204, as above."""
     region, refresh_seconds = access.region, request.user.refresh_seconds
     url = instance_url(region, instance_id, hints)
     version = ""
@@ -205,7 +205,7 @@ def answer_instance(
     }
     if isinstance(outcome, ErrorNotice):
         if outcome.kind == "invalid-request":
-            # The instance at which the search was to go on may be gone: Retry begins anew.
+            # The instance at the marker may be gone, so Retry starts the search again.
             hints = msgspec.structs.replace(hints, marker=None, step=0)
             context["query_string"] = hints.to_query_string()
         live = RefreshState(
@@ -254,7 +254,7 @@ def answer_instance(
 
 
 def _renewing(request: MemberRequest, region: Region, query_string: str, url: str, *, target: str) -> dict[str, str]:
-    """What Refresh and Retry send and where to, which region they renew, and where a token is checked and replaced."""
+    """What Refresh and Retry submit and which region they update, and the URLs to check or replace the credential."""
     may_force = request.user.can(Capability.FORCE_REFRESH)
     revalidate_url = reverse("instances:revalidate", args=[region])
     return {
@@ -270,7 +270,7 @@ def _renewing(request: MemberRequest, region: Region, query_string: str, url: st
 def _lay_beside(
     request: MemberRequest, access: ApiSession, view: ListView, layout: DisplayOptions
 ) -> dict[str, object]:
-    """What stands around the results, as far as it is asked for: all of it, or what another filter or page changes."""
+    """The context around the results, as far as it is needed: all of it, or what changes with filters and pages."""
     region = access.region
     is_alone = wants_fragment(request) and request.htmx.target == "results"
     if is_alone and "Portal-Refresh" in request.headers:
@@ -290,7 +290,7 @@ def _lay_beside(
 
 
 def _is_due(page: Cached[Any], policy: FetchPolicy) -> bool:
-    """Whether the page asks at once for a fresh answer: not when it did just now, nor before ByCloud allows."""
+    """Whether the page should refresh at once: not if it has just tried, and not before ByCloud allows it."""
     return policy is FetchPolicy.CACHE_FIRST and page.is_due
 
 
@@ -314,20 +314,20 @@ def _make_list_version(
 
 
 def _make_version(request: MemberRequest, *parts: Any) -> str:
-    """What is shown, for whom, and with whose credential: buttons depend on the role, times on the zone."""
+    """The version depends on content, member and credential: buttons depend on the role, times on the time zone."""
     member, held = request.user, request.held
     reader = (member.role, member.refresh_seconds, timezone.get_current_timezone_name(), get_language())
     return make_version(reader, held.is_team, describe_expiry(held), *parts)
 
 
 def _is_shown_already(request: MemberRequest, version: str) -> bool:
-    """Whether an open page refreshes itself and carries this version."""
+    """Whether an open page refreshes itself and has this version."""
     is_refresh = wants_fragment(request) and "Portal-Refresh" in request.headers
     return is_refresh and request.headers.get("Portal-Version") == version
 
 
 def _answer_unchanged(access: ApiSession, page: Cached[Any]) -> HttpResponse:
-    """Nothing to swap; only the date moves on, and the meter."""
+    """Nothing to swap: only the date and the rate limit are updated."""
     response = HttpResponse(status=HTTPStatus.NO_CONTENT)
     trigger_client_event(response, "portal:unchanged", describe_unchanged(page, read_meter(access)))
     patch_vary_headers(response, VARY)
@@ -342,13 +342,13 @@ def _answer(
     status: int = HTTPStatus.OK,
     notice: ErrorNotice | None = None,
 ) -> HttpResponse:
-    """The page, or the region of it that htmx asked for. `notice`: the trouble in the place of everything."""
+    """The page, or the region that htmx requested. `notice`: the error that replaces the content."""
     target = request.htmx.target if wants_fragment(request) else None
     if target:
-        # Refused parameters concern the form above the results, too.
+        # Errors in parameters also affect the form above the results.
         target = "instances" if "is_refused" in context else target
         template = _REGIONS[target]
-    # What is refused for its parameters is refused before a credential is looked for.
+    # Parameters are checked before the credential is looked up.
     held = getattr(request, "held", None)
     context |= {"held": held, "expiry_warning": describe_expiry(held) if held else ""}
     context["counts_apart"] = target == "results"

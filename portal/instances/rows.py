@@ -1,4 +1,4 @@
-"""Rows of the list: an instance as the table shows it, with its links made. Knows no requests and no gateway."""
+"""Rows of the list: an instance as the table shows it, with its links. Does not depend on requests or the gateway."""
 
 import msgspec
 from django.urls import reverse
@@ -25,23 +25,23 @@ from portal.instances.status import State, derive_state
 FIRST_ADDRESSES = 2
 FIRST_TAGS = 3
 LONGEST_TEXT = 120
-# How many entries of a list a cell unfolds to.
+# How many entries of a list an expanded cell shows.
 MOST_ENTRIES = 30
 
 
 class Link(msgspec.Struct, frozen=True):
-    """A text that leads somewhere, or nowhere when `url` is empty."""
+    """A text with a link, or without one if `url` is empty."""
 
     text: str
     url: str = ""
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One instance in the table. Empty texts and tuples stand for what is absent.
+    """An instance in the table. Absent values are empty texts and tuples.
 
-    `key` tells rows apart in the page's own ids; `label` names the row where a control would otherwise be nameless.
-    `hidden_addresses` and `hidden_tags` count what is beyond `MOST_ENTRIES`. `unreadable` names the fields that cannot
-    be read; `raw_url` is where what was sent can be, and `excerpt` its beginning for a row that has no page.
+    `key` is the row's unique id in the HTML; `label` names the row for controls that need an accessible name.
+    `hidden_addresses` and `hidden_tags` count the entries beyond `MOST_ENTRIES`. `unreadable` has the fields that could
+    not be parsed; `raw_url` leads to the raw JSON, and `excerpt` is its beginning if the row has no page.
     """
 
     id: str
@@ -67,7 +67,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def build_rows(instances: tuple[Instance, ...], *, region: Region, view: ListView) -> tuple[Row, ...]:
-    """The rows of one page. `view` is the list they stand in: links add to it, and lead back to it."""
+    """The rows of one page. `view` is their list: links add filters to it, and lead back to it."""
     path = reverse("instances:list", args=[region])
     back = to_query_string(view)
     filter_urls: dict[str, str] = {}
@@ -87,7 +87,7 @@ def build_rows(instances: tuple[Instance, ...], *, region: Region, view: ListVie
         unreadable = list_unreadable(instance)
         key = canonical_id(instance.id) or str(number)
         if key in keys:
-            # Given twice.
+            # The id occurs more than once on the page.
             key = f"{key}-{number}"
         keys.add(key)
         rows.append(
@@ -118,7 +118,7 @@ def build_rows(instances: tuple[Instance, ...], *, region: Region, view: ListVie
 
 
 def describe_sizes(flavor: Flavor | None) -> str:
-    """`2 vCPU · 4 GiB · 40 GB`, of what is known of it."""
+    """`2 vCPU · 4 GiB · 40 GB`, as far as it is known."""
     if flavor is None:
         return ""
     sizes = [
@@ -130,7 +130,7 @@ def describe_sizes(flavor: Flavor | None) -> str:
 
 
 def link_image(path: str, view: ListView, instance: Instance) -> Link | None:
-    """The image, linked to the same list filtered by it; `path` is the list's."""
+    """The image, with a link to the same list filtered by it. `path` is the list's path."""
     image = instance.image
     if image is None or not (image.name or image.id):
         return None
@@ -140,7 +140,7 @@ def link_image(path: str, view: ListView, instance: Instance) -> Link | None:
 
 
 def link_flavor(path: str, view: ListView, instance: Instance) -> Link | None:
-    """The flavor, linked likewise."""
+    """The flavor, likewise."""
     flavor = instance.flavor
     if flavor is None or not (flavor.name or flavor.id):
         return None
@@ -150,28 +150,28 @@ def link_flavor(path: str, view: ListView, instance: Instance) -> Link | None:
 
 
 def shorten(text: str) -> str:
-    """A text that a table can hold. The instance's own page has the whole of it."""
+    """A text cut to fit in the table. The instance's page has all of it."""
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT].rstrip() + "…"
 
 
 def tag_url(path: str, view: ListView, tag: str) -> str:
-    """The same list filtered by this tag too; empty where the API's `tags` parameter cannot hold the tag."""
+    """The same list filtered by this tag too; empty if the API's `tags` parameter cannot contain the tag."""
     return list_url_at(path, with_tag(view, tag)) if can_add_tag(view, tag) else ""
 
 
 def _instance_url(path: str, instance: Instance, back: str) -> str:
-    """The instance's page, or nothing for one without a proper id."""
+    """The instance's page; empty if its id is not a UUID."""
     instance_id = canonical_id(instance.id)
     if not instance_id:
         return ""
     name = instance.name or ""
     hints = [("name", name if can_be_hint(name) else ""), ("back", back)]
     url = f"{path}{instance_id}/?{encode_query([pair for pair in hints if pair[1]])}".removesuffix("?")
-    # The way back is needed, and the name only makes it quicker.
+    # The way back is required; the name is only a hint.
     return url if len(url) <= LONGEST_ADDRESS else f"{path}{instance_id}/?{encode_query([('back', back)])}"
 
 
 def _link_raw(region: Region, instance: Instance) -> str:
-    """Its untouched JSON. Only for one that has a page."""
+    """The URL of its raw JSON; empty if it has no page."""
     name = instance.name or ""
     return raw_url(region, canonical_id(instance.id), name=name if can_be_hint(name) else None)

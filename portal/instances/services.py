@@ -1,6 +1,6 @@
-"""The instances as pages ask for them: a list with its way back and on, one instance by id, and what was seen so far.
+"""Reads instances for the pages: a list with its neighbouring pages, one instance by id, and values for filters.
 
-Knows the gateway and ByCloud's words; knows nothing of requests and templates.
+Depends on the gateway and the ByCloud client, but not on requests or templates.
 """
 
 import re
@@ -19,14 +19,14 @@ from portal.gateway import ApiSession, Cached, CachedInstance, FetchError, Fetch
 
 LARGEST_PAGE = 100
 USUAL_PAGE = 20
-# What is tried in the place of a page size that ByCloud refuses: the largest one is not documented. The usual one is,
-# so that a refusal of it must be about something else.
+# The page sizes to try if ByCloud rejects the requested one: the maximum is not documented. The default size is, so if
+# it is rejected, the error must be about something else.
 SMALLER_PAGES = (50, USUAL_PAGE)
 SWEEP_CALLS = 5
-# Pages without a row that one view passes over. After that the reader presses Continue.
+# The number of empty pages that a request skips. After that the member presses Continue.
 MOST_PASSED_OVER = 4
 REFUSED_PARAMETER = frozenset({400, 422})
-# What a refusal may call the page size.
+# What an error message may call the page size.
 _PAGE_SIZE = re.compile(r"\b(?:limit|page.?size|per.?page)\b", re.IGNORECASE)
 MOST_SEEN = 200
 LONGEST_SEEN = 128
@@ -34,16 +34,16 @@ LONGEST_LINK = 4096
 
 
 class NamedRef(msgspec.Struct, frozen=True):
-    """A flavor or an image as the fleet's instances name it."""
+    """A flavor or an image with its name, as found in instances."""
 
     id: str
     name: str
 
 
 class KnownValues(msgspec.Struct, frozen=True):
-    """What the pages fetched so far have held: suggestions for filters, each sorted.
+    """Values found in the pages fetched so far: suggestions for filters, each kind sorted.
 
-    At most `MOST_SEEN` of a kind, none longer than `LONGEST_SEEN`: they stand in every page of the list.
+    At most `MOST_SEEN` of a kind, none longer than `LONGEST_SEEN`, because every list page contains them.
     """
 
     flavors: tuple[NamedRef, ...] = ()
@@ -53,7 +53,7 @@ class KnownValues(msgspec.Struct, frozen=True):
 
 
 class _Place(msgspec.Struct, frozen=True):
-    """Where a page lies in its list: the marker of the page before (None: the first page) and its first row's place."""
+    """The position of a page: the marker of the page before it (None: the first page) and its first row's position."""
 
     previous_marker: str | None
     first_position: int | None
@@ -61,14 +61,14 @@ class _Place(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of the list and its neighbours.
+    """A page of the list, with its neighbours.
 
-    `previous_marker` None with `has_previous` means the first page. `first_position` is the 1-based place of the first
-    row. `total` and `first_position` are None where they are not known. `marker_is_gone`: the marker that was asked
-    for led nowhere, and this is the first page instead.
+    `previous_marker` None with `has_previous` means the first page. `first_position` is the 1-based position of the
+    first row. `total` and `first_position` are None if they are not known. `marker_is_gone`: the requested marker was
+    invalid, and this is the first page instead.
 
-    `says_more`: ByCloud says that there are instances beside these, and where there are none here that is not the end.
-    `limit` is the size of the page that ByCloud was asked for, `largest_limit` what was learned to be the largest.
+    `says_more`: according to ByCloud there are more instances, so that a page without rows is not the end. `limit` is
+    the page size that was requested from ByCloud, `largest_limit` the maximum that was learned.
     """
 
     page: Cached[InstancePage]
@@ -91,7 +91,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Not among the `searched` instances of `total`; `next_marker` is where the search can go on, None at the end.
+    """Not among the first `searched` of `total` instances. `next_marker` is where the search can go on, or None.
 
     `page` is the last one that was searched.
     """
@@ -105,11 +105,10 @@ class Missing:
 def list_instances(
     access: ApiSession, query: InstanceQuery, *, policy: FetchPolicy = FetchPolicy.CACHE_FIRST
 ) -> Listing:
-    """One page of the list. Raises `FetchFailed` when upstream fails and the page was never seen.
+    """One page of the list. Raises `FetchFailed` if the fetch fails and the page is not cached.
 
-    A page without a row is not the end where ByCloud says that more follows: up to `MOST_PASSED_OVER` of those after it
-    are asked for at once. A marker that upstream does not take any more, or that nothing follows, is answered with the
-    first page.
+    A page without rows is not the end if ByCloud says that more follow: up to `MOST_PASSED_OVER` of the next pages are
+    fetched at once. If a marker is rejected, or nothing follows it, the first page is returned.
     """
     ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     if query.marker is None:
@@ -138,17 +137,17 @@ def find_instance(
     marker: str | None = None,
     policy: FetchPolicy = FetchPolicy.CACHE_FIRST,
 ) -> Found | Missing:
-    """One instance, by what ByCloud documents: the store, then its exact name, then a bounded walk over the list.
+    """One instance, by documented means only: from the cache, by exact name, then by a bounded search of the list.
 
-    `instance_id` is in lower case; one that upstream writes in capitals is found by it, too. `name` is a hint,
-    `marker` where an earlier walk stopped. All of it takes one deadline at most, and begins nothing in its second
-    half; a walk takes at most `SWEEP_CALLS` pages of `LARGEST_PAGE`. Raises `FetchFailed` when upstream fails and the
-    instance was never seen; when it was seen, it comes back with the trouble in it.
+    `instance_id` is in lower case and also matches an id that upstream writes in upper case. `name` is a hint, `marker`
+    is where an earlier search stopped. Everything happens within one deadline, and no request starts in its second
+    half. A search reads at most `SWEEP_CALLS` pages of `LARGEST_PAGE`. If the fetch fails, the cached instance is
+    returned with the error in it; without one, `FetchFailed` is raised.
     """
     stored = _read_instance(access, instance_id)
     if stored and policy.accepts(stored.age_seconds):
         return Found(stored)
-    # Whoever opens a page that is not stored wants what upstream says now, and is a person.
+    # A member who opens an instance that is not cached wants the current data.
     policy = FetchPolicy.LOOKUP if policy is FetchPolicy.CACHE_FIRST else policy
     name = stored.value.instance.name if stored else name
     ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
@@ -165,9 +164,9 @@ def find_instance(
 
 
 def read_known_values(access: ApiSession) -> KnownValues:
-    """What the pages fetched with this credential have held so far."""
+    """The values found in the pages fetched with this credential so far."""
     seen = gateway.recall(access, "seen", KnownValues) or KnownValues()
-    # Another version of the portal may have kept longer ones.
+    # Another version may have cached longer values.
     return KnownValues(
         flavors=tuple(filter(_is_suggestion, seen.flavors)),
         images=tuple(filter(_is_suggestion, seen.images)),
@@ -177,7 +176,7 @@ def read_known_values(access: ApiSession) -> KnownValues:
 
 
 def _list_rows(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Listing:
-    """A page, or the first one after it that has rows, in its place: its way back is this page's."""
+    """A page, or the next one that has rows. The link to the previous page stays that of the first one."""
     listing = first = _list_page(access, query, policy, ends_at)
     passed_over = {query.marker}
     while not listing.instances and listing.next_marker and listing.next_marker not in passed_over:
@@ -188,12 +187,12 @@ def _list_rows(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
         try:
             listing = _list_page(access, following, policy, ends_at)
         except FetchFailed as error:
-            # What is known stays: there is no row so far, and there is a way on.
+            # Return what is known: no rows so far, and a next page.
             return replace(listing, page=replace(listing.page, trouble=error.trouble))
         listing = replace(listing, has_previous=first.has_previous, previous_marker=first.previous_marker)
         if listing.next_marker and not listing.page.exchange.from_store:
             _remember_place(access, query, listing)
-    # Where it leads back to what was passed over, there is said to be more, and no way to it.
+    # If the marker leads back to a skipped page, there is more, but no way to get there.
     return replace(listing, next_marker=None) if listing.next_marker in passed_over else listing
 
 
@@ -205,7 +204,7 @@ def _list_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
     next_marker = _next_marker(page.value, query, limit, first_position)
     left_out = page.exchange.left_out
     if left_out:
-        # The list goes on with those that were sent too early, whatever the answer says of its end.
+        # The next page starts after the last row kept, whatever the response says about its end.
         last = _checked(instances[-1].id)
         next_marker = None if last == query.marker else last
     has_previous, previous_marker = _previous(page.value, query, place)
@@ -227,46 +226,46 @@ def _list_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
 
 
 def _remember_place(access: ApiSession, query: InstanceQuery, listing: Listing) -> None:
-    """Where the page after lies, and that it is reached from the one of `query`."""
+    """Store the position of the next page, and that it follows the page of `query`."""
     position = listing.first_position
     following = _Place(query.marker, position + len(listing.instances) if position else None)
     gateway.remember(access, _place_name(msgspec.structs.replace(query, marker=listing.next_marker)), following)
 
 
 def _total(page: InstancePage, query: InstanceQuery, next_marker: str | None, first_position: int | None) -> int | None:
-    """How many the list holds, as far as what is said of it goes together; None where that is not known."""
+    """The size of the list, if the response is consistent about it; None if it is not known."""
     meta = page.meta
     total = meta.total if meta and meta.total is not None and meta.total >= 0 else None
     last = (first_position or 1) - 1 + len(page.instances or ())
     if total is not None and total < last:
-        # It has changed since, or is that of the page.
+        # It has changed since, or it is the total of the page.
         total = None
     is_filtered = query != InstanceQuery(limit=query.limit, marker=query.marker)
     has_more = meta.has_more if meta else None
     is_end = first_position is not None and next_marker is None and not has_more
     if total is None or (is_filtered and has_more is False):
-        # The end counts: whether a total is that of the filter is not documented.
+        # Counting to the end is reliable: it is not documented whether the total takes filters into account.
         return last if is_end else total
     return total
 
 
 def _says_more(page: InstancePage, query: InstanceQuery) -> bool:
-    """Whether there are said to be others, be it without a way to them. After a marker a total says nothing of that."""
+    """Whether ByCloud says that there are more, even without a next page. After a marker, the total does not tell."""
     meta = page.meta
     total = meta.total if meta and meta.has_more is None and query.marker is None else None
     return _leads_on(page) or (total or 0) > len(page.instances or ())
 
 
 def _leads_on(page: InstancePage) -> bool:
-    """The same, and whatever the total is: it may have changed, or be that of more than this list."""
+    """The same without the total, which may have changed or may not take filters into account."""
     has_more = page.meta.has_more if page.meta else None
     return bool(page.links and page.links.next) if has_more is None else has_more
 
 
 def _next_marker(page: InstancePage, query: InstanceQuery, limit: int, first_position: int | None) -> str | None:
-    """The marker of the page after, from whichever of `meta`, `links` and the rows says it; None at the end.
+    """The marker of the next page, from whichever of `meta`, `links` and the rows has it; None at the end.
 
-    A cursor that points at itself is taken as the end, since following it would never stop.
+    A cursor that points at itself counts as the end, since following it would never stop.
     """
     instances = page.instances or ()
     has_more = page.meta.has_more if page.meta else None
@@ -279,7 +278,7 @@ def _next_marker(page: InstancePage, query: InstanceQuery, limit: int, first_pos
 
 
 def _seems_cut(page: InstancePage, limit: int, first_position: int | None) -> bool:
-    """Whether more may follow where nothing says so: the page is full, and neither total nor links speak against it."""
+    """Whether more may follow although the response does not say so: the page is full, and total and links allow it."""
     instances, links = page.instances or (), page.links
     if len(instances) < limit:
         return False
@@ -290,9 +289,9 @@ def _seems_cut(page: InstancePage, limit: int, first_position: int | None) -> bo
 
 
 def _previous(page: InstancePage, query: InstanceQuery, place: _Place | None) -> tuple[bool, str | None]:
-    """Whether there is a page before, and its marker (None: the first).
+    """Whether there is a previous page, and its marker (None: the first page).
 
-    Where this portal has come from is sure; what `links.previous` means is not documented, so it comes second.
+    The position that this portal has stored comes first, because the meaning of `links.previous` is not documented.
     """
     if query.marker is None:
         return False, None
@@ -303,7 +302,7 @@ def _previous(page: InstancePage, query: InstanceQuery, place: _Place | None) ->
 
 
 def _marker_in(link: str | None) -> str | None:
-    """The marker in a link of upstream's, if it is a UUID. The link itself is never followed."""
+    """The marker in one of ByCloud's links, if it is a UUID. The link itself is never followed."""
     if not link or len(link) > LONGEST_LINK:
         return None
     try:
@@ -324,7 +323,7 @@ def _place_name(query: InstanceQuery) -> str:
 
 
 class _Sized(NamedTuple):
-    """A page in the size that it was asked for with, and the largest size that was learned, if any."""
+    """A page, the page size that was requested, and the maximum that was learned, if any."""
 
     page: Cached[InstancePage]
     limit: int
@@ -332,7 +331,7 @@ class _Sized(NamedTuple):
 
 
 def _read_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> _Sized:
-    """A page in the size asked for, or in the largest that ByCloud gives where that is less."""
+    """A page in the requested size, or in the largest one that ByCloud allows."""
     largest = gateway.read_largest_page(access.region)
     if largest and (query.limit or USUAL_PAGE) > largest:
         query = msgspec.structs.replace(query, limit=largest)
@@ -343,7 +342,7 @@ def _read_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
     cut = _find_cut(page.value, limit)
     if not page.exchange.from_store:
         _remember_seen(access, page.value.instances or ())
-        # A page that is merely the last, or that a filter has thinned out, may name the number of its rows.
+        # The last page, or a filtered one, may report its number of rows as its limit.
         is_plain = query == InstanceQuery(limit=query.limit, marker=query.marker)
         if is_refused or (cut and is_plain and _says_more(page.value, query)):
             largest = cut or limit
@@ -352,7 +351,7 @@ def _read_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
 
 
 def _find_cut(page: InstancePage, limit: int) -> int | None:
-    """To how many rows a page was cut that may go on: it says so, and is full."""
+    """The page size that ByCloud has reduced the page to, if the page is full and may continue; otherwise None."""
     given, has_more = (page.meta.limit, page.meta.has_more) if page.meta else (None, None)
     is_cut = given is not None and 0 < given < limit and given == len(page.instances or ()) and has_more is not False
     return given if is_cut else None
@@ -361,7 +360,7 @@ def _find_cut(page: InstancePage, limit: int) -> int | None:
 def _read_sized_page(
     access: ApiSession, query: InstanceQuery, smaller: tuple[int, ...], policy: FetchPolicy, ends_at: float
 ) -> tuple[Cached[InstancePage], int]:
-    """The page; where its size is refused, in the first of the smaller ones that is not."""
+    """The page. If its size is rejected, the first smaller size that is not."""
     try:
         page = gateway.read_page(access, query, policy=policy, ends_at=ends_at)
     except FetchFailed as error:
@@ -374,7 +373,7 @@ def _read_sized_page(
 
 
 def _may_be_of_limit(trouble: FetchError, query: InstanceQuery) -> bool:
-    """Whether a refusal may be about the page size: it names it, or there is little else that it could be about."""
+    """Whether an error may be about the page size: it names it, or there is hardly anything else it could be about."""
     if trouble.kind != "invalid-request" or trouble.status not in REFUSED_PARAMETER:
         return False
     text = f"{trouble.message} {trouble.details or ''}"
@@ -423,7 +422,7 @@ def _first_words(words: set[str]) -> tuple[str, ...]:
 
 
 def _read_instance(access: ApiSession, instance_id: str) -> Cached[CachedInstance] | None:
-    """From the store, which knows an id as upstream writes it: in small letters, or else in capitals."""
+    """From the cache, by the id as upstream writes it: in lower case, or else in upper case."""
     return gateway.read_instance(access, instance_id) or gateway.read_instance(access, instance_id.upper())
 
 
@@ -434,7 +433,7 @@ def _find_by_name(access: ApiSession, instance_id: str, name: str, policy: Fetch
     except FetchFailed as error:
         if error.trouble.kind != "invalid-request":
             raise
-        # A name that cannot be asked for says nothing of the instance.
+        # If ByCloud rejects the name, that says nothing about the instance.
         return None
 
 
@@ -454,7 +453,7 @@ def _is_late(ends_at: float) -> bool:
 
 def _walk(access: ApiSession, instance_id: str, marker: str | None, ends_at: float) -> Missing | Found:
     if _is_late(ends_at):
-        # Whoever tries again finds the answer for the name in the store, and goes on from there.
+        # A retry finds the result of the search by name in the cache, and continues from there.
         raise FetchFailed(FetchError.from_error(TimedOut("There was no time left to search the list")))
     for _ in range(SWEEP_CALLS):
         query = InstanceQuery(limit=LARGEST_PAGE, marker=marker)
@@ -463,13 +462,13 @@ def _walk(access: ApiSession, instance_id: str, marker: str | None, ends_at: flo
         if found:
             return found
         if listing.page.trouble:
-            # What is stored may be older than the instance.
+            # The cached page may be older than the instance.
             raise FetchFailed(listing.page.trouble)
         marker = listing.next_marker
         if marker is None or _is_late(ends_at):
             break
     if marker is None and (_leads_on(listing.page.value) or listing.page.exchange.left_out):
-        # Not all was searched, and "No such instance" would say that it was.
+        # The list was not searched completely, so "No such instance" would be wrong.
         raise FetchFailed(
             FetchError.from_error(InvalidResponse("The list goes on, but does not say where", path="$.links.next"))
         )

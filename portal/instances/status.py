@@ -1,7 +1,7 @@
-"""One honest state from an instance's `status`, `power_state`, `task_state`, `vm_state` and `fault`.
+"""Derives one state from an instance's `status`, `power_state`, `task_state`, `vm_state` and `fault`.
 
-The one table of it is in docs/pages.md ("State"); a test holds the two together. The words are an open set: an unknown
-one is shown as it came, in a neutral colour, and no word is ever an error. Case does not matter.
+The mapping is documented in docs/pages.md ("State"); a test keeps both in sync. Values are open sets: an unknown one is
+shown as it is, in a neutral colour, and is never an error. Case is ignored.
 """
 
 from collections.abc import Iterable
@@ -20,9 +20,9 @@ FIRST_WORDS = 60
 
 
 class State(msgspec.Struct, frozen=True):
-    """What is shown: a word with its look, small type beside it, and the fault's first words when the state is one.
+    """What is shown: a label with its style, a secondary text, and the beginning of the fault message if there is one.
 
-    `is_fault`: the status says that something failed, so that a fault counts; `is_pending`: it will change by itself.
+    `is_fault`: the status means that something failed, so the fault is shown. `is_pending`: it will change by itself.
     """
 
     word: str
@@ -34,7 +34,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 class _Look(msgspec.Struct, frozen=True):
-    """How a known status is shown, and the power states that agree with it (none given: any does)."""
+    """The style of a known status, and the power states that are consistent with it (none given: any)."""
 
     word: Promise
     tone: Tone
@@ -94,14 +94,14 @@ _VM_STATES = {"BUILDING": "BUILD", "RESCUED": "RESCUE", "RESIZED": "VERIFY_RESIZ
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A status as a filter offers it. `value` is ByCloud's own word."""
+    """A status as an option of the filter. `value` is ByCloud's own value."""
 
     value: str
     label: str
 
 
 def list_choices(seen: Iterable[str], current: str) -> tuple[Choice, ...]:
-    """Every known status, those seen beside them, and the one that is asked for, whatever it is; sorted by word."""
+    """All known statuses, those found in instances, and the current filter, even if unknown; sorted by label."""
     words = {*_STATUSES, *seen, current} - {""}
     return tuple(Choice(word, _label(word)) for word in sorted(words, key=lambda word: (word.upper(), word)))
 
@@ -112,9 +112,9 @@ def _label(word: str) -> str:
 
 
 def derive_state(instance: Instance) -> State:
-    """The one state that is shown for an instance. `vm_state` speaks only where there is no `status`."""
+    """The state to show for an instance. `vm_state` is used only if there is no `status`."""
     if "status" in list_unreadable(instance):
-        # Another field's word in its place would be a guess.
+        # Using another field instead would be a guess.
         return State(_("Unreadable"), "neutral")
     status = _normal(instance.status) or _status_of(_normal(instance.vm_state))
     raw_status = instance.status or instance.vm_state or ""
@@ -153,6 +153,6 @@ def _first_words(fault: Fault | None) -> str:
 
 
 def _shorten(text: str) -> str:
-    """The beginning of a text on one line, cut between words where there are any."""
+    """The beginning of a text on one line, cut between words if possible."""
     line = " ".join(text.split())
     return line if len(line) <= FIRST_WORDS else line[:FIRST_WORDS].rsplit(" ", 1)[0] + "…"

@@ -1,7 +1,7 @@
-"""The table of a list as HTML, kept in this process: a page that many people look at is rendered once.
+"""Renders the table of a list and caches it in this process: a page that many people open is rendered once.
 
-What is kept holds nothing of the reader but language, time zone and layout, which its name says: no form, no role, no
-token.
+The cached HTML depends on the member only by language, time zone and display options, which are part of its key. It
+contains no form, no role and no token.
 """
 
 from typing import Any
@@ -21,12 +21,12 @@ from portal.instances.live import name_pending
 from portal.instances.rows import build_rows
 
 MOST_BYTES = 6 * 1024 * 1024
-# That many stand side by side in a wide window; a table with more scrolls in its own box.
+# This many fit in a wide window; a table with more columns scrolls.
 MOST_COLUMNS = 8
 
 
 class Table(msgspec.Struct, frozen=True):
-    """The table in UTF-8, which takes half the memory of text; and a name for its rows in transition."""
+    """The table as UTF-8, which takes half the memory of a str, and a name for its rows in transition."""
 
     source: bytes
     pending: str
@@ -45,7 +45,7 @@ _cache: LruCache[Table] = LruCache(MOST_BYTES)
 def render_table(
     instances: tuple[Instance, ...], *, region: Region, view: ListView, layout: DisplayOptions
 ) -> Table | None:
-    """The table of these instances, from what is kept when all that it shows is the same; None for no instances."""
+    """The table of these instances, from the cache if everything that it shows is the same; None without instances."""
     if not instances:
         return None
     columns = find_columns(layout.columns)

@@ -1,4 +1,4 @@
-"""What stands beside the list's title and above its table: how it is shown, saved views, its addresses to pass on."""
+"""The toolbar of the list: display options, saved views, links to share."""
 
 import msgspec
 from django.utils.functional import Promise
@@ -20,7 +20,7 @@ class Option(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """The form of how the list is shown. `first` is the column that cannot be left out."""
+    """The form for the display options. `first` is the column that is always shown."""
 
     first: str
     columns: tuple[Option, ...]
@@ -30,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class ViewLink(msgspec.Struct, frozen=True):
-    """A saved view as a link. `owner` is named where it is somebody else's."""
+    """A saved view as a link. `owner` is set if it belongs to another member."""
 
     pk: int
     name: str
@@ -41,7 +41,7 @@ class ViewLink(msgspec.Struct, frozen=True):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """The page's address: as it is, so that everybody sees her own columns, and with these columns."""
+    """The URLs to share: one with which people see their own columns, and one with the current columns."""
 
     url: str
     pinned_url: str
@@ -70,7 +70,7 @@ def build_share(view: ListView, layout: DisplayOptions, *, region: Region) -> Sh
 
 
 def describe_view(view: ListView, layout: DisplayOptions) -> str:
-    """What is saved of a view: all that is seen, for whoever opens it, from its first page."""
+    """The parts of a view to save: everything that is shown, for any member, from its first page."""
     return to_query_string(pin(at_marker(view, None), layout))
 
 

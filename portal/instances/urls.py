@@ -1,4 +1,4 @@
-"""The instance pages of one region. docs/pages.md says what each address holds."""
+"""The instance pages of one region. docs/pages.md describes the URLs."""
 
 from django.urls import path
 

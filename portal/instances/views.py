@@ -1,4 +1,4 @@
-"""The instance pages: one request in, one answer out. docs/pages.md describes the addresses and every state."""
+"""The views of the instance pages. docs/pages.md describes the URLs and every state."""
 
 from http import HTTPStatus
 from uuid import UUID
@@ -35,7 +35,7 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     view = reading.view
     if view is None:
         return responses.refuse_list(request, region, reading)
-    # Opened without any parameter of its own, the list is the one that this member has chosen to begin with.
+    # Without any parameter of its own, the list opens with the member's default view.
     is_bare = len(reading.unknown) == len(request.GET)
     default = find_default(member=request.user, region=region.code) if is_bare else None
     if default:
@@ -50,7 +50,7 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     response = responses.answer_list(request, access, view, listing, policy=policy, unknown=reading.unknown)
     if not is_canonical:
         return push_url(response, url)
-    # From an answer to a form, one comes to the list itself.
+    # After a response to a form, redirect to the list itself.
     is_elsewhere = responses.wants_fragment(request) and request.htmx.current_url and not find_shown(request, region)
     return replace_url(response, url) if is_elsewhere else response
 
@@ -75,7 +75,7 @@ def detail_page(request: MemberRequest, region: Region, instance_id: UUID) -> Ht
 @requires(Capability.READ_RAW_INSTANCE)
 @require_safe
 def raw(request: MemberRequest, region: Region, instance_id: UUID) -> HttpResponse:
-    """The untouched JSON of one instance; errors are JSON too."""
+    """The raw JSON of one instance. Errors are JSON too."""
     access = get_api_session(request, region)
     if not isinstance(access, ApiSession):
         return raw_json.refuse(
@@ -95,21 +95,21 @@ def raw(request: MemberRequest, region: Region, instance_id: UUID) -> HttpRespon
 @requires(Capability.LIST_INSTANCES)
 @require_post
 def revalidate(request: MemberRequest, region: Region) -> HttpResponse:
-    """Load a page anew unless it is fresh."""
+    """Fetch a page again unless it is fresh."""
     return _renew(request, region, FetchPolicy.RETRY)
 
 
 @requires(Capability.FORCE_REFRESH)
 @require_post
 def refresh(request: MemberRequest, region: Region) -> HttpResponse:
-    """Load a page anew, however fresh it is."""
+    """Fetch a page again, however fresh it is."""
     return _renew(request, region, FetchPolicy.FORCE)
 
 
 @requires(Capability.LIST_INSTANCES)
 @require_post
 def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
-    """Ask ByCloud once about the credential that the lists are read with. Is it taken, the page is loaded anew."""
+    """Check the list's credential with one request to ByCloud. If it is valid, fetch the page again."""
     access = get_api_session(request, region)
     if isinstance(access, ApiSession):
         checked = intake.check_again(request.held, region=region, asker=request.user)
@@ -122,7 +122,7 @@ def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
 
 
 def _find_way_back(request: MemberRequest, region: Region) -> str:
-    """The page that a form names, as far as it can be read."""
+    """The URL of the page that a form belongs to, as far as it can be parsed."""
     instance_id = request.POST.get("instance", "")
     if is_uuid(instance_id):
         hints = read_detail_query(QueryDict(request.POST.get("query", "")))
@@ -131,9 +131,9 @@ def _find_way_back(request: MemberRequest, region: Region) -> str:
 
 
 def _renew(request: MemberRequest, region: Region, policy: FetchPolicy) -> HttpResponse:
-    """Load what the form names: the list of `query`, or the `instance` with `query` as its hints. Then 303 to its page.
+    """Fetch the list of `query`, or the `instance` with `query` as its hints. Then 303 to its page.
 
-    What went wrong is answered at once, since a page loaded later may not tell of it.
+    Errors are shown in the response itself, because the page may not show them after a redirect.
     """
     access = get_api_session(request, region)
     if not isinstance(access, ApiSession):
@@ -170,7 +170,7 @@ def _renew_instance(
 
 
 def _read_asking(request: MemberRequest) -> FetchPolicy:
-    """A page that refreshes itself says so with this header on the same URL, and whether anything is in transition."""
+    """A page that refreshes itself sends a header that says so, and whether anything is in transition."""
     refreshes = {"1": FetchPolicy.REVALIDATE, "quick": FetchPolicy.REVALIDATE_FAST}
     return refreshes.get(request.headers.get("Portal-Refresh", ""), FetchPolicy.CACHE_FIRST)
 

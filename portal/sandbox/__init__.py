@@ -1,5 +1,5 @@
-"""The ByCloud API in small, over real HTTP, for the first run, for demos and for tests.
+"""A small implementation of the ByCloud API over real HTTP, for the first run, demos and tests.
 
-Imports nothing of the product and is imported by nothing of it: a misreading of the API must show as a failing test,
-not as a matching pair of mistakes. What it decides where the docs are silent stands in docs/sandbox.md.
+It shares no code with the rest of the portal, in either direction, so that a misreading of the API shows as a failing
+test and not as the same mistake on both sides. docs/sandbox.md lists its decisions where ByCloud's docs are silent.
 """

@@ -1,4 +1,4 @@
-"""`python -m portal.sandbox`: the sandbox as a process of its own."""
+"""`python -m portal.sandbox`: runs the sandbox as a separate process."""
 
 import argparse
 import re
@@ -15,7 +15,7 @@ LARGEST_FLEET = 1_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM. A taken address ends it with one sentence and exit code 1."""
+    """Serve until SIGINT or SIGTERM. If the address is in use, exit with an error message and code 1."""
     options = _parser().parse_args(arguments)
     try:
         sandbox = Sandbox(

@@ -1,4 +1,4 @@
-"""The addresses of an instance on each kind of network, from its number alone."""
+"""The IP addresses of an instance, computed from its number."""
 
 import hashlib
 from typing import Any
@@ -9,7 +9,7 @@ _NETWORKS = {"private": "private-network", "public": "public-network"}
 
 
 def addresses(kinds: tuple[str, ...], number: int) -> dict[str, list[dict[str, Any]]]:
-    """Network name to its addresses, as the API nests them. Public ones are from the ranges kept for examples."""
+    """Network name to addresses, as nested in the API. Public addresses are from documentation ranges."""
     return {_NETWORKS.get(kind, kind): _on_network(kind, number) for kind in kinds}
 
 

@@ -1,4 +1,4 @@
-"""Bodies that are no page at all: not JSON, the wrong JSON, far too much of it."""
+"""Response bodies that are not a page: not JSON, the wrong JSON, or far too large."""
 
 import struct
 import zlib
@@ -34,12 +34,12 @@ def _nothing(_: int | None) -> Body:
 
 
 def _huge(size: int | None) -> Body:
-    """A page that could be read, were it not `size` bytes long."""
+    """A valid page, except that it is `size` bytes long."""
     return _padded(size or _HUGE), _JSON
 
 
 def _gzip_bomb(size: int | None) -> Body:
-    """A few kilobytes that become `size`."""
+    """A few kilobytes that decompress to `size` bytes."""
     return _bomb(size or 2 * _HUGE), {**_JSON, "Content-Encoding": "gzip"}
 
 
@@ -50,7 +50,7 @@ def _padded(size: int) -> bytes:
 
 @lru_cache(maxsize=4)
 def _bomb(size: int) -> bytes:
-    """`_padded(size)`, packed piece by piece: equal pieces pack to equal bytes, so only one of them is worked on."""
+    """`_padded(size)`, compressed. Equal chunks compress to equal bytes, so only one of them is compressed."""
     whole = _padded(size)
     pieces = max(0, len(whole) // _PIECE - 2)
     start = (len(whole) - pieces * _PIECE) // 2

@@ -1,4 +1,4 @@
-"""What instances are made of: flavors, images and the four state fields that go together."""
+"""The parts of instances: flavors, images, and consistent combinations of the four state fields."""
 
 import uuid
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ _NAMESPACE = uuid.UUID("0b1c10d0-5a4d-4b0f-8e55-5eed00000001")
 
 
 def _flavor(name: str, vcpus: int, ram: int, disk: int) -> dict[str, Any]:
-    """`ram` in MiB, `disk` in GB, as the docs' example reads."""
+    """`ram` in MiB, `disk` in GB, as the example in the docs suggests."""
     identifier = str(uuid.uuid5(_NAMESPACE, f"flavor/{name}"))
     return {"id": identifier, "name": name, "vcpus": vcpus, "ram": ram, "disk": disk}
 
@@ -45,7 +45,7 @@ IMAGES = {
 
 @dataclass(frozen=True)
 class State:
-    """The four state fields, in the API's spelling."""
+    """The four state fields, as the API spells them."""
 
     status: str
     power_state: str | None

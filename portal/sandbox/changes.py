@@ -1,4 +1,4 @@
-"""What somebody does to an instance: the state it takes at once, and the one it settles in some seconds later."""
+"""Changes to an instance: the state it takes at once, and the one it settles in some seconds later."""
 
 import copy
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ LONGEST_SETTLE_SECONDS = 3600.0
 
 
 class ChangeError(ValueError):
-    """A change that cannot be understood; the text says what is wrong with it."""
+    """An invalid change; the message says why."""
 
 
 @dataclass(frozen=True)
 class _Step:
-    """A change of state: `during` for a while, then `after` (None: the instance is gone)."""
+    """A state transition: `during` for a while, then `after` (None: the instance is deleted)."""
 
     during: State
     after: State | None
@@ -40,9 +40,9 @@ ACTIONS = (*_STEPS, "rename", "set", "create")
 
 
 def change_instance(fleet: Fleet, number: int, asked: Json, *, settle_seconds: float) -> Json | None:
-    """Do what `asked["action"]` says, and give the instance as it is now (as it was last, when that ended it at once).
+    """Apply `asked["action"]`, and return the instance as it is now (or as it was, if it is deleted at once).
 
-    None when it was gone before. Raises `ChangeError`.
+    None if it did not exist any more. Raises `ChangeError`.
     """
     now = datetime.now(UTC)
     current = fleet.find_instance(number, now)
@@ -68,7 +68,7 @@ def change_instance(fleet: Fleet, number: int, asked: Json, *, settle_seconds: f
 
 
 def create_instance(fleet: Fleet, asked: Json, *, settle_seconds: float) -> Json:
-    """A new instance, the newest of its fleet: building at first, then active. Raises `ChangeError`."""
+    """Create an instance, the newest of its fleet: building at first, then active. Raises `ChangeError`."""
     now = datetime.now(UTC)
     settles_at = now + timedelta(seconds=read_seconds(asked, settle_seconds))
     number = fleet.end

@@ -1,6 +1,6 @@
-"""The sandbox's own switches under `/_sandbox/`, for tests and demos: faults, changes, the log, the limits.
+"""The sandbox's control API under `/_sandbox/`, for tests and demos: faults, changes, the request log, the rate limits.
 
-Needs no credential: it listens on the loopback address unless told otherwise, and guards nothing.
+It needs no credential: by default the sandbox listens on loopback only, and it holds nothing to protect.
 """
 
 import json
@@ -22,11 +22,11 @@ _NO_CONTENT = Answer(204)
 
 
 class ControlError(ValueError):
-    """A control request that cannot be read."""
+    """An invalid control request."""
 
 
 def answer(service: Service, request: Request) -> Answer:
-    """Answer one control request."""
+    """The response to a control request."""
     path = request.path.removeprefix(PREFIX).rstrip("/")
     match = _INSTANCE.fullmatch(path)
     name, identifier = ("instances/<id>", match[1]) if match else (path, "")
@@ -117,7 +117,7 @@ def _change_instance(service: Service, body: Json, identifier: str) -> Answer:
 
 
 def _find(service: Service, identifier: str) -> tuple[Fleet, int] | None:
-    """The fleet that an id belongs to, and its number there."""
+    """The fleet with this instance id, and the instance's number in it."""
     for fleet in service.fleets.values():
         number = fleet.find_number(identifier)
         if number is not None:

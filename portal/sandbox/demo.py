@@ -1,9 +1,9 @@
-"""Starts the portal on a sandbox of its own, with three members ready to sign in: what `make run` runs.
+"""Starts the portal with a sandbox and three members who can sign in. This is what `make run` runs.
 
     python -m portal.sandbox.demo [--state FOLDER] [any option of python -m portal.sandbox]...
 
-It drives the product by its commands alone (`manage.py`, gunicorn) and knows nothing of its inside. All state lies in
-one folder; deleting it gives a fresh start.
+It uses only the portal's commands (`manage.py`, gunicorn) and imports none of its code. All state is in one folder;
+delete it to start over.
 """
 
 import argparse
@@ -36,7 +36,7 @@ SANDBOX_OPTIONS = ("--instances", "150", "--latency", "0.15")
 
 @dataclass(frozen=True)
 class Cast:
-    """A member who is there from the first start, with her credential for the sandbox."""
+    """A member who exists from the first start, with their credential for the sandbox."""
 
     name: str
     role: str
@@ -52,7 +52,7 @@ CAST = (
 
 
 def main() -> int:
-    # All that this and its children write is for nobody else.
+    # Files of this process and its children are readable by their owner only.
     os.umask(0o077)
     state, sandbox_options = read_arguments()
     port = read_port("PORT", 8000)
@@ -70,12 +70,12 @@ def main() -> int:
 
 
 def start(run: Children, state: Path, *, port: int, sandbox_port: int, sandbox_options: list[str]) -> None:
-    """Bring up both, setting up what is not there yet, and say so when the portal really answers."""
+    """Start both, after any missing setup, and print the address once the portal responds."""
     address, sandbox_address = f"http://{HOST}:{port}", f"http://{HOST}:{sandbox_port}"
     command = [sys.executable, "-m", "portal.sandbox", "--port", str(sandbox_port), *SANDBOX_OPTIONS, *sandbox_options]
     run.start("sandbox", command, environment=os.environ, log=state / f"sandbox-{sandbox_port}.log")
     with (state / "lock").open("w") as lock:
-        # Two runs may share the folder on two ports; only one of them sets it up.
+        # Two runs may share the folder on different ports; only one of them sets it up.
         fcntl.flock(lock, fcntl.LOCK_EX)
         environment = make_environment(state, port=port, sandbox_address=sandbox_address)
         passwords = set_up(run, state, environment, sandbox_address)
@@ -86,9 +86,9 @@ def start(run: Children, state: Path, *, port: int, sandbox_port: int, sandbox_o
 
 
 def set_up(run: Children, state: Path, environment: Mapping[str, str], sandbox_address: str) -> dict[str, str]:
-    """Database, static files and, once, the members. Gives their passwords.
+    """Set up database, static files and, on the first start, the members. Returns their passwords.
 
-    The passwords are written last and so stand for a first start that came to its end; without them it begins anew.
+    The passwords are written last and mark a complete setup; if they are missing, the setup starts over.
     """
     members, database = state / "members.json", state / "portal.sqlite3"
     is_first_start = not (members.exists() and database.exists())
@@ -97,7 +97,7 @@ def set_up(run: Children, state: Path, environment: Mapping[str, str], sandbox_a
         for path in state.glob(f"{database.name}*"):
             path.unlink()
     with ThreadPoolExecutor() as pool:
-        # list() raises what a command raised.
+        # list() re-raises exceptions of the commands.
         list(pool.map(lambda command: manage(environment, *command), (["migrate"], ["collectstatic", "--no-input"])))
     run.wait_until_it_answers(f"{sandbox_address}/_sandbox/requests")
     if is_first_start:
@@ -121,7 +121,7 @@ def make_members(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def manage(environment: Mapping[str, str], *command: str, secret: str = "") -> None:
-    """One `manage.py` command, silent unless it fails; a secret goes in on standard input."""
+    """Run a `manage.py` command, silent unless it fails. `secret` is passed on standard input."""
     answer = subprocess.run(  # noqa: S603
         [sys.executable, ROOT / "manage.py", *command],
         env=environment,
@@ -136,8 +136,8 @@ def manage(environment: Mapping[str, str], *command: str, secret: str = "") -> N
 
 
 def make_environment(state: Path, *, port: int, sandbox_address: str) -> dict[str, str]:
-    """The portal's settings for this run. No `.env` file takes part, and of what is exported only what is worth trying
-    on a sandbox (`INHERITED`): a run on the sandbox can never touch another deployment's database.
+    """The portal's settings for this run. No `.env` file is read, and only the variables in `INHERITED` are taken from
+    the environment, so that a run on the sandbox can never use another deployment's database.
     """
     keys = {
         "secret_key": secrets.token_urlsafe(64),
@@ -156,14 +156,14 @@ def make_environment(state: Path, *, port: int, sandbox_address: str) -> dict[st
         "PLAIN_HTTP": "1",
         "BYCLOUD_REGIONS": f"spo1={sandbox_address}",
     }
-    # For a hand at the console: ENV_FILE=.local/env .venv/bin/python manage.py ...
+    # For manual use: ENV_FILE=.local/env .venv/bin/python manage.py ...
     write_private(state / "env", "".join(f"{name}='{value}'\n" for name, value in settings.items()))
     inherited = {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
     return inherited | {"ENV_FILE": os.devnull} | settings
 
 
 def write_private(path: Path, text: str) -> None:
-    """Whole or not at all, and for nobody else."""
+    """Write the file atomically, readable by its owner only."""
     draft = path.with_name(f"{path.name}.new")
     draft.touch(mode=0o600)
     draft.write_text(text, encoding="utf-8")
@@ -171,7 +171,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def read_arguments() -> tuple[Path, list[str]]:
-    """The state folder, and what the sandbox is to be told."""
+    """The state folder, and the options for the sandbox."""
     parser = argparse.ArgumentParser(prog="python -m portal.sandbox.demo", description="The portal on its own sandbox.")
     parser.add_argument("--state", type=Path, default=ROOT / ".local", help="the folder that holds all state")
     ours, sandbox_options = parser.parse_known_args()
@@ -187,7 +187,7 @@ def read_port(name: str, default: int) -> int:
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # As gunicorn does: what is left of a run that has just ended does not take the port.
+        # As gunicorn does: sockets of a previous run that are still closing do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -199,7 +199,7 @@ def is_free(port: int) -> bool:
 
 
 def choose_sandbox_port(*, besides: int) -> int:
-    """SANDBOX_PORT, which must be free when it is set; else 9800, or any free port."""
+    """SANDBOX_PORT, which must be free if it is set; else 9800, or any free port."""
     port = read_port("SANDBOX_PORT", 9800)
     if port != besides and is_free(port):
         return port

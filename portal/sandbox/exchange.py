@@ -1,4 +1,4 @@
-"""One request and one answer as plain values. What an answer looks like on the wire is decided in `server.py`."""
+"""Requests and responses as plain values. `server.py` writes them to the socket."""
 
 import json
 import uuid
@@ -12,7 +12,7 @@ Delivery = Literal["whole", "close", "reset", "cut", "drip", "drip-head"]
 
 @dataclass(frozen=True)
 class Request:
-    """The names of `headers` are in lower case."""
+    """Header names are in lower case."""
 
     method: str
     path: str
@@ -23,7 +23,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """`delivery` says how it is sent: whole and at once, or in one of the broken ways a test can script."""
+    """`delivery` says how it is sent: whole and at once, or broken in one of the ways that tests can script."""
 
     status: int
     body: bytes = b""
@@ -34,7 +34,7 @@ class Answer:
 
 
 def merge_headers(*layers: Mapping[str, str | None]) -> dict[str, str]:
-    """Later headers replace earlier ones, whatever their case; None takes a header away."""
+    """Later headers replace earlier ones, case-insensitively; None removes a header."""
     merged: dict[str, tuple[str, str | None]] = {}
     for layer in layers:
         merged |= {name.lower(): (name, value) for name, value in layer.items()}
@@ -61,7 +61,7 @@ def error_answer(
     request_id: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """The error envelope of api/errors. Its body has no request id on a 429, as in api/rate-limits."""
+    """The error envelope of api/errors. The body of a 429 has no request id, as in api/rate-limits."""
     error: dict[str, Any] = {"code": status, "message": message or _MESSAGES.get(status) or _phrase(status)}
     if details is not None:
         error["details"] = details

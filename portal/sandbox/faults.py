@@ -1,4 +1,4 @@
-"""Scripted faults: what goes wrong with the next answers, as data."""
+"""Scripted faults in the next responses, as data."""
 
 import codecs
 import re
@@ -18,12 +18,14 @@ _FIRST_ERROR = 400
 
 
 class FaultError(ValueError):
-    """A fault that cannot be understood; the text says what is wrong with it."""
+    """An invalid fault; the message says why."""
 
 
 @dataclass
 class Fault:
-    """`times` None means always. `body` is text sent as it is, or any JSON value. A header set to None is left out."""
+    """`times` None means always. `body` is a text to send as it is, or a JSON value. A header set to None is
+    removed.
+    """
 
     times: int | None = 1
     status: int | None = None
@@ -43,7 +45,7 @@ class Fault:
 
 
 def read_fault(given: Json) -> Fault:
-    """A fault from its JSON form. Raises `FaultError`."""
+    """Parse a fault from its JSON form. Raises `FaultError`."""
     unknown = set(given) - _FIELDS
     if unknown:
         raise FaultError(f"Unknown: {', '.join(sorted(unknown))}. Known: {', '.join(sorted(_FIELDS))}")
@@ -69,7 +71,7 @@ def read_fault(given: Json) -> Fault:
 
 
 def take_fault(faults: list[Fault], *, organization: str | None, query: str) -> Fault | None:
-    """The first fault that fits, counted down and dropped from the list when it is used up."""
+    """The first matching fault. Its count is reduced, and it is removed from the list when it is used up."""
     for fault in faults:
         if fault.fits(organization=organization, query=query):
             if fault.times is not None:
@@ -83,9 +85,9 @@ def take_fault(faults: list[Fault], *, organization: str | None, query: str) -> 
 def spoil(
     fault: Fault, *, regular: Callable[[], Answer], page: Callable[[bool], Json | None], request_id: str
 ) -> Answer:
-    """The answer with the fault in it. `regular` makes the answer as it would have been.
+    """The response with the fault applied. `regular` makes the response without it.
 
-    `page` makes the page inside it (True: the first page, whatever the marker), or gives None when there is none.
+    `page` makes the page inside it (True: the first page, whatever the marker), or returns None if there is none.
     """
     answer = _content(fault, regular=regular, page=page, request_id=request_id)
     return replace(

@@ -1,4 +1,4 @@
-"""What a list request asks for: reads the seven parameters and says which instances fit."""
+"""Parses the seven parameters of a list request, and matches instances against its filters."""
 
 import re
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ PARAMETERS = ("limit", "marker", "name", "status", "tags", "flavor_id", "image_i
 
 
 class ParameterError(ValueError):
-    """A parameter that cannot be read; the text is the `details` of the 400."""
+    """An invalid parameter; the message is the `details` of the 400."""
 
 
 @dataclass(frozen=True)
 class Filters:
-    """All of them must fit (AND). `status` is compared without case, `name` with; every tag must be there."""
+    """All filters must match (AND). `status` is case-insensitive, `name` is not; all tags must be present."""
 
     name: str | None = None
     status: str | None = None
@@ -32,7 +32,7 @@ class Filters:
         return self == Filters()
 
     def take(self, instance: Json) -> bool:
-        """Whether this instance object, as it is answered, fits."""
+        """Whether the instance, in the form of the response, matches."""
         return self.take_name(instance["name"]) and self.take_traits(
             status=instance["status"],
             tags=instance["tags"],
@@ -55,7 +55,7 @@ class Filters:
         flavor: Any,
         image: Any,
     ) -> bool:
-        """Everything but the name. A field that a test has set to something odd fits no filter."""
+        """All filters except the name. A field that a test has set to an invalid value matches no filter."""
         return (
             (self.status is None or str(status).casefold() == self.status.casefold())
             and self.tags <= frozenset(filter(_is_text, tags if isinstance(tags, list | tuple) else ()))
@@ -74,7 +74,7 @@ def _id_of(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Asked:
-    """One list request, read. `given` holds the parameters as they came, for the links."""
+    """A parsed list request. `given` has the parameters as they were sent, for the links."""
 
     filters: Filters
     limit: int
@@ -83,9 +83,9 @@ class Asked:
 
 
 def read_asked(query: str, *, largest: int = LARGEST_LIMIT, refuses_larger: bool = False) -> Asked:
-    """Read a query string. Of a parameter given twice the first counts; unknown ones are ignored.
+    """Parse a query string. If a parameter is repeated, the first value counts; unknown ones are ignored.
 
-    A `limit` above the `largest` is taken as that one, unless it is to be refused. Raises `ParameterError`.
+    A `limit` above `largest` is reduced to it, unless `refuses_larger`. Raises `ParameterError`.
     """
     given: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=1000):

@@ -1,4 +1,4 @@
-"""One organization's instances: made by arithmetic as they are asked for, with the few changed ones kept aside."""
+"""The instances of one organization: computed on request, with only changed ones in memory."""
 
 import hashlib
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _NEWEST = timedelta(minutes=3)
 
 @dataclass(frozen=True)
 class Changed:
-    """An instance that somebody changed: what it is until `settles_at`, and from then on (None: gone)."""
+    """A changed instance: its state until `settles_at`, and after that (None: deleted)."""
 
     during: Json
     after: Json | None
@@ -31,9 +31,9 @@ class Changed:
 
 @dataclass
 class Fleet:
-    """Instances are numbered by age, the oldest 0; number `n` stands at place `n % len(pattern)` of the pattern.
+    """Instances are numbered by age, the oldest is 0. Number `n` is at position `n % len(pattern)` of the pattern.
 
-    The same name, seed and size give the same instances; their times are counted back from `started_at`.
+    The same name, seed and size give the same instances. Their times are relative to `started_at`.
     """
 
     organization: str
@@ -49,22 +49,22 @@ class Fleet:
 
     @property
     def end(self) -> int:
-        """The number that the next instance will have."""
+        """The number of the next instance."""
         return self.size + self.created
 
     def find_number(self, identifier: str) -> int | None:
-        """The number of an instance that is there or once was; None for an id that was never here."""
+        """The number of an instance that exists or has existed; None for an unknown id."""
         number = self.identities.find_number(identifier)
         return number if number is not None and number < self.end else None
 
     def find_instance(self, number: int, now: datetime) -> Json | None:
-        """The instance object as the API answers it at this moment; None when it is gone."""
+        """The instance object as in the API's response at this time; None if it is deleted."""
         if number in self.changed:
             return self.changed[number].at(now)
         return self._original(number)
 
     def select(self, filters: Filters, now: datetime) -> Selection:
-        """The numbers of all that fit, without looking at each."""
+        """The numbers of all matching instances, without checking each."""
         ranges = tuple(self._ranges(filters))
         current = {number: changed.at(now) for number, changed in self.changed.items()}
         return Selection(
@@ -130,16 +130,16 @@ class Fleet:
         }
 
     def _age(self, number: int) -> timedelta:
-        """Minutes for the newest, years for the oldest, and never out of order."""
+        """Minutes for the newest, years for the oldest, always increasing."""
         share = (self.size - 1 - number + self._chance(number) * 0.8) / self.size
         return _NEWEST + _OLDEST * share**3
 
     def _chance(self, number: int) -> float:
-        """From 0 up to 1, the same for the same instance each time."""
+        """A pseudo-random number in [0, 1), always the same for the same instance."""
         drawn = hashlib.blake2b(f"{self.seed}/{self.organization}/{number}".encode(), digest_size=4).digest()
         return int.from_bytes(drawn, "big") / 2**32
 
 
 def written(moment: datetime) -> str:
-    """A time as the API writes it: ISO 8601, UTC, whole seconds, `Z`."""
+    """A time in the API's format: ISO 8601, UTC, whole seconds, `Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""Ids that look random and yet tell their instance's place in the fleet, so that no table of ids is needed."""
+"""Ids that look random but encode the instance's number, so that no table of ids is needed."""
 
 import hashlib
 import uuid
@@ -10,7 +10,7 @@ _NUMBER_BYTES = 6
 
 @dataclass(frozen=True)
 class Identities:
-    """UUID ↔ number, for one key. The last six bytes are the number under a mask that the first ten give."""
+    """UUID ↔ number, for one key. The last six bytes are the number, masked by a hash of the first ten."""
 
     key: str
 
@@ -20,7 +20,7 @@ class Identities:
         return str(uuid.UUID(bytes=stamped + self._masked(stamped, number)))
 
     def find_number(self, identifier: str) -> int | None:
-        """The number that `id_of` made this id from, or None when it did not make it."""
+        """The number from which `id_of` made this id, or None if it did not."""
         stamped = uuid.UUID(identifier).bytes
         head, tail = stamped[:_TAG_BYTES], int.from_bytes(stamped[_TAG_BYTES:], "big")
         number = int.from_bytes(self._masked(head, tail), "big")

@@ -1,4 +1,4 @@
-"""Rate limits as in api/rate-limits: so many requests a minute and an hour, counted for each credential."""
+"""Rate limits as in api/rate-limits: requests per minute and hour, counted per credential."""
 
 import math
 import time
@@ -12,7 +12,7 @@ HOUR = 3600
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a credential stands after a request; `retry_after` (seconds) is set when the request is one too many."""
+    """A credential's usage after a request. `retry_after` (seconds) is set if the request exceeds the limit."""
 
     limit: int
     remaining: int
@@ -36,7 +36,7 @@ class _Window:
 
 @dataclass
 class Limits:
-    """Fixed windows that open with their first request. Refused requests are not counted."""
+    """Fixed windows that start with their first request. Rejected requests are not counted."""
 
     per_minute: int
     per_hour: int
@@ -44,7 +44,7 @@ class Limits:
     lock: Lock = field(default_factory=Lock)
 
     def count(self, who: str) -> Standing:
-        """Count one request of this caller, unless it is one too many."""
+        """Count one request of this caller, unless it exceeds the limit."""
         now = time.time()
         with self.lock:
             minute, hour = self._window(who, MINUTE, now), self._window(who, HOUR, now)

@@ -11,9 +11,9 @@ PATH = "/v1/instances"
 
 
 def list_page(fleet: Fleet, asked: Asked, *, now: datetime, base_url: str) -> Json:
-    """The page after the marker, newest first. A marker whose instance is gone goes on from where it stood.
+    """The page after the marker, newest first. If the marker's instance is deleted, the page starts where it was.
 
-    Raises `ParameterError` for a marker that never was an instance of this organization.
+    Raises `ParameterError` for a marker that was never an instance of this organization.
     """
     bound = None
     if asked.marker is not None:
@@ -26,7 +26,7 @@ def list_page(fleet: Fleet, asked: Asked, *, now: datetime, base_url: str) -> Js
     last = fleet.identities.id_of(shown[-1]) if shown else None
     previous = None
     if bound is not None:
-        # The page before ends at the marker; its own marker is the first one above it.
+        # The previous page ends at the marker, so its own marker is the first instance above it.
         before = list(islice(selection.above(bound - 1), asked.limit + 1))
         marker = fleet.identities.id_of(before[-1]) if len(before) > asked.limit else None
         previous = _link(base_url, asked, marker)

@@ -1,4 +1,4 @@
-"""Pages that are readable JSON and yet not what was promised: each takes a regular page and gives a wrong one."""
+"""Pages that are valid JSON but do not match the docs. Each function turns a regular page into a malformed one."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ HOSTILE = (
 )
 
 
-# What a field may hold that is not what the docs say, one oddity in each record.
+# Field values that do not match the docs, one per record.
 ODD_FIELDS: tuple[Mapping[str, Any], ...] = (
     {"fault": {"code": "500", "message": "No valid host was found"}},
     {"fault": {"code": "E-500", "message": "No valid host was found"}},
@@ -53,7 +53,7 @@ def _links_elsewhere(page: Json) -> Json:
 
 
 def _endless(page: Json) -> Json:
-    """Always one more page. The page given here is always the first one, so the marker leads nowhere new."""
+    """There is always one more page. `page` is always the first one, so the marker leads nowhere new."""
     return {
         **page,
         "meta": {**page["meta"], "has_more": True},
@@ -66,22 +66,22 @@ def _duplicates(page: Json) -> Json:
 
 
 def _emptied(page: Json) -> Json:
-    """No instance and no way on, and yet as many in all as ever."""
+    """No instances and no next page, but the total is unchanged."""
     return {"instances": [], "meta": {"total": page["meta"]["total"]}}
 
 
 def _empty_page(page: Json) -> Json:
-    """No instance on this page, but on those after it: as an API answers that filters after it has cut pages."""
+    """No instances on this page, but on later ones, as in an API that filters after it has split the pages."""
     return {**page, "instances": []}
 
 
 def _without_way_on(page: Json) -> Json:
-    """Nothing says whether more follows."""
+    """Nothing says whether there are more."""
     return {**page, "meta": {**page["meta"], "has_more": None, "marker": None, "total": None}, "links": {}}
 
 
 def _total(count: Callable[[int], int]) -> Callable[[Json], Json]:
-    """A total that is wrong, made of the number of instances on the page."""
+    """A wrong total, computed from the number of instances on the page."""
     return lambda page: {**page, "meta": {**page["meta"], "total": count(len(page["instances"]))}}
 
 
@@ -122,7 +122,7 @@ def _unknown_fields(page: Json) -> Json:
 
 
 def _odd_records(page: Json) -> Json:
-    """A record of each oddity, as far as the page reaches, and a page around them that is odd, too."""
+    """Every malformed record, as far as the page has room, in a malformed page."""
     odd = [each | dict(more) for each, more in zip(page["instances"], ODD_FIELDS, strict=False)]
     limit = str(page["meta"]["limit"])
     rest = page["instances"][len(odd) :]
@@ -130,12 +130,12 @@ def _odd_records(page: Json) -> Json:
 
 
 def _no_records(page: Json) -> Json:
-    """No instance at all in the place of the first few."""
+    """The first few records are not instances."""
     return {**page, "instances": [*NO_RECORDS, *page["instances"][len(NO_RECORDS) :]]}
 
 
 def _too_many(page: Json) -> Json:
-    """Far more instances than were asked for, and no more to come."""
+    """Far more instances than requested, and no next page."""
     more = [{"id": f"{number:08x}-0000-4000-8000-000000000000", "name": f"{number}"} for number in range(FAR_TOO_MANY)]
     first = page["instances"]
     return {**page, "instances": [*first, *more[len(first) :]], "meta": {**page["meta"], "has_more": False}}
@@ -148,13 +148,13 @@ def _crowded(page: Json) -> Json:
 
 
 def _overlong(page: Json) -> Json:
-    """Ten megabytes of a status on the first instance."""
+    """A status of ten megabytes on the first instance."""
     first, *rest = page["instances"]
     return {**page, "instances": [{**first, "status": "S" * TEN_MEGABYTES, "task_state": None}, *rest]}
 
 
 def _hostile(page: Json) -> Json:
-    """Hostile text in every string but ids and times, in the keys of metadata and addresses, another in each row."""
+    """Hostile text in all strings except ids and times, and in keys of metadata and addresses; another in each row."""
     page = copy.deepcopy(page)
     for position, instance in enumerate(page["instances"]):
         text = HOSTILE[position % len(HOSTILE)]

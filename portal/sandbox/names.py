@@ -1,4 +1,4 @@
-"""Names that count up (`web-01`, `web-02`, ...), and which of them a filter takes: by arithmetic, not by looking."""
+"""Numbered names (`web-01`, `web-02`, ...), and which of them match a filter: computed, without checking each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ _NARROWEST = 2
 
 @dataclass(frozen=True)
 class NameSeries:
-    """The names of one place in the pattern, block after block: `stem` and the number `first + block * step`.
+    """The names of one position in the pattern, block by block: `stem` and the number `first + block * step`.
 
-    A `lone` series is for names that do not count: its first name is the stem alone, the later ones end in `-02`, ...
+    A `lone` series is for names without a number: its first name is just the stem, the later ones end in `-02`, ...
     """
 
     stem: str
@@ -25,7 +25,7 @@ class NameSeries:
         return f"{self.stem}-{block + 1:02d}" if block else self.stem
 
     def blocks(self, asked: str | None, count: int) -> Iterator[range]:
-        """The blocks below `count` whose name is `asked` (or begins with it, when it ends in `*`), as ranges."""
+        """The blocks below `count` whose name is `asked` (or starts with it, if it ends in `*`), as ranges."""
         if asked is None:
             yield range(count)
             return
@@ -45,7 +45,7 @@ class NameSeries:
 
 
 def _numbers(stem: str, text: str, *, is_prefix: bool) -> Iterator[tuple[int, int]]:
-    """The numbers (lowest and highest, both included) that make `stem` + number fit `text`."""
+    """The numbers (lowest and highest, inclusive) for which `stem` + number matches `text`."""
     if is_prefix and stem.startswith(text):
         yield 0, 10**_WIDEST
         return

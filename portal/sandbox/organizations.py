@@ -1,4 +1,4 @@
-"""Who may sign in to the sandbox. These secrets are public and open nothing but the sandbox."""
+"""The organizations of the sandbox and their credentials. They are public and valid only in the sandbox."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ CredentialKind = Literal["bearer", "api-key"]
 
 @dataclass(frozen=True)
 class Organization:
-    """One tenant: its name, its own bearer token and its own API key (`id:secret`)."""
+    """A tenant: its name, its bearer token and its API key (`id:secret`)."""
 
     name: str
     token: str
@@ -19,7 +19,7 @@ class Organization:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request: `organization` is None when the credential is missing or not good."""
+    """The sender of a request. `organization` is None if the credential is missing or invalid."""
 
     kind: CredentialKind | None = None
     organization: str | None = None
@@ -39,7 +39,7 @@ _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 
 def identify(headers: Mapping[str, str]) -> Caller:
-    """The caller behind `Authorization` or, in its absence, `X-Api-Key` (docs page api/authentication)."""
+    """The caller, from `Authorization` or, if that is missing, `X-Api-Key` (docs page api/authentication)."""
     authorization = headers.get("authorization")
     if authorization is not None:
         match = _BEARER.fullmatch(authorization.strip())

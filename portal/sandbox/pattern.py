@@ -1,6 +1,6 @@
-"""The pattern that a fleet repeats: a believable team's servers, with every oddity an operator's table must bear.
+"""The pattern that a fleet repeats: the servers of a realistic team, with all the edge cases that a table must handle.
 
-All of it is data and a seeded shuffle; no time and no sequence number come in here.
+Made of data and a seeded shuffle only, without times or sequence numbers.
 """
 
 import random
@@ -43,7 +43,7 @@ MARKED_UP = Trouble(500, "Build of <b>instance</b> aborted: \"disk\" & 'network'
 
 @dataclass(frozen=True)
 class Slot:
-    """One place in the pattern. Networks are kinds that `addresses.py` knows."""
+    """A position in the pattern. Networks are kinds that `addresses.py` defines."""
 
     series: NameSeries
     description: str | None
@@ -62,7 +62,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Role:
-    """A kind of server: `count` of them in each round of the pattern."""
+    """A kind of server. The pattern contains `count` of them."""
 
     stem: str
     count: int
@@ -187,7 +187,7 @@ _ODD = (
     _odd("retired", catalog.SOFT_DELETED, tags=("archive",), is_terminated=True),
 )  # fmt: skip
 
-# Among the newest of each round of the pattern, oldest first: what stands near the top of the list.
+# Among the newest of each repetition of the pattern, oldest first: these are near the top of the list.
 _NEWEST = (
     _odd("analytics", catalog.RESIZED, flavor="r1.2xlarge", tags=("db", "analytics"), volumes=2,
          description="ClickHouse"),
@@ -243,7 +243,7 @@ def globex_pattern(seed: int) -> tuple[Slot, ...]:
 
 
 def _place(roles: list[Role], chance: random.Random) -> Iterator[Slot]:
-    """A slot for each role in turn; the servers of one role are numbered as they come."""
+    """A slot for each role; the servers of one role are numbered in order."""
     seen: Counter[str] = Counter()
     for role in roles:
         position = seen[role.stem]

@@ -1,4 +1,4 @@
-"""Processes that live and end together: started, watched and stopped by one parent, none left behind."""
+"""Child processes that are started, watched and stopped by one parent, so that none is left behind."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequestedError(Exception):
-    """Somebody pressed Ctrl-C, closed the terminal or sent SIGTERM."""
+    """Ctrl-C, a closed terminal or SIGTERM."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class _Child:
 
 
 class Children:
-    """The processes of one run. Signals only set a mark, so that none can come between a start and its record."""
+    """The processes of one run. Signal handlers only set a flag, so that every started process is recorded."""
 
     def __init__(self) -> None:
         self._children: list[_Child] = []
         self._stop_requested = threading.Event()
 
     def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> None:
-        """Start a process in a session of its own: a Ctrl-C in the terminal reaches it through its parent alone."""
+        """Start a process in its own session, so that Ctrl-C in the terminal reaches it only through the parent."""
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603
                 command,
@@ -55,7 +55,7 @@ class Children:
         self._children.append(_Child(name, log, process))
 
     def wait_until_it_answers(self, url: str) -> None:
-        """Return when `url` answers 200; exit when a child dies first or nothing happens for a minute."""
+        """Return when `url` answers 200; exit if a child dies first or after a minute."""
         until = time.monotonic() + SECONDS_TO_START
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         while time.monotonic() < until:
@@ -66,7 +66,7 @@ class Children:
         sys.exit(f"{url} did not answer within {SECONDS_TO_START} seconds; see {self._children[-1].log}.")
 
     def check(self) -> None:
-        """Raise `StopRequestedError` when a signal came; exit, naming it, when a child has died."""
+        """Raise `StopRequestedError` after a signal; exit with its name if a child has died."""
         if self._stop_requested.is_set():
             raise StopRequestedError
         for child in self._children:
@@ -90,7 +90,7 @@ class Children:
         for child in self._children:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.process.wait(max(0.0, until - time.monotonic()))
-            # The whole session: a worker outlives a gunicorn that was killed.
+            # The whole session: gunicorn's workers outlive a master that was killed.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.process.pid, signal.SIGKILL)
             child.process.wait()
@@ -98,7 +98,7 @@ class Children:
 
 @contextlib.contextmanager
 def children() -> Iterator[Children]:
-    """A run's processes; all of them have ended when the block is left, however it is left."""
+    """A run's processes. All of them are stopped at the end of the block, also after an exception."""
     run = Children()
     before = {number: signal.signal(number, run.request_stop) for number in STOPS}
     try:

@@ -1,4 +1,4 @@
-"""A set of instances as ranges of sequence numbers: counted and walked both ways without visiting every member."""
+"""A set of instances as ranges of sequence numbers: it can be counted and walked both ways without a full scan."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Selection:
-    """Disjoint ascending ranges, less some members (`without`), plus some others (`extra`, ascending)."""
+    """Disjoint ascending ranges, without some numbers (`without`), plus some others (`extra`, ascending)."""
 
     ranges: tuple[range, ...]
     without: frozenset[int] = frozenset()
@@ -18,13 +18,13 @@ class Selection:
         return sum(map(len, self.ranges)) - len(self.without) + len(self.extra)
 
     def below(self, bound: int | None = None) -> Iterator[int]:
-        """Members smaller than `bound` (all, when None), greatest first."""
+        """Numbers below `bound` (all, if None), descending."""
         cut = [each if bound is None else each[: _count_below(each, bound)] for each in self.ranges]
         extra = [each for each in reversed(self.extra) if bound is None or each < bound]
         return heapq.merge(self._less(heapq.merge(*map(reversed, cut), reverse=True)), extra, reverse=True)
 
     def above(self, bound: int) -> Iterator[int]:
-        """Members greater than `bound`, smallest first."""
+        """Numbers above `bound`, ascending."""
         cut = [each[_count_below(each, bound + 1) :] for each in self.ranges]
         return heapq.merge(self._less(heapq.merge(*cut)), [each for each in self.extra if each > bound])
 

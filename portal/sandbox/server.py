@@ -1,4 +1,4 @@
-"""The sandbox on a socket: HTTP/1.1 with keep-alive, one thread a connection, every regular answer in one send."""
+"""The sandbox's HTTP server: HTTP/1.1 with keep-alive, a thread per connection, regular responses in one send."""
 
 import contextlib
 import re
@@ -27,9 +27,9 @@ _LENGTH = re.compile(r"[0-9]{1,9}")
 
 
 class Sandbox:
-    """A stand-in ByCloud API that serves in a thread for as long as the `with` block lasts.
+    """A ByCloud API that runs in a thread until the end of the `with` block.
 
-    `instances` is the size of the fleet of `acme`; `port` 0 picks a free one. Raises `OSError` for a taken address.
+    `instances` is the size of the fleet of `acme`; `port` 0 picks a free one. Raises `OSError` if the port is in use.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Sandbox:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="sandbox", daemon=True)
 
     def reset(self) -> None:
-        """As at the start: no changes, no faults, an empty log, unused rate limits."""
+        """Reset to the initial state: no changes, no faults, an empty request log, unused rate limits."""
         self._service.reset()
 
     def __enter__(self) -> Self:
@@ -92,12 +92,12 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         super().shutdown_request(request)
         self.connections.discard(request)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 (the parent's names)
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 (names of the base class)
         if not isinstance(sys.exc_info()[1], OSError):
             traceback.print_exc()
 
     def stop(self) -> None:
-        """Stop listening and end all connections, also those that wait or drip."""
+        """Stop listening and close all connections, including those that wait or send slowly."""
         self.stopping.set()
         self.shutdown()
         self.server_close()
@@ -120,18 +120,18 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def __getattr__(self, name: str) -> Any:
-        """Every method is answered by the sandbox itself, so that it can say 405 in its own words."""
+        """All methods go to the sandbox, so that it can send its own 405."""
         if name.startswith("do_"):
             return self._handle
         raise AttributeError(name)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """What cannot even be parsed is answered with the envelope, too."""
+        """Requests that cannot be parsed get the error envelope, too."""
         self.close_connection = True
         self._send(error_answer(code, details=message, request_id=new_request_id()))
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the parent's name)
-        """Say nothing: the log is at /_sandbox/requests."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (name of the base class)
+        """No output: the request log is at /_sandbox/requests."""
 
     def _handle(self) -> None:
         body = self._read_body()
@@ -153,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(answer)
 
     def _read_body(self) -> bytes | None:
-        """The request's body; None when it cannot or must not be read."""
+        """The request's body; None if it cannot or must not be read."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not _LENGTH.fullmatch(length):
             return None
@@ -181,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._drip(whole, 0, answer.drip_seconds)
 
     def _drip(self, whole: bytes, start: int, pause: float) -> None:
-        """Send all but the first `start` bytes one at a time, until done or stopped."""
+        """Send everything after the first `start` bytes one byte at a time, until done or stopped."""
         self.wfile.write(whole[:start])
         for position in range(start, len(whole)):
             if self.server.stopping.wait(pause):

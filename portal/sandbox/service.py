@@ -1,4 +1,4 @@
-"""The sandbox behind its socket: fleets, limits, faults and the log, and how one API request is answered."""
+"""The sandbox without its socket: fleets, limits, faults and the request log, and how an API request is answered."""
 
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ LOG_LENGTH = 10_000
 
 @dataclass
 class Service:
-    """Everything the sandbox knows. `lock` is held by whoever reads or changes fleets, faults, limits or the log."""
+    """The state of the sandbox. Hold `lock` to read or change fleets, faults, limits or the log."""
 
     instances: int
     seed: int
@@ -41,7 +41,7 @@ class Service:
         self.reset()
 
     def reset(self) -> None:
-        """Everything as at the start: no changes, no faults, an empty log, unused limits."""
+        """Reset to the initial state: no changes, no faults, an empty log, unused limits."""
         with self.lock:
             self.limits = Limits(self.rate_per_minute, self.rate_per_hour)
             self.largest_page, self.refuses_larger = LARGEST_LIMIT, False
@@ -55,7 +55,7 @@ class Service:
         return datetime.now(UTC)
 
     def answer(self, request: Request) -> Answer:
-        """Answer one API request, and write it to the log before anything is sent."""
+        """Answer an API request, and log it before the response is sent."""
         caller = identify(request.headers)
         with self.lock:
             standing = self.limits.count(f"{caller.kind}/{caller.organization}/{caller.may_list}")
@@ -76,7 +76,7 @@ class Service:
         return replace(answer, headers=headers, wait_seconds=answer.wait_seconds + self.latency)
 
     def _regular_page(self, request: Request, caller: Caller, is_first: bool) -> Json | None:  # noqa: FBT001
-        """The page that would be answered (or the first one like it), or None when there would be none."""
+        """The page of the regular response (or the first page of its list), or None if there would be none."""
         if request.path != listing.PATH or request.method != "GET" or not caller.may_list:
             return None
         try:

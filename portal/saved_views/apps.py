@@ -1,4 +1,4 @@
-"""The saved views app: lists of instances that members keep under a name. It knows a list by its query string alone."""
+"""The saved views app: lists of instances that members save under a name. It stores a list as its query string."""
 
 from django.apps import AppConfig
 

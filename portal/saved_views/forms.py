@@ -1,5 +1,3 @@
-"""The form of a saved view: its name, and whether the team sees it."""
-
 import unicodedata
 
 from django import forms

@@ -1,5 +1,3 @@
-"""Views that members keep under a name, and which one each member's list begins with."""
-
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
@@ -11,9 +9,9 @@ QUERY_LENGTH = 4000
 
 
 class SavedView(models.Model):
-    """`query` is a list's canonical query string: filters, page size, columns and density, and never a place in it.
+    """`query` is a list's canonical query string: filters, page size, columns and density, but no marker.
 
-    It holds for one region: flavors and images have other ids elsewhere.
+    It is valid for one region: flavors and images have other ids elsewhere.
     """
 
     owner = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="+")
@@ -35,12 +33,12 @@ class SavedView(models.Model):
 
     @property
     def is_default(self) -> bool:
-        """Whether the list of the member for whom `shelf.list_views` listed it begins with it."""
+        """Whether it is the default view of the member passed to `services.list_views`."""
         return bool(getattr(self, "begins_list", False))
 
 
 class DefaultView(models.Model):
-    """The view that a member's list of a region begins with. One that is not visible to her any more counts as none."""
+    """A member's default view of a region. Ignored if the view is not visible to the member any more."""
 
     member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="+")
     region = models.CharField(max_length=63)

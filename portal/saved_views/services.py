@@ -1,6 +1,6 @@
-"""What members do with saved views. Each function sees to it that nobody learns of another's private one.
+"""Operations on saved views. None of them reveals another member's private views.
 
-Knows nothing of what a query string means; who calls has checked it.
+The query string is not interpreted here; the caller must have validated it.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ MOST_VIEWS = 50
 
 
 class Link(NamedTuple):
-    """A view as a link shows it."""
+    """A view as shown in links."""
 
     pk: int
     name: str
@@ -30,39 +30,39 @@ class Link(NamedTuple):
 
 
 class TooManyViewsError(Exception):
-    """The member has as many views in this region as she may have."""
+    """The member has reached the maximum number of views in this region."""
 
 
 class NameTakenError(Exception):
-    """The member has another view of this name in this region."""
+    """The member has another view with this name in this region."""
 
 
 def list_views(member: Member, region: str) -> tuple[SavedView, ...]:
-    """The member's own and the shared ones, by name; each knows as `is_default` whether her list begins with it."""
+    """The member's own and the shared views, by name. `is_default` is set on each for this member."""
     default = Exists(DefaultView.objects.filter(member=member, view=OuterRef("pk")))
     return tuple(_list_visible(member, region).select_related("owner").annotate(begins_list=default))
 
 
 def list_links(member: Member, region: str) -> tuple[Link, ...]:
-    """The same as a list's page needs them: bare values in one plain query, as every such page asks for it."""
+    """The same for the list page: plain values from a single query, because every list page needs them."""
     fields = ("pk", "name", "query", "is_shared", "owner_id", "owner__username")
     return tuple(Link(*values) for values in _list_visible(member, region).values_list(*fields))
 
 
 def find_default(*, member: Member, region: str) -> SavedView | None:
-    """The view that the member's list begins with, unless it is hidden from her by now."""
+    """The member's default view, if it is still visible to them."""
     return _list_visible(member, region).filter(defaults__member=member).first()
 
 
 def find_own_view(pk: int, *, member: Member, region: str) -> SavedView | None:
-    """A view that the member may change: nobody changes another's, not even a shared one."""
+    """A view that the member may change. Members can change only their own views, not shared ones."""
     return SavedView.objects.filter(owner=member, region=region, pk=pk).first()
 
 
 @transaction.atomic
 def add_view(view: SavedView, *, request: HttpRequest) -> SavedView:
-    """Keep a new view of its owner's. Raises `TooManyViewsError` or `NameTakenError`."""
-    # Two at once could each find the last place free.
+    """Save a new view for its owner. Raises `TooManyViewsError` or `NameTakenError`."""
+    # Locks the member, so that two concurrent requests cannot exceed the maximum.
     Member.objects.select_for_update().get(pk=view.owner.pk)
     if SavedView.objects.filter(owner=view.owner, region=view.region).count() >= MOST_VIEWS:
         raise TooManyViewsError
@@ -72,7 +72,7 @@ def add_view(view: SavedView, *, request: HttpRequest) -> SavedView:
 
 @transaction.atomic
 def change_view(view: SavedView, *, request: HttpRequest) -> SavedView:
-    """Keep what was changed of a view. Raises `NameTakenError`, and `SavedView.DoesNotExist` for one removed since."""
+    """Save changes to a view. Raises `NameTakenError`, and `SavedView.DoesNotExist` if it has been deleted."""
     Member.objects.select_for_update().get(pk=view.owner.pk)
     was_shared = SavedView.objects.values_list("is_shared", flat=True).get(pk=view.pk)
     _save(view, was_shared=was_shared, request=request)
@@ -81,7 +81,7 @@ def change_view(view: SavedView, *, request: HttpRequest) -> SavedView:
 
 @transaction.atomic
 def remove_view(pk: int, *, member: Member, region: str, request: HttpRequest) -> SavedView | None:
-    """Remove one's own view or, who keeps the team, a shared one. None where there is no such view for this member."""
+    """Delete a view: the member's own or, for those who manage the team, a shared one. None if not found."""
     mine = Q(owner=member)
     removable = mine | Q(is_shared=True) if member.can(Capability.MANAGE_TEAM) else mine
     view = SavedView.objects.filter(removable, region=region, pk=pk).select_related("owner").first()
@@ -95,8 +95,8 @@ def remove_view(pk: int, *, member: Member, region: str, request: HttpRequest) -
 
 @transaction.atomic
 def set_default(pk: int, *, member: Member, region: str) -> SavedView | None:
-    """Let the member's list begin with this view. None where there is no such view for this member."""
-    # Whoever removes it meanwhile waits, and takes the default away with it.
+    """Make this view the member's default. None if there is no such view for this member."""
+    # Locks the view, so that a concurrent deletion waits and then removes the default as well.
     view = _list_visible(member, region).select_for_update().filter(pk=pk).first()
     if view:
         DefaultView.objects.update_or_create(member=member, region=region, defaults={"view": view})
@@ -104,7 +104,7 @@ def set_default(pk: int, *, member: Member, region: str) -> SavedView | None:
 
 
 def clear_default(*, member: Member, region: str) -> None:
-    """Let the member's list begin with the whole list."""
+    """Remove the member's default view of this region."""
     DefaultView.objects.filter(member=member, region=region).delete()
 
 

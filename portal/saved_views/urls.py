@@ -1,5 +1,3 @@
-"""The saved views of one region."""
-
 from django.urls import path
 
 from portal.saved_views import views

@@ -1,4 +1,4 @@
-"""The page of saved views: rename, share, remove, choose a default. They are made and used on the list itself."""
+"""The page of saved views: rename, share, delete, set as default. Views are created on the list page itself."""
 
 from http import HTTPStatus
 

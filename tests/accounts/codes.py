@@ -1,4 +1,4 @@
-"""One-time codes as an authenticator app makes them (RFC 4226, RFC 6238), written here and not read from the code."""
+"""One-time codes as an authenticator app generates them (RFC 4226, RFC 6238), independent of the portal's code."""
 
 import base64
 import hashlib

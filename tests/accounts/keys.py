@@ -1,4 +1,4 @@
-"""A passkey whose every bit a test may choose, where Chromium's virtual authenticator does what is asked of it."""
+"""A passkey with every field under the test's control. Chromium's virtual authenticator only creates valid ones."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""An OpenID provider over real HTTP on loopback that says in its ID token whatever a test tells it to."""
+"""An OpenID provider over real HTTP on loopback, with ID token claims that tests choose."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The portal's routes and a few more, to see what the middleware does with them."""
+"""The portal's routes and a few more, to test the middleware."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path

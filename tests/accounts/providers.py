@@ -1,4 +1,4 @@
-"""A real OpenID provider (the package oidc-provider-mock) in a process of its own, on loopback."""
+"""A real OpenID provider (the package oidc-provider-mock) in a separate process, on loopback."""
 
 import contextlib
 import os

@@ -1,6 +1,6 @@
-"""Run in a process of its own, on a database that is empty, by tests of races: threads that act at the same moment.
+"""Runs threads that act at the same time. Started by race condition tests in a separate process, on an empty database.
 
-Prints what came of it as JSON. The in-memory database of the other tests is one connection's, so it shows no race.
+Prints the result as JSON. The other tests use an in-memory database with a single connection, which has no races.
 """
 
 import json

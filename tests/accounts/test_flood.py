@@ -1,4 +1,4 @@
-"""Many sign-ins at once, from many addresses: what they take of the portal's memory, and of everybody else's time."""
+"""Many sign-ins at once, from many addresses: memory usage, and response times for other members."""
 
 import time
 from collections.abc import Callable, Iterator

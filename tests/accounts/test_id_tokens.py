@@ -1,4 +1,4 @@
-"""Which ID tokens are believed (OpenID Connect Core 1.0, 3.1.3.7), from a provider over HTTP that sends odd ones."""
+"""Validation of ID tokens (OpenID Connect Core 1.0, 3.1.3.7), with a provider over HTTP that sends invalid ones."""
 
 import time
 from collections.abc import Iterator

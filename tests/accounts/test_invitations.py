@@ -1,5 +1,3 @@
-"""A link that lets one person in, once, for a time."""
-
 import re
 from datetime import timedelta
 from typing import Any

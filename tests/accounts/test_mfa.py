@@ -1,4 +1,4 @@
-"""A second factor: set up, asked for, used up, removed, lost and reset, through the pages and forms themselves."""
+"""Two-factor authentication through the pages and forms: setup, sign-in, used codes, removal, loss and reset."""
 
 import re
 import time

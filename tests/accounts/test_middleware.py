@@ -1,4 +1,4 @@
-"""Closed by default, sign-in and back, refusals on record, one's own time zone and language."""
+"""Closed by default, redirects to sign-in and back, logged denials, and each member's own time zone and language."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""User names and e-mail addresses that look like another member's."""
+"""User names and email addresses that look like another member's."""
 
 import pytest
 from django.core.exceptions import ValidationError

@@ -1,6 +1,6 @@
-"""Passkeys as whoever writes the requests herself may send them: refused, on record, and never a crash.
+"""Forged passkey requests: rejected, logged, and never a crash.
 
-(With a browser and keys that are real: tests/browser/test_passkeys.py.)
+tests/browser/test_passkeys.py uses a browser and valid keys.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""New passwords: changed, forgotten, passed on as a link."""
+"""New passwords: change, reset by email, reset link."""
 
 import re
 from datetime import timedelta

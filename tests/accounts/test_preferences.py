@@ -1,5 +1,3 @@
-"""One's own language, time zone, theme, density, pace of refresh and shortcuts."""
-
 import os
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What must hold when several people act at the same moment, on a real database file."""
+"""Race conditions between members, on a database file."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What an admin does to others waits until she has proved once more who she is; a session alone does none of it."""
+"""Admins must confirm access before they manage other members; a session alone is not enough."""
 
 import json
 from typing import Any

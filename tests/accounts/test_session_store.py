@@ -1,4 +1,4 @@
-"""What the table of sessions holds, and that it opens nothing."""
+"""What the session table contains, and that its contents cannot be used to sign in."""
 
 import os
 import sqlite3

@@ -1,4 +1,4 @@
-"""How long a session lasts, who sees it, and what ends it."""
+"""How long a session lasts, who can see it, and what ends it."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Sign-in by name or e-mail address and password: what it takes, what it refuses, what it tells."""
+"""Sign-in by name or email address and password: what is accepted, what is rejected, what the response reveals."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Single sign-on against a real OpenID provider over HTTP: who comes in, as what, and who does not."""
+"""Single sign-on with a real OpenID provider over HTTP: who may sign in, and with which role."""
 
 import json
 import re

@@ -1,5 +1,3 @@
-"""The team page and what admins do there."""
-
 import re
 from datetime import timedelta
 from typing import Any

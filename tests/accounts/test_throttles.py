@@ -1,4 +1,4 @@
-"""The counts of throttles: in the database, whole, and gone when they are over."""
+"""Throttle counters: stored in the database, updated atomically, deleted once expired."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Events as they stand after some time."""
+"""Audit events with dates in the past."""
 
 from datetime import timedelta
 from typing import Any

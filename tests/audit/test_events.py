@@ -1,4 +1,4 @@
-"""Events are written once, tidy and complete, and never changed."""
+"""Events are complete, sanitized, written once and never changed."""
 
 from typing import Any
 

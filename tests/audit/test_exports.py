@@ -1,4 +1,4 @@
-"""The audit as a file: what the filters leave, whole, in order, harmless, and on record."""
+"""The audit log as a file: filtered, complete, in order, without formulas, and itself logged."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Every event is a JSON log line, too, with the same words, once it is there to stay."""
+"""Every event is also a JSON log line with the same text, written after the commit."""
 
 import json
 import logging

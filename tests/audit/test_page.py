@@ -1,4 +1,4 @@
-"""The audit page: filters, pages, and values that are not valid."""
+"""The audit page: filters, pages, and invalid values."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Old events go, by a command that says how many and leaves a trace of itself."""
+"""The command that deletes old events, prints the number and logs an event of its own."""
 
 from io import StringIO
 

@@ -1,4 +1,4 @@
-"""What can be brought about again and again leaves a few events that say how often; what is done has a bound."""
+"""Repeated denials create a few events with a count, and actions are rate limited."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The database itself refuses to change events, whatever program asks. (PostgreSQL: tests/services/test_audit.py.)"""
+"""The database itself rejects changes to events, from any program. (PostgreSQL: tests/services/test_audit.py.)"""
 
 import pytest
 from django.conf import settings as portal_settings

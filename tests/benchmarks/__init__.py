@@ -1,1 +1,1 @@
-"""What the portal costs: programs that measure it, run by `make benchmark` and not by pytest. docs/performance.md."""
+"""Benchmarks, run by `make benchmark` and not by pytest. See docs/performance.md."""

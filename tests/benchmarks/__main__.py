@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [name ...]`: the programs of this folder, in turn, in the settings of the tests."""
+"""`python -m tests.benchmarks [name ...]`: runs the benchmarks one after the other, with the test settings."""
 
 import logging
 import os

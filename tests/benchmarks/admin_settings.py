@@ -1,4 +1,4 @@
-"""Django's admin as `django-admin startproject` sets it up, over the same database and sessions."""
+"""Django's admin as `django-admin startproject` configures it, with the same database and sessions."""
 
 from tests.benchmarks.settings import *  # noqa: F403
 

@@ -1,4 +1,4 @@
-"""The admin alone, and the address by which a start is noticed."""
+"""The admin, and a URL to check that it has started."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse

@@ -1,6 +1,6 @@
-"""The fault table of docs/reliability.md: for each fault, when the person has an answer, and what she sees.
+"""The fault table of docs/reliability.md: for each fault, the response time and what the member sees.
 
-`python -m tests.benchmarks faults` measures all of it in one run, with the deadline of production, and writes it there.
+`python -m tests.benchmarks faults` measures all faults in one run, with the production deadline, and updates the docs.
 """
 
 import html

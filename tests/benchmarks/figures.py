@@ -1,4 +1,4 @@
-"""Figures made of measurements, and tables made of figures. Measures nothing."""
+"""Statistics over measurements, and tables of them. Measures nothing itself."""
 
 from collections.abc import Iterable, Sequence
 from math import ceil

@@ -1,4 +1,4 @@
-"""100 requests at once for one cold page, over two processes that share Redis: how many go upstream."""
+"""How many of 100 concurrent requests for an uncached page go upstream, with two processes and a shared Redis."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier

@@ -1,4 +1,4 @@
-"""What processes have cost so far, as Linux tells in /proc."""
+"""CPU time and memory of processes, from Linux's /proc."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The same portal, but tables are not kept: what a page costs when nobody has seen its rows before."""
+"""The same portal without the table cache: the cost of a page that must be rendered."""
 
 from tests.benchmarks.settings import *  # noqa: F403
 

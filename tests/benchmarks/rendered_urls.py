@@ -1,4 +1,4 @@
-"""The portal's routes, with no room for tables that are kept."""
+"""The portal's routes, with a table cache of size zero."""
 
 from portal.core.fragment_cache import LruCache
 from portal.instances import table

@@ -1,4 +1,4 @@
-"""The product's own settings, with an empty view beside its routes and a table for Django's admin."""
+"""The portal's settings, plus an empty view and a table for Django's admin."""
 
 from portal.settings import *  # noqa: F403
 

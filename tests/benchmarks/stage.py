@@ -1,4 +1,4 @@
-"""Brings up what is measured: sandboxes, Redis, and the portal under gunicorn with a member who has signed in."""
+"""Starts what is measured: sandboxes, Redis, and the portal under gunicorn with a signed-in member."""
 
 import contextlib
 import os

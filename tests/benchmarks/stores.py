@@ -1,4 +1,4 @@
-"""What the gateway costs on a warm page: microseconds a read, by where pages are kept."""
+"""The gateway's cost for a cached page: microseconds per read, by cache backend."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

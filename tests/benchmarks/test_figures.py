@@ -1,4 +1,4 @@
-"""The figures of the benchmarks, on numbers that can be counted by hand."""
+"""The statistics of the benchmarks, with numbers that are easy to check."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What /proc says of this very process."""
+"""Reading /proc, for the test's own process."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Many tabs of many people cost as many requests as their views have minutes, not as they have tabs."""
+"""The number of upstream requests depends on the distinct views that are open, not on the number of tabs."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""The thin client reads whole answers and counts them."""
+"""The benchmark's HTTP client reads complete responses and counts their bytes."""
 
 import pytest
 

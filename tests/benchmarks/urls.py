@@ -1,4 +1,4 @@
-"""The portal's routes, and a view that is empty: what a page costs before it does anything."""
+"""The portal's routes, and an empty view: the baseline cost of a page."""
 
 from django.http import HttpResponse
 from django.urls import include, path

@@ -1,4 +1,4 @@
-"""The portal's pages beside an empty view and Django's admin: time to the first byte, rate, CPU, memory."""
+"""The portal's pages compared with an empty view and Django's admin: time to first byte, throughput, CPU, memory."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Warm pages while other people wait for a ByCloud that hangs: are they as quick as on an idle portal?"""
+"""Cached pages while other members wait for a hanging ByCloud: are they as fast as on an idle portal?"""
 
 from concurrent.futures import ThreadPoolExecutor
 from time import sleep

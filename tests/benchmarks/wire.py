@@ -1,4 +1,4 @@
-"""A client that is as thin as it can be: raw sockets, kept open, one request after another or several at once."""
+"""A minimal HTTP client: raw sockets with keep-alive, sequential or concurrent requests."""
 
 import re
 import selectors

@@ -1,6 +1,6 @@
-"""Measures boxes on a page as it stands in a browser: what runs over, what is cut off, what is too small to hit.
+"""Measures boxes on a rendered page: overflow, clipped content, targets that are too small.
 
-Knows no page of the portal, only that `.table-scroll` may scroll and `.visually-hidden` is not to be seen.
+Independent of the portal's pages, except that `.table-scroll` may scroll and `.visually-hidden` is invisible.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""One portal and one Chromium for the browser tests of a worker. Without one they say so; where CI=true they fail."""
+"""One portal and one Chromium per worker for browser tests. Without Chromium they are skipped, or fail if CI=true."""
 
 import contextlib
 import os

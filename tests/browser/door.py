@@ -1,5 +1,5 @@
-"""A door into the portal that browser tests look at: it adds members, and brings back the database and the memory as
-they were. Runs in the portal's process; `tests/browser/portal.py` is who knocks.
+"""Test hooks in the portal for browser tests: they add members, and reset the database and the caches. Runs in the
+portal's process; `tests/browser/portal.py` calls them.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Measures the list and an instance's page with Lighthouse: `make lighthouse`. The reports lie in
+"""Measures the list and an instance's page with Lighthouse: `make lighthouse`. The reports are in
 test-results/lighthouse, the scores in docs/quality.md.
 
-The portal is a real one, as it runs in production but for TLS: gunicorn, DEBUG off, files and pages compressed.
+The portal runs as in production, but without TLS: gunicorn, DEBUG off, compressed files and pages.
 """
 
 import json

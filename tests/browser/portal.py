@@ -1,4 +1,4 @@
-"""A whole portal in a process of its own, set up as `make run` sets it up, and a browser's visit to it."""
+"""A whole portal in a separate process, set up as by `make run`, and a browser context for it."""
 
 import contextlib
 import fcntl

@@ -1,6 +1,6 @@
-"""Takes the pictures of README and docs anew, from a real portal on its sandbox: `make screenshots`.
+"""Takes the screenshots for README and docs, from a real portal with its sandbox: `make screenshots`.
 
-WebP, by Chromium itself: a list is a third of its PNG.
+They are WebP images, encoded by Chromium: a list is a third of its size as PNG.
 """
 
 import base64

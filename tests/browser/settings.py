@@ -1,4 +1,4 @@
-"""Production's settings, with one more door, by which each test begins anew (`tests/browser/door.py`)."""
+"""The production settings, plus the hooks with which each test resets the portal (`tests/browser/door.py`)."""
 
 from portal.settings import *  # noqa: F403
 from portal.settings import MIDDLEWARE

@@ -1,6 +1,6 @@
-"""Every page in every state, as a table: what axe, the measuring of boxes and the HTML checker look at.
+"""All pages in all states, as a table, for axe, the layout checks and the HTML validator.
 
-Says how a state comes about, and knows nothing of what is looked for in it. States do not depend on their order.
+It defines how to reach each state, but not what is checked. States do not depend on their order.
 """
 
 import contextlib

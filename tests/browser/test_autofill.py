@@ -1,4 +1,4 @@
-"""A browser that has saved the portal's password fills it in where the portal asks for it, and nowhere else."""
+"""Browsers fill in a saved password where the portal asks for it, and nowhere else."""
 
 import os
 import sqlite3

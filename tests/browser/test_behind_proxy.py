@@ -1,4 +1,4 @@
-"""A proxy that has sessions of its own: when one ends, an open page says what to do."""
+"""A proxy with its own sessions: when one ends, an open page tells the member what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

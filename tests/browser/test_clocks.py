@@ -1,4 +1,4 @@
-"""A visitor's clock may be wrong, and be set right at any moment: pages count on by another one."""
+"""A browser's clock may be wrong, or change at any time: pages use the monotonic clock."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The component page, which only a portal in development has: every part of a page, in every state."""
+"""The component page, which exists only in development: all components in all states."""
 
 import os
 import subprocess

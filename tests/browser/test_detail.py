@@ -1,4 +1,4 @@
-"""An instance's page in a browser: the way back to its row, and what is printed."""
+"""An instance's page in a browser: the link back to its row, and printing."""
 
 import pytest
 from playwright.sync_api import Page, expect

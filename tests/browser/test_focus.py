@@ -1,4 +1,4 @@
-"""The focus, step by step with Tab: it is always somewhere, can be seen there, and nothing lies over it."""
+"""Tabbing through pages: something always has the focus, and it is visible and not covered."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Characters that cannot be seen, in a browser: a name of blanks can be clicked, and copies are exact."""
+"""Invisible characters in a browser: a blank name can be clicked, and copies are exact."""
 
 import pytest
 from playwright.sync_api import Page, expect

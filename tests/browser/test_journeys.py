@@ -1,4 +1,4 @@
-"""What an operator does all day, in a real browser, with scripts and without."""
+"""An operator's daily tasks in a real browser, with and without scripts."""
 
 import re
 

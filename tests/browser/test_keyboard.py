@@ -1,4 +1,4 @@
-"""Whole tasks with the keyboard alone, the single keys, and the switch that turns them off."""
+"""Tasks done with the keyboard alone, shortcuts, and the setting that turns them off."""
 
 import re
 

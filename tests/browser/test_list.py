@@ -1,4 +1,4 @@
-"""The list in a browser: typing in filters, view settings, saved views, addresses to share, files to take along."""
+"""The list in a browser: filters, display options, saved views, sharing and exports."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Pages that stay open: they refresh themselves, change only what has changed, and can be stopped."""
+"""Open pages refresh themselves, change only what has changed, and can be paused."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What pages keep to without scripts as well: nothing scrolls sideways. (test_states.py looks at them with scripts.)"""
+"""Layout without scripts: nothing scrolls sideways. (test_states.py checks pages with scripts.)"""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -1,4 +1,4 @@
-"""Passkeys and one-time codes in a real Chromium, whose virtual authenticator holds the keys."""
+"""Passkeys and one-time codes in a real Chromium with a virtual authenticator."""
 
 import dataclasses
 import re

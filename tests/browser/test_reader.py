@@ -1,4 +1,4 @@
-"""What the script says and does for its reader: her language, her pace of refresh."""
+"""The script follows the member's preferences: language and refresh interval."""
 
 import re
 

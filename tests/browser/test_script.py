@@ -1,4 +1,4 @@
-"""What portal.js adds to pages that work without it, and what it keeps htmx from doing to them."""
+"""What portal.js adds to pages that work without it, and what it prevents htmx from doing."""
 
 import re
 

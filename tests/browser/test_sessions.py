@@ -1,4 +1,4 @@
-"""A session that is about to end: the page says so in time, and there is a way to stay."""
+"""When a session is about to expire, the page warns in time and lets the member extend it."""
 
 import re
 

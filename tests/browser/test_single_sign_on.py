@@ -1,4 +1,4 @@
-"""Single sign-on in a real browser, against a real OpenID provider: over there, and back."""
+"""Single sign-on in a real browser, with a real OpenID provider."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Every page in every state: nothing for axe to find in both themes, nothing too wide, cut off or too small to hit."""
+"""All pages in all states: no axe violations in either theme, nothing too wide, clipped or too small to hit."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Two people in one browser, one tab each: what belongs to one never lands in the page of the other."""
+"""Two members in two tabs of one browser: neither page ever shows the other member's data."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -1,6 +1,6 @@
-"""What pages weigh: bytes and requests, as a browser counts them on its line, and what moves while they are read.
+"""Page weight: bytes and requests as a browser counts them, and layout shifts.
 
-Nothing here is timed.
+No test here measures time.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
-"""Hands every page in every state to the Nu HTML checker: `make validate`. Pages lie in test-results/html afterwards.
+"""Checks all pages in all states with the Nu HTML checker: `make validate`. The pages are saved in test-results/html.
 
-Each state counts twice: as it was served, and as it stands once the script and htmx have changed it.
+Each state is checked twice: as served, and after the script and htmx have changed it.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What axe, the accessibility checker, finds on a page as it stands in a browser. Knows no page of the portal."""
+"""Runs the accessibility checker axe on a rendered page. Independent of the portal's pages."""
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page

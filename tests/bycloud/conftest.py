@@ -1,4 +1,4 @@
-"""The scriptable server, and a client that talks to it."""
+"""The scripted server, and a client for it."""
 
 from collections.abc import Iterator
 

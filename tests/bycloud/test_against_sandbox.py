@@ -1,4 +1,4 @@
-"""The client over real HTTP against the sandbox, which was written from the docs apart from it."""
+"""The client over real HTTP against the sandbox, which was written independently from the docs."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A server of raw sockets that does as it is told: whole answers, dripped ones, cut ones, none."""
+"""A scripted server on raw sockets: complete, slow, truncated or missing responses."""
 
 import contextlib
 import gzip

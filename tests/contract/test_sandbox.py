@@ -1,4 +1,4 @@
-"""The sandbox against the contract of the documented API (`openapi.yaml`), over real HTTP."""
+"""The sandbox against the documented API (`openapi.yaml`), over real HTTP."""
 
 from collections import Counter
 from collections.abc import Iterator

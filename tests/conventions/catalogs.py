@@ -1,6 +1,6 @@
-"""Reads what is to be translated out of code and templates, and the catalogs it is translated in.
+"""Extracts translatable texts from code and templates, and reads the message catalogs.
 
-It needs none of the gettext programs, so that the tests that use it run everywhere.
+It does not need the gettext programs, so that its tests run everywhere.
 """
 
 import ast

@@ -1,6 +1,6 @@
-"""Every regular expression of the portal, and how long each takes over what is made of its own words.
+"""Measures how long each regular expression of the portal takes on inputs made from its own pattern.
 
-Run as a program, so that one that never ends is stopped from outside: it prints a line for each that is not linear.
+Run as a separate process, so that an expression that hangs can be stopped. Prints a line for each that is not linear.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""Who reaches what: every route × role × method, against a table that is written here and not read from the code."""
+"""Access control: every route × role × method, against a table that is independent of the code."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A whole address is made from PUBLIC_URL alone: what a request says of its host is the sender's to choose."""
+"""Absolute URLs are built from PUBLIC_URL only, because clients control the host of a request."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every act is written down somewhere, and with the request it comes from."""
+"""Every action is logged as an audit event, with the request it comes from."""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""No test waits for ever: each child process and each request of a test has a time of its own after which it fails."""
+"""Timeouts: every child process and every request of a test has one."""
 
 import ast
 from collections.abc import Iterator

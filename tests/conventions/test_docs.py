@@ -1,4 +1,4 @@
-"""What the documents say of settings, routes and dependencies is true, and their links lead somewhere."""
+"""The docs match the settings, routes and dependencies, and their links work."""
 
 import re
 import runpy

@@ -1,4 +1,4 @@
-"""docs/architecture.md says: an import points down only, and who may use what."""
+"""The rules of docs/architecture.md: imports point down only, and who may use what."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""No regular expression of the portal takes more than linear time over what strangers send."""
+"""All regular expressions of the portal run in linear time on untrusted input."""
 
 import re
 import subprocess

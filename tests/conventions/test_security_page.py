@@ -1,4 +1,4 @@
-"""docs/security.md answers every requirement of OWASP ASVS 5.0.0 for levels 1 and 2, and names tests that there are."""
+"""docs/security.md covers all requirements of OWASP ASVS 5.0.0 for levels 1 and 2, and names existing tests."""
 
 import re
 from collections import Counter

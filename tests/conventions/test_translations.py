@@ -1,4 +1,4 @@
-"""Every word that people read is translated, whole, with its placeholders, and compiled."""
+"""All texts for people are translated, with their placeholders, and compiled."""
 
 import re
 from collections import Counter

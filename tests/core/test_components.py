@@ -1,4 +1,4 @@
-"""The parts that pages are made of, and the page that shows them all."""
+"""The template components, and the page that shows all of them."""
 
 import re
 from pathlib import Path

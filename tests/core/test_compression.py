@@ -1,4 +1,4 @@
-"""How answers are compressed: for each browser as it reads them, and to no length that tells of what is in them."""
+"""Compression: each browser gets an encoding it accepts, and the length of a response does not reveal its content."""
 
 import gzip
 

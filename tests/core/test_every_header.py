@@ -1,4 +1,4 @@
-"""The whole set of headers of every answer there is, as production sends them."""
+"""The complete set of headers of every kind of response, as in production."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Messages between two pages travel in a cookie of this host alone."""
+"""Flash messages are kept in a cookie of this host only."""
 
 import pytest
 from django.test import Client

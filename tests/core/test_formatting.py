@@ -1,5 +1,3 @@
-"""Moments in words and figures."""
-
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 

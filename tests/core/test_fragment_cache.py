@@ -1,4 +1,4 @@
-"""Kept markup: the same as if it were rendered anew, for nobody but who is given the same, and not too much of it."""
+"""Cached markup: identical to a new rendering, never shown to a member it was not rendered for, and limited in size."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Headers on every answer: pages, errors, redirects, static files."""
+"""Headers on every response: pages, errors, redirects, static files."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""Whose address counts behind proxies, and which URLs are our own."""
+"""The client's IP address behind proxies, and which URLs belong to the portal."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Characters that cannot be seen are shown, said, and copied exactly."""
+"""Invisible characters are shown, announced and copied exactly."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Who may do what, cell by cell, and not read from the code."""
+"""The permissions of each role, against a table that is independent of the code."""
 
 import pytest
 

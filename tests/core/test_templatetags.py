@@ -1,5 +1,3 @@
-"""The tags and filters of every template."""
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

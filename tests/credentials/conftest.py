@@ -1,4 +1,4 @@
-"""A signed-in browser for the pages of this part."""
+"""A signed-in client for the credential pages."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""Rows for tests that start where a credential is kept already."""
+"""Stored credentials as a starting point for tests."""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""Somebody else may have become the member: then the credentials that the member has stored wait for the member."""
+"""After a password link, a reset of two-factor authentication or a new single sign-on link, stored credentials are
+paused until they are entered again.
+"""
 
 import re
 import threading

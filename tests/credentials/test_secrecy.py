@@ -1,4 +1,4 @@
-"""A credential stands in two places only, the sealed column and the outgoing header: all else is searched for it."""
+"""A credential exists only in the encrypted column and in the outgoing header: everything else is searched for it."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""What is said of a credential: whether it is valid, when it ends, when it was used, what it sees. Never what it is."""
+"""The status of a credential: whether it is valid, when it expires, its last use, what it can see. Never its value."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The team's credential: set by an admin, used by who has none of her own, and marked wherever it is used."""
+"""The team's credential: set by an admin, used by members without their own, and labelled wherever it is used."""
 
 import io
 import re

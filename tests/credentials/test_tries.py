@@ -1,4 +1,4 @@
-"""What a member is told, and what stands on record, when tokens are tried that ByCloud refuses."""
+"""Attempts with tokens that ByCloud rejects: messages and audit events."""
 
 from django.test import Client
 

@@ -1,4 +1,4 @@
-"""The vault: what is sealed opens for its owner and region only, with any of the keys, and shows nothing on the way."""
+"""The vault: a value can be decrypted only for its owner and region, with any of the keys, and is never revealed."""
 
 import json
 import traceback

@@ -1,4 +1,4 @@
-"""The pages on which a member keeps her own credentials, over real HTTP to the sandbox."""
+"""The pages where members manage their own credentials, over real HTTP to the sandbox."""
 
 from contextlib import ExitStack
 from typing import Any

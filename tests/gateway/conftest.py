@@ -1,4 +1,4 @@
-"""Accesses to the sandbox."""
+"""API sessions for the sandbox."""
 
 import pytest
 

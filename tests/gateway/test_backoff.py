@@ -1,5 +1,3 @@
-"""After a failure upstream is left alone for a growing while."""
-
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""A wall clock that is set, forward or back, makes nothing younger, older, longer or stuck."""
+"""Changes of the wall clock, in either direction, do not affect ages, backoffs or locks."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What must not be lost is not kept where pages make room for each other, and each process knows what it has sent."""
+"""Counters are not stored where cached pages could evict them, and each process knows the requests it has sent."""
 
 import pytest
 from django.core.cache import caches

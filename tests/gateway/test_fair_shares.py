@@ -1,4 +1,4 @@
-"""One person who asks for much leaves the others their part, of the budget and of the places of those who wait."""
+"""A member with many requests leaves the others their share of the rate limit and of the slots."""
 
 from contextlib import ExitStack
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What is known of a credential's use: from what ByCloud answered, and not from what was shown."""
+"""The last use of a credential comes from ByCloud's responses, not from cached pages."""
 
 import pytest
 import time_machine

@@ -1,4 +1,4 @@
-"""What a reader does while another process, as far as the shared store tells, fetches the same page."""
+"""What the gateway does while another process is fetching the same page."""
 
 from datetime import UTC, datetime, timedelta
 from threading import Timer

@@ -1,4 +1,4 @@
-"""The budget: rolling windows, shares by errand, and ByCloud's own word."""
+"""The rate limit: rolling windows, shares by priority, and ByCloud's own figures."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta

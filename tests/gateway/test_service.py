@@ -1,4 +1,4 @@
-"""The reader over real HTTP: what is asked of upstream, what is shown, and how it is dated."""
+"""The gateway over real HTTP: what is requested, what is returned, and with which date."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""A ByCloud that hangs holds up those who wait for it, and nobody else: real gunicorn, real sockets, one process."""
+"""A hanging ByCloud blocks only the requests that wait for it: real gunicorn, real sockets, one process."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

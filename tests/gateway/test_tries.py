@@ -1,4 +1,4 @@
-"""Tokens are not guessed through the portal: few tries a minute, and nothing stays behind of one that is refused."""
+"""Tokens cannot be guessed through the portal: few attempts per minute, and nothing is kept of rejected ones."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Cells as HTML: absent values are dashes, long ones are cut, the rest unfolds, and nothing from outside is markup."""
+"""Cells as HTML: absent values are dashes, long ones are cut, lists can be expanded, and external text is escaped."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The columns: what each reads, and which are shown."""
+"""The columns: what each shows, and which are visible."""
 
 from datetime import UTC, datetime
 

@@ -1,5 +1,3 @@
-"""What an instance's address may carry."""
-
 import pytest
 from django.http import QueryDict
 from hypothesis import given

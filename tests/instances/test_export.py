@@ -1,4 +1,4 @@
-"""Exported pages: every value in its place, nothing that a spreadsheet would run, a name that is safe."""
+"""Exported pages: correct values, no formulas, and safe file names."""
 
 import csv
 import json

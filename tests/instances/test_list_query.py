@@ -1,4 +1,4 @@
-"""Query strings and the one canonical form of each."""
+"""Query strings and the canonical form of each."""
 
 from typing import Any
 from urllib.parse import urlencode

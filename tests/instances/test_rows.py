@@ -1,4 +1,4 @@
-"""Rows, tokens, pager and the flat facts of the instance's page, as values."""
+"""Rows, active filters, pager and the values of an instance's page."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The catalog over real HTTP: neighbours of a page, a marker that is gone, one instance by id, what was seen."""
+"""The services over real HTTP: next and previous pages, invalid markers, one instance by id, known values."""
 
 import json
 from datetime import timedelta

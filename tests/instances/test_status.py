@@ -1,4 +1,4 @@
-"""One honest state from five fields, as docs/pages.md says."""
+"""The state derived from five fields, as in docs/pages.md."""
 
 import re
 from pathlib import Path

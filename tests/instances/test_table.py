@@ -1,4 +1,4 @@
-"""Kept tables: the same HTML as one that is rendered anew, never one of other rows, zones or ages, and not too many."""
+"""Cached tables: identical to a new rendering, never with other rows, zones or ages, and limited in number."""
 
 from datetime import UTC, datetime, timedelta
 

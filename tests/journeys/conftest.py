@@ -1,4 +1,4 @@
-"""Browsers without scripts, each with a member who keeps a credential."""
+"""Clients without scripts, each for a member with a stored credential."""
 
 import pytest
 from django.test import Client

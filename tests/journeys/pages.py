@@ -1,4 +1,4 @@
-"""Reads the pages as a person would: rows, links, texts. And asks as htmx does."""
+"""Reads pages as a member would see them: rows, links, texts. Also sends requests as htmx does."""
 
 import html
 import re

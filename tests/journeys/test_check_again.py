@@ -1,4 +1,4 @@
-"""After one 401: *Check again* asks ByCloud once, and heals what needs no new token."""
+"""After a 401, *Check again* sends one request to ByCloud, and recovers if the credential is valid after all."""
 
 from datetime import timedelta
 

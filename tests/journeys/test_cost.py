@@ -1,4 +1,4 @@
-"""What a warm view may ask for: a few rows of the database, and nothing of ByCloud."""
+"""The cost of a cached view: a few database queries, and no request to ByCloud."""
 
 import pytest
 from django.test import Client

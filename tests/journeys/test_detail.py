@@ -1,4 +1,4 @@
-"""One instance's page, found from a warm cache, a cold one, or by a search; and its raw JSON."""
+"""An instance's page, found in the cache, by its name, or by a search; and its raw JSON."""
 
 import json
 import re

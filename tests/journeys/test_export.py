@@ -1,4 +1,4 @@
-"""Taking the page that is seen along as a file."""
+"""Exporting the current page."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Whatever upstream does: an answer in time, in plain words, without a stack trace, and never an empty table."""
+"""Whatever upstream does: a response in time, a plain message, no stack trace, and never an empty table."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Characters that cannot be seen, in filters that were pasted and in the texts of instances."""
+"""Invisible characters in pasted filters and in the texts of instances."""
 
 import re
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""What an upstream that is broken or means harm, or a stranger's link, must not do to a page."""
+"""A broken or malicious upstream, or a malicious link, cannot harm a page."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How a list is shown: columns and density, kept for the member or said by the address, and the page's size."""
+"""Display options: columns and density, from preferences or the URL, and the page size."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The list of instances with a browser that runs no scripts, and what htmx gets instead."""
+"""The list of instances in a browser without scripts, and the fragments for htmx."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""An open page that refreshes itself: what it carries, what it is told, and what it shows of the budget."""
+"""An open page that refreshes itself: its version, the updates it gets, and the rate limit it shows."""
 
 import json
 import re

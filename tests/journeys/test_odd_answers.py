@@ -1,4 +1,4 @@
-"""What cannot be read of ByCloud's answer costs itself and no more; of far too much, a page shows what it can hold."""
+"""Invalid parts of ByCloud's responses are dropped without affecting the rest, and oversized ones are cut."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Pages that hold no row and are not the end, totals that drift, and a largest page size that nobody has documented."""
+"""Empty pages that are not the last, totals that change, and a maximum page size that is not documented."""
 
 import csv
 import re

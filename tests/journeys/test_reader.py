@@ -1,4 +1,4 @@
-"""What pages owe to their reader: her language, her way to write numbers and days, her pace of refresh."""
+"""Pages follow the member's preferences: language, number and date formats, refresh interval."""
 
 import re
 from datetime import timedelta

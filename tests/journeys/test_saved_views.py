@@ -1,4 +1,4 @@
-"""Views of the list under a name: made on the list, used by their address, private unless they are shared."""
+"""Saved views: created on the list, opened by their URL, private unless shared."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Parameters that nobody asked for: what newsletters, chats and mail gateways append to an address."""
+"""Unknown parameters, such as newsletters, chats and mail gateways append to URLs."""
 
 from urllib.parse import quote
 

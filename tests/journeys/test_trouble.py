@@ -1,4 +1,4 @@
-"""What is shown when ByCloud gives no usable answer: with rows seen before, and with none."""
+"""What is shown if ByCloud gives no usable response: with cached rows, and without."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""A sandbox of the test's own, and a caller that signs in to it."""
+"""A sandbox per test, and an authenticated client for it."""
 
 from collections.abc import Iterator
 from typing import Any

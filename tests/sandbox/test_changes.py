@@ -1,4 +1,4 @@
-"""Instances that are changed over HTTP: at once in transition, settled some seconds later."""
+"""Instances changed over HTTP: in transition at once, settled some seconds later."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""Processes that end together, however the end comes."""
+"""Child processes stop together with their parent, however it ends."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""`make run` without make: what it says, what it keeps, what it leaves behind."""
+"""`make run` without make: what it prints, what it stores, what it cleans up."""
 
 import os
 import re

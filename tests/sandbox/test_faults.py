@@ -1,4 +1,4 @@
-"""Scripted faults: each kind breaks the next answers in just its way, and no later one."""
+"""Scripted faults: each kind affects only the next responses, in the expected way."""
 
 import gzip
 import json

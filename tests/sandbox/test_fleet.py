@@ -1,4 +1,4 @@
-"""What the default fleet holds: everything an operator's table must bear."""
+"""The default fleet contains every edge case that a table must handle."""
 
 import unicodedata
 from collections import Counter

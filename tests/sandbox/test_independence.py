@@ -1,4 +1,4 @@
-"""The sandbox knows nothing of the product, and the product nothing of the sandbox."""
+"""The sandbox and the rest of the portal do not import each other."""
 
 import ast
 import sys

@@ -1,4 +1,4 @@
-"""`python -m portal.sandbox` as a process of its own, and its command line."""
+"""`python -m portal.sandbox` as a separate process, and its command line."""
 
 import contextlib
 import os

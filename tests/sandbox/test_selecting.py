@@ -1,4 +1,4 @@
-"""Filtering by arithmetic gives what looking at every instance would give, at any size and after any change."""
+"""Computed filters match what checking every instance would give, at any size and after any change."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice

@@ -1,4 +1,4 @@
-"""The sandbox on the wire: keep-alive, one send, bounded requests, a quick end."""
+"""The sandbox's HTTP server: keep-alive, a single send, size limits, fast shutdown."""
 
 import socket
 import socketserver

@@ -1,4 +1,4 @@
-"""Both documented ways to authenticate, and what each organization may see."""
+"""Both documented authentication methods, and what each organization can see."""
 
 import pytest
 import requests

@@ -1,4 +1,4 @@
-"""The portal as production has it on the wire: its cookies, its headers, TLS only."""
+"""The portal as in production: its cookies, its headers, TLS only."""
 
 import os
 import runpy

@@ -1,4 +1,4 @@
-"""Cookies: none that a script can read, another host can set, or another site can have sent along with a form."""
+"""Cookies cannot be read by scripts, set by other hosts, or sent with a form of another site."""
 
 import pytest
 from django.test import Client

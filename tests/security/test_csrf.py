@@ -1,4 +1,4 @@
-"""Another site makes a signed-in person's browser send a form of the portal's."""
+"""Another site makes a signed-in member's browser submit one of the portal's forms."""
 
 import re
 from pathlib import Path

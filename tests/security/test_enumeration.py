@@ -1,6 +1,6 @@
-"""Who is a member here? Neither words nor time nor throttles tell somebody outside.
+"""Responses, timing and throttles do not reveal to outsiders who is a member.
 
-Time is measured as what takes it: passwords hashed and questions put to the database.
+Timing is measured by its causes: password hashes and database queries.
 """
 
 import re

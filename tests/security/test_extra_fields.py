@@ -1,4 +1,4 @@
-"""Fields that a form does not have, sent with it all the same: nobody becomes more, and nothing changes hands."""
+"""Extra fields in forms are ignored: no one gains permissions, and nothing changes its owner."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Files that spreadsheets open hold no formula, whatever people and ByCloud have put into their fields."""
+"""Exported files contain no formulas, whatever members and ByCloud put into the fields."""
 
 import csv
 import re

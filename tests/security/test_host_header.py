@@ -1,4 +1,4 @@
-"""A request that lies about the name of the host it was sent to, or about what lies between."""
+"""Requests with a forged host or forged proxy headers."""
 
 import re
 from urllib.parse import parse_qs, urlsplit

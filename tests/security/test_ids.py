@@ -1,4 +1,4 @@
-"""Ids in addresses and forms: whose they are is asked each time, and what is not one's own is not there."""
+"""Ids in URLs and forms: ownership is always checked, and other members' objects give 404."""
 
 from itertools import count
 from typing import Any

@@ -1,4 +1,4 @@
-"""Headers and log lines hold what they are meant to hold, whatever a client sends."""
+"""Headers and log lines cannot be injected into, whatever a client sends."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What no browser sends: it is refused in words, and never an error of the portal's own."""
+"""Malformed requests get an error message, and never cause a 500."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""Stored markup: whatever stands in a field of ByCloud's or of a member's is text on every page, and nothing else."""
+"""Stored XSS: all fields from ByCloud and members are escaped on all pages."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""A link to the portal that ends somewhere else: every place that takes an address to go on to."""
+"""Open redirects: every place that takes a URL to redirect to."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Requests that no browser makes on the portal's pages: files, odd methods, bodies without end."""
+"""Requests that no page of the portal makes: files, unusual methods, endless bodies."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Somebody gives a person a session id of his choosing, and waits for her to sign in with it."""
+"""An attacker gives a member a session id, and waits for them to sign in with it."""
 
 import pytest
 from django.conf import settings

@@ -1,4 +1,4 @@
-"""PostgreSQL, Redis, and portals on them. Where one is not installed its tests say so; with CI=true they fail."""
+"""PostgreSQL, Redis, and portals that use them. Tests are skipped if one is not installed, or fail if CI=true."""
 
 import os
 import runpy

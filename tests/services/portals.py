@@ -1,4 +1,4 @@
-"""Portals as production runs them, each a gunicorn with one worker, over one database with members in it."""
+"""Portals as in production, each a gunicorn with one worker, on one database with members."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Real servers for the time of a test run: Debian's PostgreSQL and Redis, on loopback, in folders of their own."""
+"""Real servers for a test run: Debian's PostgreSQL and Redis, on loopback, in folders of their own."""
 
 import contextlib
 import os

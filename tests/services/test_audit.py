@@ -1,4 +1,4 @@
-"""On PostgreSQL, too, the database itself keeps events from being changed."""
+"""On PostgreSQL, too, the database itself rejects changes to events."""
 
 import psycopg
 import pytest

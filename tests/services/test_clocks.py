@@ -1,4 +1,4 @@
-"""Machines whose clocks are an hour apart, over one Redis; and a Redis whose own clock is set."""
+"""Machines whose clocks differ by an hour, with a shared Redis; and a change of Redis's own clock."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""What must not be lost, on a Redis that is full of pages and drops what was not used for longest."""
+"""Counters are kept in a Redis that is full of pages and evicts the least recently used ones."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The cache that goes on without Redis, operation by operation, on a real Redis that is stopped, hung and started."""
+"""The failover cache, operation by operation, with a real Redis that is stopped, suspended and started."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What belongs to one credential is shown with no other, and the credentials themselves stand nowhere."""
+"""Data of one credential is never shown with another, and the credentials are not stored in plain text."""
 
 import base64
 import random

@@ -1,4 +1,4 @@
-"""The journeys once more, and what counts sign-ins, on PostgreSQL and Redis: two settings are all that changes."""
+"""The journey tests and the sign-in throttles, on PostgreSQL and Redis: only two settings differ."""
 
 import subprocess
 import sys

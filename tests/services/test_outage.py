@@ -1,4 +1,4 @@
-"""Redis goes and comes while people work: every request is answered, the budget holds, and sharing comes back."""
+"""Redis stops and restarts during use: all requests are answered, the rate limit holds, and sharing resumes."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What must hold when several people act at the same moment, on PostgreSQL, where each of them has a connection."""
+"""Race conditions between members, on PostgreSQL, where each has a connection."""
 
 import pytest
 

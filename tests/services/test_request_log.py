@@ -1,4 +1,4 @@
-"""The budget's ledger on a real Redis that is stopped, emptied and started: nothing that was spent is forgotten."""
+"""The request log on a real Redis that is stopped, emptied and started: no request is lost."""
 
 import time
 from collections.abc import Callable, Iterator

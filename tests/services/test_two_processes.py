@@ -1,4 +1,4 @@
-"""Two portals over one PostgreSQL, one Redis and one ByCloud behave as one."""
+"""Two portals with a shared PostgreSQL, Redis and ByCloud behave as one."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

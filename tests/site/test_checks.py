@@ -1,4 +1,4 @@
-"""Settings that are each right and together wrong are found by name."""
+"""System checks for settings that are valid on their own but not together."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What the frame of every page is told."""
+"""The context of every page's layout."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""What people see when something is wrong, with and without htmx."""
+"""Error pages, with and without htmx."""
 
 import re
 from typing import Any

@@ -1,5 +1,3 @@
-"""Health for probes."""
-
 import pytest
 from django.core.cache import caches
 from django.db import OperationalError, connection

@@ -1,1 +1,1 @@
-"""The instances as Django's own admin would show them, out of a database: what the portal's list is compared with."""
+"""The instances in Django's own admin, from a database, as a comparison for the portal's list."""

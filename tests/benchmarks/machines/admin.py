@@ -1,4 +1,4 @@
-"""Django's own list of the instances: as many columns and rows as the portal's page has, a filter and a search."""
+"""Django's list of the instances, with as many columns and rows as the portal's page, a filter and a search."""
 
 from django.contrib import admin
 

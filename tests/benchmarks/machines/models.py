@@ -1,4 +1,4 @@
-"""One table that holds what the list shows of an instance. No migrations: `migrate --run-syncdb` makes it."""
+"""A table with the list's fields of an instance. It has no migrations: `migrate --run-syncdb` creates it."""
 
 from typing import Any, Self
 

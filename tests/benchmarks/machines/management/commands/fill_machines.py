@@ -1,4 +1,4 @@
-"""`manage.py fill_machines URL NAME`: copies a sandbox's fleet into the table, and lets NAME into the admin."""
+"""`manage.py fill_machines URL NAME`: copies a sandbox's fleet into the table, and gives NAME access to the admin."""
 
 from argparse import ArgumentParser
 from typing import Any
