@@ -41,7 +41,7 @@ def prove_if_asked(page: Page, password: str, *, then: Locator) -> None:
     expect(then.or_(typed).first).to_be_visible()
     if typed.is_visible():
         typed.fill(password)
-        typed.press("Add")
+        typed.press("Enter")
     expect(then.first).to_be_visible()
 
 

@@ -220,7 +220,7 @@ def mend_filters(stage: Stage) -> Page:
     page.locator("#id_flavor_id").press("Tab")
     expect(page.locator("#tools")).to_be_visible()
     page.locator("#id_name").fill("web-*")
-    page.locator("#id_name").press("Add")
+    page.locator("#id_name").press("Enter")
     expect(page.locator("#results .token")).to_contain_text("web-*")
     return page
 

@@ -38,12 +38,12 @@ def test_from_sign_in_to_a_copied_address_and_back_without_a_mouse(visits: Visit
     page.keyboard.type("otto")
     page.keyboard.press("Tab")
     page.keyboard.type(visits.portal.passwords["otto"])
-    page.keyboard.press("Add")
+    page.keyboard.press("Enter")
     expect(page.locator("#pager")).to_contain_text("1–20 of")
 
     tab_to(page, page.locator("#filters input[name=name]"))
     page.keyboard.type("web-*")
-    page.keyboard.press("Add")
+    page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"\?name=web-%2A$"))
     first = list_ids(page)
 
@@ -58,18 +58,18 @@ def test_from_sign_in_to_a_copied_address_and_back_without_a_mouse(visits: Visit
     page.keyboard.press("j")
     page.keyboard.press("j")
     expect(row.locator("th a")).to_be_focused()
-    page.keyboard.press("Add")
+    page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"/spo1/instances/{second[1]}/"))
 
     copies = page.locator("#network").get_by_role("button", name="Copy").first
     tab_to(page, copies)
-    page.keyboard.press("Add")
+    page.keyboard.press("Enter")
     expect(page.locator("#announcer")).to_contain_text("Copied")
     assert page.evaluate("() => navigator.clipboard.readText()") == copies.get_attribute("data-copy")
 
     back = page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="Instances")
     tab_to(page, back, "Shift+Tab")
-    page.keyboard.press("Add")
+    page.keyboard.press("Enter")
     expect(page).to_have_url(f"{address}#{second[1]}")
     assert list_ids(page) == second
     page.keyboard.press("j")
@@ -101,8 +101,8 @@ def test_j_goes_on_from_wherever_in_a_row_the_focus_is(visits: Visits) -> None:
 
 def test_the_keys_opened_from_the_menu_give_the_focus_back_to_it(visits: Visits) -> None:
     page = visits.sign_in("vera")
-    page.locator("#person > summary").press("Add")
-    page.locator("#person").get_by_role("link", name="Keyboard shortcuts").press("Add")
+    page.locator("#person > summary").press("Enter")
+    page.locator("#person").get_by_role("link", name="Keyboard shortcuts").press("Enter")
     expect(page.locator("#shortcuts")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#shortcuts")).to_be_hidden()
@@ -147,7 +147,7 @@ def test_r_refreshes_what_is_open(visits: Visits, region: str) -> None:
     page = visits.sign_in("otto")
     if region == "#found":
         page.keyboard.press("j")
-        page.keyboard.press("Add")
+        page.keyboard.press("Enter")
     expect(page.locator(region)).to_be_attached()
     with page.expect_response(lambda response: response.request.method == "POST") as refreshed:
         page.keyboard.press("r")
@@ -186,7 +186,7 @@ def test_c_copies_the_id_of_the_open_instance(visits: Visits) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     chosen = list_ids(page)[0]
     page.keyboard.press("j")
-    page.keyboard.press("Add")
+    page.keyboard.press("Enter")
     expect(page.locator("#found")).to_be_attached()
     page.keyboard.press("c")
     expect(page.locator("#toasts")).to_have_text(f"Copied: {chosen}")
@@ -215,7 +215,7 @@ def test_the_keys_are_listed_in_a_window_that_takes_the_keyboard_and_gives_it_ba
     page.keyboard.press("?")
     keys = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(keys).to_be_visible()
-    for key in ("/", "?", "j", "k", "Add", "r", "p", "c", "[", "]"):
+    for key in ("/", "?", "j", "k", "Enter", "r", "p", "c", "[", "]"):
         expect(keys.locator("kbd", has_text=re.compile(f"^{re.escape(key)}$"))).to_have_count(1)
     page.keyboard.press("]")
     page.keyboard.press("/")
@@ -309,7 +309,7 @@ def test_switched_off_no_single_key_does_anything(visits: Visits) -> None:
     box = page.get_by_label("Single-key shortcuts")
     tab_to(page, box)
     page.keyboard.press("Space")
-    page.keyboard.press("Add")
+    page.keyboard.press("Enter")
     expect(page.get_by_text("Preferences saved.")).to_be_visible()
     page.goto("/spo1/instances/")
     ids = list_ids(page)

@@ -183,7 +183,7 @@ def test_a_page_can_be_paused_and_stays_so_in_its_tab(visits: Visits, lena: Page
     expect(pause).to_have_attribute("aria-pressed", "true")
     assert seen == []
     with lena.expect_response(lambda response: is_refresh(response.request)):
-        pause.press("Add")
+        pause.press("Enter")
         lena.clock.run_for(1000)
     expect(words).to_have_text("refreshes every 30 s")
 

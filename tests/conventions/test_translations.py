@@ -25,7 +25,7 @@ from tests.conventions.catalogs import (
 CATALOGS = sorted(LOCALES.glob("*/LC_MESSAGES/django.po"))
 PLACEHOLDERS = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 # Names, signs and keys: the same in every language.
-SAME_EVERYWHERE = {"ByCloud", "CRN", "Add", "Esc", "GET", "HTTP", "ID", "IP", "IPv", "JSON", "MAC", "vCPU"}
+SAME_EVERYWHERE = {"ByCloud", "CRN", "Enter", "Esc", "GET", "HTTP", "ID", "IP", "IPv", "JSON", "MAC", "vCPU"}
 
 # Slots that hold a value for a component, and nothing to be read.
 VALUES = {"slot as icon_name", "slot as kind", "slot as oob"}
