@@ -176,7 +176,7 @@ def test_a_flavor_that_was_never_seen_is_refused_beside_its_field(visits: Visits
     field = typing.locator("#id_flavor_id")
     field.fill("m9.none")
     field.press("Tab")
-    expect(typing.locator("#id_flavor_id_error")).to_contain_text("Paste the id instead")
+    expect(typing.locator("#id_flavor_id_error")).to_contain_text("Use the ID instead")
     expect(typing.locator("#id_flavor_id")).to_have_value("m9.none")
     expect(typing.locator("#tools")).to_have_count(0)
     typing.locator("#id_flavor_id").fill("")
