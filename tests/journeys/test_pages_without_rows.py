@@ -338,7 +338,7 @@ def test_a_refusal_of_the_documented_size_teaches_nothing(at_desk: Client, upstr
 def test_a_last_row_without_a_readable_id_does_not_hide_what_follows(
     at_desk: Client, upstream: Upstream, count: int, limit: int
 ) -> None:
-    rows = [*ROWS[:limit], *({"id": f"{number}"} for number in range(count - limit))]
+    rows: list[Any] = [*ROWS[:limit], *({"id": f"{number}"} for number in range(count - limit))]
     rows[limit - 2 : limit] = [{"id": 7}, None]
     upstream.script(body={"instances": rows, "meta": {"has_more": True, "total": 30}})
     response = at_desk.get(f"{LIST}?limit={limit}")
