@@ -6,8 +6,8 @@ import pytest
 import time_machine
 from django.core.cache import caches
 
-from portal.bycloud import BearerToken, Rejected
-from portal.gateway import Access, TriesSpent, budget, check_credential, read_meter, read_use
+from portal.bycloud import BearerToken, Rejected, ServerFault
+from portal.gateway import Access, TriesSpent, budget, check_credential, ledger, read_meter, read_use
 from portal.gateway.budget import TRIES, TRIES_OF_ONE
 from portal.gateway.errors import Busy
 from tests.upstream import Upstream
@@ -56,6 +56,14 @@ def test_nothing_stays_behind_of_a_token_that_is_refused(acme: Access) -> None:
     assert count_asked(acme, "1") == TRIES_OF_ONE
     kept = [*caches["pages"]._shelf.entries, *caches["counters"]._shelf.entries]  # type: ignore[attr-defined]
     assert kept == [":1:budget:tries:spo1"]
+
+
+def test_this_process_remembers_nothing_of_what_may_be_made_up(acme: Access, upstream: Upstream) -> None:
+    """Also where ByCloud says what is left of its limit, and nothing of the token."""
+    upstream.script(times=None, status=500, headers={"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "3"})
+    with pytest.raises(ServerFault):
+        guess(acme, "1", 0)
+    assert not [key for key in ledger._known if "tries" not in key]
 
 
 def test_one_that_is_taken_has_a_budget_of_its_own_from_then_on(acme: Access) -> None:
