@@ -46,12 +46,17 @@ def record_event(
     `member` is who acts, `name` her name as typed when a sign-in failed, kept if it may be one; with neither, and no
     request, it is done from the command line. `subject` is what it was done to, in plain text. Address, browser and
     request id are taken from `request`. Control characters are removed and every text is cut to its column. The log
-    line is written when the row is there to stay. Of what is `REPEATED` too often, a few rows say how often.
+    line is written when the row is there to stay. Of what is `REPEATED` too often, a few rows say how often, and
+    the first that came from each page stands there.
     """
     if act in REPEATED and request is not None:
-        count = _count(f"audit:{act}:{member.pk if member else get_ip(request)}")
+        key = f"audit:{act}:{member.pk if member else get_ip(request)}"
+        count = _count(key)
         rounds, rest = divmod(count, WHOLE)
-        if count > WHOLE and (rest or rounds.bit_count() != 1):
+        # Nothing can be hidden behind many of another kind.
+        view_name = request.resolver_match.view_name if request.resolver_match else ""
+        is_first = cache.add(f"{key}:{view_name}", 1, REPEATED_SECONDS)
+        if count > WHOLE and not is_first and (rest or rounds.bit_count() != 1):
             return
         subject = f"number {count} within 10 minutes: {subject}" if count > WHOLE else subject
     if member is not None:

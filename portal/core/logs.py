@@ -79,7 +79,9 @@ def hide_request(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     record, said = event["_record"], str(event["event"])
     request = getattr(record, "request", None)
     if isinstance(request, HttpRequest):
-        event["event"] = said.replace(request.path, describe_path(request))
+        # Django writes what is no plain letter as an escape.
+        written = request.path.encode("unicode_escape").decode("ascii")
+        event["event"] = said.replace(written, describe_path(request))
     elif record.name == "gunicorn.error" and said.startswith("Invalid request from ip="):
         event["event"], event["error"] = said.partition(": ")[0], type(sys.exc_info()[1]).__name__
     elif record.name == "gunicorn.error" and said.startswith("Error handling request"):

@@ -127,6 +127,9 @@ def write_request_log(key: str, ledger: RequestLog, now: float) -> None:
             known.entered = _join(known.entered, ledger.times)
         elif known.not_entered:
             _enter_later()
+        if not (known.entered or known.not_entered):
+            # As above: it may be a credential that is asked with once.
+            del _known[key]
 
 
 def reset_local_state() -> None:

@@ -204,8 +204,8 @@ def _list_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
     next_marker = _next_marker(page.value, query, limit, first_position)
     left_out = page.exchange.left_out
     if left_out:
-        # The next page starts after the last row kept, whatever the response says about its end.
-        last = _checked(instances[-1].id)
+        # The list goes on with those that were sent too early, whatever the answer says of its end.
+        last = _last_id(instances)
         next_marker = None if last == query.marker else last
     has_previous, previous_marker = _previous(page.value, query, place)
     listing = Listing(
@@ -272,9 +272,13 @@ def _next_marker(page: InstancePage, query: InstanceQuery, limit: int, first_pos
     linked = _marker_in(page.links.next) if page.links else None
     if has_more is False or (has_more is None and linked is None and not _seems_cut(page, limit, first_position)):
         return None
-    last_id = instances[-1].id if instances else None
-    marker = linked or _checked(page.meta.marker if page.meta else None) or _checked(last_id)
+    marker = linked or _checked(page.meta.marker if page.meta else None) or _last_id(instances)
     return None if marker == query.marker else marker
+
+
+def _last_id(instances: tuple[Instance, ...]) -> str | None:
+    """The last that can be asked for: a row after it that has none is given twice, and hides nothing behind it."""
+    return next(filter(None, (_checked(instance.id) for instance in reversed(instances))), None)
 
 
 def _seems_cut(page: InstancePage, limit: int, first_position: int | None) -> bool:

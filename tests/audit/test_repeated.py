@@ -60,3 +60,13 @@ def test_every_act_of_a_member_has_a_bound(client: Client, ada: Member, settings
     assert refused["Retry-After"] == "60"
     assert "Too many attempts" in refused.content.decode()
     assert client.get("/preferences/").status_code == 200
+
+
+def test_nothing_of_another_kind_is_hidden_behind_what_repeats(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    for number in range(35):
+        client.get(f"/team/{number}/sessions/")
+    client.get("/audit/")
+    client.get("/audit/")
+    events = Event.objects.filter(act="access-refused", subject__endswith="GET /audit/")
+    assert [event.subject for event in events] == ["number 36 within 10 minutes: GET /audit/"]

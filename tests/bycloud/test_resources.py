@@ -364,9 +364,9 @@ def test_a_page_can_be_trimmed_to_what_was_asked_for(body: bytes) -> None:
 def test_mending_takes_time_in_proportion(unit: bytes) -> None:
     def measure(count: int) -> float:
         body = b'"NaN' + unit * count
-        began_at = time.perf_counter()
+        began_at = time.thread_time()
         mend(body)
-        return time.perf_counter() - began_at
+        return time.thread_time() - began_at
 
     measure(1000)
     assert measure(80_000) < 5 * max(measure(20_000), 0.01) * 4

@@ -334,6 +334,17 @@ def test_a_refusal_of_the_documented_size_teaches_nothing(at_desk: Client, upstr
     assert len(ids(at_desk.get(f"{LIST}?limit=20"))) == 20
 
 
+@pytest.mark.parametrize(("count", "limit"), [(7, 7), (9, 7)])
+def test_a_last_row_without_a_readable_id_does_not_hide_what_follows(
+    at_desk: Client, upstream: Upstream, count: int, limit: int
+) -> None:
+    rows: list[Any] = [*ROWS[:limit], *({"id": f"{number}"} for number in range(count - limit))]
+    rows[limit - 2 : limit] = [{"id": 7}, None]
+    upstream.script(body={"instances": rows, "meta": {"has_more": True, "total": 30}})
+    response = at_desk.get(f"{LIST}?limit={limit}")
+    assert f"marker={ROWS[limit - 3]['id']}" in link(response, "Next")
+
+
 @pytest.mark.parametrize(
     "rest",
     [
