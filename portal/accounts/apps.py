@@ -10,5 +10,6 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         # What hears of each sign-in, and of each second factor that is read.
+        from portal.accounts import signals  # noqa: F401, PLC0415 -- models are there only now
         from portal.accounts.mfa import encryption  # noqa: F401, PLC0415 -- models are there only now
         from portal.accounts.sessions import services as sessions  # noqa: F401, PLC0415 -- models are there only now

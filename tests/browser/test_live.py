@@ -1,4 +1,4 @@
-"""Open pages refresh themselves, change only what has changed, and can be paused."""
+"""Auto-refresh, change only what has changed, and can be paused."""
 
 import re
 

@@ -6,9 +6,8 @@ import pytest
 import time_machine
 from django.core.cache import caches
 
-from portal.bycloud import BearerToken, Rejected, ServerFault
-from portal.gateway import Access, TriesSpent, budget, check_credential, ledger, read_meter, read_use
-from portal.gateway.budget import TRIES, TRIES_OF_ONE
+from portal.bycloud import BearerToken, ServerFault, Unauthorized
+from portal.gateway import ApiSession, TriesSpent, check_credential, rate_limit, read_last_used, read_meter, request_log
 from portal.gateway.errors import Busy
 from portal.gateway.rate_limit import TRIES, TRIES_OF_ONE
 from tests.upstream import Upstream
@@ -61,16 +60,16 @@ def test_nothing_stays_behind_of_a_token_that_is_refused(acme: ApiSession) -> No
     assert kept == [":1:budget:tries:spo1"]
 
 
-def test_this_process_remembers_nothing_of_what_may_be_made_up(acme: Access, upstream: Upstream) -> None:
+def test_this_process_remembers_nothing_of_what_may_be_made_up(acme: ApiSession, upstream: Upstream) -> None:
     """Also where ByCloud says what is left of its limit, and nothing of the token."""
     upstream.script(times=None, status=500, headers={"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "3"})
     with pytest.raises(ServerFault):
         guess(acme, "1", 0)
-    assert not [key for key in ledger._known if "tries" not in key]
+    assert not [key for key in request_log._known if "tries" not in key]
 
 
-def test_one_that_is_taken_has_a_budget_of_its_own_from_then_on(acme: Access) -> None:
-    tried = Access(acme.region, acme.credential, asker="1")
+def test_one_that_is_taken_has_a_budget_of_its_own_from_then_on(acme: ApiSession) -> None:
+    tried = ApiSession(acme.region, acme.credential, asker="1")
     assert check_credential(tried, is_kept=False) == 150
     assert read_meter(tried).minute.used == 1
     assert read_last_used(tried).used_at is not None

@@ -223,7 +223,15 @@ def test_after_a_day_of_faults_no_secret_stands_anywhere(
 
     # The day was as bad as it was meant to be, and what is looked through is what is meant.
     assert {200, 403, 404, 422, 502, 503, 504} <= day.traces.statuses
-    for error in ("ServerFault", "InvalidResponse", "TimedOut", "RateLimited", "Unauthorized", "Forbidden", "Unreachable"):
+    for error in (
+        "ServerFault",
+        "InvalidResponse",
+        "TimedOut",
+        "RateLimited",
+        "Unauthorized",
+        "Forbidden",
+        "Unreachable",
+    ):
         assert f'"error": "{error}"' in places["log lines"]
     assert "cache_server_away" in places["log lines"]
     assert '"instances":' in places["Redis"].replace(" ", "")
