@@ -1,5 +1,3 @@
-"""The app that keeps what people did, append-only."""
-
 from importlib import import_module
 
 from django.apps import AppConfig

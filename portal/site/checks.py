@@ -1,4 +1,4 @@
-"""System checks of a deployment: settings that are each right and together wrong. Every `manage.py check` runs them."""
+"""System checks for deployments: settings that are valid on their own but not together. `manage.py check` runs them."""
 
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ IN_PROCESS_CACHES = frozenset(
     }
 )
 SHORTEST_CLIENT_SECRET = 16
-# A random key of 50 signs has some 35 different ones; what was typed, repeated or copied has few.
+# A random key of 50 characters has about 35 different ones; a typed or repeated one has few.
 FEWEST_SIGNS = 10
 FEWEST_BYTES = 10
 _NEW_KEYS = "docs/settings.md has a line that makes a new one."
@@ -63,7 +63,7 @@ def check_database_is_kept(**_rest: Any) -> Sequence[CheckMessage]:
 
 @register(Tags.database)
 def check_database_is_private(**_rest: Any) -> Sequence[CheckMessage]:
-    """One that was made before the portal kept others out: SQLite gives the files beside it the same mode."""
+    """For databases created before the portal set its umask. SQLite creates its other files with the same mode."""
     database = settings.DATABASES["default"]
     path = Path(database["NAME"]) if database["ENGINE"].endswith("sqlite3") else None
     if _is_at_home() or path is None or not path.is_file() or not path.stat().st_mode & 0o007:
@@ -128,8 +128,8 @@ def check_provider_secret(**_rest: Any) -> Sequence[CheckMessage]:
 
 @register(Tags.database)
 def check_way_in_without_provider(*, databases: Sequence[str] | None = None, **_rest: Any) -> Sequence[CheckMessage]:
-    """Only where a database is asked about, as `migrate` and `check --database default` do: gunicorn checks before it
-    forks, when nothing may be connected yet.
+    """Runs only if a database is checked, as by `migrate` and `check --database default`. gunicorn runs the checks
+    before it forks, when no connection may be open yet.
     """
     if not settings.SSO_ONLY or "default" not in (databases or ()):
         return []
@@ -137,7 +137,7 @@ def check_way_in_without_provider(*, databases: Sequence[str] | None = None, **_
         if any(admin.has_usable_password() for admin in Member.objects.active_admins()):
             return []
     except DatabaseError:
-        # There are no tables yet.
+        # The tables do not exist yet.
         return []
     return [
         Warning(
@@ -263,15 +263,15 @@ def check_sessions_end(**_rest: Any) -> Sequence[CheckMessage]:
 
 
 def _list_servers() -> list[tuple[str, dict[str, Any]]]:
-    """Where things are cached, by the name of the setting."""
+    """The cache settings, by name."""
     return [("CACHE_URL", settings.CACHES["pages"]), ("COUNTERS_URL", settings.CACHES["counters"])]
 
 
 def _is_at_home() -> bool:
-    """Plain HTTP, and nobody else reaches it: then what would be a mistake elsewhere is none."""
+    """Plain HTTP on loopback only: settings that would be a mistake in production are fine."""
     return settings.PLAIN_HTTP and all(map(is_loopback, settings.ALLOWED_HOSTS))
 
 
 def _is_here(host: str | None) -> bool:
-    """No host, or a path, is a socket of this machine."""
+    """No host, or a path, means a local socket."""
     return not host or host.startswith("/") or is_loopback(host)

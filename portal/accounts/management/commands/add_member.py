@@ -1,4 +1,4 @@
-"""`manage.py add_member NAME --role ROLE [--email E]`: adds a member, with the password on standard input."""
+"""`manage.py add_member NAME --role ROLE [--email E]`: adds a member. Reads the password from standard input."""
 
 import getpass
 import sys
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         if Member.objects.find_by_name(name):
             raise CommandError(f"There is a member {name} already.")
         try:
-            # The password has no value yet; it has checks of its own below.
+            # The password is not set yet; it is validated below.
             member.full_clean(exclude=["password"])
         except ValidationError as error:
             raise CommandError(_join(error)) from None
@@ -53,7 +53,7 @@ def _read_password() -> str:
 
 
 def _join(error: ValidationError) -> str:
-    """All that is wrong, in one line. A field is named where its message does not say which it is."""
+    """Return all errors in one line, with the field name where the message does not mention it."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
     return " ".join(

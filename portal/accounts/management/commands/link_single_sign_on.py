@@ -1,4 +1,4 @@
-"""`manage.py link_single_sign_on NAME SUBJECT`: a member who is there already comes in through the OpenID provider."""
+"""`manage.py link_single_sign_on NAME SUBJECT`: lets an existing member sign in with the OpenID provider."""
 
 from argparse import ArgumentParser
 from typing import Any

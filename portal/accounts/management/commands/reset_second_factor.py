@@ -1,4 +1,4 @@
-"""`manage.py reset_second_factor NAME`: for the admin who has lost hers and has nobody to ask."""
+"""`manage.py reset_second_factor NAME`: for an admin who lost theirs and has no other admin to ask."""
 
 from argparse import ArgumentParser
 from typing import Any

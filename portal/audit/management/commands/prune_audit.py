@@ -1,4 +1,4 @@
-"""`manage.py prune_audit`: deletes the events that are older than AUDIT_DAYS. For cron, once a day."""
+"""`manage.py prune_audit`: deletes events older than AUDIT_DAYS. Run it daily with cron."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""`manage.py set_credential NAME|--team --region spo1 --kind bearer|api-key`: the secret comes on standard input."""
+"""`manage.py set_credential NAME|--team --region spo1 --kind bearer|api-key`: reads the secret from standard input."""
 
 import sys
 from getpass import getpass
