@@ -48,9 +48,9 @@ class Environment:
         except EnvError as error:
             # Never repeat the value in the error: a database URL contains a password.
             problem = str(error).partition(" invalid: ")[2].rstrip(".").lower()
-            refuse(name, f"is {problem}" if problem.startswith("not ") else f"cannot be used ({problem})")
+            refuse(name, f"is {problem}" if problem.startswith("not ") else f"is invalid ({problem})")
         except (OSError, ValueError):
-            refuse(f"{name}_FILE", "does not name a file that can be read")
+            refuse(f"{name}_FILE", "is not the path of a readable file")
 
     def read_secret(self, name: str, *, purpose: str) -> str:
         """Read a required secret. Exits if it is not set."""
@@ -64,31 +64,33 @@ def read_regions(text: str, *, allow_plain_http: bool) -> dict[str, Region]:
         code, _, url = (part.strip() for part in pair.partition("="))
         if "@" in url:
             # Don't repeat the URL: the error is logged.
-            refuse("BYCLOUD_REGIONS", f"has a name or password in the address of {code!r}, where none belongs")
+            refuse("BYCLOUD_REGIONS", f"must not contain a user name or password (in the URL of {code!r})")
         host, is_here = _read_host(url)
         if not REGION_CODE.fullmatch(code) or not host:
-            refuse("BYCLOUD_REGIONS", f"has {pair!r}, which does not read like spo1=https://api.spo1.mycloud.com")
+            refuse(
+                "BYCLOUD_REGIONS", f"has {pair!r}, which is not a valid region like spo1=https://api.spo1.mycloud.com"
+            )
         if is_here and not allow_plain_http:
-            refuse("BYCLOUD_REGIONS", f"has {url!r}, a loopback address, which only PLAIN_HTTP=1 allows")
+            refuse("BYCLOUD_REGIONS", f"has {url!r}, a loopback address, which is only allowed with PLAIN_HTTP=1")
         if not is_here and not url.startswith("https://"):
-            refuse("BYCLOUD_REGIONS", f"has {url!r}, which must begin with https://")
+            refuse("BYCLOUD_REGIONS", f"has {url!r}, which must start with https://")
         if code in regions:
-            refuse("BYCLOUD_REGIONS", f"names the region {code!r} twice")
+            refuse("BYCLOUD_REGIONS", f"contains the region {code!r} twice")
         regions[code] = Region(code=code, base_url=url.rstrip("/"))
     if not regions:
-        refuse("BYCLOUD_REGIONS", "names no region; it reads like spo1=https://api.spo1.mycloud.com")
+        refuse("BYCLOUD_REGIONS", "contains no region; set it to code=URL, such as spo1=https://api.spo1.mycloud.com")
     return regions
 
 
 def read_origin(name: str, url: str, *, allow_plain_http: bool) -> str:
     """Return the origin of the URL in the setting `name`. Plain HTTP is allowed only for loopback hosts."""
     if "@" in url:
-        refuse(name, "has a name or password in an address, where none belongs")
+        refuse(name, "must not contain a user name or password")
     host, is_here = _read_host(url)
     if not host:
-        refuse(name, f"has {url!r}, which does not read like https://login.example.com")
+        refuse(name, f"has {url!r}, which is not a valid URL like https://login.example.com")
     if not url.startswith("https://") and not (is_here and allow_plain_http):
-        refuse(name, f"has {url!r}, which must begin with https://")
+        refuse(name, f"has {url!r}, which must start with https://")
     split = urlsplit(url)
     return f"{split.scheme}://{split.netloc}"
 
@@ -98,22 +100,22 @@ def read_public_url(url: str, *, hosts: list[str], allow_plain_http: bool) -> st
     if not url and (len(hosts) != 1 or hosts[0].startswith(("*", "."))):
         refuse(
             "PUBLIC_URL",
-            "is not set; it reads like https://portal.example.com, and may be left out where ALLOWED_HOSTS is one name",
+            "is not set; unless ALLOWED_HOSTS is one host name, it must be a URL like https://portal.example.com",
         )
     url = url or f"{'http' if allow_plain_http else 'https'}://{hosts[0]}"
     if "@" in url:
-        refuse("PUBLIC_URL", "has a name or password in an address, where none belongs")
+        refuse("PUBLIC_URL", "must not contain a user name or password")
     host, _is_here = _read_host(url)
     if not host:
-        refuse("PUBLIC_URL", f"has {url!r}, which does not read like https://portal.example.com")
+        refuse("PUBLIC_URL", f"has {url!r}, which is not a valid URL like https://portal.example.com")
     split = urlsplit(url)
     if split.scheme != "https" and not allow_plain_http:
-        refuse("PUBLIC_URL", f"has {url!r}, which must begin with https://")
+        refuse("PUBLIC_URL", f"has {url!r}, which must start with https://")
     if split.path.strip("/"):
-        refuse("PUBLIC_URL", f"has {url!r}; it must be an origin alone, without a path")
+        refuse("PUBLIC_URL", f"has {url!r}, which must not have a path")
     name = f"[{host}]" if ":" in host else host
     if not validate_host(name, hosts):
-        refuse("PUBLIC_URL", f"names {name}, which ALLOWED_HOSTS does not")
+        refuse("PUBLIC_URL", f"has the host {name}, which is not in ALLOWED_HOSTS")
     usual_port = 443 if split.scheme == "https" else 80
     return f"{split.scheme}://{name}" + (f":{split.port}" if split.port not in {None, usual_port} else "")
 
@@ -124,9 +126,9 @@ def read_role_groups(text: str, *, roles: tuple[str, ...]) -> dict[str, str]:
     for pair in filter(None, (part.strip() for part in text.split(","))):
         group, _, role = (part.strip() for part in pair.rpartition("="))
         if not group or role not in roles:
-            refuse("OIDC_ROLE_GROUPS", f"has {pair!r}, which does not read like a-group=one of {', '.join(roles)}")
+            refuse("OIDC_ROLE_GROUPS", f"has {pair!r}, which is not a valid group=role; roles are {', '.join(roles)}")
         if group in groups:
-            refuse("OIDC_ROLE_GROUPS", f"names the group {group!r} twice")
+            refuse("OIDC_ROLE_GROUPS", f"contains the group {group!r} twice")
         groups[group] = role
     return groups
 

@@ -28,7 +28,7 @@ if len(SECRET_KEY) < 50:
     refuse("SECRET_KEY", f"has {len(SECRET_KEY)} characters; it needs at least 50 random ones")
 ALLOWED_HOSTS = read(env.list, "ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if PLAIN_HTTP else [])
 if not ALLOWED_HOSTS:
-    refuse("ALLOWED_HOSTS", "is not set; it lists the host names the portal answers to, commas between")
+    refuse("ALLOWED_HOSTS", "is not set; it is the comma-separated list of the portal's host names")
 # Base URL of links and of the single sign-on callback. Never derived from the request, whose Host header the client
 # sets.
 _at_home = PLAIN_HTTP and "127.0.0.1" in ALLOWED_HOSTS
@@ -40,7 +40,7 @@ PUBLIC_URL = read_public_url(
 CSRF_TRUSTED_ORIGINS: list[str] = read(env.list, "CSRF_TRUSTED_ORIGINS", default=[])
 for origin in CSRF_TRUSTED_ORIGINS:
     if not origin.startswith(("https://", "http://")):
-        refuse("CSRF_TRUSTED_ORIGINS", f"has {origin!r}; an origin reads like https://portal.example.com")
+        refuse("CSRF_TRUSTED_ORIGINS", f"has {origin!r}, which is not a valid origin like https://portal.example.com")
 TRUSTED_PROXY_COUNT = read(env.int, "TRUSTED_PROXY_COUNT", default=0)
 if TRUSTED_PROXY_COUNT < 0:
     refuse("TRUSTED_PROXY_COUNT", "must not be negative")
@@ -59,7 +59,7 @@ BYCLOUD_LIMITS = Limits(
 if not 0 < BYCLOUD_LIMITS.deadline_seconds <= 60:
     refuse("BYCLOUD_DEADLINE_SECONDS", "must be more than 0 and at most 60")
 if BYCLOUD_LIMITS.proxy and not BYCLOUD_LIMITS.proxy.startswith(("http://", "https://")):
-    refuse("BYCLOUD_PROXY", "must begin with http:// or https://")
+    refuse("BYCLOUD_PROXY", "must start with http:// or https://")
 if BYCLOUD_LIMITS.ca_bundle and not Path(BYCLOUD_LIMITS.ca_bundle).is_file():
     refuse("BYCLOUD_CA_BUNDLE", f"names {BYCLOUD_LIMITS.ca_bundle}, which is not a file")
 PAGE_FRESH_SECONDS = read(env.float, "PAGE_FRESH_SECONDS", default=15.0)
@@ -88,13 +88,13 @@ if WEB_CONCURRENCY < 1:
     refuse("WEB_CONCURRENCY", "must be at least 1")
 WEB_THREADS = read(env.int, "WEB_THREADS", default=128)
 if WEB_THREADS <= 4:
-    refuse("WEB_THREADS", "must be more than 4, which are kept free of waiting for ByCloud")
+    refuse("WEB_THREADS", "must be more than 4; 4 threads never wait for ByCloud")
 PORTAL_PROCESSES = read(env.int, "PORTAL_PROCESSES", default=WEB_CONCURRENCY)
 if PORTAL_PROCESSES < WEB_CONCURRENCY:
-    refuse("PORTAL_PROCESSES", "must be at least WEB_CONCURRENCY: it counts the processes of all hosts")
+    refuse("PORTAL_PROCESSES", "must be at least WEB_CONCURRENCY; it is the number of processes on all hosts")
 
 CREDENTIAL_KEYS = read_secret(
-    "CREDENTIAL_KEYS", purpose="the Fernet keys that seal credentials, newest first, commas between"
+    "CREDENTIAL_KEYS", purpose="the comma-separated Fernet keys that encrypt credentials, newest first"
 ).split(",")
 for key in CREDENTIAL_KEYS:
     try:
@@ -107,7 +107,7 @@ if CREDENTIAL_WARN_DAYS < 0:
     refuse("CREDENTIAL_WARN_DAYS", "must not be negative")
 AUDIT_DAYS = read(env.int, "AUDIT_DAYS", default=90)
 if AUDIT_DAYS < 30:
-    refuse("AUDIT_DAYS", "must be at least 30: the database keeps younger events from being deleted")
+    refuse("AUDIT_DAYS", "must be at least 30; the database does not allow deleting newer events")
 
 # Application
 
@@ -337,11 +337,11 @@ if OIDC_ISSUER:
         if not given:
             refuse(name, "is not set; single sign-on (OIDC_ISSUER) needs it")
     if "openid" not in OIDC_SCOPES:
-        refuse("OIDC_SCOPES", "must have openid among them")
+        refuse("OIDC_SCOPES", "must include openid")
     if OIDC_CA_BUNDLE and not Path(OIDC_CA_BUNDLE).is_file():
         refuse("OIDC_CA_BUNDLE", f"names {OIDC_CA_BUNDLE}, which is not a file")
 elif SSO_ONLY:
-    refuse("SSO_ONLY", "needs OIDC_ISSUER: nobody but admins could sign in")
+    refuse("SSO_ONLY", "requires OIDC_ISSUER; without it, only admins could sign in")
 SOCIALACCOUNT_ADAPTER = "portal.accounts.adapter.ProviderAdapter"
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 

@@ -18,8 +18,8 @@ BATCH_SIZE = 200
 
 class Command(BaseCommand):
     help = (
-        "Seal every credential, and what makes one-time codes, under the first key of CREDENTIAL_KEYS."
-        " May be run again at any time."
+        "Re-encrypts all credentials, TOTP secrets and recovery codes with the first key of CREDENTIAL_KEYS."
+        " Can be run again at any time."
     )
 
     def handle(self, **_options: Any) -> None:
