@@ -1,6 +1,6 @@
-"""Reads settings from the environment, a `.env` file and `NAME_FILE` files.
+"""Reads settings from environment variables, an optional `.env` file and `NAME_FILE` files.
 
-A bad value stops the start in one sentence.
+An invalid value stops the portal at startup with a one-sentence error.
 """
 
 import re
@@ -22,19 +22,19 @@ REGION_CODE = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def refuse(name: str, problem: str) -> NoReturn:
-    """Stop the start with a sentence that names the setting."""
+    """Exit with a sentence that names the setting."""
     sys.exit(f"ByCloud Portal cannot start: {name} {problem}.")
 
 
 class _Env(FileAwareEnv):
-    """An empty value, as compose files and `.env` templates leave behind, counts as not set."""
+    """Treats an empty value as not set: compose files and `.env` templates contain empty values."""
 
     def _get_value(self, env_key: str, default: Any) -> Any:
         return super()._get_value(env_key, default) or default
 
 
 class Environment:
-    """The process environment over an optional `.env` file. `NAME_FILE` gives the path of a file that holds NAME."""
+    """The process environment over an optional `.env` file. `NAME_FILE` is the path of a file that contains NAME."""
 
     def __init__(self, env_file: Path) -> None:
         self.env = _Env(strip_whitespace=True)
@@ -42,97 +42,99 @@ class Environment:
             self.env.read_env(env_file, recurse=False)
 
     def read(self, parse: Callable[..., T], name: str, *, default: T | str) -> T:
-        """One setting by one of environs' parsers (`self.env.bool`, `self.env.list`, ...)."""
+        """Read one setting with one of environs' parsers (`self.env.bool`, `self.env.list`, ...)."""
         try:
             return parse(name, default)
         except EnvError as error:
-            # The sentence never repeats the value: a database URL holds a password.
+            # Never repeat the value in the error: a database URL contains a password.
             problem = str(error).partition(" invalid: ")[2].rstrip(".").lower()
-            refuse(name, f"is {problem}" if problem.startswith("not ") else f"cannot be used ({problem})")
+            refuse(name, f"is {problem}" if problem.startswith("not ") else f"is invalid ({problem})")
         except (OSError, ValueError):
-            refuse(f"{name}_FILE", "does not name a file that can be read")
+            refuse(f"{name}_FILE", "is not the path of a readable file")
 
     def read_secret(self, name: str, *, purpose: str) -> str:
-        """A required secret."""
+        """Read a required secret. Exits if it is not set."""
         return self.read(self.env.str, name, default="").strip() or refuse(name, f"is not set; it is {purpose}")
 
 
 def read_regions(text: str, *, allow_plain_http: bool) -> dict[str, Region]:
-    """`code=https://host` pairs, commas between, in order. Only `https`, unless plain HTTP is allowed for loopback."""
+    """Parse comma-separated `code=https://host` pairs, in order. Plain HTTP is allowed only for loopback hosts."""
     regions: dict[str, Region] = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
         code, _, url = (part.strip() for part in pair.partition("="))
         if "@" in url:
-            # Not repeated: it would stand in the log.
-            refuse("BYCLOUD_REGIONS", f"has a name or password in the address of {code!r}, where none belongs")
+            # Don't repeat the URL: the error is logged.
+            refuse("BYCLOUD_REGIONS", f"must not contain a user name or password (in the URL of {code!r})")
         host, is_here = _read_host(url)
         if not REGION_CODE.fullmatch(code) or not host:
-            refuse("BYCLOUD_REGIONS", f"has {pair!r}, which does not read like spo1=https://api.spo1.mycloud.com")
+            refuse(
+                "BYCLOUD_REGIONS", f"has {pair!r}, which is not a valid region like spo1=https://api.spo1.mycloud.com"
+            )
         if is_here and not allow_plain_http:
-            refuse("BYCLOUD_REGIONS", f"has {url!r}, a loopback address, which only PLAIN_HTTP=1 allows")
+            refuse("BYCLOUD_REGIONS", f"has {url!r}, a loopback address, which is only allowed with PLAIN_HTTP=1")
         if not is_here and not url.startswith("https://"):
-            refuse("BYCLOUD_REGIONS", f"has {url!r}, which must begin with https://")
+            refuse("BYCLOUD_REGIONS", f"has {url!r}, which must start with https://")
         if code in regions:
-            refuse("BYCLOUD_REGIONS", f"names the region {code!r} twice")
+            refuse("BYCLOUD_REGIONS", f"contains the region {code!r} twice")
         regions[code] = Region(code=code, base_url=url.rstrip("/"))
     if not regions:
-        refuse("BYCLOUD_REGIONS", "names no region; it reads like spo1=https://api.spo1.mycloud.com")
+        refuse("BYCLOUD_REGIONS", "contains no region; set it to code=URL, such as spo1=https://api.spo1.mycloud.com")
     return regions
 
 
 def read_origin(name: str, url: str, *, allow_plain_http: bool) -> str:
-    """The origin of an address in the setting `name`. Only `https`, unless plain HTTP is allowed for loopback."""
+    """Return the origin of the URL in the setting `name`. Plain HTTP is allowed only for loopback hosts."""
     if "@" in url:
-        refuse(name, "has a name or password in an address, where none belongs")
+        refuse(name, "must not contain a user name or password")
     host, is_here = _read_host(url)
     if not host:
-        refuse(name, f"has {url!r}, which does not read like https://login.example.com")
+        refuse(name, f"has {url!r}, which is not a valid URL like https://login.example.com")
     if not url.startswith("https://") and not (is_here and allow_plain_http):
-        refuse(name, f"has {url!r}, which must begin with https://")
+        refuse(name, f"has {url!r}, which must start with https://")
     split = urlsplit(url)
     return f"{split.scheme}://{split.netloc}"
 
 
 def read_public_url(url: str, *, hosts: list[str], allow_plain_http: bool) -> str:
-    """The origin that people know the portal by: PUBLIC_URL, or else the only name in ALLOWED_HOSTS."""
+    """Return the public origin of the portal: PUBLIC_URL, or the only name in ALLOWED_HOSTS."""
     if not url and (len(hosts) != 1 or hosts[0].startswith(("*", "."))):
         refuse(
             "PUBLIC_URL",
-            "is not set; it reads like https://portal.example.com, and may be left out where ALLOWED_HOSTS is one name",
+            "is not set; unless ALLOWED_HOSTS is one host name, it must be a URL like https://portal.example.com",
         )
     url = url or f"{'http' if allow_plain_http else 'https'}://{hosts[0]}"
     if "@" in url:
-        refuse("PUBLIC_URL", "has a name or password in an address, where none belongs")
+        refuse("PUBLIC_URL", "must not contain a user name or password")
     host, _is_here = _read_host(url)
     if not host:
-        refuse("PUBLIC_URL", f"has {url!r}, which does not read like https://portal.example.com")
+        refuse("PUBLIC_URL", f"has {url!r}, which is not a valid URL like https://portal.example.com")
     split = urlsplit(url)
     if split.scheme != "https" and not allow_plain_http:
-        refuse("PUBLIC_URL", f"has {url!r}, which must begin with https://")
+        refuse("PUBLIC_URL", f"has {url!r}, which must start with https://")
     if split.path.strip("/"):
-        refuse("PUBLIC_URL", f"has {url!r}; it must be an origin alone, without a path")
+        refuse("PUBLIC_URL", f"has {url!r}, which must not have a path")
     name = f"[{host}]" if ":" in host else host
     if not validate_host(name, hosts):
-        refuse("PUBLIC_URL", f"names {name}, which ALLOWED_HOSTS does not")
+        refuse("PUBLIC_URL", f"has the host {name}, which is not in ALLOWED_HOSTS")
     usual_port = 443 if split.scheme == "https" else 80
     return f"{split.scheme}://{name}" + (f":{split.port}" if split.port not in {None, usual_port} else "")
 
 
 def read_role_groups(text: str, *, roles: tuple[str, ...]) -> dict[str, str]:
-    """`group=role` pairs, commas between. The last equals sign counts: a group's name may hold some."""
+    """Parse comma-separated `group=role` pairs. Splits at the last equals sign, because group names may contain one."""
     groups: dict[str, str] = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
         group, _, role = (part.strip() for part in pair.rpartition("="))
         if not group or role not in roles:
-            refuse("OIDC_ROLE_GROUPS", f"has {pair!r}, which does not read like a-group=one of {', '.join(roles)}")
+            refuse("OIDC_ROLE_GROUPS", f"has {pair!r}, which is not a valid group=role; roles are {', '.join(roles)}")
         if group in groups:
-            refuse("OIDC_ROLE_GROUPS", f"names the group {group!r} twice")
+            refuse("OIDC_ROLE_GROUPS", f"contains the group {group!r} twice")
         groups[group] = role
     return groups
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, as it stands in an address or in ALLOWED_HOSTS, is this machine, however it is written."""
+    """Whether a host from a URL or ALLOWED_HOSTS is a loopback address, in any notation."""
     name = host.lower().removeprefix("[").removesuffix("]").rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -140,7 +142,7 @@ def is_loopback(host: str) -> bool:
         address: IPv4Address | IPv6Address = ip_address(name.partition("%")[0])
     except ValueError:
         try:
-            # As the C library reads them, and so whatever connects: 127.1, 0x7f000001, 2130706433.
+            # Parse it like the C library, which HTTP clients use: 127.1, 0x7f000001, 2130706433.
             address = IPv4Address(inet_aton(name))
         except (OSError, ValueError):
             return False
@@ -149,7 +151,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _read_host(url: str) -> tuple[str, bool]:
-    """The host of a base URL and whether it is this machine; no host when the URL cannot be a base URL."""
+    """Return the host of a base URL and whether it is loopback. The host is empty if the URL is invalid."""
     try:
         split = urlsplit(url)
         host, _port = split.hostname or "", split.port

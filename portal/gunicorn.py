@@ -1,7 +1,7 @@
-"""How gunicorn serves the portal: `gunicorn -c python:portal.gunicorn portal.wsgi`. Names here are gunicorn's settings.
+"""Configuration for gunicorn: `gunicorn -c python:portal.gunicorn portal.wsgi`. Names are gunicorn's settings.
 
-Reading the portal's settings first makes a bad one stop the start in one sentence, before any worker is there; settings
-that are each right and together wrong stop it as it begins.
+Importing the portal's settings first reports an invalid value in one sentence before any worker starts. `on_starting`
+reports settings that are valid on their own but not together.
 """
 
 import os
@@ -16,7 +16,8 @@ from django.core.checks import run_checks
 from portal import settings
 from portal.environment import refuse
 
-# What is written, such as the SQLite file, is for the portal's user alone. (gunicorn's own `umask` is for its sockets.)
+# Files the portal writes, such as the SQLite database, are readable by its user only. (gunicorn's own `umask` setting
+# only applies to its sockets.)
 os.umask(0o077)
 
 _HIGHEST_PORT = 65535
@@ -26,35 +27,35 @@ if not 0 < _port <= _HIGHEST_PORT:
     refuse("PORT", f"must be between 1 and {_HIGHEST_PORT}")
 bind = f"127.0.0.1:{_port}"
 
-# Threads outnumber the calls that may hang upstream at once; processes are for cores.
-# A request takes one only when all of it has arrived.
+# More threads than requests that can block on ByCloud at the same time; one process per core. A request only takes a
+# thread after it has been received completely.
 worker_class = "portal.worker.Worker"
 workers = settings.WEB_CONCURRENCY
 threads = settings.WEB_THREADS
 keepalive = 5
-# It would wait for slow readers without an end.
+# sendfile would wait for slow clients without a timeout.
 sendfile = False
 
-# A worker may be stopped for silence, and a stop may cut a request off, only after the longest exchange upstream.
+# Longer than the longest ByCloud call, so that neither a worker timeout nor a graceful stop interrupts a request.
 timeout = ceil(settings.BYCLOUD_LIMITS.deadline_seconds) + 20
 graceful_timeout = ceil(settings.BYCLOUD_LIMITS.deadline_seconds) + 5
 
-# Without a trusted proxy in front, nobody's word is taken for the scheme. With one, Django counts the hops.
+# Without a trusted proxy, no client may set the scheme. With one, Django counts the proxy hops.
 forwarded_allow_ips = "*" if settings.TRUSTED_PROXY_COUNT else ""
 secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
-# gunicorn would take SCRIPT_NAME from a header of the proxies it trusts, which may pass a visitor's on.
+# gunicorn would accept SCRIPT_NAME from a trusted proxy, which may just forward a client's header.
 forwarder_headers = ""
-# An address that is too long for a page is answered by the page, beside the field. The worker bounds the whole head.
+# No limit here, so that a form can show an error for a URL that is too long. The worker limits the size of all headers.
 limit_request_line = 0
 
-# The portal logs each request itself, as JSON; gunicorn would log them a second time.
+# The portal writes its own JSON access log.
 accesslog = None
-# It would stand in the home directory and take commands.
+# The control socket would be created in the home directory and accept commands.
 control_socket_disable = True
 
 
 def on_starting(_server: Any) -> None:
-    """Refuse to serve with what `manage.py check --deploy` calls an error."""
+    """Refuse to start if `manage.py check --deploy` reports errors."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     django.setup()
     found = run_checks(include_deployment_checks=True)

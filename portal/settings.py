@@ -1,6 +1,6 @@
-"""One settings module for every place the portal runs, production's by default.
+"""One settings module for all environments. The defaults are for production.
 
-What can be set, and what each setting means: docs/settings.md.
+docs/settings.md documents every setting.
 """
 
 import logging
@@ -19,7 +19,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 environment = Environment(Path(os.environ.get("ENV_FILE") or BASE_DIR / ".env"))
 env, read, read_secret = environment.env, environment.read, environment.read_secret
 
-# Where it runs
+# Environment
 
 DEBUG = read(env.bool, "DEBUG", default=False)
 PLAIN_HTTP = read(env.bool, "PLAIN_HTTP", default=False)
@@ -28,8 +28,9 @@ if len(SECRET_KEY) < 50:
     refuse("SECRET_KEY", f"has {len(SECRET_KEY)} characters; it needs at least 50 random ones")
 ALLOWED_HOSTS = read(env.list, "ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if PLAIN_HTTP else [])
 if not ALLOWED_HOSTS:
-    refuse("ALLOWED_HOSTS", "is not set; it lists the host names the portal answers to, commas between")
-# Links, and where a single sign-on comes back to, begin with it: what host a request names is its sender's to choose.
+    refuse("ALLOWED_HOSTS", "is not set; it is the comma-separated list of the portal's host names")
+# Base URL of links and of the single sign-on callback. Never derived from the request, whose Host header the client
+# sets.
 _at_home = PLAIN_HTTP and "127.0.0.1" in ALLOWED_HOSTS
 PUBLIC_URL = read_public_url(
     read(env.str, "PUBLIC_URL", default=f"http://127.0.0.1:{read(env.int, 'PORT', default=8000)}" if _at_home else ""),
@@ -39,7 +40,7 @@ PUBLIC_URL = read_public_url(
 CSRF_TRUSTED_ORIGINS: list[str] = read(env.list, "CSRF_TRUSTED_ORIGINS", default=[])
 for origin in CSRF_TRUSTED_ORIGINS:
     if not origin.startswith(("https://", "http://")):
-        refuse("CSRF_TRUSTED_ORIGINS", f"has {origin!r}; an origin reads like https://portal.example.com")
+        refuse("CSRF_TRUSTED_ORIGINS", f"has {origin!r}, which is not a valid origin like https://portal.example.com")
 TRUSTED_PROXY_COUNT = read(env.int, "TRUSTED_PROXY_COUNT", default=0)
 if TRUSTED_PROXY_COUNT < 0:
     refuse("TRUSTED_PROXY_COUNT", "must not be negative")
@@ -58,7 +59,7 @@ BYCLOUD_LIMITS = Limits(
 if not 0 < BYCLOUD_LIMITS.deadline_seconds <= 60:
     refuse("BYCLOUD_DEADLINE_SECONDS", "must be more than 0 and at most 60")
 if BYCLOUD_LIMITS.proxy and not BYCLOUD_LIMITS.proxy.startswith(("http://", "https://")):
-    refuse("BYCLOUD_PROXY", "must begin with http:// or https://")
+    refuse("BYCLOUD_PROXY", "must start with http:// or https://")
 if BYCLOUD_LIMITS.ca_bundle and not Path(BYCLOUD_LIMITS.ca_bundle).is_file():
     refuse("BYCLOUD_CA_BUNDLE", f"names {BYCLOUD_LIMITS.ca_bundle}, which is not a file")
 PAGE_FRESH_SECONDS = read(env.float, "PAGE_FRESH_SECONDS", default=15.0)
@@ -87,13 +88,13 @@ if WEB_CONCURRENCY < 1:
     refuse("WEB_CONCURRENCY", "must be at least 1")
 WEB_THREADS = read(env.int, "WEB_THREADS", default=128)
 if WEB_THREADS <= 4:
-    refuse("WEB_THREADS", "must be more than 4, which are kept free of waiting for ByCloud")
+    refuse("WEB_THREADS", "must be more than 4; 4 threads never wait for ByCloud")
 PORTAL_PROCESSES = read(env.int, "PORTAL_PROCESSES", default=WEB_CONCURRENCY)
 if PORTAL_PROCESSES < WEB_CONCURRENCY:
-    refuse("PORTAL_PROCESSES", "must be at least WEB_CONCURRENCY: it counts the processes of all hosts")
+    refuse("PORTAL_PROCESSES", "must be at least WEB_CONCURRENCY; it is the number of processes on all hosts")
 
 CREDENTIAL_KEYS = read_secret(
-    "CREDENTIAL_KEYS", purpose="the Fernet keys that seal credentials, newest first, commas between"
+    "CREDENTIAL_KEYS", purpose="the comma-separated Fernet keys that encrypt credentials, newest first"
 ).split(",")
 for key in CREDENTIAL_KEYS:
     try:
@@ -106,9 +107,9 @@ if CREDENTIAL_WARN_DAYS < 0:
     refuse("CREDENTIAL_WARN_DAYS", "must not be negative")
 AUDIT_DAYS = read(env.int, "AUDIT_DAYS", default=90)
 if AUDIT_DAYS < 30:
-    refuse("AUDIT_DAYS", "must be at least 30: the database keeps younger events from being deleted")
+    refuse("AUDIT_DAYS", "must be at least 30; the database does not allow deleting newer events")
 
-# What it is made of
+# Application
 
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -181,33 +182,33 @@ TEMPLATES = [
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# State
+# Database, cache and sessions
 
 DATABASES = {
     "default": read(env.dj_db_url, "DATABASE_URL", default=f"sqlite:///{BASE_DIR / '.local' / 'portal.sqlite3'}")
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Readers go on while one writes, and a writer waits for its turn instead of failing.
+    # Readers are not blocked by a writer, and a second writer waits for the lock instead of failing.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 5,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
-    # Requests at work share a few connections; those that wait for ByCloud hold none.
+    # Requests share a few pooled connections. Requests that wait for ByCloud hold none.
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
 _pages = read(env.dj_cache_url, "CACHE_URL", default="locmem://")
-# What must not be lost is not kept where pages make room for each other.
+# Counters must not be evicted to make room for cached pages, so they may use a separate server.
 _counters = read(env.dj_cache_url, "COUNTERS_URL", default=read(env.str, "CACHE_URL", default="locmem://"))
 
 
 def _keep_bytes(server: dict[str, Any], name: str, *, megabytes: int) -> dict[str, Any]:
-    """A cache of bytes with a space of its own, on a server or in this process."""
+    """A cache of bytes with its own namespace, on a server or in this process."""
     if "locmem" in server["BACKEND"]:
         room = {"MAX_BYTES": megabytes * 1024 * 1024}
         return {"BACKEND": "portal.gateway.memory_cache.MemoryCache", "LOCATION": name, "OPTIONS": room}
     if "redis" in server["BACKEND"]:
-        # A server that does not answer soon is as good as away: pages are fetched without it. A busy one is no outage.
+        # If the server does not respond quickly, pages are fetched without it. A slow server does not cause an outage.
         options = {
             "socket_timeout": 2,
             "socket_connect_timeout": 2,
@@ -220,7 +221,7 @@ def _keep_bytes(server: dict[str, Any], name: str, *, megabytes: int) -> dict[st
 
 
 CACHES = {
-    # allauth counts its throttles here. No stranger ends the database.
+    # allauth stores its rate limits here. In the database, so that they are not lost or evicted.
     "default": {"BACKEND": "portal.accounts.throttles.DatabaseCache"},
     "pages": _keep_bytes(_pages, "pages", megabytes=64),
     "counters": _keep_bytes(_counters, "counters", megabytes=16),
@@ -228,7 +229,7 @@ CACHES = {
 SESSION_ENGINE = "portal.accounts.sessions.store"
 MESSAGE_STORAGE = "portal.core.flash.HostCookieStorage"
 
-# People
+# Members
 
 AUTH_USER_MODEL = "accounts.Member"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
@@ -257,8 +258,8 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed_of_account": "5/5m/key",
     "reset_password": "10/5m/ip,3/1h/key",
 }
-# What a member sends with any form, and how many texts they are told of whether each is a credential or their password.
-# A person does not get there.
+# Rate limits per member, far above what a person needs: form submissions, and credential submissions that are compared
+# with the member's password.
 ACT_RATES = {"act": "120/m/user", "credential": "10/m/user"}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 SESSION_IDLE = timedelta(minutes=read(env.int, "SESSION_IDLE_MINUTES", default=30))
@@ -268,7 +269,7 @@ SESSION_ABSOLUTE = timedelta(hours=read(env.int, "SESSION_ABSOLUTE_HOURS", defau
 if not SESSION_IDLE <= SESSION_ABSOLUTE:
     refuse("SESSION_ABSOLUTE_HOURS", "must not be shorter than SESSION_IDLE_MINUTES")
 PASSWORD_RESET_TIMEOUT = 60 * 60
-# Without an e-mail server an admin hands out the link for a new password.
+# Without an e-mail server, an admin passes on the password reset link.
 EMAIL_URL = read(env.str, "EMAIL_URL", default="")
 if EMAIL_URL:
     _email = read(env.dj_email_url, "EMAIL_URL", default="")
@@ -282,7 +283,7 @@ if EMAIL_URL:
     )
 INVITATION_LIFETIME = timedelta(days=3)
 
-# A second factor
+# Two-factor authentication
 
 REQUIRE_SECOND_FACTOR = read(env.str, "REQUIRE_SECOND_FACTOR", default="nobody" if PLAIN_HTTP else "admins")
 if REQUIRE_SECOND_FACTOR not in {"nobody", "admins", "everybody"}:
@@ -290,9 +291,9 @@ if REQUIRE_SECOND_FACTOR not in {"nobody", "admins", "everybody"}:
 MFA_ADAPTER = "portal.accounts.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
-# E-mail addresses are not verified here, and open no account.
+# E-mail addresses are not verified and never create an account.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
-# A code counts in its own half minute alone: allauth remembers a used one for no longer.
+# A code is valid only in its own 30 seconds: allauth does not remember used codes any longer than that.
 MFA_TOTP_TOLERANCE = 0
 MFA_FORMS = {
     "authenticate": "portal.accounts.mfa.forms.CodeForm",
@@ -305,7 +306,7 @@ MFA_FORMS = {
     "edit_webauthn": "portal.accounts.mfa.forms.RenamePasskeyForm",
 }
 
-# Single sign-on: off without OIDC_ISSUER
+# Single sign-on: disabled without OIDC_ISSUER
 
 OIDC_ISSUER = read(env.str, "OIDC_ISSUER", default="").rstrip("/")
 OIDC_CLIENT_ID = read(env.str, "OIDC_CLIENT_ID", default="")
@@ -318,13 +319,13 @@ OIDC_ROLE_GROUPS = read_role_groups(
 )
 OIDC_COUNTS_AS_SECOND_FACTOR = read(env.bool, "OIDC_COUNTS_AS_SECOND_FACTOR", default=False)
 OIDC_CA_BUNDLE = read(env.str, "OIDC_CA_BUNDLE", default="")
-# Where a browser may be led by the form that begins a single sign-on.
+# Origins that the single sign-on form may redirect to (CSP form-action).
 _further: list[str] = read(env.list, "OIDC_ORIGINS", default=[])
 OIDC_ORIGINS = [read_origin("OIDC_ORIGINS", url, allow_plain_http=PLAIN_HTTP) for url in _further]
 SSO_ONLY = read(env.bool, "SSO_ONLY", default=False)
 if OIDC_ISSUER:
     OIDC_ORIGINS = [read_origin("OIDC_ISSUER", OIDC_ISSUER, allow_plain_http=PLAIN_HTTP), *OIDC_ORIGINS]
-    # It stands in a column of this length.
+    # The maximum length of the database column.
     if len(OIDC_ISSUER) > 200:
         refuse("OIDC_ISSUER", "must not have more than 200 characters")
     OIDC_NAME = OIDC_NAME or OIDC_ORIGINS[0].partition("://")[2]
@@ -336,15 +337,15 @@ if OIDC_ISSUER:
         if not given:
             refuse(name, "is not set; single sign-on (OIDC_ISSUER) needs it")
     if "openid" not in OIDC_SCOPES:
-        refuse("OIDC_SCOPES", "must have openid among them")
+        refuse("OIDC_SCOPES", "must include openid")
     if OIDC_CA_BUNDLE and not Path(OIDC_CA_BUNDLE).is_file():
         refuse("OIDC_CA_BUNDLE", f"names {OIDC_CA_BUNDLE}, which is not a file")
 elif SSO_ONLY:
-    refuse("SSO_ONLY", "needs OIDC_ISSUER: nobody but admins could sign in")
+    refuse("SSO_ONLY", "requires OIDC_ISSUER; without it, only admins could sign in")
 SOCIALACCOUNT_ADAPTER = "portal.accounts.adapter.ProviderAdapter"
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 
-# Safety on the wire
+# Cookies, TLS and headers
 
 _prefix = "" if PLAIN_HTTP else "__Host-"
 SESSION_COOKIE_NAME = f"{_prefix}sessionid"
@@ -374,7 +375,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# Words, times, files
+# Languages, time zone, files
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("pt-br", "Português (Brasil)")]
@@ -388,15 +389,15 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-# No form comes near it. The worker gathers as much for each connection.
+# More than any form needs. The worker buffers up to this much per connection.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 FILE_UPLOAD_HANDLERS = ["portal.core.uploads.NoUploads"]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
-# Log lines
+# Logging
 
 LOGGING = log_lines.LOGGING
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
-# The member and the address are bound by the portal's own middleware.
+# The portal's own middleware binds the member and the IP address.
 DJANGO_STRUCTLOG_USER_ID_FIELD = ""
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False

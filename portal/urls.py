@@ -1,4 +1,4 @@
-"""Every route of the portal. Each view declares its capability; docs/routes.md lists both."""
+"""All URL patterns. Each view declares the capability it requires; docs/routes.md lists both."""
 
 from django.conf import settings
 from django.urls import include, path, register_converter

@@ -1,7 +1,8 @@
-"""gunicorn's threaded worker, but a request takes a thread only once all of it is there.
+"""gunicorn's threaded worker, changed so that a request only takes a thread after it has been received completely.
 
-gunicorn gives a thread to each connection that has sent a byte, for as long as the client likes. Here the worker's loop
-gathers head and body, within a time and a size, so that slow clients cost memory alone; and writing has an end, too.
+gunicorn assigns a thread to every connection that has sent a byte, for as long as the client likes. This worker buffers
+headers and body in its event loop, with a timeout and a size limit, so that slow clients only use memory. Sending the
+response has a timeout, too.
 """
 
 import errno
@@ -17,37 +18,37 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 from portal.settings import DATA_UPLOAD_MAX_MEMORY_SIZE
 
 RECEIVE_SECONDS = 10.0
-# What the client may keep a thread waiting, over one whole answer. Pages fit into the kernel's buffer.
+# Timeout for sending one response. Most pages fit into the kernel's send buffer.
 SEND_SECONDS = 10.0
 SEND_BUFFER = 1024 * 1024
 MOST_HEAD = 64 * 1024
 MOST_BODY = DATA_UPLOAD_MAX_MEMORY_SIZE
-# Of those that have not sent all yet; who has begun first goes when there are more.
+# Maximum number of incomplete requests. The oldest is dropped when there are more.
 MOST_RECEIVING = 600
-# How many of them go when file descriptors run out: threads at work need some, too.
+# How many of them are dropped when file descriptors run out, because running threads need some.
 ROOM = 32
-# Until others have closed what they hold.
+# How long to wait for free file descriptors.
 NO_ROOM_SECONDS = 0.05
 _CHUNK = 64 * 1024
 _HEAD_END = b"\r\n\r\n"
 
 
 class Refusal(Exception):  # noqa: N818 -- it is an answer
-    """What is answered instead of handing the request on."""
+    """The request is rejected with this HTTP status."""
 
 
 class PatientSocket(socket.socket):
-    """Gives gunicorn what was received, and never waits for more."""
+    """A socket that passes buffered data to gunicorn and never blocks on receiving."""
 
     def begin(self, received: bytes) -> None:
-        """Before a request: with what of it came behind the one before."""
+        """Start a request with the bytes that were received after the previous one."""
         self.received = bytearray(received)
         self.is_refused = False
         self.length: int | None = None
         self.send_seconds = SEND_SECONDS
 
     def gather(self) -> bool:
-        """Take some of what has arrived; the loop comes back for more. False when the client has closed."""
+        """Buffer one chunk; the event loop calls again for more. Returns False if the client closed the connection."""
         try:
             chunk = super().recv(_CHUNK)
         except BlockingIOError:
@@ -57,7 +58,7 @@ class PatientSocket(socket.socket):
         return bool(chunk)
 
     def is_whole(self) -> bool:
-        """Whether a request is there, head and body. A head is read once, however often more of the body comes."""
+        """Whether headers and body have been received. Raises `Refusal`. The headers are parsed only once."""
         if self.length is None:
             end = self.received.find(_HEAD_END)
             if (len(self.received) if end < 0 else end) > MOST_HEAD:
@@ -68,7 +69,7 @@ class PatientSocket(socket.socket):
         return len(self.received) >= self.length
 
     def _read_head(self, head: bytes) -> int:
-        """How long the body is that follows. Tells a client to send it that waits to be told."""
+        """Return the length of the body. Sends 100 Continue if the client waits for it."""
         length, is_waiting = 0, False
         for line in head.split(b"\r\n")[1:]:
             name, _, value = line.partition(b":")
@@ -76,7 +77,7 @@ class PatientSocket(socket.socket):
             if name == b"transfer-encoding":
                 raise Refusal("411 Length Required")
             if name == b"content-length" and value.isdigit():
-                # Digits enough for what is too large, and no more.
+                # Parse at most 18 digits; a longer number is too large anyway.
                 length = max(length, int(value[-18:]) if len(value.lstrip(b"0")) <= 18 else MOST_BODY + 1)  # noqa: PLR2004
             is_waiting = is_waiting or (name == b"expect" and value.lower() == b"100-continue")
         if length > MOST_BODY:
@@ -86,7 +87,7 @@ class PatientSocket(socket.socket):
         return length
 
     def refuse(self, status: str) -> None:
-        """Answer, if the client takes it at once."""
+        """Send an error response if the client accepts it without blocking."""
         self.is_refused = True
         self.received.clear()
         text = f"{status[4:]}.\n"
@@ -98,13 +99,13 @@ class PatientSocket(socket.socket):
             pass
 
     def recv(self, size: int, _flags: int = 0) -> bytes:
-        """For gunicorn: from what was gathered. Behind it nothing comes, as when the client has closed."""
+        """Called by gunicorn: return buffered data only. An empty buffer looks like a closed connection."""
         given = bytes(self.received[:size])
         del self.received[:size]
         return given
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """For gunicorn. Ends as if the client had gone when it has kept the answer waiting for too long."""
+        """Called by gunicorn: send with a timeout. A client that is too slow is treated as disconnected."""
         began_at = monotonic()
         try:
             self.settimeout(max(self.send_seconds, 0.01))
@@ -116,15 +117,15 @@ class PatientSocket(socket.socket):
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """`worker_class` of `portal.gunicorn`. All that is its own runs in the worker's loop, which waits for no client."""
+    """The `worker_class` of `portal.gunicorn`. Its own code runs in the event loop and never waits for a client."""
 
     def init_process(self) -> None:
-        # Until when, in the order in which they began.
+        # Deadline by connection, oldest first.
         self.receiving: dict[Any, float] = {}
         super().init_process()
 
     def accept(self, listener: socket.socket) -> None:
-        """Without a file descriptor left, those who have begun first go. gunicorn would end the whole worker."""
+        """Drop the oldest incomplete requests if file descriptors run out. gunicorn would stop the worker."""
         try:
             super().accept(listener)
         except OSError as error:
@@ -136,7 +137,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 sleep(NO_ROOM_SECONDS)
 
     def enqueue_req(self, conn: Any) -> None:
-        """A connection is there on which a request begins. Hand it on when the request is whole."""
+        """Called when a request begins on a connection. Passes it on once the request is complete."""
         if not isinstance(conn.sock, PatientSocket):
             conn.sock = PatientSocket(fileno=conn.sock.detach())
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
@@ -158,13 +159,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             elif not is_there:
                 self._drop(conn)
         except Refusal as refusal:
-            # What is still under way is read and let go, or the answer would be lost with it.
+            # Keep reading and discarding what the client sends; otherwise the response would be lost.
             conn.sock.refuse(str(refusal))
         except OSError:
             self._drop(conn)
 
     def murder_pending(self) -> None:
-        """Called for what has waited too long, about once a second."""
+        """Called about once a second. Drops connections that have reached their deadline."""
         super().murder_pending()
         now = monotonic()
         for conn, until in list(self.receiving.items()):
@@ -175,7 +176,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 self._drop(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
-        # What came behind the request is the next one's beginning.
+        # Bytes received after this request belong to the next one.
         if conn.parser and isinstance(conn.sock, PatientSocket) and conn.sock.received:
             unreader = conn.parser.unreader
             unreader.unread(unreader.take_buffered() + bytes(conn.sock.received))

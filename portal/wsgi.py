@@ -1,4 +1,4 @@
-"""The WSGI entry: `gunicorn -c python:portal.gunicorn portal.wsgi`."""
+"""WSGI entry point: `gunicorn -c python:portal.gunicorn portal.wsgi`."""
 
 import os
 

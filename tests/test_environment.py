@@ -69,9 +69,9 @@ def test_an_empty_value_counts_as_not_set(
     [
         ("int", "many", "SETTING is not a valid integer."),
         ("bool", "perhaps", "SETTING is not a valid boolean."),
-        ("float", "nan", "SETTING cannot be used (special numeric values (nan or infinity) are not permitted)."),
+        ("float", "nan", "SETTING is invalid (special numeric values (nan or infinity) are not permitted)."),
         ("dj_db_url", "secret", "SETTING is not a valid database url."),
-        ("dj_cache_url", "memory://x", 'SETTING cannot be used (unknown backend: "memory").'),
+        ("dj_cache_url", "memory://x", 'SETTING is invalid (unknown backend: "memory").'),
     ],
 )
 def test_a_wrong_value_stops_the_start_in_a_sentence_that_names_the_setting(
@@ -93,7 +93,7 @@ def test_a_secret_file_that_cannot_be_read_is_named(
     (tmp_path / "not-utf-8").write_bytes(b"\xff\xfe")
     monkeypatch.setenv("WORD_FILE", str(tmp_path / path))
     start = sentence_of(lambda: environment.read_secret("WORD", purpose="a word"))
-    assert start == "WORD_FILE does not name a file that can be read."
+    assert start == "WORD_FILE is not the path of a readable file."
 
 
 def test_regions_are_read_in_order_and_without_a_closing_slash() -> None:
@@ -108,13 +108,13 @@ def test_regions_are_read_in_order_and_without_a_closing_slash() -> None:
 def test_a_loopback_region_is_for_plain_http_alone(url: str) -> None:
     assert read_regions(f"spo1={url}", allow_plain_http=True)["spo1"].base_url == url
     sentence = sentence_of(lambda: read_regions(f"spo1={url}", allow_plain_http=False))
-    assert sentence == f"BYCLOUD_REGIONS has {url!r}, a loopback address, which only PLAIN_HTTP=1 allows."
+    assert sentence == f"BYCLOUD_REGIONS has {url!r}, a loopback address, which is only allowed with PLAIN_HTTP=1."
 
 
 @pytest.mark.parametrize("allow_plain_http", [True, False])
 def test_a_region_elsewhere_is_reached_by_tls_alone(*, allow_plain_http: bool) -> None:
     start = sentence_of(lambda: read_regions("spo1=http://api.example.com", allow_plain_http=allow_plain_http))
-    assert start == "BYCLOUD_REGIONS has 'http://api.example.com', which must begin with https://."
+    assert start == "BYCLOUD_REGIONS has 'http://api.example.com', which must start with https://."
 
 
 @pytest.mark.parametrize(
@@ -138,24 +138,24 @@ def test_a_region_elsewhere_is_reached_by_tls_alone(*, allow_plain_http: bool) -
 def test_what_does_not_read_like_a_region_is_refused(pair: str) -> None:
     sentence = sentence_of(lambda: read_regions(pair, allow_plain_http=True))
     assert sentence.startswith("BYCLOUD_REGIONS has ")
-    assert "does not read like spo1=https://" in sentence
+    assert "is not a valid region like spo1=https://" in sentence
 
 
 def test_a_region_is_named_once() -> None:
     text = "spo1=https://a.example.com,spo1=https://b.example.com"
     assert sentence_of(lambda: read_regions(text, allow_plain_http=False)) == (
-        "BYCLOUD_REGIONS names the region 'spo1' twice."
+        "BYCLOUD_REGIONS contains the region 'spo1' twice."
     )
 
 
 def test_there_is_at_least_one_region() -> None:
-    assert "names no region" in sentence_of(lambda: read_regions(" , ", allow_plain_http=False))
+    assert "contains no region" in sentence_of(lambda: read_regions(" , ", allow_plain_http=False))
 
 
 @pytest.mark.parametrize("url", ["https://ada:a-password@api.example.com", "ada:a-password@api.example.com"])
 def test_a_password_in_a_regions_address_is_refused_and_not_repeated(url: str) -> None:
     sentence = sentence_of(lambda: read_regions(f"spo1={url}", allow_plain_http=False))
-    assert "BYCLOUD_REGIONS has a name or password in the address of 'spo1'" in sentence
+    assert "BYCLOUD_REGIONS must not contain a user name or password (in the URL of 'spo1')" in sentence
     assert "a-password" not in sentence
 
 
@@ -174,12 +174,12 @@ def test_an_origin_is_what_comes_before_the_path(url: str, origin: str) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("http://login.example.com", "must begin with https://"),
-        ("http://localhost:9400", "must begin with https://"),
-        ("login.example.com", "does not read like https://login.example.com"),
-        ("https://", "does not read like"),
-        ("https://login.example.com/?a=b", "does not read like"),
-        ("https://ada:hunter2@login.example.com", "has a name or password"),
+        ("http://login.example.com", "must start with https://"),
+        ("http://localhost:9400", "must start with https://"),
+        ("login.example.com", "is not a valid URL like https://login.example.com"),
+        ("https://", "is not a valid URL"),
+        ("https://login.example.com/?a=b", "is not a valid URL"),
+        ("https://ada:hunter2@login.example.com", "must not contain a user name or password"),
     ],
 )
 def test_an_origin_that_is_none_is_refused(url: str, words: str) -> None:
@@ -197,10 +197,10 @@ def test_groups_give_roles_and_may_hold_equals_signs() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("staff", "does not read like a-group=one of admin, operator"),
-        ("=admin", "does not read like"),
-        ("staff=owner", "does not read like"),
-        ("staff=admin,staff=operator", "names the group 'staff' twice"),
+        ("staff", "is not a valid group=role; roles are admin, operator"),
+        ("=admin", "is not a valid group=role"),
+        ("staff=owner", "is not a valid group=role"),
+        ("staff=admin,staff=operator", "contains the group 'staff' twice"),
     ],
 )
 def test_groups_that_give_no_role_are_refused(text: str, words: str) -> None:
@@ -220,7 +220,7 @@ def test_this_machine_is_known_however_it_is_written(host: str) -> None:
     assert is_loopback(host)
     url = f"http://[{host}]" if ":" in host and not host.startswith("[") else f"http://{host}"
     if not host.startswith("."):
-        assert "which only PLAIN_HTTP=1 allows" in sentence_of(lambda: read_regions(f"a={url}", allow_plain_http=False))
+        assert "only allowed with PLAIN_HTTP=1" in sentence_of(lambda: read_regions(f"a={url}", allow_plain_http=False))
         assert read_regions(f"a={url}", allow_plain_http=True)["a"].base_url == url
 
 

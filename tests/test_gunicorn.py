@@ -122,14 +122,17 @@ def serve(tmp_path: Path, **environment: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
-        ({"DEBUG": "1"}, "DEBUG is on in production: errors would show settings and code to everybody."),
+        ({"DEBUG": "1"}, "DEBUG is on in production: error pages would show settings and code to everyone."),
         (
             {"ALLOWED_HOSTS": "*", "PUBLIC_URL": "https://portal.example.com"},
-            "ALLOWED_HOSTS is *: any name that is pointed at the portal would be taken for its own.",
+            "ALLOWED_HOSTS is *: the portal would accept any host name.",
         ),
-        ({"DATABASE_URL": "sqlite://:memory:"}, "DATABASE_URL names a database in memory: it is gone when"),
-        ({"WEB_CONCURRENCY": "2"}, "WEB_CONCURRENCY or PORTAL_PROCESSES asks for 2 processes, but CACHE_URL names"),
-        ({"CSRF_TRUSTED_ORIGINS": "http://x.example"}, "CSRF_TRUSTED_ORIGINS names http://x.example, which is not"),
+        ({"DATABASE_URL": "sqlite://:memory:"}, "DATABASE_URL is an in-memory database: all data is lost when"),
+        (
+            {"WEB_CONCURRENCY": "2"},
+            "WEB_CONCURRENCY or PORTAL_PROCESSES sets 2 processes, but CACHE_URL is an in-process cache",
+        ),
+        ({"CSRF_TRUSTED_ORIGINS": "http://x.example"}, "CSRF_TRUSTED_ORIGINS contains http://x.example, which is not"),
     ],
 )
 def test_settings_that_are_wrong_together_stop_the_start_in_one_sentence(

@@ -1,4 +1,4 @@
-"""How allauth behaves here: nobody signs up by herself, and a refused sign-in tells nothing about who exists."""
+"""Configures allauth: no sign-up, and a failed sign-in does not reveal which accounts exist."""
 
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -39,16 +39,16 @@ _WRONG = _("Incorrect user name, e-mail address or password.")
 
 
 def count_as(typed: str) -> str:
-    """What tries are counted under: an account has one count, whether its name or its e-mail address is typed."""
+    """The rate limit key for failed sign-ins: the same for a member's user name and e-mail address."""
     member = Member.objects.find_by_login(typed)
     return f"member {member.pk}" if member else f"typed {typed.lower()}"
 
 
 def may_sign_in_here(member: Member, *, is_linked: bool | None = None) -> bool:
-    """Whether she may sign in without the OpenID provider, where her groups are asked about each time.
+    """Whether the member may sign in without the OpenID provider, which checks their groups at each sign-in.
 
-    Who is linked to it may not, but an admin who has a password: it is the way in for the day when the provider is
-    down. `is_linked` is looked up unless it is given.
+    Members linked to the provider may not, except admins with a password: they need to sign in while the provider is
+    down. `is_linked` is queried unless given.
     """
     if is_linked is None:
         is_linked = single_sign_on.find_linked().filter(user=member.pk).exists()
@@ -69,22 +69,24 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return False
 
     def is_safe_url(self, url: str | None) -> bool:
-        """Only this very host, where allauth would also go to every other allowed one."""
+        """Only this host; allauth would accept every allowed host."""
         return is_own_url(self.request, url)
 
     def is_ajax(self, _request: HttpRequest) -> bool:
-        """One way to sign in, as a form: no JSON twin that a header switches on."""
+        """Sign-in only works with a form; allauth would also return JSON, depending on a header."""
         return False
 
     def add_message(self, *_args: Any, **_kwargs: Any) -> None:
-        """The page one lands on says enough."""
+        """No messages: the next page says enough."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return read_address(request) or "unknown"
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Counts what was typed, and is open about it when that is full: anybody's is counted. That two names are one
-        member's must not show, so hers is counted besides, in silence.
+        """Counts the attempt for the text entered and for the account.
+
+        The first limit is reported, because it exists for any text. The second is not: it would reveal that a user name
+        and an e-mail address belong to the same member.
         """
         super().pre_authenticate(request, **credentials)
         key = count_as(_read_login(credentials))
@@ -93,11 +95,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         )
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        """A deactivated member is refused as a wrong password is, and counted as one; so is whoever may sign in
-        through the OpenID provider alone, and who has been tried too often under another of her names.
+        """Reject deactivated members, members who must use the OpenID provider, and accounts with too many attempts,
+        all in the same way as a wrong password, and count the attempt.
 
-        An e-mail address is never a user name here. Were it looked up as both, a member's password would be hashed
-        twice and a stranger's once, and the time taken would tell who is a member.
+        An e-mail address is never looked up as a user name. Otherwise the password would be hashed twice for a member
+        and once for anyone else, and the response time would reveal who is a member.
         """
         if "email" in credentials:
             credentials.pop("username", None)
@@ -112,13 +114,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             self._take_back_counts()
             return user
         if user.is_active:
-            # To Django that was no failure.
+            # Django does not consider this a failed sign-in.
             record_event(Act.SIGN_IN_FAILED, request=request, name=_read_login(credentials))
         return None
 
     def _rollback_login_failed_rl_usage(self) -> None:
-        """What allauth does for any right password. Counted anew where that opens nothing, it would take time that
-        tells that it is right.
+        """Disabled: allauth would do this after each correct password. If the sign-in is rejected anyway, counting
+        again would take extra time and reveal that the password is correct.
         """
 
     def _take_back_counts(self) -> None:
@@ -127,20 +129,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
                 count.rollback()
 
     def reauthenticate(self, user: Member, password: str) -> bool:
-        """The password of somebody who is signed in, wherever it is asked: counted and on record as a sign-in's is."""
+        """Check the password of a member who is signed in. Rate-limited and recorded like a sign-in."""
         key = count_as(user.username)
         limit = {"app": "allauth.account", "action": "login_failed_of_account", "key": key, "dry_run": True}
         if not ratelimit.consume(self.request, **limit):
             raise self.validation_error("too_many_login_attempts")
         is_right: bool = super().reauthenticate(user, password)
         if is_right:
-            # An old hash was made anew. That ends the sessions that began with it, but this one has the password.
+            # The password may have been rehashed. That ends the member's sessions, but this session has the password.
             user.refresh_from_db(fields=["password"])
             self.request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
         return is_right
 
     def _get_login_attempts_cache_key(self, _request: HttpRequest, **credentials: Any) -> str:
-        """On whatever host name."""
+        """The same key for every host name."""
         return f"typed {_read_login(credentials).lower()}"
 
     def get_login_stages(self) -> list[str]:
@@ -148,18 +150,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return [ours if stage == theirs else stage for stage in super().get_login_stages()]
 
     def respond_user_inactive(self, request: HttpRequest, _user: AbstractBaseUser) -> HttpResponseRedirect:
-        """Between two steps of one sign-in she was deactivated, or got another password or another way in."""
+        """Called if the member was deactivated, or their password or sign-in method changed, during the sign-in."""
         messages.error(request, gettext("You can't sign in. Ask an admin of your team for help."))
         return redirect("account_login")
 
     def get_reauthentication_methods(self, user: AbstractBaseUser) -> list[dict[str, Any]]:
-        """Whoever has a second factor proves with it who she is; a password that was stolen once must not remove it."""
+        """Members with a second factor must use it, so that a stolen password is not enough to remove it."""
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         return [method for method in methods if method["id"] != "reauthenticate"] or methods
 
 
 class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
-    """Second factors: what makes their codes is sealed in the vault, and apps and devices show the portal's name."""
+    """Two-factor authentication: secrets are encrypted, and apps and devices show the portal's name."""
 
     error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": _("Incorrect code.")}
 
@@ -173,7 +175,7 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         return self._get_site_name()
 
     def _get_site_name(self) -> str:
-        # Of several portals each has a name of its own in the app.
+        # The host distinguishes several portals in the same app.
         host = urlsplit(settings.PUBLIC_URL).netloc
         return f"ByCloud Portal {host.replace(':', ' ')}"
 
@@ -181,7 +183,7 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         return user.get_username()
 
     def build_totp_svg(self, url: str) -> str:
-        """A picture without a style of its own, which the content policy would refuse."""
+        """An SVG without inline styles, which the content security policy would block."""
         code = qrcode.QRCode(border=4)
         code.add_data(url)
         rows = code.get_matrix()
@@ -196,11 +198,11 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
 
 class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """Single sign-on: one provider, out of the settings; who may come in is `single_sign_on.admit`'s to say."""
+    """Single sign-on with one provider from the settings. `sso.services.admit` decides who has access."""
 
     def list_apps(self, _request: HttpRequest, provider: str | None = None, client_id: str | None = None) -> list[Any]:
-        """The provider of the settings, whose accounts are kept under its issuer: of another one, with the same
-        subjects, nobody here would be known.
+        """Return the provider from the settings. Accounts are stored under its issuer, so that the same subject at
+        another provider is not the same member.
         """
         app = SocialApp(
             provider="oidc",
@@ -219,7 +221,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return [app] if settings.OIDC_ISSUER and is_meant else []
 
     def get_requests_session(self) -> Any:
-        """Goes where the settings say, with nothing from the process environment, and no further."""
+        """Uses the settings only, no proxy or certificate variables from the environment, and follows no redirects."""
         session = super().get_requests_session()
         session.trust_env = False
         session.verify = settings.OIDC_CA_BUNDLE or True
@@ -227,7 +229,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return session
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Known and new members alike pass here, before anything is signed in."""
+        """Called for known and new members before they are signed in."""
         try:
             single_sign_on.admit(sociallogin, request=request)
         except single_sign_on.RefusedError as error:
@@ -244,7 +246,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         extra_context: dict[str, Any] | None = None,
     ) -> NoReturn:
         del extra_context
-        # Some providers leave out the state when they say so, which allauth takes for an answer nobody asked for.
+        # Some providers omit the state in this response, so allauth does not recognize it as a cancellation.
         if error == AuthError.CANCELLED or request.GET.get("error") == "access_denied":
             messages.info(request, gettext("Sign-in with %(name)s was canceled.") % {"name": settings.OIDC_NAME})
             raise ImmediateHttpResponse(redirect("account_login"))
@@ -252,12 +254,13 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
 
 def fail(request: HttpRequest, exception: Exception | None) -> HttpResponse:
-    """The page for a single sign-on that came to nothing. Only a failure of the provider is on record: an answer that
-    was never asked for may come from anywhere, any number of times.
+    """The page for a failed single sign-on.
+
+    Only errors of the provider are recorded: unsolicited responses can come from anyone, any number of times.
     """
     if exception is not None:
         log.warning("single_sign_on_failed", error=type(exception).__name__, problem=str(exception)[:200])
-        # Other errors may tell what the provider or the browser has sent.
+        # Other error messages may contain data from the provider or the browser.
         is_of_token = isinstance(exception, UntrustedTokenError)
         subject = f"ID token: {exception}" if is_of_token else type(exception).__name__
         record_event(Act.SINGLE_SIGN_ON_FAILED, request=request, subject=subject)

@@ -1,4 +1,4 @@
-"""The forms of sign-in, team, invitations and preferences."""
+"""Forms for sign-in, the team, invitations and preferences."""
 
 from functools import lru_cache
 from itertools import groupby
@@ -20,7 +20,9 @@ LONGEST_LOGIN = 254
 
 
 class SignInForm(LoginForm):  # type: ignore[misc]  # allauth has no types
-    """allauth's own, with labels of ours in place of its placeholders and its link to a reset that is not offered."""
+    """allauth's form with the portal's labels, without placeholders and the link to a password reset that does not
+    exist.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -44,7 +46,7 @@ class ForgottenForm(forms.Form):
 
 class ChangePasswordForm(PasswordChangeForm):
     def clean_old_password(self) -> str:
-        """Compared as a proof is: Django's form would neither count nor record a wrong one."""
+        """Check it like a reauthentication: Django's form would neither count nor record a wrong password."""
         password: str = self.cleaned_data["old_password"]
         if not get_adapter().reauthenticate(self.user, password):
             raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
@@ -76,7 +78,7 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's cla
 
 
 class AcceptForm(BaseUserCreationForm):  # type: ignore[type-arg]
-    """User name and password of somebody who was invited."""
+    """User name and password of an invited person."""
 
     class Meta:
         model = Member
@@ -91,7 +93,7 @@ class AcceptForm(BaseUserCreationForm):  # type: ignore[type-arg]
         self.fields["password2"].help_text = ""
 
     def validate_password_for_user(self, user: Member, **_options: Any) -> None:
-        """What is wrong is said beside the password itself; Django would say it beside the second one."""
+        """Show the errors at the first password field; Django shows them at the second."""
         super().validate_password_for_user(user, password_field_name="password1")  # type: ignore[misc]  # noqa: S106
 
 
@@ -109,7 +111,7 @@ class ThemeForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
-    """All that a member chooses for herself, but for the columns of lists, which are chosen on one."""
+    """A member's preferences, except the columns of lists, which are chosen in the list."""
 
     language = forms.ChoiceField(label=_("Language"), required=False, widget=forms.RadioSelect)
     time_zone = forms.ChoiceField(label=_("Time zone"), help_text=_("Used for all times shown."))
@@ -142,7 +144,7 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
         language, zone = self.fields["language"], self.fields["time_zone"]
         assert isinstance(language, forms.ChoiceField)  # noqa: S101 - for the type checker
         assert isinstance(zone, forms.ChoiceField)  # noqa: S101 - as above
-        # Each language in its own words: whoever looks for it may not read the present one.
+        # Each language in its own name, for members who can't read the current one.
         named = [(code, format_html('<span lang="{}">{}</span>', code, name)) for code, name in settings.LANGUAGES]
         language.choices = [("", _("Browser default")), *named]
         zone.choices = group_time_zones()
@@ -150,13 +152,13 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @lru_cache(maxsize=1)
 def list_time_zones() -> tuple[str, ...]:
-    """UTC, then the places that this machine's time zone data knows."""
+    """UTC, then the regional zones of the system's time zone data."""
     places = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
     return ("UTC", *places)
 
 
 def group_time_zones() -> list[tuple[str, Any]]:
-    """The same as a list's choices, by continent and ocean: `America`, and in it `Sao Paulo`."""
+    """The time zones as choices, grouped by area: `America` contains `Sao Paulo`."""
     utc, *places = list_time_zones()
     groups = groupby(places, key=lambda zone: zone.partition("/")[0])
     return [

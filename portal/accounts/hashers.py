@@ -1,7 +1,7 @@
-"""Passwords are hashed by Argon2id, a few at a time.
+"""Hashes passwords with Argon2id, with limited concurrency.
 
-Anybody can ask for a hash by sending a sign-in form, and limits per address do not hold those who have many addresses:
-what they can take of memory and cores is bounded here.
+Anyone can cause a hash by sending a sign-in form, and rate limits per IP address don't stop a client with many
+addresses. This limits the memory and CPU that hashing can use.
 """
 
 import os
@@ -15,32 +15,32 @@ from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.db import connection
 
-# How long a request waits for its turn.
+# Timeout for a request that waits for its turn.
 WAIT_SECONDS = 2.0
 RETRY_AFTER_SECONDS = 5
 MOST_AT_ONCE = 4
 
-# One per core of what the processes of this machine share: more would only make each slower.
+# One per core, divided by the number of processes: more would only slow each one down.
 AT_ONCE = min(max(1, (os.cpu_count() or 1) // settings.WEB_CONCURRENCY), MOST_AT_ONCE)
-# The other threads are for pages.
+# The other threads remain available for pages.
 MOST_ADMITTED = max(AT_ONCE + 1, settings.WEB_THREADS // 4)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Threads of their own: the allocator keeps for each thread what that thread has freed, which is 19 MiB per hash.
+# A separate thread pool: the allocator keeps freed memory per thread, which is 19 MiB per hash.
 _threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="password")
 _admitted = BoundedSemaphore(MOST_ADMITTED)
 
 
 class BusyError(Exception):
-    """As many passwords as this process hashes are being hashed already. Nothing is known about this one."""
+    """Too many passwords are being hashed. The password was not checked."""
 
 
 def take_turn(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Hash in turn. Raises `BusyError` at once when too many wait already, or after `WAIT_SECONDS`.
+    """Hash in the thread pool. Raises `BusyError` if too many requests are waiting, or after `WAIT_SECONDS`.
 
-    A request that waits holds no database connection: many may wait, and a server has few.
+    A request that waits holds no database connection, because there are only a few.
     """
     if not _admitted.acquire(blocking=False):
         raise BusyError
@@ -53,16 +53,16 @@ def take_turn(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         except NotDoneError:
             if future.cancel():
                 raise BusyError from None
-            # It has begun, and takes a moment.
+            # It is running already and takes only a moment.
             return future.result()
     finally:
         _admitted.release()
 
 
 class PasswordHasher(Argon2PasswordHasher):
-    """Argon2id with parameters of OWASP's Password Storage Cheat Sheet. Django's take five times the memory.
+    """Argon2id with parameters from OWASP's Password Storage Cheat Sheet. Django's defaults use five times the memory.
 
-    Hashes that were made with others are verified with theirs, and made anew at the next sign-in.
+    Hashes with other parameters are still verified, and rehashed at the next sign-in.
     """
 
     memory_cost = 19 * 1024

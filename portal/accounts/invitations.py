@@ -1,4 +1,4 @@
-"""Invitations: made, revoked, accepted. A link gives one account, once."""
+"""Creates, revokes and accepts invitations. A link creates one account, once."""
 
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
@@ -10,15 +10,15 @@ from portal.audit.models import Act
 
 
 class InvitationGoneError(Exception):
-    """Used, expired, revoked or never made: which of them, is nobody's business."""
+    """The link was used, has expired, was revoked or never existed. It does not say which."""
 
 
 class NameTakenError(Exception):
-    """Somebody took the user name or the e-mail address in the meantime."""
+    """The user name or the e-mail address is already in use."""
 
 
 def make_invitation(invitation: Invitation, *, by: Member, request: HttpRequest) -> str:
-    """Save the invitation and return its token, which is nowhere else."""
+    """Save the invitation and return its token, which is not stored."""
     invitation.created_by = by
     token = invitation.make_token()
     with transaction.atomic():
@@ -28,7 +28,7 @@ def make_invitation(invitation: Invitation, *, by: Member, request: HttpRequest)
 
 
 def revoke_invitation(pk: int, *, by: Member, request: HttpRequest) -> Invitation | None:
-    """Take a pending invitation back. None when it is not pending any more."""
+    """Revoke a pending invitation. Returns None if it is no longer pending."""
     with transaction.atomic():
         invitation = Invitation.objects.pending().select_for_update(of=("self",)).filter(pk=pk).first()
         if invitation is not None:
@@ -42,10 +42,10 @@ def find_invitation(token: str) -> Invitation | None:
 
 
 def accept_invitation(token: str, member: Member, *, request: HttpRequest) -> Member:
-    """Save the new member, whose password is set already, with the invitation's role and e-mail address.
+    """Save the new member, whose password is already set, with the invitation's role and e-mail address.
 
-    Raises `InvitationGoneError` and `NameTakenError`. The row is locked, so of two who come with one link at once the
-    second finds it used.
+    Raises `InvitationGoneError` or `NameTakenError`. The row is locked, so that the link can only be used once, even by
+    two requests at the same time.
     """
     try:
         with transaction.atomic():

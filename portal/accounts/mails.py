@@ -1,4 +1,4 @@
-"""Mail to members: links that they asked for, and word of what an admin has done to their account. Never waited for."""
+"""Sends e-mails to members, in a thread: reset links that they requested, and notices about their account."""
 
 from threading import Thread
 
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 def write(member: Member, link: str) -> EmailMessage:
-    """The link for a new password, to the person who has asked for it."""
+    """The password reset link, for the member who requested it."""
     text = render_to_string("accounts/password_mail.txt", {"member": member, "link": link})
     return EmailMessage(
         gettext("Reset your ByCloud Portal password"), text, settings.DEFAULT_FROM_EMAIL, [member.email]
@@ -27,8 +27,10 @@ def send(mail: EmailMessage) -> None:
 
 
 def tell(member: Member, act: str, *, by: Member | None) -> None:
-    """Tell the member, in their language, what was done to their account (`by` None: from the command line), where
-    there is an e-mail server and an address. `act` is the name of an act of the audit.
+    """Notify the member, in their language, of a change to their account. Does nothing without an e-mail server or
+    address.
+
+    `act` is the name of an audit action. `by` is None for the command line.
     """
     if not (settings.EMAIL_URL and member.email):
         return

@@ -1,4 +1,4 @@
-"""Closed by default: every view declares a capability, and whoever lacks it does not reach the view."""
+"""Access control, sessions, language and time zone. A view without a capability is denied."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -35,9 +35,9 @@ _ASKED_BY_PAGES = frozenset({"instances:revalidate"})
 
 
 class AccessMiddleware:
-    """Lets a request through to its view, sends it to sign-in, or refuses it and writes that down.
+    """Calls the view, redirects to sign-in, or denies access and records it.
 
-    A view without a capability is refused to everybody: forgetting to declare one must not open it.
+    A view that declares no capability is denied to everyone, so that forgetting it does not open the view.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -56,14 +56,14 @@ class AccessMiddleware:
             raise
 
     def process_exception(self, request: HttpRequest, error: Exception) -> None:
-        """Write down who was refused. Django calls it for what a view raises, and not for the above."""
+        """Record denied access. Django calls this for exceptions from views, not for those from `process_view`."""
         if isinstance(error, PermissionDenied) and isinstance(request.user, Member):
             subject = f"{request.method} {describe_path(request)}"
             record_event(Act.ACCESS_REFUSED, request=request, member=request.user, subject=subject)
 
 
 def check_access(request: HttpRequest, view: Callable[..., Any]) -> HttpResponse | None:
-    """None when `view` may be called, else the answer that leads elsewhere. Raises `PermissionDenied`."""
+    """Return None if the view may be called, or a redirect. Raises `PermissionDenied`."""
     capability: Capability | None = getattr(view, "capability", None)
     if capability is Capability.PUBLIC:
         return None
@@ -79,7 +79,7 @@ def check_access(request: HttpRequest, view: Callable[..., Any]) -> HttpResponse
 
 
 def _refuse_too_many(request: HttpRequest, member: Member) -> HttpResponse | None:
-    """Whatever a member can do again and again has a bound; what pages ask by themselves changes nothing."""
+    """Rate-limit a member's requests that change something. Requests made by pages themselves are excluded."""
     view_name = request.resolver_match.view_name if request.resolver_match else ""
     if request.method in {"GET", "HEAD", "OPTIONS"} or view_name in _ASKED_BY_PAGES:
         return None
@@ -89,16 +89,16 @@ def _refuse_too_many(request: HttpRequest, member: Member) -> HttpResponse | Non
 
 
 class SessionMiddleware:
-    """Ends a session that was idle for too long or lasts too long, and notes that a person is there.
+    """Ends a session after its idle or absolute timeout, and updates the time of the last activity.
 
-    An open page that refreshes itself is no person: it keeps no session alive.
+    The auto-refresh of an open page does not count as activity.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # Health must not ask the database who is there, and without a cookie nobody is.
+        # Health checks must not query the session, and without a cookie there is none.
         has_cookie = settings.SESSION_COOKIE_NAME in request.COOKIES
         if has_cookie and not request.path_info.startswith(_HEALTH) and sessions.is_signed_in(request.session):
             end = sessions.find_end(request.session)
@@ -117,13 +117,13 @@ class SessionMiddleware:
 
 
 class LocaleMiddleware:
-    """Speaks the member's language and shows times in her zone; to anybody else, the browser's language and UTC."""
+    """Activates the member's language and time zone, or the browser's language and UTC."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # Health must not ask the database who is there.
+        # Health checks must not query the session.
         user = None if request.path_info.startswith(_HEALTH) else request.user
         member = user if isinstance(user, Member) else None
         with translation.override(_find_language(request, member)), timezone.override(_find_zone(member)):
@@ -134,11 +134,11 @@ class LocaleMiddleware:
 
 
 class PageMiddleware:
-    """Lets a page ask for a part of itself only while it is still the page it would be if it were loaded now.
+    """Makes htmx reload the whole page if it is outdated.
 
-    Each page carries the stamp that it was made with, and htmx sends it along. Where somebody else has signed in
-    meanwhile, in another tab, or the role, the language or the portal has changed, the whole page is loaded again, and
-    nothing of what was asked is done. Who is signed out is led to sign in by `AccessMiddleware`.
+    Each page has a stamp, which htmx sends with each request. If another member has signed in in another tab, or the
+    role, the language or the portal's version has changed, the page is reloaded and the request is not processed.
+    `AccessMiddleware` redirects members who are signed out.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -165,12 +165,12 @@ def _find_zone(member: Member | None) -> ZoneInfo | None:
     try:
         return ZoneInfo(member.time_zone) if member else None
     except (KeyError, ValueError, OSError):
-        # A name that this machine's time zone data does not know (any more) leaves UTC.
+        # Use UTC if the system's time zone data does not have this name (anymore).
         return None
 
 
 def send_to_sign_in(request: HttpRequest) -> HttpResponse:
-    """To the sign-in page, and from there back to the page the person was on."""
+    """Redirect to the sign-in page, which redirects back afterwards."""
     if settings.SESSION_COOKIE_NAME in request.COOKIES and request.session.is_empty():
         messages.info(request, _describe_end(getattr(request, "session_end", None)))
     back = _find_way_back(request)
@@ -178,12 +178,12 @@ def send_to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def send_back(request: HttpRequest) -> HttpResponse:
-    """To the page the person was on, from where she is led to sign in and told that her session has ended."""
+    """Redirect to the current page, which then redirects to sign-in and says that the session has ended."""
     return send_to(request, _find_way_back(request) or resolve_url("home"))
 
 
 def send_to(request: HttpRequest, url: str) -> HttpResponse:
-    """To a whole page, from wherever in a page the request came."""
+    """Redirect the whole page, for htmx requests as well."""
     response = HttpResponseClientRedirect(url) if HtmxDetails(request) else HttpResponseRedirect(url)
     patch_vary_headers(response, ["HX-Request", "Cookie"])
     return response
@@ -213,5 +213,5 @@ def _find_way_back(request: HttpRequest) -> str | None:
         return find_own_path(request, htmx.current_url)
     if request.method in {"GET", "HEAD"}:
         return find_own_path(request, request.get_full_path())
-    # The target of a form is no page to come back to; the page that held the form is.
+    # The target of a form can't be shown with GET; go back to the page that contains the form.
     return find_own_path(request, request.headers.get("Referer"))

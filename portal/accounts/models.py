@@ -1,4 +1,4 @@
-"""Members of the team, the links that invite them, and what throttles count."""
+"""Members, sessions, invitations and rate limit counters."""
 
 import hashlib
 import secrets
@@ -20,7 +20,8 @@ from portal.core.permissions import ROLE_CAPABILITIES, Capability, Role
 LONGEST_USER_AGENT = 200
 
 
-# Django's own rule for addresses lets through what only ignoring case makes a letter from a to z, such as a dotless i.
+# Django's e-mail validator ignores case and therefore accepts characters that are only equal to a-z without case, such
+# as the dotless i.
 only_plain_letters = RegexValidator(
     r"^[\x21-\x7e]*\Z",
     _("Use an e-mail address of letters without accents; for a name with others, the form that begins with xn--."),
@@ -39,7 +40,7 @@ class Density(models.TextChoices):
 
 
 def list_inviting_roles() -> list[str]:
-    """The roles that keep the team."""
+    """The roles that can manage the team."""
     return [role for role, capabilities in ROLE_CAPABILITIES.items() if Capability.MANAGE_TEAM in capabilities]
 
 
@@ -47,25 +48,26 @@ class MemberManager(UserManager["Member"]):
     use_in_migrations = False
 
     def active_admins(self) -> models.QuerySet["Member"]:
-        """Those who may invite, change roles and deactivate: the ones to ask for more rights."""
+        """Members who can invite, change roles and deactivate, and who can be asked for permissions."""
         return self.filter(is_active=True, role__in=list_inviting_roles()).order_by("username")
 
     def find_by_name(self, typed: str) -> "Member | None":
-        """Whose user name that is, in upper or lower case. Compared in lower case, as by the constraint: in upper case,
-        as by `iexact` on PostgreSQL, a dotless i would be an I, and so the name another member's.
+        """Find a member by user name, case-insensitively. Compares in lower case like the constraint.
+
+        `iexact` on PostgreSQL compares in upper case, where a dotless i is equal to I and would match another member.
         """
         return self.alias(lowered=Lower("username")).filter(lowered=Lower(models.Value(typed))).first()
 
     def find_by_login(self, typed: str) -> "Member | None":
-        """Whose user name or e-mail address that is, in upper or lower case. Only addresses have an @."""
+        """Find a member by user name or e-mail address, case-insensitively. Only e-mail addresses contain an @."""
         return self.filter(email=typed.lower()).first() if "@" in typed else self.find_by_name(typed)
 
 
 class Member(AbstractUser):
-    """A person of the team. What she may do follows from her role alone; Django's permissions are not used."""
+    """A member of the team. Permissions depend on the role only; Django's permissions are not used."""
 
-    # No "@": a user name must never look like somebody else's e-mail address, as both open the sign-in form. And no
-    # letters of other scripts, which look like these: members who have some keep them.
+    # No "@": a user name must not look like another member's e-mail address, because both can be used to sign in. No
+    # letters of other scripts, which may look like these; existing names keep theirs.
     username = models.CharField(
         _("user name"),
         max_length=150,
@@ -78,13 +80,13 @@ class Member(AbstractUser):
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.VIEWER)
     theme = models.CharField(_("theme"), max_length=8, choices=Theme, default=Theme.SYSTEM)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
-    # Empty: what the browser asks for.
+    # Empty: the browser's language.
     language = models.CharField(_("language"), max_length=16, blank=True, default="")
     density = models.CharField(_("density"), max_length=16, choices=Density, default=Density.COMFORTABLE)
-    # 0: only when asked.
+    # 0: manual refresh only.
     refresh_seconds = models.PositiveSmallIntegerField(_("refresh"), default=30)
     shortcuts = models.BooleanField(_("keyboard shortcuts"), default=True)
-    # Names with commas between them; empty: the columns every list begins with.
+    # Comma-separated names. Empty: the default columns.
     columns = models.CharField(_("columns"), max_length=500, blank=True, default="")
 
     objects: ClassVar[MemberManager] = MemberManager()
@@ -106,11 +108,13 @@ class Member(AbstractUser):
 
     @classmethod
     def normalize_username(cls, username: str) -> str:
-        """New names are in lower case, where no I looks like an l. Django asks for it in forms and `create_user`."""
+        """New user names are in lower case, where I and l can't be confused. Called by Django's forms and
+        `create_user`.
+        """
         return super().normalize_username(username).lower()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        # Sign-in looks e-mail addresses up in lower case.
+        # Sign-in looks up e-mail addresses in lower case.
         self.email = self.email.lower()
         super().save(*args, **kwargs)
 
@@ -119,12 +123,12 @@ class Member(AbstractUser):
 
 
 def hash_token(token: str) -> str:
-    """What is stored of an invitation's token or a session's id: they are random and long, so a digest is enough."""
+    """Hash an invitation token or a session id for storage. They are long and random, so a plain digest is enough."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 class MemberSession(AbstractBaseSession):
-    """A session of Django's, and whose it is. Only its store writes it; the key is a digest of the cookie's id."""
+    """A Django session with its member. Written by the session store only; its key is a digest of the cookie's id."""
 
     session_key = models.CharField(max_length=64, primary_key=True)
     member = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
@@ -140,7 +144,7 @@ class MemberSession(AbstractBaseSession):
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def pending(self) -> "InvitationQuerySet":
-        """Those that can still be accepted: not used, not expired, and made by somebody who may still invite."""
+        """Not used, not expired, and created by a member who may still invite."""
         return self.filter(
             used_at=None,
             expires_at__gt=timezone.now(),
@@ -153,7 +157,7 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
 
 
 class Invitation(models.Model):
-    """A link that lets one person join, once, until it expires. The link itself is not kept."""
+    """A link that lets one person join until it expires. The link is not stored."""
 
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=150, help_text=_("Invitee"))
@@ -174,7 +178,7 @@ class Invitation(models.Model):
         return self.name
 
     def make_token(self) -> str:
-        """A fresh token. Its digest is set; the token itself lives in the returned string alone."""
+        """Create a token and store its digest. The token itself is only returned."""
         token = secrets.token_urlsafe(32)
         self.token_hash = hash_token(token)
         self.expires_at = timezone.now() + settings.INVITATION_LIFETIME
@@ -182,7 +186,7 @@ class Invitation(models.Model):
 
 
 class Count(models.Model):
-    """What a throttle has counted under one key, until then. `throttles.DatabaseCache` alone reads and writes it."""
+    """A rate limit counter with its expiry. Used by `throttles.DatabaseCache` only."""
 
     key = models.CharField(max_length=250, primary_key=True)
     value = models.TextField()

@@ -1,4 +1,4 @@
-"""What admins do to members. The team never loses its last active admin, however many act at once."""
+"""Changes to members by admins. The last active admin can't be removed, even by concurrent requests."""
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -13,11 +13,11 @@ from portal.core.permissions import Role
 
 
 class LastAdminError(Exception):
-    """After that nobody could keep the team any more."""
+    """The change would leave the team without an active admin."""
 
 
 def change_role(pk: int, role: str, *, by: Member, request: HttpRequest) -> Member:
-    """Give a member another role. Raises `LastAdminError`; 404 when there is no such member."""
+    """Change a member's role. Raises `LastAdminError`, and `Http404` if there is no such member."""
     with transaction.atomic():
         member = _lock_member(pk, by=by, spares_last_admin=role != Role.ADMIN)
         if role == member.role:
@@ -25,17 +25,18 @@ def change_role(pk: int, role: str, *, by: Member, request: HttpRequest) -> Memb
         before = member.role
         member.role = role
         member.save(update_fields=["role"])
-        # What she may do has changed in all that she has open, but where she has just done this herself.
+        # Permissions have changed in all of the member's sessions. An admin who changed their own role keeps this one.
         end_sessions(member, but=request.session.session_key if member.pk == by.pk else None)
         record_event(Act.ROLE_CHANGED, request=request, member=by, subject=f"{member.username}: {before} → {role}")
         return member
 
 
 def sync_role_from_groups(member: Member, role: str, *, request: HttpRequest) -> bool:
-    """Give a member the role that her groups at the OpenID provider give, and end her sessions when that changes it.
-    Unless she is an admin, a password that is left goes: it would open nothing, and be asked for as a proof.
+    """Set the role from the member's groups at the OpenID provider. End their sessions if it changes.
 
-    False when she stays what she is, for she is the last active admin: that is on record at each sign-in.
+    Unless the member is an admin, their password is removed: they can't sign in with it, but reauthentication would ask
+    for it. Returns False if the role stays because the member is the last active admin, which is recorded at each
+    sign-in.
     """
     with transaction.atomic():
         admins = {admin.pk for admin in Member.objects.active_admins().select_for_update().order_by("pk")}
@@ -60,7 +61,7 @@ def sync_role_from_groups(member: Member, role: str, *, request: HttpRequest) ->
 
 
 def deactivate(pk: int, *, by: Member, request: HttpRequest) -> Member:
-    """Shut a member out, and end her sessions at once. Raises `LastAdminError`; 404 when there is no such member."""
+    """Deactivate a member and end their sessions. Raises `LastAdminError`, and `Http404` if there is no such member."""
     with transaction.atomic():
         member = _lock_member(pk, by=by, spares_last_admin=True)
         if member.is_active:
@@ -72,7 +73,7 @@ def deactivate(pk: int, *, by: Member, request: HttpRequest) -> Member:
 
 
 def reactivate(pk: int, *, by: Member, request: HttpRequest) -> Member:
-    """Let a member in again. 404 when there is no such member."""
+    """Reactivate a member. Raises `Http404` if there is no such member."""
     with transaction.atomic():
         member = _lock_member(pk, by=by, spares_last_admin=False)
         if not member.is_active:
@@ -83,8 +84,10 @@ def reactivate(pk: int, *, by: Member, request: HttpRequest) -> Member:
 
 
 def _lock_member(pk: int, *, by: Member, spares_last_admin: bool) -> Member:
-    """The member, locked until the transaction ends, and all active admins with her, so that two admins who act at
-    once go one after the other. Whoever lost her rights while waiting is refused.
+    """Lock the member and all active admins until the end of the transaction, so that concurrent changes run one by
+    one.
+
+    Raises `PermissionDenied` if the acting admin lost their role while waiting.
     """
     admins = {admin.pk for admin in Member.objects.active_admins().select_for_update().order_by("pk")}
     if by.pk not in admins:

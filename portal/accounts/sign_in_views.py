@@ -1,4 +1,4 @@
-"""The ways in besides the second factor's own pages: name and password, a passkey alone, the OpenID provider."""
+"""Sign-in with a password, a passkey or the OpenID provider, and the second step after the password."""
 
 import json
 import secrets
@@ -31,21 +31,21 @@ from django.views.decorators.http import require_safe
 
 from portal.accounts.adapter import fail, may_sign_in_here
 from portal.accounts.mfa.services import came_through_provider
-from portal.accounts.sso.provider import Exchange
+from portal.accounts.provider import Exchange
 from portal.core.http import add_way_back, is_at_public_host, make_absolute, require_post
 from portal.core.permissions import Capability, requires
 
-# What a provider can make of its answers, besides what allauth looks for. (requests' errors are OSErrors.)
+# Errors caused by invalid provider responses, besides those that allauth checks. (requests' errors are OSErrors.)
 _UNREADABLE = (OAuth2Error, OSError, KeyError, TypeError, ValueError, AttributeError, ImproperlyConfigured)
 
 
 class SignInView(LoginView):  # type: ignore[misc]  # allauth has no types
-    """allauth's, and the other ways in beside it. With SSO_ONLY the form stands at `?local=1` alone."""
+    """allauth's view with the other sign-in methods. With SSO_ONLY the form is only shown at `?local=1`."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         if settings.OIDC_ISSUER:
-            # Browsers hold a form's target to the policy also where it is redirected to.
+            # Browsers apply form-action to redirects of the form, too.
             origins = (
                 settings.OIDC_ORIGINS if is_at_public_host(request) else [settings.PUBLIC_URL, *settings.OIDC_ORIGINS]
             )
@@ -62,7 +62,7 @@ class SignInView(LoginView):  # type: ignore[misc]  # allauth has no types
 
 
 class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]
-    """What lies between the password, or the provider, and the second factor. It holds as a session of hers would."""
+    """Between the first step and the second factor. Expires in the same cases as a session of the member."""
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
         self.state["session_auth_hash"] = self.login.user.get_session_auth_hash()
@@ -79,7 +79,7 @@ class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]
 
 
 class SecondFactorView(AuthenticateView):  # type: ignore[misc]
-    """After the right password: a code or a passkey."""
+    """The second step after the password: a code or a passkey."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         stage = LoginStageController.enter(request, SecondFactorStage.key)
@@ -99,14 +99,14 @@ class SecondFactorView(AuthenticateView):  # type: ignore[misc]
 @requires(Capability.PUBLIC)
 @require_post
 def make_challenge(request: HttpRequest) -> HttpResponse:
-    """What a browser signs to come in with a passkey alone; the session remembers it."""
-    # One more way to fill the table of sessions: limited as sign-in forms are.
+    """Create the challenge for passwordless sign-in and store it in the session."""
+    # Creates a session, so it is rate-limited like the sign-in form.
     refused: HttpResponse | None = ratelimit.consume_or_429(request, action="login")
     return refused or JsonResponse(auth.begin_authentication(user=None))
 
 
 class PasskeySignInView(LoginWebAuthnView):  # type: ignore[misc]
-    """Signs in with a passkey alone. Like the password's form it leads back to `next`."""
+    """Passwordless sign-in with a passkey. Redirects to `next` like the password form."""
 
     def form_valid(self, form: Form) -> HttpResponse:
         authenticator = form.cleaned_data["credential"]
@@ -124,14 +124,14 @@ class PasskeySignInView(LoginWebAuthnView):  # type: ignore[misc]
 @requires(Capability.PUBLIC)
 @require_post
 def start_single_sign_on(request: HttpRequest) -> HttpResponse:
-    """Leads to the provider. Nothing of the request but `next` gets a say in what is asked there."""
+    """Redirect to the OpenID provider. Only `next` is taken from the request."""
     if not settings.OIDC_ISSUER:
         raise Http404
     if refused := ratelimit.consume_or_429(request, action="login"):
         return refused  # type: ignore[no-any-return]
     next_url = get_next_redirect_url(request)
     if not is_at_public_host(request):
-        # The provider leads back to PUBLIC_URL, where the browser would not have the cookie that it begins with here.
+        # The provider redirects to PUBLIC_URL, where the browser would not send the cookie set on this host.
         return redirect(make_absolute(add_way_back(reverse("account_login"), next_url)))
     nonce = secrets.token_urlsafe(16)
     provider = get_adapter().get_provider(request, settings.OIDC_ISSUER)
@@ -151,7 +151,7 @@ def start_single_sign_on(request: HttpRequest) -> HttpResponse:
 @requires(Capability.PUBLIC)
 @require_safe
 def finish_single_sign_on(request: HttpRequest) -> HttpResponse:
-    """Where the provider sends the browser back to."""
+    """The callback of the OpenID provider."""
     if not settings.OIDC_ISSUER:
         raise Http404
     try:

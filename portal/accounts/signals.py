@@ -1,4 +1,4 @@
-"""Hears of sign-in, sign-out and second factors from Django and allauth and writes them down."""
+"""Records sign-ins, sign-outs and second factors, from signals of Django and allauth."""
 
 from typing import Any
 
@@ -28,8 +28,8 @@ def record_sign_out(*, request: HttpRequest, user: Member | None, **_rest: Any) 
 
 @receiver(user_login_failed, dispatch_uid="audit")
 def record_failed_sign_in(*, credentials: dict[str, Any], request: HttpRequest | None = None, **_rest: Any) -> None:
-    """Also of the password that is asked for once more, of somebody who is signed in."""
-    # Only the name is read. Django has starred the password already; it is not touched all the same.
+    """Also called for a failed reauthentication."""
+    # Only reads the name. Django has already masked the password.
     name = str(credentials.get("username") or credentials.get("email") or "")
     user = getattr(request, "user", None)
     member = user if isinstance(user, Member) else None
@@ -51,12 +51,12 @@ def record_used_factor(
 
 @receiver(signals.authentication_failed, dispatch_uid="audit")
 def record_failed_factor(*, request: HttpRequest, user: Member, **_rest: Any) -> None:
-    """A code that was right neither for the app nor as a recovery code. (Passkeys' failures: `factor_forms`.)"""
+    """The code was neither a valid app code nor a recovery code. (Failed passkeys are recorded in `mfa.forms`.)"""
     record_event(Act.SECOND_FACTOR_FAILED, request=request, member=user, subject="code")
 
 
 def _describe_ways(request: HttpRequest, user: Member) -> str:
-    """How she proved who she is, in order."""
+    """The authentication methods of this sign-in, in order."""
     names = {"socialaccount": "single sign-on", "totp": "authenticator app", "recovery_codes": "recovery code"}
     ways = [record.get("type") or record["method"] for record in get_authentication_records(request, user)]
     return ", ".join(names.get(way, "passkey" if way == "webauthn" else way) for way in ways)

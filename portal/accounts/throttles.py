@@ -1,7 +1,7 @@
-"""The cache `default`: what throttles count, and which codes are used up, in the database.
+"""The cache `default`: rate limit counters and used one-time codes, in the database.
 
-Neither a process that ends nor a cache that makes room for pages forgets it. A row is one count, and one address has a
-few, since the counts of names stand behind the count of the address. What is over is deleted as others are made.
+There, they survive a restart and are not evicted. An IP address creates only a few rows, because the limits per name
+come after the limit per address. Expired rows are deleted when others are written.
 """
 
 import json
@@ -19,7 +19,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class DatabaseCache(BaseCache):
-    """Values as JSON, where Django's own database cache has pickles, counts all rows at each write, and drops some."""
+    """Stores values as JSON. Django's database cache uses pickle, counts all rows at each write, and evicts rows."""
 
     def __init__(self, _location: str, params: dict[str, Any]) -> None:
         super().__init__(params)
@@ -81,5 +81,5 @@ class DatabaseCache(BaseCache):
     def _prune(self) -> None:
         over = Count.objects.filter(expires_at__lte=timezone.now())
         if keys := list(over.values_list("key", flat=True)[:PRUNED_AT_ONCE]):
-            # Not what was counted anew meanwhile.
+            # The filter again, so that counters renewed in the meantime are not deleted.
             over.filter(key__in=keys).delete()

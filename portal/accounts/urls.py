@@ -1,4 +1,4 @@
-"""Routes of sign-in, second factors, the team and one's own preferences. What is allauth's keeps its global names."""
+"""URL patterns for sign-in, second factors, the team and preferences. Those of allauth keep their global names."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ from portal.core.request import require_form
 
 
 def form(view: Callable[..., Any], capability: Capability) -> Callable[..., Any]:
-    """A view of allauth's, which declares no capability and takes any method."""
+    """Wrap an allauth view, which has no capability and accepts any method."""
     return requires(capability)(require_form(view))
 
 

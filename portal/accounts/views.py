@@ -1,5 +1,3 @@
-"""Sign-out, the team page, invitations and preferences."""
-
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -20,19 +18,19 @@ from portal.core.request import MemberRequest, require_form
 
 
 def _read_post(request: HttpRequest) -> QueryDict | None:
-    """What a form is bound to: also an empty POST is one."""
+    """The data to bind a form to; an empty POST counts, too."""
     return request.POST if request.method == "POST" else None
 
 
 @requires(Capability.PUBLIC)
 @require_form
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """POST ends the session and empties the browser; GET asks first."""
+    """POST ends the session and clears the browser's data; GET asks for confirmation."""
     if request.method != "POST":
         return render(request, "account/logout.html") if request.user.is_authenticated else redirect("account_login")
     logout(request)
     response = redirect("account_login")
-    # Without "cookies": that would empty all hosts of the domain, and the session's own is gone already.
+    # Without "cookies", which would clear those of the whole domain. The session cookie is already deleted.
     response["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
@@ -41,7 +39,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @require_form
 @after_proof_of_form
 def invite(request: MemberRequest) -> HttpResponse:
-    """The answer to POST is the only place where the link ever stands, so it is no redirect."""
+    """POST shows the link. Not a redirect, because the link is shown only once."""
     form = InvitationForm(_read_post(request))
     if form.is_valid():
         invitation = form.save(commit=False)
@@ -88,7 +86,7 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
 @require_form
 @after_proof_of_form
 def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
-    """GET asks whether that is meant; POST does it."""
+    """GET asks for confirmation; POST deactivates the member."""
     member = get_object_or_404(Member, pk=pk)
     error = ""
     if request.method == "POST":
@@ -100,7 +98,7 @@ def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
             messages.success(request, _("%(name)s was deactivated and signed out everywhere.") % {"name": member})
             if pk != request.user.pk:
                 return redirect("team")
-            # Her own has been ended with the others, and must not be written again.
+            # The admin's own session was ended with the others and must not be saved again.
             request.session.flush()
             return redirect("account_login")
     context = {"member": member, "error": error}
@@ -120,7 +118,7 @@ def reactivate(request: MemberRequest, pk: int) -> HttpResponse:
 @sensitive_post_parameters()
 @require_form
 def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """The page behind an invitation's link: choose a user name and a password, then sign in with them."""
+    """Accept an invitation: choose a user name and a password, then sign in."""
     invitation = invitations.find_invitation(token)
     if invitation is None:
         return render(request, "accounts/invitation_gone.html", status=404)
@@ -144,12 +142,12 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
 @requires(Capability.MANAGE_OWN_PREFERENCES)
 @require_form
 def show_preferences(request: MemberRequest) -> HttpResponse:
-    # A copy: what a form does to its instance before it is found invalid must not show in the page's frame.
+    # A copy: an invalid form may change its instance, which the page layout uses.
     form = PreferencesForm(_read_post(request), instance=Member.objects.get(pk=request.user.pk))
     if form.is_valid():
         member = form.save(commit=False)
         member.save(update_fields=form.changed_data)
-        # The page that follows speaks the language that was just chosen, and this sentence is said there.
+        # The message appears on the next page, in the new language.
         with translation.override(member.language or translation.get_language_from_request(request)):
             messages.success(request, _("Preferences saved."))
         return redirect("accounts:preferences")
@@ -160,7 +158,7 @@ def show_preferences(request: MemberRequest) -> HttpResponse:
 @requires(Capability.MANAGE_OWN_PREFERENCES)
 @require_post
 def change_theme(request: MemberRequest) -> HttpResponse:
-    """The theme menu of every page. It leads back to its page, which shows that it worked."""
+    """The theme menu of every page. Redirects back to that page."""
     form = ThemeForm(request.POST, instance=Member.objects.get(pk=request.user.pk))
     if form.is_valid():
         form.save(commit=False).save(update_fields=["theme"])

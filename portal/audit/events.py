@@ -1,4 +1,4 @@
-"""The one way to write an audit event: a row, and a log line that says the same. No secret is ever handed in here."""
+"""The only way to record an audit event: writes a row and a log line. Callers must not pass secrets."""
 
 import re
 import unicodedata
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# User names, and all e-mail addresses but rare ones.
+# Matches user names and nearly all e-mail addresses.
 _LIKE_A_NAME = re.compile(rf"[\w@.+-]{{0,{NAME_LENGTH}}}")
 
 
-# What a person or an address can bring about as often as they like, without anything having changed.
+# Events that a member or an IP address can cause any number of times without changing anything.
 REPEATED = frozenset(
     {Act.ACCESS_REFUSED, Act.SECOND_FACTOR_FAILED, Act.SINGLE_SIGN_ON_FAILED, Act.SINGLE_SIGN_ON_REFUSED}
 )
-# So many within the time are written down one by one, then each time that they have doubled.
+# The first ones within this time are recorded; after that, each time the count has doubled.
 WHOLE = 30
 REPEATED_SECONDS = 600
 
@@ -41,13 +41,21 @@ def record_event(
     name: str = "",
     subject: str = "",
 ) -> None:
-    """Write one event.
+    """Record an event.
 
+    <<<<<<< HEAD
     `member` is who acts, `name` her name as typed when a sign-in failed, kept if it may be one; with neither, and no
     request, it is done from the command line. `subject` is what it was done to, in plain text. Address, browser and
     request id are taken from `request`. Control characters are removed and every text is cut to its column. The log
     line is written when the row is there to stay. Of what is `REPEATED` too often, a few rows say how often, and
     the first that came from each page stands there.
+    =======
+    `member` is the acting member. `name` is the name entered at a failed sign-in, stored only if it looks like one.
+    Without either, and without a request, the event is from the command line. `subject` is what the action was done to,
+    as plain text. IP address, browser and request id are taken from `request`. Control characters are removed, and
+    texts are cut to the length of their columns. The log line is written after the commit. Of `REPEATED` actions, only
+    some are recorded, with their count.
+    >>>>>>> plain1
     """
     if act in REPEATED and request is not None:
         key = f"audit:{act}:{member.pk if member else get_ip(request)}"
@@ -79,7 +87,7 @@ def record_event(
 
 
 def describe_event(event: Event) -> dict[str, str | int | None]:
-    """The event as log lines and exports spell it: texts and numbers, the time in UTC."""
+    """The event as a dictionary for log lines and exports: strings and numbers, times in UTC."""
     return {
         "id": event.pk,
         "at": iso_text(event.at),
@@ -94,22 +102,22 @@ def describe_event(event: Event) -> dict[str, str | int | None]:
 
 
 def _count(key: str) -> int:
-    """How often within the time, this time included."""
+    """Count this event; returns the number within the time."""
     if cache.add(key, 1, REPEATED_SECONDS):
         return 1
     try:
         return cache.incr(key)
     except ValueError:
-        # It was over meanwhile.
+        # The counter has expired in the meantime.
         return 1
 
 
 def _may_be_name(typed: str) -> bool:
-    """Anything else may be a password in the wrong field."""
+    """Anything else may be a password entered in the wrong field."""
     return bool(_LIKE_A_NAME.fullmatch(typed)) or get_user_model().objects.find_by_login(typed) is not None
 
 
 def _tidy(text: str, length: int) -> str:
-    """Without control, format and other invisible characters, which could fake lines or turn the reading direction."""
+    """Remove control, format and other invisible characters, which could fake lines or change the text direction."""
     visible = "".join(" " if unicodedata.category(sign).startswith("C") else sign for sign in text)
     return " ".join(visible.split())[:length]

@@ -1,4 +1,4 @@
-"""Events as a file, line by line and oldest first: CSV for spreadsheets, JSON lines for programs. Knows no requests."""
+"""Exports events as CSV for spreadsheets or JSON lines for programs, oldest first."""
 
 import csv
 import json
@@ -19,10 +19,10 @@ BATCH_SIZE = 500
 
 
 def write_events(events: QuerySet[Event], form: Format) -> Iterator[bytes]:
-    """The file in pieces. Read in batches by id, so that no connection is held between them."""
+    """Return the file in chunks. Reads in batches by id, so that no database connection is held in between."""
     write = _write_row if form == "csv" else _write_line
     if form == "csv":
-        # Without the byte order mark spreadsheets take it for something else.
+        # Spreadsheets need the byte order mark to recognize UTF-8.
         yield "\ufeff".encode() + _write_cells(COLUMNS)
     last = 0
     while batch := list(events.filter(id__gt=last).order_by("id")[:BATCH_SIZE]):

@@ -1,4 +1,4 @@
-"""What the audit page is asked for, read from its query string. It knows nothing of HTML."""
+"""The filters of the audit page, from its query string."""
 
 from datetime import date, datetime, time
 from functools import partial
@@ -17,7 +17,7 @@ FILTERS = ("member", "act", "since", "until")
 LARGEST_ID = 2**63 - 1
 
 
-# The bounds keep a day's first and last moment within what datetime can hold in every time zone.
+# The limits keep the start and end of a day within datetime's range in every time zone.
 _DayField = partial(
     forms.DateField,
     required=False,
@@ -29,7 +29,7 @@ _DayField = partial(
 
 
 class EventFilter(forms.Form):
-    """Member, act and days, the days as they are in the member's time zone. `before` and `after` are event ids."""
+    """Member, action and dates, in the member's time zone. `before` and `after` are event ids."""
 
     member = forms.CharField(label=_("Who"), required=False, max_length=150)
     act = forms.ChoiceField(label=_("What"), required=False, choices=[("", _("All actions")), *Act.choices])
@@ -46,7 +46,7 @@ class EventFilter(forms.Form):
         return cleaned
 
     def select(self) -> QuerySet[Event]:
-        """The events asked for, newest first, on whatever page. Only for a valid form."""
+        """The matching events, newest first, without pagination. The form must be valid."""
         asked = self.cleaned_data
         events = Event.objects.all()
         if asked["member"]:

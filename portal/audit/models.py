@@ -1,4 +1,4 @@
-"""What people did: written once, never changed and, but for `pruning`, never deleted. The database holds it, too."""
+"""Audit events. They are never changed, and only `pruning` deletes them. Database triggers enforce this, too."""
 
 from typing import Any, NoReturn
 
@@ -8,9 +8,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 NAME_LENGTH = 150
-# No user name has a space in it.
+# User names contain no spaces.
 COMMAND_LINE = "command line"
-# In place of what was typed as a name and may have been a password.
+# Stored instead of an entered name that may be a password.
 NOT_A_NAME = "(not a name)"
 SUBJECT_LENGTH = 255
 USER_AGENT_LENGTH = 200
@@ -57,7 +57,7 @@ class Act(models.TextChoices):
     AUDIT_PRUNED = "audit-pruned", _("Old events deleted")
 
 
-# May be done by somebody who is no member (yet); then the event's name is what she called herself.
+# Actions possible without signing in. The event's name is then what the person entered.
 BEFORE_SIGN_IN = frozenset(
     {
         Act.SIGN_IN_FAILED,
@@ -70,12 +70,12 @@ BEFORE_SIGN_IN = frozenset(
 
 
 def list_acts() -> list[tuple[str, Any]]:
-    """For the column: a function, so that a new act is no migration."""
+    """A function, so that a new action needs no migration."""
     return Act.choices
 
 
 class AppendOnlyError(TypeError):
-    """Somebody tried to change or delete what is on record."""
+    """An attempt to change or delete audit events."""
 
 
 def _refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
@@ -83,7 +83,7 @@ def _refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
 
 
 class EventQuerySet(models.QuerySet["Event"]):
-    """Reads and `create`; everything else is refused."""
+    """Allows reading and `create` only."""
 
     update = _refuse
     delete = _refuse
@@ -93,10 +93,10 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class Event(models.Model):
-    """One act. `name` is the member's name at that time, what was typed when a sign-in failed, `NOT_A_NAME` or
-    `COMMAND_LINE`.
+    """An audit event.
 
-    The member is a reference without a constraint: deleting a member leaves her events as they were written.
+    `name` is the member's name at that time, the name entered at a failed sign-in, `NOT_A_NAME` or `COMMAND_LINE`. The
+    foreign key has no constraint, so that a deleted member's events stay unchanged.
     """
 
     at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
@@ -132,10 +132,10 @@ class Event(models.Model):
 
     @property
     def is_from_command_line(self) -> bool:
-        """Nobody was signed in, and nobody tried to: whoever could log in to the machine did it."""
+        """No member was signed in or tried to sign in, so it was done on the server."""
         return self.member_id is None and self.act not in BEFORE_SIGN_IN
 
     @property
     def is_without_name(self) -> bool:
-        """Something was typed, and is not kept."""
+        """A name was entered, but is not stored."""
         return self.name == NOT_A_NAME

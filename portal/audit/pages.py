@@ -1,4 +1,4 @@
-"""One page of events. Pages hang on ids, not on counts, so what is written meanwhile moves nothing."""
+"""Pagination of events by id, so that new events don't shift the pages."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from portal.audit.models import Event
 
 @dataclass(frozen=True)
 class EventPage:
-    """`older` and `newer` are the ids to go on from, None at an end."""
+    """`older` and `newer` are the ids for the next pages, or None at the end."""
 
     events: tuple[Event, ...]
     older: int | None
@@ -17,7 +17,7 @@ class EventPage:
 
 
 def read_page(events: QuerySet[Event], *, before: int | None, after: int | None, size: int) -> EventPage:
-    """The `size` events next to an id, newest first: older than `before`, or else newer than `after`."""
+    """Return `size` events, newest first: those before the id `before`, or else those after the id `after`."""
     if before is None and after is not None:
         found = list(events.filter(id__gt=after).order_by("id")[: size + 1])
         has_newer, has_older = len(found) > size, events.filter(id__lte=after).exists()

@@ -1,4 +1,4 @@
-"""Deletes events that were kept long enough: the one exception from append-only, and on record itself."""
+"""Deletes old events. This is the only exception to append-only, and it is recorded."""
 
 from datetime import datetime
 
@@ -12,14 +12,14 @@ BATCH_SIZE = 1000
 
 
 def prune_events(before: datetime) -> int:
-    """Delete what is older; gives how many events that were. When there were any, that is an event of its own.
+    """Delete events before this time and return their number.
 
-    In batches, each of which stands on record with what it deleted, so that it may be stopped and run again.
+    Deletes in batches, each with an event that records it, so that it can be interrupted and run again.
     """
     pruned = 0
     while True:
         with transaction.atomic():
-            # Django's own query set: the model's refuses to delete.
+            # Django's own QuerySet; the model's does not allow deleting.
             events: models.QuerySet[Event] = models.QuerySet(Event)
             ids = list(events.filter(at__lt=before).order_by("id").values_list("id", flat=True)[:BATCH_SIZE])
             if not ids:

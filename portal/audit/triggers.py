@@ -1,14 +1,13 @@
-"""Keeps the table of events append-only in the database itself, whoever writes to it. Knows SQLite and PostgreSQL.
+"""Database triggers that make the event table append-only, for SQLite and PostgreSQL.
 
-Nothing is changed, and nothing younger than `FLOOR_DAYS` is deleted. What is older may go, so that `manage.py
-prune_audit` needs no way round. SQLite drops triggers with the table that a migration makes anew: such a migration
-ends with `install_triggers` again.
+Rows can't be changed, and rows younger than `FLOOR_DAYS` can't be deleted. Older rows can, for `manage.py prune_audit`.
+SQLite drops triggers when a migration recreates the table: such a migration must call `install_triggers` again.
 """
 
 from django.apps.registry import Apps
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-# AUDIT_DAYS cannot be less.
+# The minimum of AUDIT_DAYS.
 FLOOR_DAYS = 30
 
 _SQLITE = (
@@ -21,7 +20,7 @@ _SQLITE = (
     WHEN OLD.at > strftime('%Y-%m-%d %H:%M:%f', 'now', '-{FLOOR_DAYS} days')
     BEGIN SELECT RAISE(ABORT, 'audit events are not deleted so soon'); END
     """,
-    # INSERT OR REPLACE deletes without asking the trigger above.
+    # INSERT OR REPLACE deletes rows without running the trigger above.
     """
     CREATE TRIGGER audit_event_no_replace BEFORE INSERT ON audit_event
     WHEN EXISTS (SELECT 1 FROM audit_event WHERE id = NEW.id)
@@ -60,7 +59,7 @@ _POSTGRESQL_DROP = (
 
 
 def install_triggers(_apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """For a migration; may be run again."""
+    """For migrations. Can be run again."""
     drop_triggers(_apps, schema_editor)
     for statement in _SQLITE if schema_editor.connection.vendor == "sqlite" else _POSTGRESQL:
         schema_editor.execute(statement, params=None)

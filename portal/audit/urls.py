@@ -1,5 +1,3 @@
-"""Routes of the audit page and its export, under /audit/."""
-
 from django.urls import path
 
 from portal.audit import views

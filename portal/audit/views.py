@@ -1,4 +1,4 @@
-"""The audit page: who did what, when and from where; and the same as a file."""
+"""Views to list and export audit events."""
 
 from http import HTTPStatus
 from typing import get_args
@@ -22,7 +22,7 @@ from portal.core.request import MemberRequest
 @requires(Capability.READ_AUDIT)
 @require_safe
 def list_events(request: MemberRequest) -> HttpResponse:
-    """A value that is not valid is named beside its field, and nothing is listed."""
+    """An invalid filter shows its error and no events."""
     form = EventFilter(request.GET)
     unknown = list_unknown(request, form.fields)
     if not form.is_valid():
@@ -45,7 +45,7 @@ def list_events(request: MemberRequest) -> HttpResponse:
 @requires(Capability.READ_AUDIT)
 @require_post
 def export_events(request: MemberRequest) -> HttpResponseBase:
-    """What the filters of the form leave, as a file. It is on record before the first line goes out, and not in it."""
+    """Export the filtered events. The export is recorded before the file is sent and is not part of it."""
     form = EventFilter({name: request.POST.get(name, "") for name in FILTERS})
     kind = _read_format(request.POST.get("format", ""))
     if kind is None or not form.is_valid():

@@ -1,4 +1,4 @@
-"""The ground floor: what every app may use and that knows no app."""
+"""Code shared by all apps. It does not depend on any of them."""
 
 from django.apps import AppConfig
 

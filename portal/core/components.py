@@ -1,4 +1,4 @@
-"""Renders the parts that pages are made of: one template each, in `templates/components`. Knows no page."""
+"""Renders the reusable components in `templates/components`, one template each."""
 
 from collections.abc import Mapping
 
@@ -6,21 +6,21 @@ from django.template import Context, Engine
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-# What a component hands on to its element as it is: `hx_get` becomes `hx-get`.
+# Passed through as HTML attributes: `hx_get` becomes `hx-get`.
 _HANDED_ON = ("aria_", "data_", "hx_")
 
 
 def render_component(context: Context, name: str, given: Mapping[str, object]) -> SafeString:
-    """`components/_name.html`, which sees what it is given and nothing else of the page.
+    """Render `components/_name.html`, which sees only its arguments and nothing else from the page.
 
-    Attributes of its element are collected in `attributes`; an empty one is left out, and True stands alone.
+    HTML attributes are collected in `attributes`. Empty ones are left out; True renders a boolean attribute.
     """
     template = Engine.get_default().get_template(f"components/_{name}.html")
     return template.render(context.new({"attributes": _format_attributes(given), **given}))
 
 
 def _format_attributes(given: Mapping[str, object]) -> SafeString:
-    """` hx-get="/" data-merge`, ready to stand in a tag."""
+    """Return attributes as markup: ` hx-get="/" data-merge`."""
     html = ""
     for key, value in given.items():
         if key.startswith(_HANDED_ON) and value is not None and value is not False and value != "":

@@ -1,6 +1,7 @@
-"""Encryption with the keys of `CREDENTIAL_KEYS` (Fernet). Knows no credential and no member.
+"""Encryption with the Fernet keys in `CREDENTIAL_KEYS`.
 
-A text is encrypted for a purpose, such as the kind of secret and whose it is, and opens for that purpose alone.
+A text is encrypted for a purpose, such as the kind of secret and its owner, and can only be decrypted for the same
+purpose.
 """
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -10,16 +11,16 @@ from django.views.decorators.debug import sensitive_variables
 
 
 class CryptoError(Exception):
-    """Something cannot be encrypted or decrypted. The text is one sentence for people and holds no secret."""
+    """Encryption or decryption failed. The message is one sentence for users and contains no secret."""
 
 
 class NoKeyError(CryptoError):
-    """`CREDENTIAL_KEYS` holds no usable key, so nothing at all can be encrypted or decrypted."""
+    """`CREDENTIAL_KEYS` has no valid key, so nothing can be encrypted or decrypted."""
 
 
 def make_fernets() -> list[Fernet]:
-    """The keys of `CREDENTIAL_KEYS`, newest first. Raises `NoKeyError`."""
-    # Read at each call: keys are settings, and rotation is tested by changing them.
+    """Return the keys in `CREDENTIAL_KEYS`, newest first. Raises `NoKeyError`."""
+    # Not cached: tests of key rotation change the setting.
     try:
         fernets = [Fernet(key) for key in settings.CREDENTIAL_KEYS]
     except ValueError:
@@ -31,13 +32,13 @@ def make_fernets() -> list[Fernet]:
 
 @sensitive_variables()
 def encrypt_text(text: str, *, purpose: str) -> str:
-    """Encrypt a secret that is no credential, such as what makes a member's one-time codes."""
+    """Encrypt a secret that is not a credential, such as a member's TOTP secret."""
     return MultiFernet(make_fernets()).encrypt(f"{purpose}:{text}".encode()).decode()
 
 
 @sensitive_variables()
 def decrypt_text(sealed: str, *, purpose: str) -> str:
-    """Open with any key. `CryptoError` when no key opens it, or when it was sealed for another purpose."""
+    """Decrypt with any key. Raises `CryptoError` if no key works or the text was encrypted for another purpose."""
     try:
         opened = MultiFernet(make_fernets()).decrypt(sealed.encode()).decode()
     except InvalidToken:
@@ -49,7 +50,9 @@ def decrypt_text(sealed: str, *, purpose: str) -> str:
 
 @sensitive_variables()
 def reencrypt_text(sealed: str, *, purpose: str) -> str:
-    """Seal under the first key; what is under it already comes back as it was. `CryptoError` as for `decrypt_text`."""
+    """Encrypt with the first key; returns the text unchanged if it already is. Raises `CryptoError` like
+    `decrypt_text`.
+    """
     text = decrypt_text(sealed, purpose=purpose)
     try:
         make_fernets()[0].decrypt(sealed.encode())

@@ -1,11 +1,11 @@
-"""Messages between two pages: in a cookie, so that showing one writes nothing to the database."""
+"""Flash messages in a cookie, so that showing one needs no database write."""
 
 from django.conf import settings
 from django.contrib.messages.storage.cookie import CookieStorage
 
 
 class HostCookieStorage(CookieStorage):
-    """Django's own, under a name that binds the cookie to this host, as session and CSRF cookie are."""
+    """Django's cookie storage with the `__Host-` prefix, like the session and CSRF cookies."""
 
     @property
     def cookie_name(self) -> str:  # type: ignore[override]

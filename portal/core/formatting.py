@@ -1,4 +1,4 @@
-"""Moments in words and figures, in the time zone that is active. It knows nothing of HTML."""
+"""Formats dates and times in the active time zone, as plain text."""
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -15,7 +15,7 @@ JUST_NOW_SECONDS = 5
 
 
 def local_time(moment: datetime) -> datetime:
-    """The moment in the active time zone; as it came where that lies before the year 1 or after 9999."""
+    """Convert to the active time zone; unchanged if the result would be before year 1 or after 9999."""
     return _convert(moment, timezone.get_current_timezone())
 
 
@@ -25,7 +25,7 @@ def iso_text(moment: datetime) -> str:
 
 
 def offset_text(moment: datetime) -> str:
-    """The active zone's offset at that moment: `UTC`, `UTC−03:00`."""
+    """The UTC offset of the active time zone at that moment: `UTC`, `UTC−03:00`."""
     minutes = round((local_time(moment).utcoffset() or timedelta()) / timedelta(minutes=1))
     if not minutes:
         return "UTC"
@@ -34,20 +34,20 @@ def offset_text(moment: datetime) -> str:
 
 
 def exact_text(moment: datetime) -> str:
-    """`23 Nov 2026, 14:32:07 (UTC−03:00)`, in the order that the active language gives it."""
-    # Written in the letters of Django's `date` filter.
+    """`23 Nov 2026, 14:32:07 (UTC−03:00)`, in the date order of the active language."""
+    # A format string for Django's `date` filter.
     order = pgettext("day and time", "j M Y, H:i:s")
     return f"{date_format(local_time(moment), order)} ({offset_text(moment)})"
 
 
 def day_text(day: date) -> str:
-    """`23 Nov 2026`, in the same way."""
-    # Likewise.
+    """`23 Nov 2026`, in the date order of the active language."""
+    # A format string for Django's `date` filter.
     return date_format(day, pgettext("day", "j M Y"))
 
 
 def clock_text(moment: datetime) -> str:
-    """The time alone when it is of today, with its date otherwise."""
+    """The time only for today, otherwise with the date."""
     local = local_time(moment)
     if local.date() != timezone.localdate():
         return exact_text(moment)
@@ -55,7 +55,7 @@ def clock_text(moment: datetime) -> str:
 
 
 def relative_text(moment: datetime) -> str:
-    """`just now`, `12 seconds ago`, `in 3 days`: whole units, cut off, as portal.js goes on to say it."""
+    """`just now`, `12 seconds ago`, `in 3 days`: whole units, rounded down. portal.js uses the same rules."""
     seconds = int((timezone.now() - moment).total_seconds())
     if abs(seconds) < JUST_NOW_SECONDS:
         return pgettext("time", "just now")

@@ -1,7 +1,7 @@
-"""Markup kept in this process: what is rendered again and again from the same values is rendered once.
+"""An in-process cache for template fragments that are rendered often with the same values.
 
-What is kept sees what it is given and nothing else, and all of it is in its name, with the language and the time zone.
-So nobody is shown what was made from another's values. Tokens are put in when it is taken out.
+A fragment sees only its arguments. All of them are part of the cache key, together with the language and the time zone,
+so a fragment is never reused for other values. CSRF tokens are inserted after the lookup.
 """
 
 import secrets
@@ -21,8 +21,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
 MOST_BYTES = 2 * 1024 * 1024
-# Stand in what is kept for what each request has of its own. Nobody can guess them, so no text from outside is taken
-# for one.
+# Placeholders in cached markup for values of the current request. They are random, so that no external text can contain
+# them.
 _TOKEN, _HERE = secrets.token_hex(32), secrets.token_hex(32)
 
 
@@ -30,7 +30,7 @@ S = TypeVar("S", bound=Sized)
 
 
 class LruCache(Generic[S]):
-    """Values by key, at most so many bytes (`len`) of them; what was not used for longest goes first."""
+    """Values by key, limited by their total size in bytes (`len`). The least recently used value is evicted first."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
@@ -45,7 +45,7 @@ class LruCache(Generic[S]):
             return self._values.get(key)
 
     def keep(self, key: bytes, value: S) -> None:
-        # A template that is being worked on must show.
+        # In development, template changes must be visible immediately.
         if settings.DEBUG:
             return
         with self._lock:
@@ -60,16 +60,18 @@ _cache: LruCache[bytes] = LruCache(MOST_BYTES)
 
 
 def name_values(*values: object) -> bytes:
-    """A short name for these values, read in the present language and time zone: the same values, the same name.
+    """Return a cache key for these values in the active language and time zone.
 
-    JSON, since sizes from upstream may be numbers that MessagePack has no room for.
+    Uses JSON, because sizes from ByCloud may be integers that are too large for MessagePack.
     """
     reader = (get_language(), timezone.get_current_timezone_name())
     return blake2b(msgspec.json.encode((reader, values), enc_hook=_encode)).digest()
 
 
 def render_cached(context: Context, template_name: str, given: Mapping[str, object]) -> SafeString:
-    """The template with what it is given. Its forms get the token of who asks, and `here` is the address she is at."""
+    """Render the template with its arguments. `csrf_token` and `here` (the current URL) are those of the current
+    request.
+    """
     key = name_values(template_name, given)
     kept = _cache.find(key)
     if kept is None:
@@ -85,7 +87,7 @@ def render_cached(context: Context, template_name: str, given: Mapping[str, obje
 
 
 def _encode(value: object) -> object:
-    """Texts: markup is not what reads like it. Anything else does not say all that it is, and so has no name."""
+    """Encode lazy strings as text, and markup differently from text. Other types have no stable key: `TypeError`."""
     if isinstance(value, SafeString):
         return {"markup": value[:]}
     if isinstance(value, Promise):

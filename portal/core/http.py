@@ -1,4 +1,4 @@
-"""Where a request came from, and the way back: knows proxies, nothing of people."""
+"""Helpers for client addresses, URLs, redirects and query strings."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -21,29 +21,31 @@ from portal.core.invisible import show_plain
 
 MOST_NAMED = 5
 LONGEST_NAME = 80
-# What a message in a cookie has room for, in any script.
+# As much as fits into the message cookie, in any script.
 LONGEST_NAMES = 240
-# Proxies read some 8,000 bytes of a request's first line, as RFC 9112, section 3, recommends.
+# Proxies accept request lines of about 8,000 bytes, as RFC 9112, section 3, recommends.
 LONGEST_ADDRESS = 8000
-# What Markdown and chats read as markup, or cut off where an address ends: urlencode leaves these as they are.
+# Characters that Markdown and chat apps treat as markup or cut off at the end of a URL; urlencode does not escape them.
 _FRAGILE = re.compile(r"[_~]|[.,-](?=[.,-]|&|$)")
 _UNRESERVED = re.compile(r"%(5F|7E|2E|2D)", re.IGNORECASE)
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 def encode_query(pairs: Iterable[tuple[str, str]], *, safe: str = ",") -> str:
-    """A query string that may be pasted anywhere: no sign in its values is read as markup, or cut off at its end."""
+    """Encode a query string so that it survives being pasted: characters that chat apps would change are escaped."""
     return "&".join(f"{name}={_FRAGILE.sub(_escape, quote_plus(text, safe=safe))}" for name, text in pairs)
 
 
 def is_same_query(one: str, other: str) -> bool:
-    """Whether two query strings are the same to all. Some programs decode these signs, and would be led on for ever."""
+    """Whether two query strings are equivalent. Some clients decode unreserved characters; without this they would be
+    redirected in a loop.
+    """
     plain = [_UNRESERVED.sub(lambda found: chr(int(found[1], 16)), query) for query in (one, other)]
     return plain[0] == plain[1]
 
 
 def add_way_back(url: str, back: str | None) -> str:
-    """`url` with `back` as its `next`; with its path alone, where all of it would not fit into an address."""
+    """Add `back` to `url` as `next`; without its query string if the result would be too long."""
     if not back:
         return url
     whole = f"{url}?{encode_query([('next', back)], safe='/')}"
@@ -51,18 +53,18 @@ def add_way_back(url: str, back: str | None) -> str:
 
 
 def require_post(view: View) -> View:
-    """For a view that takes what a form sends, and shows no page that one could come back to."""
+    """For a view that only processes a form and has no page for GET."""
     view = require_POST(view)
     view.takes_forms_only = True  # type: ignore[attr-defined]
     return view
 
 
 def read_address(request: HttpRequest) -> str:
-    """The client's IP address, or "" when there is none to believe.
+    """Return the client's IP address, or "" if it is unknown.
 
-    With TRUSTED_PROXY_COUNT = n, the n-th entry of `X-Forwarded-For` from the right is the one our outermost proxy
-    wrote; what stands left of it came from the client and counts for nothing. A list that is shorter than n did not
-    pass through all of them, so it is not believed either.
+    With TRUSTED_PROXY_COUNT = n, the n-th entry of `X-Forwarded-For` from the right was added by the outermost trusted
+    proxy; entries left of it come from the client and are ignored. A header with fewer than n entries did not pass
+    through all proxies and is ignored, too.
     """
     count = settings.TRUSTED_PROXY_COUNT
     entries = request.headers.get("X-Forwarded-For", "").split(",")
@@ -71,31 +73,33 @@ def read_address(request: HttpRequest) -> str:
 
 
 def make_absolute(path: str) -> str:
-    """The whole address of a page, for what leaves the portal. It never follows the host or port of a request."""
+    """Return the absolute URL of a path, for links in e-mails and redirects. Never based on the request's host."""
     return f"{settings.PUBLIC_URL}{path}"
 
 
 def is_at_public_host(request: HttpRequest) -> bool:
-    """Whether cookies of this request also go to PUBLIC_URL. They know no ports, and proxies often leave theirs out."""
+    """Whether cookies of this request are also sent to PUBLIC_URL. Ports are ignored: cookies ignore them, and proxies
+    often omit them.
+    """
     host, _port = split_domain_port(request.get_host())
     return host == split_domain_port(urlsplit(settings.PUBLIC_URL).netloc)[0]
 
 
 def is_own_url(request: HttpRequest, url: str | None) -> bool:
-    """Whether a redirect to `url` stays on this very origin. Django refuses long ones, which a query may make it."""
+    """Whether a redirect to `url` stays on this origin. Ignores the query string, because Django rejects long URLs."""
     url = url and re.split(r"[?#]", url.strip(), maxsplit=1)[0]
     return url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
 
 
 def find_own_path(request: HttpRequest, url: str | None) -> str | None:
-    """Path and query of `url` when it is on this very origin, as one may go back to.
+    """Return the path and query of `url` if it is on this origin and safe to go back to, otherwise None.
 
-    An answer to a form has the form's address, which shows nothing by itself: its way back is the list of instances.
+    The URL of a form-only view shows nothing on GET, so the list of instances is returned instead.
     """
     if not url or not is_own_url(request, url):
         return None
     split = urlsplit(url)
-    # Two slashes in front would make a host of what was a path, and to browsers a backslash is one.
+    # Two leading slashes would turn the path into a host, and browsers treat a backslash as a slash.
     path = "/" + split.path.lstrip("/\\")
     try:
         match = resolve(path)
@@ -108,19 +112,19 @@ def find_own_path(request: HttpRequest, url: str | None) -> str | None:
 
 
 def list_unknown(request: HttpRequest, known: Collection[str]) -> tuple[str, ...]:
-    """The parameters of an address that its page does not have. Newsletters, chats and mail gateways append some."""
+    """Return the query parameters that the page does not support. Newsletters, chat apps and mail gateways add some."""
     return tuple(name for name in request.GET if name not in known)
 
 
 def leave_out(request: HttpRequest, unknown: Sequence[str], url: str) -> HttpResponseRedirect:
-    """On to `url`, the same address without what its page does not have. The page that is come to names it."""
+    """Redirect to `url`, the same address without the unknown parameters, with a message that lists them."""
     if unknown:
         messages.info(request, describe_unknown(unknown))
     return HttpResponseRedirect(url)
 
 
 def describe_unknown(unknown: Sequence[str]) -> str:
-    """The first few by name: they are a stranger's words, and may be many and long."""
+    """List the first few names only: they come from the URL and may be many and long."""
     names = _shorten(
         ", ".join(_shorten(show_plain(name), LONGEST_NAME) for name in unknown[:MOST_NAMED]), LONGEST_NAMES
     )
@@ -139,9 +143,10 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _read_ip(text: str) -> str:
-    """The address in `1.2.3.4`, `1.2.3.4:567`, `::1` or `[::1]:567`, in its shortest form, or "".
+    """Return the IP address in `1.2.3.4`, `1.2.3.4:567`, `::1` or `[::1]:567` in its normal form, or "".
 
-    What IPv6 writes as `::ffff:1.2.3.4` is that IPv4 address: throttles take all of an IPv6 network for one.
+    An IPv4-mapped address (`::ffff:1.2.3.4`) is returned as IPv4, because rate limits treat a whole IPv6 network as one
+    client.
     """
     text = text.strip()
     if text.startswith("["):

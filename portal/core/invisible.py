@@ -1,6 +1,6 @@
-"""Characters that show nothing, or that read as another blank: which they are, and a text with each of them in sight.
+"""Finds invisible characters and unusual spaces in text and makes them visible.
 
-A text keeps them: what is copied from a page is what ByCloud has.
+The characters stay in the text, so that copying it from a page gives what ByCloud has.
 """
 
 import re
@@ -12,13 +12,13 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-# What Unicode calls default ignorable: soft hyphen, joiners, marks of direction, tags; and fillers. As ranges of a
-# regular expression's character class, like those below.
+# Unicode's default-ignorable characters (soft hyphen, joiners, direction marks, tags) and fillers, as ranges for a
+# regular expression's character class.
 IGNORABLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-# Blanks other than the space.
+# Whitespace other than the space.
 BLANKS = "\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 CONTROLS = "\x00-\x1f\x7f-\x9f"
 
@@ -34,9 +34,9 @@ _KEYCAP = "\u20e3"
 
 
 def show(text: str) -> SafeString:
-    """The text as HTML, each character in it that one could not see marked and named. The character stays in it.
+    """Return the text as HTML with each invisible character marked and named. The character itself is kept.
 
-    More than `MOST_MARKS` are not marked.
+    At most `MOST_MARKS` characters are marked.
     """
     html: list[str] = []
     done = 0
@@ -50,7 +50,7 @@ def show(text: str) -> SafeString:
 
 
 def show_plain(text: str) -> str:
-    """The same where no markup can stand: `web[U+200B]-01`."""
+    """Like `show`, as plain text: `web[U+200B]-01`."""
     pieces: list[str] = []
     done = 0
     for found in _find(text):
@@ -61,12 +61,14 @@ def show_plain(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """The text as it seems to be: without what cannot be seen, a space for each other blank."""
+    """Return the text as it looks: without invisible characters, and with a space for each unusual whitespace."""
     return _RUN.sub(lambda found: _seem(found[0]) if _is_hidden(found) else found[0], text).strip()
 
 
 def name_hidden(text: str) -> tuple[str, ...]:
-    """What `clean` would change, by name and each once: `zero width space (U+200B)`. At most `MOST_NAMED`."""
+    """The names of the characters that `clean` changes, without duplicates: `zero width space (U+200B)`. At most
+    `MOST_NAMED`.
+    """
     runs = (found[0][0] for found in _RUN.finditer(text) if found[0][0] != " " and _is_hidden(found))
     return tuple(_name(sign) for sign in list(dict.fromkeys(runs))[:MOST_NAMED])
 
@@ -82,8 +84,9 @@ def _find(text: str) -> Iterator[re.Match[str]]:
 
 
 def _is_hidden(found: re.Match[str]) -> bool:
-    """Whether a reader could not tell that this run is there. Between words a space can be seen, and a line's end;
-    in scripts and pictures that join, so can what joins them.
+    """Whether a reader could not see that this run is there.
+
+    Single spaces and line breaks between words are visible, and so are joiners in scripts and emoji that use them.
     """
     text, (start, end), sign = found.string, found.span(), found[1]
     before, after = text[start - 1 : start] if start else "", text[end : end + 1]
@@ -116,7 +119,7 @@ def _label(run: str) -> str:
 
 
 def _name(run: str) -> str:
-    """`zero width space (U+200B)`, by its name in Unicode, which is English; of a run, how many."""
+    """The English Unicode name, such as `zero width space (U+200B)`; for a run, with its length."""
     sign, count = run[0], len(run)
     if sign == " ":
         return ngettext("%(count)d space", "%(count)d spaces", count) % {"count": count}

@@ -1,4 +1,4 @@
-"""JSON log lines on standard error, with request id, member and route, and without secrets."""
+"""JSON logging to standard error, with request id, member and route, and without secrets."""
 
 import re
 import sys
@@ -13,7 +13,7 @@ from structlog.types import EventDict, Processor, WrappedLogger
 from portal.core.paths import describe_path
 
 REMOVED = "[removed]"
-# Nothing longer is looked at, let alone written: whatever is logged may be a stranger's.
+# Longer texts are cut before they are searched and logged, because they may come from outside.
 LONGEST_TEXT = 2_000
 LONGEST_TRACEBACK = 16_000
 MOST_ITEMS = 50
@@ -23,17 +23,17 @@ _MARKS = r"authorization|api[-_]?key|token|passw|secret|cookie|credential|sealed
 _SECRET_KEY = re.compile(_MARKS, re.IGNORECASE)
 # Authorization: Bearer abc
 _SCHEME = re.compile(r"\b(bearer|basic)(\s++)[^\s\"',;]++", re.IGNORECASE)
-# X-Api-Key: id:secret, password=abc, "token": "abc". Each word is looked through once, from its beginning.
+# X-Api-Key: id:secret, password=abc, "token": "abc". Each word is scanned once, from its beginning.
 _PAIR = re.compile(
     rf"(?<![\w-])(?=[\w-]*?(?:{_MARKS}))([\w-]++[\"']?\s*+[:=]\s*+[\"']?)(?!(?:bearer|basic)\b)[^\s\"',;&}}]++",
     re.IGNORECASE,
 )
-# The address of an invitation is its key, and so is that of the form for a new password.
+# The URL of an invitation or a password reset link contains its token.
 _LINK = re.compile(r"(/invitations/|/password/new/[^/\s]++/)[^\[/\s?\"'][^/\s?\"']*+")
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """The last step before a line is written: no key or value that looks like a secret goes out, and nothing long."""
+    """The last processor: removes keys and values that look like secrets and cuts long values."""
     return _redact_mapping(event, depth=0)
 
 
@@ -55,7 +55,7 @@ def _redact_value(key: str, value: Any, *, depth: int) -> Any:
         or (isinstance(value, int) and value.bit_length() <= LONGEST_NUMBER)
     ):
         return value
-    # Digits of a very long number take time of their own to write.
+    # Converting a very large integer to decimal is slow.
     text = f"{value:#x}" if isinstance(value, int) else str(value)
     return _redact_text(_cut(text, LONGEST_TRACEBACK if key in {"exception", "stack"} else LONGEST_TEXT))
 
@@ -67,7 +67,7 @@ def _redact_text(text: str) -> str:
 
 
 def _cut(text: str, longest: int = LONGEST_TEXT) -> str:
-    """The text, or its beginning and its end, where tracebacks say what happened."""
+    """Cut to the beginning and the end, because tracebacks end with the error."""
     if len(text) <= longest:
         return text
     tail = longest // 3
@@ -75,7 +75,7 @@ def _cut(text: str, longest: int = LONGEST_TEXT) -> str:
 
 
 def hide_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Lines of Django and gunicorn about a request repeat what was asked for, where a token may have been pasted."""
+    """Remove request paths from Django's and gunicorn's log lines: they may contain a pasted token."""
     record, said = event["_record"], str(event["event"])
     request = getattr(record, "request", None)
     if isinstance(request, HttpRequest):
@@ -89,7 +89,7 @@ def hide_request(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return event
 
 
-# Without the locals that structlog's own tracebacks show: a credential may be among them.
+# Without local variables, which structlog's tracebacks include: they may contain a credential.
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -118,11 +118,11 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
-        # The request line of RequestLogMiddleware says the same, and more.
+        # RequestLogMiddleware logs the same request with more details.
         "django.request": {"level": "ERROR"},
-        # Scanners ask for all sorts of hosts; each would leave a traceback.
+        # Scanners send many invalid host names; each would log a traceback.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
-        # gunicorn has a handler of its own, until this takes its place.
+        # Replaces gunicorn's own handler.
         "gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
     },

@@ -1,4 +1,4 @@
-"""Headers that every answer carries, and one log line for each request. Knows nothing of people."""
+"""Security headers, request encoding and the request log."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from django_structlog.middlewares import RequestMiddleware
 from portal.core.http import read_address
 from portal.core.paths import describe_path
 
-# Passkeys are asked for and made on the portal's own pages; everything else is asked of nobody.
+# Passkeys are used on the portal's own pages; all other features are disabled.
 _PERMISSIONS = ", ".join(
     f"{feature}={'(self)' if feature.startswith('publickey-') else '()'}"
     for feature in (
@@ -43,16 +43,16 @@ HEADERS = {
     "Permissions-Policy": _PERMISSIONS,
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
-    # Django's own middleware sets it for pages; files and refusals do not get as far.
+    # Django's middleware sets it for pages, but not for static files and rejected requests.
     "X-Frame-Options": "DENY",
 }
 
 
 class SecurityHeadersMiddleware:
-    """Outermost, so that answers made by other middleware carry the headers, too.
+    """The outermost middleware, so that responses of other middleware have the headers, too.
 
-    Django's own are set from here as well: where they stand in the list, neither a refused host name nor a static
-    file would have them all.
+    It also applies Django's own security middleware: at their usual position, they would not run for an invalid host
+    name or a static file.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -71,13 +71,13 @@ class SecurityHeadersMiddleware:
 
 
 def _is_static_file(request: HttpRequest, response: HttpResponse) -> bool:
-    """A file that was there. The page that says that there is none is a page."""
+    """Whether this is an existing static file. The 404 page is not."""
     return request.path_info.startswith(settings.STATIC_URL) and response.status_code in {200, 206, 304}
 
 
 class EncodingMiddleware:
-    """Everything that is sent is read as UTF-8, as all forms of the portal are. A request may name another encoding,
-    and Python's names of such include some that decode no text.
+    """Decodes all request data as UTF-8. A request may declare another charset, and some of Python's codecs are not
+    text encodings.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -89,10 +89,10 @@ class EncodingMiddleware:
 
 
 class RequestLogMiddleware(RequestMiddleware):
-    """django-structlog's, with the route and the time taken, and of the address what `describe_path` shows.
+    """django-structlog's middleware with the route and the duration, and with the path as in `describe_path`.
 
-    The request id goes into `X-Request-Id`, too. The member is bound by `AccessMiddleware`: asking for her here would
-    need the database even where an answer must do without.
+    Also sets `X-Request-Id`. `AccessMiddleware` binds the member: reading it here would query the database even for
+    responses that must not need it.
     """
 
     def prepare(self, request: HttpRequest) -> None:

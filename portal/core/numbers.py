@@ -1,14 +1,14 @@
-"""Numbers as the active language writes them. It knows nothing of HTML."""
+"""Formats numbers in the active language, as plain text."""
 
 from django.utils.formats import number_format
 from django.utils.translation import ngettext
 
 
 def number_text(number: int | str) -> str:
-    """`1,024` or `1.024`, and `1.5` or `1,5`; a text is a number written with a point."""
+    """`1,024` or `1.024`, and `1.5` or `1,5`. A string must use a decimal point."""
     return str(number_format(number, force_grouping=True))
 
 
 def say_and_more(count: int) -> str:
-    """`and 999,000 more`, after the first of very many."""
+    """`and 999,000 more`, at the end of a shortened list."""
     return ngettext("and %(count)s more", "and %(count)s more", count) % {"count": number_text(count)}

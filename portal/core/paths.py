@@ -1,4 +1,4 @@
-"""A path as it may stand in the log and on record: what strangers put into it, or a person pasted, does not."""
+"""Formats request paths for the log and the audit, without text that came from outside or may be a secret."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -7,14 +7,14 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import URLResolver, get_resolver, get_urlconf
 
-# What a route takes that opens nothing: numbers of rows and instances.
+# URL arguments that are safe to log: ids of rows and instances.
 _HARMLESS = ("pk", "instance_id")
 _MOST_SEGMENTS = 8
 _LONGEST_SEGMENT = 40
 
 
 def describe_path(request: HttpRequest) -> str:
-    """The path with the portal's own words, regions and, where a route was found, ids. Of the rest, the length."""
+    """The path with known words, regions and, for a resolved route, ids. Only the length of other segments is kept."""
     match = request.resolver_match
     known = set(settings.BYCLOUD_REGIONS) | _list_words(get_resolver(get_urlconf()))
     if match:
@@ -31,7 +31,7 @@ def _show(segment: str, known: set[str]) -> str:
 
 @lru_cache(maxsize=8)
 def _list_words(resolver: URLResolver) -> frozenset[str]:
-    """Every fixed segment of a route, and where static files begin."""
+    """All literal segments of the URL patterns, and the prefix of static files."""
     return frozenset(_walk(resolver)) | {settings.STATIC_URL.strip("/")}
 
 

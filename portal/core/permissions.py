@@ -1,4 +1,4 @@
-"""Who may do what: the one place that says which role can do what. Routes declare a capability; the rest is closed."""
+"""Roles and their capabilities. Each view declares the capability it requires; views without one are denied."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -17,17 +17,17 @@ class Role(TextChoices):
 
 
 class Capability(StrEnum):
-    """What a route asks of the person in front of it."""
+    """What a view requires of the current user."""
 
     PUBLIC = "public"
-    """Open to everybody, signed in or not: sign-in, invitation, health."""
+    """Open to everyone, signed in or not: sign-in, invitations, health."""
     LIST_INSTANCES = "list-instances"
     OPEN_INSTANCE = "open-instance"
     READ_RAW_INSTANCE = "read-raw-instance"
     MANAGE_OWN_CREDENTIAL = "keep-own-credential"
     MANAGE_OWN_PREFERENCES = "keep-own-preferences"
     MANAGE_OWN_MFA = "keep-own-second-factor"
-    """All that is left to a member who must set up a second factor and has none."""
+    """The only capability of a member who must set up two-factor authentication first."""
     MANAGE_SAVED_VIEWS = "keep-saved-views"
     FORCE_REFRESH = "force-refresh"
     MANAGE_TEAM = "keep-team"
@@ -57,7 +57,7 @@ ROLE_CAPABILITIES: dict[str, frozenset[Capability]] = {
 
 
 def requires(capability: Capability) -> Callable[[View], View]:
-    """Declare what a view asks for. `AccessMiddleware` refuses a view that declares nothing."""
+    """Declare the capability a view requires. `AccessMiddleware` denies views without one."""
 
     def declare(view: View) -> View:
         view.capability = capability  # type: ignore[attr-defined]

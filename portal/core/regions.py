@@ -1,4 +1,4 @@
-"""The region in a URL: one of the settings' codes, handed to views as a `bycloud.Region`."""
+"""URL converter for a region code in the settings. Views get a `bycloud.Region`."""
 
 from django.conf import settings
 

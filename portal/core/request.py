@@ -1,4 +1,4 @@
-"""The request as views see it: signed in, and with htmx's headers read; and what a form's page takes."""
+"""The request type of views for members, and the decorator of form views."""
 
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from portal.accounts.models import Member
     from portal.credentials.models import Credential
 
-# Shows the form, and takes it.
+# GET shows the form, POST submits it.
 require_form = require_http_methods(["GET", "HEAD", "POST"])
 
 
 class MemberRequest(HttpRequest):
-    """A request that `AccessMiddleware` has let through to a view that is not public.
+    """A request that `AccessMiddleware` has authorized for a view that is not public.
 
-    `held`, there once ByCloud is about to be asked: the row of the credential for that, the member's own or the team's.
+    `held` is set before ByCloud is called: the row of the credential in use, the member's own or the team's.
     """
 
     user: "Member"

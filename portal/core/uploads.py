@@ -1,4 +1,4 @@
-"""No page takes a file: a form that brings one is not read on, so that nobody fills memory or a disk with it."""
+"""Rejects file uploads. No form accepts files, so reading stops before they use memory or disk space."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 
 
 class NoUploads(FileUploadHandler):
-    """Stops reading at the first file, signed in or not. What stood before it is the form."""
+    """Aborts the upload at the first file. Fields before it are parsed as usual."""
 
     def new_file(self, *_args: Any, **_kwargs: Any) -> None:
         raise StopUpload(connection_reset=True)

@@ -1,5 +1,3 @@
-"""The app of the members' ByCloud credentials."""
-
 from importlib import import_module
 
 from django.apps import AppConfig
@@ -11,7 +9,7 @@ class CredentialsConfig(AppConfig):
     verbose_name = _("Credentials")
 
     def ready(self) -> None:
-        # The gateway is no app; this is the lowest one that asks it.
+        # portal.gateway is not an app. This is the lowest app that uses it.
         import_module("portal.gateway.checks")
-        # What hears of a member who may be another person from now on.
+        # Connect the signal receiver.
         import_module("portal.credentials.pausing")

@@ -1,4 +1,4 @@
-"""The form that takes a credential. It never shows a secret again, not even beside an error."""
+"""The credential form. It never renders a secret again, not even with an error."""
 
 import re
 from datetime import date
@@ -17,7 +17,7 @@ from portal.credentials.models import Kind
 
 MAX_LENGTH = 8192
 
-# What password managers read that do not heed `autocomplete`: each has a word of its own for "no login of this site".
+# For password managers that ignore `autocomplete`; each has its own attribute to be turned off.
 _PLAIN = {
     "autocomplete": "off",
     "autocapitalize": "none",
@@ -37,8 +37,10 @@ _FIELDS_OF = {Kind.BEARER: ("token",), Kind.API_KEY: ("access_key_id", "secret_a
 
 
 class SecretInput(forms.PasswordInput):
-    """A secret of another system. Of the type `password` it would be filled in with the password saved for the portal,
-    whatever it asks of the browser; so it is text that the style sheet hides.
+    """An input for a secret of another system.
+
+    Password managers would fill a `password` input with the member's portal password, whatever its attributes. So it is
+    a text input that the style sheet masks.
     """
 
     input_type = "text"
@@ -48,9 +50,9 @@ class SecretInput(forms.PasswordInput):
 
 
 class CredentialForm(forms.Form):
-    """Which kind, and that kind's fields; the other kind's are not looked at. Valid: `credential` holds the value.
+    """The kind, and the fields of that kind; the other fields are ignored. If valid, `credential` has the value.
 
-    The fields are not `required` for the browser, as only one group counts; `clean` asks for those that do.
+    The fields have no `required` attribute, because only one group is used; `clean` checks them.
     """
 
     kind = forms.ChoiceField(label=_("Kind"), choices=Kind.choices, initial=Kind.BEARER, widget=forms.RadioSelect)
@@ -86,7 +88,7 @@ class CredentialForm(forms.Form):
     credential: bycloud.Credential | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        # Ids of its own: the form also stands on pages that have other forms.
+        # A prefix for the ids: pages may contain other forms, too.
         super().__init__(*args, **{"auto_id": "credential_%s", **options})
 
     def clean_expires_on(self) -> date | None:
@@ -108,13 +110,14 @@ class CredentialForm(forms.Form):
 
     @sensitive_variables()
     def refuse_password_of(self, member: Member) -> bool:
-        """Whether one of the texts is this member's password for the portal, alone or behind `name:`. It is refused
-        beside its field. Hashes: to be called once, and before anything is sent or stored.
+        """Whether a field contains the member's portal password, alone or after `name:`. Adds an error to that field.
+
+        Hashes the password, so call it once, and before anything is sent or stored.
         """
         for name in _FIELDS_OF[Kind(self.cleaned_data["kind"])]:
             texts = {self.cleaned_data[name], self.data.get(self.add_prefix(name), "")}
             texts |= {text.partition(":")[2] for text in texts}
-            # Not the member's own method, which may save the password hashed anew, and so end this session.
+            # `member.check_password` may save a rehashed password, which would end this session.
             if any(check_password(text, member.password) for text in texts if text):
                 self.add_error(name, _("This is your password for the portal. Nothing was sent or saved."))
                 self.data = {key: value for key, value in self.data.items() if key != self.add_prefix(name)}
@@ -122,7 +125,7 @@ class CredentialForm(forms.Form):
         return False
 
     def refuse(self, sentence: str) -> None:
-        """Put ByCloud's refusal beside the field that holds the secret."""
+        """Add ByCloud's error to the field with the secret."""
         self.add_error(_FIELDS_OF[Kind(self.cleaned_data["kind"])][-1], sentence)
 
     def _check_fields_of(self, kind: Kind) -> None:
@@ -139,14 +142,14 @@ class CredentialForm(forms.Form):
         self.credential = bycloud.BearerToken(*texts) if kind == Kind.BEARER else bycloud.ApiKey(*texts)
 
     def _forget_odd_key_id(self) -> None:
-        """Let the access key id be shown again only if it can be one: people paste the whole pair there."""
+        """Render the access key ID again only if it is valid, because people paste the whole pair there."""
         name = self.add_prefix("access_key_id")
         if not _KEY_ID.fullmatch(self.data.get(name, "").strip()):
             self.data = {key: value for key, value in self.data.items() if key != name}
 
     @sensitive_variables()
     def _check_text(self, name: str, text: str) -> None:
-        # What the credentials' constructors refuse, in words that can be translated.
+        # The same checks as in the credentials' constructors, with translated messages.
         if not text:
             self.add_error(name, _MISSING[name])
         elif len(text) > MAX_LENGTH:

@@ -1,4 +1,4 @@
-"""What is kept of credentials: the sealed bytes and facts that give nothing away. Only `vault` opens one."""
+"""Stored credentials: encrypted data and metadata that is safe to show. Only `vault` decrypts them."""
 
 from datetime import datetime
 
@@ -11,17 +11,17 @@ from portal.accounts.takeover import Takeover
 
 
 class Kind(models.TextChoices):
-    """The two ways to authenticate that api/authentication documents."""
+    """The two authentication methods of the ByCloud API."""
 
     BEARER = "bearer", _("Bearer token")
     API_KEY = "api-key", _("API key pair")
 
 
 class Credential(models.Model):
-    """One member's credential for one region; without a member, the team's.
+    """A member's credential for a region; without a member, the team's.
 
-    `checked_at` is when ByCloud took it (null: it was not asked yet), `visible_total` how many instances it saw then.
-    `expires_on` is the last day on which it works, as whoever entered it said. `pause` is empty while it may be used.
+    `checked_at` is when ByCloud last accepted it (null: never), and `visible_total` the number of instances it saw.
+    `expires_on` is the last day it is valid, as entered by the member. `pause` is empty while it may be used.
     """
 
     member = models.ForeignKey(Member, null=True, on_delete=models.CASCADE, related_name="credentials")
@@ -49,11 +49,11 @@ class Credential(models.Model):
 
     @property
     def is_team(self) -> bool:
-        """Set by an admin, for members who have none of their own."""
+        """Set by an admin, for members without their own credential."""
         return self.member_id is None
 
     def describe_pause(self) -> str:
-        """Why it is not used, in a sentence for its member."""
+        """Why the credential is paused, for the member. Empty if it is not."""
         sentences = {
             Takeover.PASSWORD: gettext(
                 "Your credential for %(region)s is paused: your password was set through a link. Enter it again "
@@ -71,5 +71,5 @@ class Credential(models.Model):
 
     @property
     def set_at(self) -> datetime:
-        """When the credential that is kept now was saved."""
+        """When the current credential was saved."""
         return self.replaced_at or self.created_at

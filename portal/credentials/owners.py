@@ -1,4 +1,4 @@
-"""Whose credentials a page keeps: a member's own, or the team's. The pages are the same but for that."""
+"""The owner of the credentials on a page: a member or the team. The pages are otherwise the same."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from portal.credentials.models import Credential
 
 @dataclass(frozen=True)
 class CredentialOwner:
-    """`member` None: the team's. What a desk finds is never anybody else's."""
+    """A member, or the team (`member` is None). Its queries only return the owner's credentials."""
 
     member: Member | None
 

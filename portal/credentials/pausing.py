@@ -1,4 +1,4 @@
-"""Lets a member's credentials wait until the member enters them again. Opens none."""
+"""Pauses a member's credentials until they enter them again."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from portal.credentials.models import Credential
 def pause_credentials(
     *, member: Member, why: Takeover, by: Member | None, request: HttpRequest | None, **_rest: Any
 ) -> None:
-    """The person who signs in as `member` from now on may be another one. What is paused already keeps its reason."""
+    """Another person may be able to sign in as this member. A credential that is already paused keeps its reason."""
     with transaction.atomic():
         rows = Credential.objects.select_for_update().filter(member=member, pause="").order_by("region")
         regions = [row.region for row in rows]

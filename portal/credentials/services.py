@@ -1,6 +1,7 @@
-"""Takes a credential in: asks ByCloud about it, then seals and stores it. The pages and the command line share it.
+"""Verifies credentials with ByCloud, encrypts them and stores them. Used by the views and the command line.
 
-ByCloud says no (401, 403): nothing is stored and the earlier one stays. ByCloud says nothing of use: stored unchecked.
+If ByCloud rejects a credential (401, 403), nothing is saved and the previous one stays. If it can't be verified, it is
+saved as not verified.
 """
 
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ LARGEST_TOTAL = 2**63 - 1
 
 @dataclass(frozen=True)
 class Saved:
-    """Stored. `sentence` says so, and says it when nobody could check it."""
+    """The credential was saved. `sentence` also says if it could not be verified."""
 
     credential: Credential
     is_checked: bool
@@ -34,7 +35,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class NotSaved:
-    """Not stored. `sentence` says why."""
+    """The credential was not saved. `sentence` says why."""
 
     sentence: str
 
@@ -48,9 +49,10 @@ def take_credential(
     expires_on: date | None = None,
     request: MemberRequest | None = None,
 ) -> Saved | NotSaved:
-    """Check, seal and store `credential` as the member's only one for the region; as the team's, without a member.
+    """Verify, encrypt and save the member's credential for the region, or the team's if `member` is None.
 
-    `CryptoError`: it cannot be sealed. Without a request it is done from the command line.
+    Replaces the previous one. Raises `CryptoError` if it can't be encrypted. Without a request, it is recorded as done
+    from the command line.
     """
     sealed = vault.seal(credential, member_id=member.pk if member else None, region=region.code)
     doubt, total = "", None
@@ -99,15 +101,17 @@ def take_credential(
 
 
 def describe_tries(seconds: int) -> str:
-    """What a person is told who has tried too many."""
+    """The error message for too many attempts."""
     sentence = _("Too many credentials were tried within a minute. Nothing was saved; try again in %(seconds)s s.")
     return sentence % {"seconds": seconds}
 
 
 @sensitive_variables()
 def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Saved | NotSaved:
-    """Ask ByCloud once about a credential that is kept; it stays, whatever the answer. A pause that its refusal began
-    ends when it is taken. `CryptoError`: it cannot be opened, or waits for its member.
+    """Verify a saved credential with one request to ByCloud. It stays saved, whatever the result.
+
+    If it is valid, the backoff after an earlier rejection ends. Raises `CryptoError` if it can't be decrypted or is
+    paused.
     """
     if row.pause:
         raise vault.PausedError(row.describe_pause())
@@ -128,7 +132,7 @@ def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Sa
     except bycloud.ByCloudError as error:
         sentence = _("The credential for %(region)s could not be verified: %(doubt)s.")
         return Saved(row, is_checked=False, sentence=sentence % (named | {"doubt": _describe_doubt(error)}))
-    # Another one may have been saved in the meantime.
+    # Another credential may have been saved in the meantime.
     Credential.objects.filter(pk=row.pk, fingerprint=row.fingerprint).update(
         checked_at=timezone.now(), visible_total=_bound(total)
     )
@@ -165,7 +169,7 @@ def _store(
 
 
 def _bound(total: int | None) -> int | None:
-    """A total that the column has room for; a number that nobody could have means nothing."""
+    """Return None for a total that does not fit into the column."""
     return total if total is not None and 0 <= total <= LARGEST_TOTAL else None
 
 
@@ -174,24 +178,24 @@ def _record_set(row: Credential, *, member: Member | None, request: MemberReques
     if request is not None:
         record_event(act, request=request, member=request.user, subject=str(row))
     else:
-        # Whoever is at the command line is not known; the member did not do it herself.
+        # The person at the command line is unknown, so the member is not recorded as the actor.
         record_event(act, subject=f"{row} ({member.get_username()})" if member else str(row))
 
 
 def _record_refused(
     member: Member | None, region: bycloud.Region, status: int, *, request: MemberRequest | None
 ) -> None:
-    """Of what was entered, nothing is told: it may be a secret of another place."""
+    """Record nothing of the rejected credential: it may be a secret of another system."""
     subject = f"{region.code}: {status}{'' if member else ' (team)'}"
     record_event(Act.CREDENTIAL_REFUSED, request=request, member=request.user if request else None, subject=subject)
 
 
 def _describe_doubt(error: bycloud.ByCloudError) -> str:
-    # ByCloud's own words are left out: an answer could echo the request, and with it the credential.
+    # Don't include ByCloud's message: it could repeat the request and with it the credential.
     match error:
         case bycloud.Unreachable():
             doubt = _("ByCloud could not be reached")
-        # Where nobody may wait any more, others wait for ByCloud already.
+        # Busy: too many requests are already waiting for ByCloud.
         case bycloud.TimedOut() | gateway.Busy():
             doubt = _("ByCloud did not answer in time")
         case gateway.TriesSpent():

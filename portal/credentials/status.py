@@ -1,6 +1,6 @@
-"""How a credential stands, as far as the portal knows: what a member, her admins and her lists are told of it.
+"""The status of credentials, for members, admins and lists.
 
-ByCloud alone decides whether it works: nothing here keeps one from being tried.
+It is only informational: ByCloud decides whether a credential is valid, and the portal still tries it.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from portal.gateway import ApiSession, LastUsed, read_last_used
 
 
 class Badge(NamedTuple):
-    """How it is shown: `tone` and `icon` of a status, and its word."""
+    """How a status is displayed: `tone`, text and `icon`."""
 
     tone: str
     word: str
@@ -46,15 +46,15 @@ class CredentialStatus:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the last that ByCloud said of it was no."""
+        """Whether ByCloud's most recent response rejected the credential."""
         refused_at = self.use.refused_at
-        # Both by one clock. What the row says is by that of whichever machine wrote it.
+        # Prefer the time from the same clock; the row's time may be from another machine.
         taken_at = self.use.used_at or self.row.checked_at
         return refused_at is not None and (taken_at is None or refused_at > taken_at)
 
     @property
     def is_valid(self) -> bool:
-        """ByCloud has taken it, and nothing speaks against it since."""
+        """ByCloud has accepted it, and nothing has invalidated it since."""
         is_taken = self.row.checked_at is not None or self.use.used_at is not None
         return self.can_open and not self.row.pause and is_taken and not self.is_refused and not self.is_expired
 
@@ -75,7 +75,7 @@ class CredentialStatus:
 
 
 def read_status(row: Credential) -> CredentialStatus:
-    """Opens the row, to find under which name its use is kept; what is opened goes no further."""
+    """Decrypt the row to find its last use, which is stored under a key derived from the credential."""
     region = settings.BYCLOUD_REGIONS.get(row.region)
     access = _find_access(row, region) if region else None
     return CredentialStatus(
@@ -87,7 +87,7 @@ def read_status(row: Credential) -> CredentialStatus:
 
 
 def list_statuses() -> dict[tuple[int | None, str], CredentialStatus]:
-    """Those of all members and of the team, by member (None: the team) and region, for the regions of the settings."""
+    """All members' and the team's, by member id (None: the team) and region, for the configured regions."""
     rows = Credential.objects.filter(region__in=list(settings.BYCLOUD_REGIONS))
     return {(row.member_id, row.region): read_status(row) for row in rows}
 
@@ -95,17 +95,17 @@ def list_statuses() -> dict[tuple[int | None, str], CredentialStatus]:
 def list_marks(
     member: Member, statuses: dict[tuple[int | None, str], CredentialStatus]
 ) -> tuple[tuple[str, Badge], ...]:
-    """For each region how the member's credential stands: what an admin sees of it."""
+    """The status of the member's credential in each region, as shown to admins."""
     return tuple((region, _mark(statuses, member, region)) for region in settings.BYCLOUD_REGIONS)
 
 
 def count_days_left(day: date | None) -> int | None:
-    """0 on the last day, below it afterwards, in the reader's zone; None without a last day."""
+    """0 on the last day, negative after it, in the active time zone. None without a day."""
     return (day - timezone.localdate()).days if day else None
 
 
 def describe_expiry(row: Credential) -> str:
-    """The warning of a list whose credential ends soon or has ended, else an empty string."""
+    """A warning if the credential has expired or will soon, otherwise an empty string."""
     days = count_days_left(row.expires_on)
     if row.expires_on is None or days is None or days > settings.CREDENTIAL_WARN_DAYS:
         return ""

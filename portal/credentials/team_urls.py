@@ -1,5 +1,3 @@
-"""Routes of the team's credentials, under /team/credentials/."""
-
 from django.urls import path
 
 from portal.credentials import views

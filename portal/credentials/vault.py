@@ -1,7 +1,7 @@
-"""Seals credentials, and is the only module that opens one. Knows no requests, no pages and no ByCloud calls.
+"""Encrypts and decrypts credentials. No other module decrypts them.
 
-The owner and the region are sealed in with the secret: Fernet has no associated data, and without them a row copied to
-another member, or made the team's, would open there. The owner None is the team.
+The owner and the region are encrypted with the secret, because Fernet has no associated data: otherwise a row copied to
+another member or to the team would work there. Owner None is the team.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from portal.credentials import models
 
 
 class PausedError(CryptoError):
-    """It is not used until its member enters it again."""
+    """The credential is paused until the member enters it again."""
 
 
 @dataclass(frozen=True)
 class ResolvedCredential:
-    """What ByCloud is asked with, and the row it came from: the member's own, or else the team's."""
+    """The credential to use for ByCloud requests, and its row: the member's own or the team's."""
 
     credential: bycloud.Credential
     row: models.Credential
@@ -39,20 +39,20 @@ class _Content(msgspec.Struct, frozen=True):
 
 @sensitive_variables()
 def seal(credential: bycloud.Credential, *, member_id: int | None, region: str) -> bytes:
-    """Encrypt with the first key of `CREDENTIAL_KEYS`, bound to its owner and region."""
+    """Encrypt with the first key of `CREDENTIAL_KEYS`, bound to owner and region."""
     content = _Content(member_id=member_id, region=region, credential=credential)
     return MultiFernet(make_fernets()).encrypt(msgspec.json.encode(content))
 
 
 @sensitive_variables()
 def unseal(sealed: bytes, *, member_id: int | None, region: str) -> bycloud.Credential:
-    """Open with any key. `CryptoError` when no key opens it, or when it was sealed for another member or region."""
+    """Decrypt with any key. Raises `CryptoError` if no key works or it was encrypted for another owner or region."""
     return _open(MultiFernet(make_fernets()), sealed, member_id=member_id, region=region)
 
 
 @sensitive_variables()
 def reseal(sealed: bytes, *, member_id: int | None, region: str) -> bytes:
-    """Seal under the first key; what is under it already comes back as it was. `CryptoError` as for `unseal`."""
+    """Encrypt with the first key; returns the data unchanged if it already is. Raises `CryptoError` like `unseal`."""
     fernets = make_fernets()
     credential = _open(MultiFernet(fernets), sealed, member_id=member_id, region=region)
     try:
@@ -63,9 +63,10 @@ def reseal(sealed: bytes, *, member_id: int | None, region: str) -> bytes:
 
 
 def resolve_credential(member: Member, region: bycloud.Region) -> ResolvedCredential | None:
-    """The member's own credential for the region, else the team's, else None.
+    """The member's own credential for the region, otherwise the team's, otherwise None.
 
-    `CryptoError` when it cannot be opened or is paused: the team's never steps in for one that the member has entered.
+    Raises `CryptoError` if it can't be decrypted or is paused: the team's credential does not replace one that the
+    member has entered.
     """
     rows = models.Credential.objects.filter(Q(member=member) | Q(member=None), region=region.code)
     row = rows.order_by(F("member").asc(nulls_last=True)).first()
@@ -77,13 +78,13 @@ def resolve_credential(member: Member, region: bycloud.Region) -> ResolvedCreden
 
 
 def find_credential(member: Member, region: bycloud.Region) -> bycloud.Credential | None:
-    """As `resolve_credential`, the credential alone."""
+    """Like `resolve_credential`, but only the credential."""
     held = resolve_credential(member, region)
     return held.credential if held else None
 
 
 def can_open(row: models.Credential) -> bool:
-    """Whether the keys of this deployment open the row."""
+    """Whether the current keys can decrypt the row."""
     try:
         unseal(bytes(row.sealed), member_id=row.member_id, region=row.region)
     except CryptoError:
@@ -93,7 +94,7 @@ def can_open(row: models.Credential) -> bool:
 
 @sensitive_variables()
 def fingerprint(credential: bycloud.Credential) -> str:
-    """Four bytes of a keyed hash, as in `3f:a9:1c:07`: tells two credentials apart and gives neither away."""
+    """Four bytes of a keyed hash, such as `3f:a9:1c:07`: distinguishes credentials without revealing them."""
     encoded = msgspec.json.encode(credential).decode()
     return salted_hmac("portal.credentials.vault.fingerprint", encoded, algorithm="sha256").digest()[:4].hex(":")
 
@@ -104,7 +105,7 @@ def _open(fernet: MultiFernet, sealed: bytes, *, member_id: int | None, region: 
         content = msgspec.json.decode(fernet.decrypt(sealed), type=_Content)
     except (InvalidToken, msgspec.DecodeError):
         content = None
-    # Raised out here, so that no chained error carries what was decrypted.
+    # Raised outside the `except` block, so that no chained exception contains decrypted data.
     if content is None or (content.member_id, content.region) != (member_id, region):
         raise CryptoError(_("The credential for %(region)s can't be decrypted. Enter it again.") % {"region": region})
     return content.credential

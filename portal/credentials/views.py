@@ -1,4 +1,4 @@
-"""Credentials listed by fingerprint, entered, replaced, removed: a member's own and the team's. None is ever shown."""
+"""Views to list, enter, replace, verify and remove credentials of a member or the team. Secrets are never shown."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ from portal.credentials.status import CredentialStatus, read_status
 
 @dataclass(frozen=True)
 class _Row:
-    """A region with what is kept for it. `has_team`: there is none, and the team's is used."""
+    """A region with its credential. `has_team`: there is none, and the team's is used."""
 
     region: str
     status: CredentialStatus | None
@@ -80,7 +80,7 @@ def remove_team_credential(request: MemberRequest, region: str) -> HttpResponse:
 @requires(Capability.MANAGE_OWN_CREDENTIAL)
 @require_post
 def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
-    """Ask ByCloud about the credential that is kept; it stays, whatever the answer."""
+    """Verify the saved credential with ByCloud. It stays saved, whatever the result."""
     return _check(request, own_credentials(request), region)
 
 
@@ -171,7 +171,7 @@ def _save(request: MemberRequest, owner: CredentialOwner, region: Region) -> Htt
 
 
 def _refuse_at_once(form: CredentialForm, request: MemberRequest) -> bool:
-    """Whether the text is the member's password. Counted first, or a session left open would let it be guessed here."""
+    """Whether the text is the member's password. Rate-limited, so that an open session can't be used to guess it."""
     if ratelimit.consume(request, app="portal", action="credential", config=settings.ACT_RATES, user=request.user):
         return form.refuse_password_of(request.user)
     form.refuse(intake.describe_tries(60))
@@ -195,5 +195,5 @@ def _show_form(
 
 
 def _read_next(request: MemberRequest) -> str:
-    """Where the person came from, if that is a page of ours; else an empty string."""
+    """The page to return to, if it is one of the portal's; otherwise an empty string."""
     return find_own_path(request, request.POST.get("next") or request.GET.get("next")) or ""

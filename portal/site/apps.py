@@ -1,4 +1,4 @@
-"""The top floor: what ties the apps together (home, team page, error pages, health, system checks)."""
+"""Pages and checks that use several apps: home, team page, error pages, health, system checks."""
 
 from importlib import import_module
 

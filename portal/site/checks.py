@@ -1,4 +1,4 @@
-"""System checks of a deployment: settings that are each right and together wrong. Every `manage.py check` runs them."""
+"""System checks for deployments: settings that are valid on their own but not together. `manage.py check` runs them."""
 
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ IN_PROCESS_CACHES = frozenset(
     }
 )
 SHORTEST_CLIENT_SECRET = 16
-# A random key of 50 signs has some 35 different ones; what was typed, repeated or copied has few.
+# A random key of 50 characters has about 35 different ones; a typed or repeated one has few.
 FEWEST_SIGNS = 10
 FEWEST_BYTES = 10
-_NEW_KEYS = "docs/settings.md has a line that makes a new one."
+_NEW_KEYS = "docs/settings.md has a command that generates one."
 LONGEST_IDLE, LONGEST_SESSION = timedelta(hours=1), timedelta(days=1)
 SAFE_SSL_MODES = frozenset({"require", "verify-ca", "verify-full"})
 
@@ -34,7 +34,7 @@ SAFE_SSL_MODES = frozenset({"require", "verify-ca", "verify-full"})
 def check_debug(**_rest: Any) -> Sequence[CheckMessage]:
     if not settings.DEBUG or _is_at_home():
         return []
-    return [Error("DEBUG is on in production: errors would show settings and code to everybody.", id="portal.E001")]
+    return [Error("DEBUG is on in production: error pages would show settings and code to everyone.", id="portal.E001")]
 
 
 @register(Tags.caches)
@@ -45,8 +45,8 @@ def check_shared_cache(**_rest: Any) -> Sequence[CheckMessage]:
         return []
     return [
         Error(
-            f"WEB_CONCURRENCY or PORTAL_PROCESSES asks for {processes} processes, but {inside[0]} names a cache in each"
-            " of them: they would share no pages and no budget.",
+            f"WEB_CONCURRENCY or PORTAL_PROCESSES sets {processes} processes, but {inside[0]} is an in-process cache:"
+            " they would not share cached pages and rate limits.",
             hint=f"Set {inside[0]} to a Redis or Valkey server, or WEB_CONCURRENCY=1 with more threads.",
             id="portal.E002",
         )
@@ -58,19 +58,19 @@ def check_database_is_kept(**_rest: Any) -> Sequence[CheckMessage]:
     database = settings.DATABASES["default"]
     if _is_at_home() or not database["ENGINE"].endswith("sqlite3") or ":memory:" not in str(database["NAME"]):
         return []
-    return [Error("DATABASE_URL names a database in memory: it is gone when the process ends.", id="portal.E003")]
+    return [Error("DATABASE_URL is an in-memory database: all data is lost when the process ends.", id="portal.E003")]
 
 
 @register(Tags.database)
 def check_database_is_private(**_rest: Any) -> Sequence[CheckMessage]:
-    """One that was made before the portal kept others out: SQLite gives the files beside it the same mode."""
+    """For databases created before the portal set its umask. SQLite creates its other files with the same mode."""
     database = settings.DATABASES["default"]
     path = Path(database["NAME"]) if database["ENGINE"].endswith("sqlite3") else None
     if _is_at_home() or path is None or not path.is_file() or not path.stat().st_mode & 0o007:
         return []
     return [
         Warning(
-            f"{path} can be read by every user of this machine: it holds the team, its audit and its credentials.",
+            f"{path} is readable by every user of this machine: it contains members, audit events and credentials.",
             hint=f"chmod 600 {path}*",
             id="portal.W028",
         )
@@ -84,8 +84,8 @@ def check_plain_http_is_local(**_rest: Any) -> Sequence[CheckMessage]:
     hosts = sorted({host for host in settings.ALLOWED_HOSTS if not is_loopback(host)})
     return [
         Warning(
-            f"PLAIN_HTTP is on, but ALLOWED_HOSTS names {', '.join(hosts)}: sessions would travel unencrypted.",
-            hint="PLAIN_HTTP=1 is for this machine alone. Put a proxy that speaks TLS in front and leave it out.",
+            f"PLAIN_HTTP is on, but ALLOWED_HOSTS contains {', '.join(hosts)}: sessions would be sent unencrypted.",
+            hint="PLAIN_HTTP=1 is for local use only. Remove it and use a reverse proxy with TLS.",
             id="portal.W004",
         )
     ]
@@ -96,7 +96,7 @@ def check_trusted_origins(**_rest: Any) -> Sequence[CheckMessage]:
     plain = [origin for origin in settings.CSRF_TRUSTED_ORIGINS if not origin.startswith("https://")]
     if _is_at_home() or not plain:
         return []
-    return [Error(f"CSRF_TRUSTED_ORIGINS names {', '.join(plain)}, which is not https://.", id="portal.E005")]
+    return [Error(f"CSRF_TRUSTED_ORIGINS contains {', '.join(plain)}, which is not https://.", id="portal.E005")]
 
 
 @register(Tags.security)
@@ -105,8 +105,8 @@ def check_second_factor(**_rest: Any) -> Sequence[CheckMessage]:
         return []
     return [
         Warning(
-            "REQUIRE_SECOND_FACTOR is nobody: whoever learns an admin's password is one.",
-            hint="Leave it out, so that admins need a second factor, or set it to everybody.",
+            "REQUIRE_SECOND_FACTOR is nobody: a stolen password is enough to sign in as an admin.",
+            hint="Remove it, so that admins need a second factor, or set it to everybody.",
             id="portal.W007",
         )
     ]
@@ -119,8 +119,8 @@ def check_provider_secret(**_rest: Any) -> Sequence[CheckMessage]:
         return []
     return [
         Warning(
-            f"OIDC_CLIENT_SECRET has {length} characters: it can be guessed.",
-            hint=f"Let the provider make one of {SHORTEST_CLIENT_SECRET} or more.",
+            f"OIDC_CLIENT_SECRET has {length} characters: it is too easy to guess.",
+            hint=f"Generate one with at least {SHORTEST_CLIENT_SECRET} characters at the provider.",
             id="portal.W008",
         )
     ]
@@ -128,8 +128,8 @@ def check_provider_secret(**_rest: Any) -> Sequence[CheckMessage]:
 
 @register(Tags.database)
 def check_way_in_without_provider(*, databases: Sequence[str] | None = None, **_rest: Any) -> Sequence[CheckMessage]:
-    """Only where a database is asked about, as `migrate` and `check --database default` do: gunicorn checks before it
-    forks, when nothing may be connected yet.
+    """Runs only if a database is checked, as by `migrate` and `check --database default`. gunicorn runs the checks
+    before it forks, when no connection may be open yet.
     """
     if not settings.SSO_ONLY or "default" not in (databases or ()):
         return []
@@ -137,12 +137,12 @@ def check_way_in_without_provider(*, databases: Sequence[str] | None = None, **_
         if any(admin.has_usable_password() for admin in Member.objects.active_admins()):
             return []
     except DatabaseError:
-        # There are no tables yet.
+        # The tables do not exist yet.
         return []
     return [
         Warning(
-            "SSO_ONLY is on, and no admin who is active has a password: while the provider is down, nobody comes in.",
-            hint="manage.py add_member NAME --role admin adds one.",
+            "SSO_ONLY is on, and no active admin has a password: no one can sign in while the provider is down.",
+            hint="Add one with manage.py add_member NAME --role admin.",
             id="portal.W009",
         )
     ]
@@ -153,9 +153,7 @@ def check_any_host(**_rest: Any) -> Sequence[CheckMessage]:
     if _is_at_home() or "*" not in settings.ALLOWED_HOSTS:
         return []
     return [
-        Error(
-            "ALLOWED_HOSTS is *: any name that is pointed at the portal would be taken for its own.", id="portal.E006"
-        ),
+        Error("ALLOWED_HOSTS is *: the portal would accept any host name.", id="portal.E006"),
     ]
 
 
@@ -166,7 +164,7 @@ def check_secret_key_is_random(**_rest: Any) -> Sequence[CheckMessage]:
         return []
     return [
         Error(
-            "SECRET_KEY was not made at random: whoever guesses it can write herself a session.",
+            "SECRET_KEY is not random: anyone who guesses it can forge sessions.",
             hint=_NEW_KEYS,
             id="portal.E020",
         )
@@ -180,7 +178,7 @@ def check_credential_keys_are_random(**_rest: Any) -> Sequence[CheckMessage]:
         return []
     return [
         Error(
-            "CREDENTIAL_KEYS has a key that was not made at random: it would open every credential.",
+            "CREDENTIAL_KEYS has a key that is not random: anyone who guesses it can decrypt credentials.",
             hint=_NEW_KEYS,
             id="portal.E021",
         )
@@ -194,8 +192,8 @@ def check_no_host_by_its_ending(**_rest: Any) -> Sequence[CheckMessage]:
         return []
     return [
         Warning(
-            f"ALLOWED_HOSTS names {', '.join(endings)}: any host below would be taken for the portal's own.",
-            hint="Name each host.",
+            f"ALLOWED_HOSTS contains {', '.join(endings)}: the portal would accept any subdomain.",
+            hint="List each host name.",
             id="portal.W022",
         )
     ]
@@ -213,8 +211,8 @@ def check_cache_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
         return []
     return [
         Warning(
-            f"{plain[0]} is redis:// to another machine: who listens in between reads people's instances.",
-            hint="Use rediss://, or a network that nobody else is in.",
+            f"{plain[0]} uses redis:// to another machine: cached instances would be sent unencrypted.",
+            hint="Use rediss:// or a private network.",
             id="portal.W023",
         )
     ]
@@ -228,8 +226,8 @@ def check_database_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
         return []
     return [
         Warning(
-            "DATABASE_URL is on another machine, and TLS is not asked for: who listens in between reads sessions.",
-            hint="Add ?sslmode=verify-full to it.",
+            "DATABASE_URL connects to another machine without requiring TLS: sessions could be sent unencrypted.",
+            hint="Add ?sslmode=verify-full.",
             id="portal.W024",
         )
     ]
@@ -242,8 +240,8 @@ def check_mail_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
         return []
     return [
         Warning(
-            "EMAIL_URL sends without TLS: who listens in between gets the links for new passwords.",
-            hint="Begin it with submission:// or smtps://.",
+            "EMAIL_URL does not use TLS: password reset links would be sent unencrypted.",
+            hint="Use submission:// or smtps://.",
             id="portal.W025",
         )
     ]
@@ -256,22 +254,22 @@ def check_sessions_end(**_rest: Any) -> Sequence[CheckMessage]:
         ("SESSION_ABSOLUTE_HOURS", settings.SESSION_ABSOLUTE, LONGEST_SESSION, "a day"),
     )
     return [
-        Warning(f"{name} is more than {words}: whoever finds a screen unlocked finds it signed in.", id="portal.W026")
+        Warning(f"{name} is more than {words}: an unattended device would stay signed in.", id="portal.W026")
         for name, given, longest, words in figures
         if given > longest and not _is_at_home()
     ]
 
 
 def _list_servers() -> list[tuple[str, dict[str, Any]]]:
-    """Where things are cached, by the name of the setting."""
+    """The cache settings, by name."""
     return [("CACHE_URL", settings.CACHES["pages"]), ("COUNTERS_URL", settings.CACHES["counters"])]
 
 
 def _is_at_home() -> bool:
-    """Plain HTTP, and nobody else reaches it: then what would be a mistake elsewhere is none."""
+    """Plain HTTP on loopback only: settings that would be a mistake in production are fine."""
     return settings.PLAIN_HTTP and all(map(is_loopback, settings.ALLOWED_HOSTS))
 
 
 def _is_here(host: str | None) -> bool:
-    """No host, or a path, is a socket of this machine."""
+    """No host, or a path, means a local socket."""
     return not host or host.startswith("/") or is_loopback(host)

@@ -1,6 +1,6 @@
-"""What the frame of every page needs: the region, the theme, what the person may do.
+"""Context processor for the layout of every page: region, theme and permissions.
 
-It knows nothing of ByCloud's answers.
+It makes no ByCloud requests.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from portal.bycloud import Region
 from portal.core.permissions import Capability
 from portal.environment import is_loopback
 
-# The portal answers within the deadline; the rest is the network's, and a busy machine's.
+# Added to the ByCloud deadline, for the network and a busy server.
 BEYOND_DEADLINE_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`can` has one entry for each capability, in template spelling: `frame.can.read_audit`.
+    """`can` has one entry per capability, named for templates: `frame.can.read_audit`.
 
-    `stamp`: what the page is made for; it goes along with each request for a part of it.
-    `patience_milliseconds`: how long a page waits for an answer of the portal's before it gives up.
+    `stamp`: identifies the state the page was rendered for; sent with each request for a part of it.
+    `patience_milliseconds`: the timeout of requests that the page makes.
     """
 
     regions: tuple[Region, ...]
@@ -41,10 +41,10 @@ class Frame:
 
 
 def frame(request: HttpRequest) -> dict[str, Frame]:
-    """The context processor: `frame` in every template that is rendered with a request."""
+    """The context processor: adds `frame` to every template rendered with a request."""
     regions = tuple(settings.BYCLOUD_REGIONS.values())
     region = find_region(request) or regions[0]
-    user = getattr(request, "user", None)  # A request refused early never met the session.
+    user = getattr(request, "user", None)  # Not set if an earlier middleware rejected the request.
     member = user if isinstance(user, Member) else None
     return {
         "frame": Frame(
@@ -62,11 +62,11 @@ def frame(request: HttpRequest) -> dict[str, Frame]:
 
 
 def find_region(request: HttpRequest) -> Region | None:
-    """The region that the URL names, if it names one."""
+    """The region in the URL, if any."""
     region = request.resolver_match.kwargs.get("region") if request.resolver_match else None
     return region if isinstance(region, Region) else None
 
 
 def is_sandbox(region: Region) -> bool:
-    """Whether the region is served by this very machine, which only the sandbox is."""
+    """Whether the region is on loopback, which means that it is the sandbox."""
     return is_loopback(urlsplit(region.base_url).hostname or "")

@@ -1,4 +1,4 @@
-"""The component page: every part of `templates/components` in every state. It is routed only while DEBUG is on."""
+"""The component page: every component in `templates/components` in every state. Only available with DEBUG."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ LONG = "a-name-that-nobody-would-choose-but-somebody-will-" * 3
 
 
 class SampleForm(forms.Form):
-    """A field of each kind; the second half of the page shows them with errors."""
+    """One field of each kind; the second half of the page shows them with errors."""
 
     name = forms.CharField(help_text="web-* finds names that begin with web-.", initial="web-01")
     size = forms.ChoiceField(choices=[("s", "Small"), ("m", "Medium")])

@@ -1,4 +1,4 @@
-"""What people see when something is wrong. For htmx it is a fragment, so that no whole page lands inside a table."""
+"""Error pages. htmx requests get a fragment, so that no whole page is inserted into a table."""
 
 import sys
 from collections.abc import Callable
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class NotAllowedMiddleware:
-    """Django answers a method that an address does not take with nothing at all."""
+    """Adds a page to Django's empty response for a method that is not allowed."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -39,7 +39,7 @@ class NotAllowedMiddleware:
 
 
 class BusyMiddleware:
-    """Answers in place of a view whose password could not be hashed in time. It is not logged as an error."""
+    """Returns 503 if a password could not be hashed in time. Not logged as an error."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -64,8 +64,9 @@ class BusyMiddleware:
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Also for a host name that is not ours, which nothing on the page may ask for again. Not for whoever's session was
-    ended while her request was at work.
+    """Also used for an invalid host name, from which the page must not load anything.
+
+    If the session ended during the request, redirects to sign-in instead.
     """
     if isinstance(exception, SessionInterrupted):
         return send_back(request)
@@ -78,7 +79,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Who am I, and whom do I ask? Names are for members only."""
+    """Shows who is signed in and which admins to ask. Names are shown to members only."""
     del exception
     member = _find_member(request)
     names = list(Member.objects.active_admins().values_list("username", flat=True)) if member else []
@@ -93,9 +94,9 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form without its check value: mostly a page open since before the last sign-in. Django logs the reason.
+    """CSRF check failed, usually because the page was opened before the last sign-in. Django logs the reason.
 
-    Whoever wanted to sign out or in must not take the refusal for that.
+    The page says whether the member is still signed in, so that a failed sign-out is not taken for a successful one.
     """
     del reason
     member, is_way_out = _find_member(request), request.path == resolve_url("account_logout")
@@ -108,7 +109,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         text = _("It was opened before %(name)s signed in here, or comes from elsewhere. Nothing was done.") % name
     else:
         text = _("You signed in or out after opening it, or your browser blocks cookies. Reload the page.")
-    # Where a fragment stands beside what is there, the page that holds both is a click away.
+    # A fragment replaces a part of the page, so link to the page that contains it.
     url = find_own_path(request, request.headers.get("HX-Current-URL") or request.headers.get("Referer"))
     if member and is_way_out:
         url = request.path
@@ -134,7 +135,7 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 
 def method_not_allowed(request: HttpRequest) -> HttpResponse:
-    """Mostly an answer to a form that is reloaded, or come back to: its address shows nothing by itself."""
+    """Usually a reload of a response to a form, whose URL has no page for GET."""
     return _answer(
         request,
         HTTPStatus.METHOD_NOT_ALLOWED,
@@ -145,7 +146,7 @@ def method_not_allowed(request: HttpRequest) -> HttpResponse:
 
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:
-    """For allauth, which asks for it by name when one address or one member sends too many forms."""
+    """Called by allauth when an IP address or a member sends too many forms."""
     response = _answer(
         request,
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -157,10 +158,10 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Needs no database, no session and no context processor: any of them may be what broke.
+    """Uses no database, session or context processor, because any of them may be what failed.
 
-    Django calls it while the exception is at hand. A database that does not answer, or has no connection free in time,
-    is mostly a matter of waiting.
+    Django calls it while the exception is being handled. A database that does not respond, or has no free connection in
+    time, is usually a temporary problem.
     """
     if isinstance(sys.exc_info()[1], OperationalError):
         return _answer_alone(
@@ -199,13 +200,13 @@ def _answer_alone(request: HttpRequest, status: HTTPStatus, *, title: str, text:
     try:
         return HttpResponse(render_to_string(template, facts), status=status)
     except Exception:
-        # Whatever broke may have broken the template engine or the list of static files as well.
+        # The template engine or the static files manifest may be broken, too.
         log.exception("error_page_failed")
         return HttpResponse(f"{title}\n{text}\n", status=status, content_type="text/plain; charset=utf-8")
 
 
 def _wants_fragment(request: HttpRequest) -> bool:
-    # Read from the headers: the middleware that reads them may not have been reached.
+    # Read the headers directly: the htmx middleware may not have run.
     headers = request.headers
     return headers.get("HX-Request") == "true" and headers.get("HX-History-Restore-Request") != "true"
 

@@ -1,4 +1,4 @@
-"""Health for probes: is the process alive, and can it serve? ByCloud's health is no part of it."""
+"""Health checks: liveness and readiness. They do not depend on ByCloud."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ def show_live(_request: HttpRequest) -> HttpResponse:
 @requires(Capability.PUBLIC)
 @require_safe
 def show_ready(_request: HttpRequest) -> HttpResponse:
-    """200 when database and cache answer, else 503. Which one does not stands in the log, not in the answer."""
+    """200 if the database and the cache respond, otherwise 503. Only the log says which one failed."""
     is_ready = all([_answers("database", _ask_database), _answers("cache", _ask_cache)])
     return HttpResponse(
         "ready\n" if is_ready else "not ready\n", status=200 if is_ready else 503, content_type="text/plain"

@@ -1,4 +1,4 @@
-"""The team page: members, how their credentials stand, pending invitations."""
+"""The team page: members, their credentials' status, pending invitations."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from portal.credentials.status import Badge, list_marks, list_statuses
 
 @dataclass(frozen=True)
 class TeamRow:
-    """A member, and for each region how their credential stands: whether it is valid, nothing else."""
+    """A member with the status of their credential in each region, and nothing else about it."""
 
     member: Member
     regions: tuple[tuple[str, Badge], ...]

@@ -1,5 +1,3 @@
-"""Home, the team page and health."""
-
 from django.urls import path
 
 from portal.site import health, team, views

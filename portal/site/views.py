@@ -1,5 +1,3 @@
-"""The way in: home leads to the first region's instances."""
-
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect

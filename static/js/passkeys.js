@@ -1,5 +1,5 @@
-/* Passkeys: <form data-passkey="get" or "create"> asks the browser for one before it is sent.
-   What is asked for stands in data-options, or is fetched by POST from the address in data-challenge. */
+/* Passkeys: <form data-passkey="get" or "create"> asks the browser for a passkey before it is submitted. The
+   options are in data-options, or fetched by POST from the URL in data-challenge. */
 
 "use strict";
 
@@ -46,7 +46,7 @@
     const publicKey = readOptions(found.publicKey);
     if (form.dataset.passkey === "get") return navigator.credentials.get({ publicKey });
     const isAlone = form.elements.passwordless.checked;
-    // A passkey that signs in alone has to know whose it is, and to ask who holds it.
+    // A passkey for passwordless sign-in must be discoverable and verify the user.
     publicKey.authenticatorSelection = {
       ...publicKey.authenticatorSelection,
       residentKey: isAlone ? "required" : "discouraged",

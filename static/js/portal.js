@@ -1,5 +1,5 @@
-/* What the pages do beyond links and forms: ticking times, copying, menus, keys, and htmx's rough edges made safe.
-   Everything works without it. It reads data- attributes (docs/interface.md lists them) and never evaluates text. */
+/* Progressive enhancement: relative times, copy buttons, menus, shortcuts, and error handling for htmx. Everything
+   works without it. It reads data- attributes (docs/interface.md lists them) and never evaluates text. */
 
 "use strict";
 
@@ -14,24 +14,24 @@
 
   const announce = (text) => {
     if (!text) return;
-    // A screen reader says nothing when the same text is set again.
+    // Screen readers do not announce the same text twice.
     announcer.textContent = announcer.textContent === text ? `${text}\u00a0` : text;
   };
 
-  // A region takes the focus, too.
+  // Makes the element focusable if it is not.
   const focusOn = (element) => {
     if (!element.matches(FOCUSABLE)) element.tabIndex = -1;
     element.focus({ preventScroll: true });
   };
 
-  // The focus, if it was in there, goes into the new notice or on to `next`.
+  // If the focus was inside, move it to the new notice, or else to `next`.
   const refill = (place, parts, next) => {
     const hadFocus = place.contains(document.activeElement);
     place.replaceChildren(...parts);
     if (hadFocus) focusOn(place.querySelector(FOCUSABLE) || next);
   };
 
-  // Times, by the server's clock (data-now) and one that nobody sets: a visitor's may be wrong, and be set right.
+  // Times use the server's clock (data-now) plus a monotonic clock: the visitor's clock may be wrong or change.
 
   const since = () => performance.now();
   let skew = 0;
@@ -59,7 +59,7 @@
     for (const line of document.querySelectorAll("[data-warn-after]")) {
       const seconds = (now() - Date.parse(line.querySelector("time[data-ago]").dateTime)) / 1000;
       const word = line.querySelector("[data-stale-after]");
-      // Of a time to come: as good as old.
+      // A time in the future counts as old.
       const isOlder = (than) => seconds > Number(than) || seconds < -5;
       line.classList.toggle("is-stale", isOlder(line.dataset.warnAfter));
       word.hidden = !isOlder(word.dataset.staleAfter);
@@ -69,7 +69,7 @@
     }
   };
 
-  // Copying
+  // Copy buttons
 
   const readCopy = ({ dataset, parentElement, previousElementSibling }) => {
     if ("ofRow" in dataset) return parentElement.closest("[data-instance-id]").dataset.instanceId;
@@ -78,7 +78,7 @@
 
   const copyText = async (text) => {
     if (navigator.clipboard) return navigator.clipboard.writeText(text);
-    // Plain HTTP has no clipboard API.
+    // The clipboard API is not available on plain HTTP.
     const area = document.createElement("textarea");
     area.className = "visually-hidden";
     area.value = text;
@@ -96,7 +96,8 @@
     setTimeout(() => toast.remove(), 4000);
   };
 
-  // A key leaves the focus on its row, and the button may be out of sight: a toast says what was copied.
+  // With the keyboard shortcut the focus stays on the row and the button may not be visible, so a toast shows what was
+  // copied.
   const copyFrom = async (button, isByKey) => {
     let isDone = true;
     try {
@@ -119,7 +120,7 @@
     }, isDone ? 1600 : 4000);
   };
 
-  // Its name is its tooltip as long as it is pointed at: its row stays as it came.
+  // Add the tooltip only while hovering, so that the markup of the row stays unchanged.
   document.addEventListener("pointerover", (event) => {
     const button = event.target.closest(".copy");
     if (!button) return;
@@ -135,7 +136,8 @@
     }
   };
 
-  // With a key held a link is the browser's: htmx and the below do not see the click.
+  // With a modifier key the browser handles the link (such as a new tab); htmx and the handler below must not see the
+  // click.
   document.addEventListener("click", (event) => {
     const { altKey, ctrlKey, metaKey, shiftKey } = event;
     if ((altKey || ctrlKey || metaKey || shiftKey) && event.target.closest("a[href]")) event.stopPropagation();
@@ -149,16 +151,16 @@
     const opener = event.target.closest("[data-opens]");
     if (opener) {
       event.preventDefault();
-      // The dialog gives the focus back when the menu is closed.
+      // The dialog returns the focus to the menu button when it is closed.
       opener.closest("details")?.querySelector("summary").focus();
       document.getElementById(opener.dataset.opens).showModal();
     }
-    // The ground behind a dialog is the dialog itself.
+    // A click on the backdrop has the dialog itself as its target.
     if (event.target.matches("dialog")) event.target.close();
   });
   document.addEventListener("focusin", (event) => closeMenus(event.target));
 
-  // Keys
+  // Keyboard shortcuts
 
   const isTyping = (element) => element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName);
   const press = (selector) => document.querySelector(selector)?.click();
@@ -166,7 +168,7 @@
 
   const goToRow = (by) => {
     const links = [...document.querySelectorAll("[data-instance-id] th a")];
-    // Back from an instance, its row is where one was.
+    // Coming back from an instance, start from its row.
     const row = findRow() || document.querySelector("[data-instance-id]:target");
     const at = row ? links.findIndex((link) => row.contains(link)) + by : 0;
     links[at]?.focus();
@@ -193,7 +195,7 @@
   };
 
   const pressKey = (event) => {
-    // AltGr, which some keyboards need for a bracket, counts as Ctrl and Alt.
+    // AltGr, which some keyboard layouts need for brackets, is reported as Ctrl and Alt.
     const isAlone = event.getModifierState("AltGraph") || !(event.ctrlKey || event.metaKey || event.altKey);
     if (!("shortcuts" in document.body.dataset) || !isAlone || event.isComposing || isTyping(event.target)) return;
     if (!Object.hasOwn(KEYS, event.key) || (event.repeat && !"jk".includes(event.key))) return;
@@ -202,7 +204,7 @@
   };
 
   document.addEventListener("keydown", (event) => {
-    // An open dialog has the keyboard to itself.
+    // An open dialog handles its own keys.
     if (document.querySelector("dialog[open]")) return;
     if (event.key !== "Escape") {
       pressKey(event);
@@ -218,7 +220,8 @@
   });
   document.addEventListener("focusout", (event) => event.target.classList?.remove("is-plain"));
 
-  // Forms that come back: htmx may have changed the address since. (An answer to a form has the form's.)
+  // Forms that return to the current page: htmx may have changed the URL since the page was loaded. (The URL of a
+  // response to a form is the URL of the form.)
 
   document.addEventListener("submit", (event) => {
     const here = event.target.querySelector("[data-here]");
@@ -229,7 +232,7 @@
     isEnter = false;
   });
 
-  // Suggestions for several values go on from what is typed.
+  // Suggestions in comma-separated fields complete the last value.
 
   document.addEventListener("input", ({ target }) => {
     if (!target.list || !("several" in target.dataset)) return;
@@ -242,8 +245,8 @@
     }
   });
 
-  // The name is asked for when typing has paused and no word is being composed, and takes the place of the address.
-  // Enter, or leaving the field, makes a step of the history of it, back to where typing began.
+  // Filter by name after a pause in typing, unless an IME composition is in progress, and replace the URL. Enter or
+  // leaving the field adds one history entry, so that Back returns to before the typing began.
 
   const TYPED = "portal:typed", PAUSE = 350;
   let pause = 0;
@@ -266,7 +269,7 @@
       if (!isComposing) pause = setTimeout(() => ask(target, TYPED), PAUSE);
     });
   }
-  // Enter sends the form right after the change.
+  // Enter submits the form right after the change event.
   document.addEventListener("keydown", ({ key }) => { isEnter = key === "Enter"; }, true);
   document.addEventListener("change", ({ target }) => {
     if (!isName(target) || isEnter || ask(target, "portal:left")) return;
@@ -290,7 +293,7 @@
     }
   });
 
-  // The session ends `idle` seconds after a person's last request. All tabs share one, and tell each other.
+  // The session ends `idle` seconds after the last request by a person. Tabs share a session and notify each other.
 
   const { idle } = document.body.dataset;
   const WARN_SECONDS = 180;
@@ -300,7 +303,7 @@
     try {
       localStorage.setItem("seen", Math.random());
     } catch {
-      // Storage may be forbidden.
+      // Storage may be disabled.
     }
   };
   addEventListener("storage", ({ key }) => {
@@ -329,14 +332,14 @@
   });
   if (idle) noteSeen();
 
-  // A click after typing leaves the field, which sends the filter: the click does not take its place.
+  // A click after typing first sends the filter because the field loses focus; don't let the click cancel that request.
   document.addEventListener("htmx:confirm", (event) => {
     const form = document.querySelector("#filters.htmx-request");
     const { elt, target } = event.detail;
     if (form && form !== elt && target.closest("#instances")) event.preventDefault();
   });
 
-  // htmx: work under way
+  // htmx: requests in progress
 
   let failed = null;
   const isRefresh = (config) => "Portal-Refresh" in config.headers;
@@ -357,13 +360,13 @@
     });
   });
 
-  // htmx: an answer that never came, or is none of ours
+  // htmx: failed requests and unexpected responses
 
-  // `told`: the portal's own notice
+  // `told`: the error notice of the portal
   const showTrouble = (name, detail, told) => {
     const isOurs = isRefresh(detail.requestConfig);
     if (isOurs) failures += 1;
-    // A refresh that fails as well does not take the place of what a person did.
+    // A failed refresh does not replace the error of a user action.
     if (isOurs && failed && !isRefresh(failed.requestConfig)) return;
     failed = detail;
     const part = document.getElementById(name).content.cloneNode(true);
@@ -371,7 +374,7 @@
     if (again) again.href = location.href;
     const place = part.querySelector("[data-status]");
     if (place) place.textContent = `HTTP ${detail.xhr.status}`;
-    // What the portal refused it would refuse again.
+    // Only server errors are worth a retry.
     if (told && detail.xhr.status >= 500) told.append(part.querySelector(".alert-action"));
     refill(troubles, [told || part], detail.target);
   };
@@ -382,18 +385,18 @@
     failed = null;
     refill(troubles, [], elt.matches(FOCUSABLE) ? elt : target);
     if (!elt.isConnected || !target.isConnected) {
-      // A refresh has replaced the link meanwhile.
+      // A refresh has replaced the link in the meantime.
       if (requestConfig.verb === "get") location.assign(pathInfo.finalRequestPath);
       else location.reload();
     } else if (elt.matches("form")) elt.requestSubmit();
     else {
-      // What goes wrong is told by the events.
+      // Errors are handled by the event listeners.
       const again = { source: elt, target, headers: { ...requestConfig.headers } };
       htmx.ajax(requestConfig.verb, requestConfig.path, again).catch(() => {});
     }
   }
 
-  // What a proxy leads to another origin, to sign in, fails as if the line were broken.
+  // A redirect to another origin, such as the sign-in page of a proxy, looks like a network error to htmx.
   const isLedAway = async () => {
     try {
       return (await fetch(location.href, { method: "HEAD", redirect: "manual", headers: { "Portal-Refresh": 1 } })).type === "opaqueredirect";
@@ -405,7 +408,7 @@
   document.addEventListener("htmx:sendError", async ({ detail }) => {
     showTrouble((await isLedAway()) ? "trouble-away" : "trouble-unreachable", detail);
   });
-  // No refresh takes away the notice of what a person did.
+  // A successful refresh does not remove the error of a user action.
   document.addEventListener("htmx:afterOnLoad", ({ detail }) => {
     if (!failed || failed.xhr === detail.xhr || (isRefresh(detail.requestConfig) && !isRefresh(failed.requestConfig))) return;
     failed = null;
@@ -415,7 +418,7 @@
   const isPage = (text) => /<html[\s>]/i.test(text.slice(0, 600));
   const isFragment = (text, target) => text.includes(`id="${target.id}"`);
 
-  // The notice in an error fragment of the portal's
+  // Returns the notice of an error fragment of the portal.
   const findTold = (text) => {
     const parsed = document.createElement("template");
     parsed.innerHTML = text;
@@ -429,7 +432,7 @@
 
   const isHeld = (target) => isSelecting(target) || target.querySelector("details.menu[open]:not([data-budget])") !== null;
 
-  // htmx: a swap keeps the focus and what is open
+  // htmx: keep the focus and open details across a swap
 
   const describe = (element) =>
     [element.tagName, element.getAttribute("aria-label") || element.textContent.trim(), element.dataset.copy].join("|");
@@ -442,7 +445,7 @@
     if (region.contains(active)) lost = { id: active.id, like: describe(active), row: findRow()?.id, typed: active.value };
   };
 
-  // In its own row first: what stands in a row stands in others, too.
+  // Search the same row first, because other rows contain the same elements.
   const giveFocusBack = (region) => {
     if (!lost || !region) return;
     const { id, like, row, typed } = lost;
@@ -453,7 +456,7 @@
       const again = (id && document.getElementById(id)) || all.find((each) => describe(each) === like);
       focusOn(again || (place !== region && place.querySelector("a")) || region);
     }
-    // What was typed meanwhile stays. (htmx finds a field again by its id.)
+    // Keep what was typed in the meantime. (htmx finds a field again by its id.)
     const field = document.activeElement;
     if (id && field.id === id && field.matches("[type=text]") && field.value !== typed) {
       field.value = typed;
@@ -469,7 +472,7 @@
     if (isPage(text) || !isFragment(text, target)) {
       detail.shouldSwap = false;
       const told = isPage(text) ? null : findTold(text);
-      // Such as a proxy's page to sign in at.
+      // Such as the sign-in page of a proxy.
       const isAway = !told && (xhr.status < 400 || [401, 403].includes(xhr.status));
       showTrouble(isAway ? "trouble-away" : "trouble-failed", detail, told);
     } else if (isRefresh(detail.requestConfig)) {
@@ -488,11 +491,11 @@
     giveFocusBack(document.getElementById(detail.target.id));
   });
 
-  // A refresh changes what has changed: in elements with data-merge, like children are compared, and so on down.
+  // A refresh only changes what is different: children of elements with data-merge are compared recursively.
 
   const keyOf = (element) => element.id || element.dataset.instanceId || element.tagName;
 
-  // An element without what time, the reader and this script have done to it
+  // A copy without the changes made by time, the user and this script
   const plain = (element) => {
     const copy = element.cloneNode(true);
     for (const each of [copy, ...copy.querySelectorAll("details, .copy, time[data-ago]")]) {
@@ -558,9 +561,9 @@
     return true;
   };
 
-  // Live pages
+  // Auto-refresh
 
-  // In seconds, but for the last, which are milliseconds: an old page is shown first, then asks
+  // In seconds, except DUE_AFTER in milliseconds, the delay before a cached page is revalidated.
   const QUICK_FOR = 120, IDLE_AFTER = 600, LONGEST = 300, SLOW_AFTER = 3, DUE_AFTER = 300;
   let live = null;
   let isDue = false;
@@ -574,12 +577,12 @@
   try {
     isPaused = sessionStorage.getItem("paused") === "1";
   } catch {
-    // Storage may be forbidden.
+    // Storage may be disabled.
   }
 
   const isQuick = () => Boolean(live.dataset.pending) && since() - pending.since < QUICK_FOR * 1000;
 
-  // When it asks next; in trouble less and less often, and never before ByCloud may be asked
+  // When the next refresh is due: exponential backoff after failures, and never before ByCloud's retry time.
   const nextAt = () => {
     const { every, quick, retryAt, steady } = live.dataset;
     const allowedAt = retryAt ? Date.parse(retryAt) - skew : 0;
@@ -590,7 +593,7 @@
     return Math.max(answeredAt + seconds * 1000, allowedAt);
   };
 
-  // What a region brought: its own element, and whether it had trouble
+  // Read the state of a new #live element
   const adopt = () => {
     const found = document.getElementById("live");
     if (found === live) return;
@@ -621,11 +624,11 @@
     if (!live) return;
     const { every, quick, trouble, steady } = live.dataset;
     const seconds = Math.max(0, Math.ceil((nextAt() - since()) / 1000));
-    // A page that was stored with the refusal asks once: the same token may have been found good since.
+    // A cached page with this error refreshes once, because the same token may be valid by now.
     const isStopped = trouble === "rejected" && !isDue;
     const isIdle = since() - lastInput > IDLE_AFTER * 1000;
     const isWaiting = isHeld(document.querySelector(live.getAttribute("hx-target")));
-    // Only a page that goes on by itself has the button that ends a pause.
+    // Only pages with auto-refresh have the button that resumes it.
     const isResting = isPaused && every !== "0";
     if (isStopped) tell("liveStopped");
     else if (hasEnded()) tell("liveEnded");
@@ -642,7 +645,7 @@
     htmx.trigger(live, "portal:refresh");
   };
 
-  // Only who asks because of a change gets answers that are younger than fresh
+  // Only the faster refresh of a changing page accepts data from less than the usual cache time
   document.addEventListener("htmx:configRequest", ({ detail }) => {
     if (detail.elt === live && isQuick()) detail.headers["Portal-Refresh"] = "quick";
   });
@@ -680,7 +683,7 @@
   };
 
   const noteInput = (event) => {
-    // Browsers send a move of no length when the page moves under a pointer that lies still.
+    // Browsers send pointermove without movement when the page scrolls under the pointer.
     if (event.type === "pointermove" && !event.movementX && !event.movementY) return;
     lastInput = since();
   };
@@ -694,7 +697,7 @@
     try {
       sessionStorage.setItem("paused", isPaused ? "1" : "0");
     } catch {
-      // As above.
+      // Storage may be disabled.
     }
     drive();
   });
@@ -714,7 +717,7 @@
   }, 1000);
   drive();
 
-  // htmx: what was swapped in is announced
+  // htmx: announce new content
 
   document.addEventListener("htmx:load", ({ detail }) => {
     if (detail.elt === document.body) return;

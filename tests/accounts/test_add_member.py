@@ -24,7 +24,7 @@ def test_a_member_is_added_and_it_is_on_record(
     db: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = add(monkeypatch, "eve", "--role", "operator", "--email", "Eve@Example.com")
-    assert said == "eve is a member now, as operator.\n"
+    assert said == "Added eve as operator.\n"
     eve = Member.objects.get()
     assert (eve.username, eve.email, eve.role) == ("eve", "eve@example.com", Role.OPERATOR)
     assert eve.check_password(PASSWORD)
@@ -36,15 +36,15 @@ def test_a_member_is_added_and_it_is_on_record(
 @pytest.mark.parametrize(
     ("arguments", "stdin", "sentence"),
     [
-        (("eve",), "", "There is no password on standard input."),
-        (("eve",), "\n", "There is no password on standard input."),
+        (("eve",), "", "No password on standard input."),
+        (("eve",), "\n", "No password on standard input."),
         (("eve",), "short\n", "at least 12 characters"),
         (("eve@example.com",), PASSWORD, "Use letters a to z, digits and . + - _ only."),
         (("",), PASSWORD, "This field cannot be blank."),
         (("eve", "--email", "no"), PASSWORD, "email: Enter a valid email address."),
         (("eve", "--email", "ADA@example.com"), PASSWORD, "This e-mail address is already in use."),
-        (("ada",), PASSWORD, "There is a member ada already."),
-        (("ADA",), PASSWORD, "There is a member ADA already."),
+        (("ada",), PASSWORD, "Member ada already exists."),
+        (("ADA",), PASSWORD, "Member ADA already exists."),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence(

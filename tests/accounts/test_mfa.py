@@ -504,9 +504,9 @@ class TestReset:
         said = StringIO()
         call_command("reset_second_factor", "VERA", stdout=said)
         call_command("reset_second_factor", "vera", stdout=said)
-        assert said.getvalue() == "vera has no second factor any more.\nvera had none.\n"
+        assert said.getvalue() == "Second factor of vera removed.\nvera has no second factor.\n"
         assert acts(Act.SECOND_FACTOR_RESET) == [(Act.SECOND_FACTOR_RESET, "command line", "vera")]
-        with pytest.raises(CommandError, match="There is no member eve"):
+        with pytest.raises(CommandError, match="Member eve does not exist"):
             call_command("reset_second_factor", "eve")
 
 

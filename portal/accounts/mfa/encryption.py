@@ -1,8 +1,7 @@
-"""Seals of second factors, each bound to its member and its kind: copied to another row, none of them opens.
+"""Encrypts the secrets of second factors, bound to the member and the method, so that they don't work in another row.
 
-allauth seals and opens through two hooks of its adapter that are told the text alone. Whose it is, and of what kind,
-comes from the row that holds it: Django says when a row of `Authenticator` is in memory (`post_init`), whether it was
-read from the database or is made anew, and there the text learns for what it is sealed.
+allauth's adapter hooks for encryption only get the text. The member and the method come from the row: `post_init` runs
+for each `Authenticator`, new or loaded from the database, and binds its secret there.
 """
 
 from typing import Any
@@ -13,19 +12,19 @@ from django.dispatch import receiver
 
 from portal.core.crypto import decrypt_text, encrypt_text
 
-# Where each kind keeps what makes its codes. Passkeys keep public keys, and no secret.
+# The key of the secret in each method's data. Passkeys store public keys only.
 NAMES = {str(Authenticator.Type.TOTP): "secret", str(Authenticator.Type.RECOVERY_CODES): "seed"}
 _NO_OWNER = "second factor without an owner"
 
 
 class _Unbound(str):
-    """Just sealed, and in no row yet."""
+    """Encrypted, but not in a row yet."""
 
     __slots__ = ()
 
 
 class _Bound(str):
-    """Out of a row, with what it must have been sealed for."""
+    """From a row, with the purpose it must have been encrypted for."""
 
     __slots__ = ("purpose",)
     purpose: str
@@ -36,19 +35,19 @@ def name_purpose(member_id: int, kind: str) -> str:
 
 
 def seal(text: str) -> str:
-    """What allauth then puts into a new row, which binds it."""
+    """Encrypt for a new row. The row then binds the secret to its member."""
     return _Unbound(encrypt_text(text, purpose=_NO_OWNER))
 
 
 def unseal(sealed: str) -> str:
-    """`CryptoError` unless it comes out of the row of the member and of the kind that it was sealed for."""
+    """Decrypt. Raises `CryptoError` if the secret was encrypted for another member or method."""
     purpose = sealed.purpose if isinstance(sealed, _Bound) else _NO_OWNER
     return decrypt_text(sealed, purpose=purpose)
 
 
 @receiver(post_init, sender=Authenticator)
 def _bind(instance: Authenticator, **_rest: Any) -> None:
-    # What a query left out is not asked for.
+    # Don't load fields that the query deferred.
     held = vars(instance)
     kind, data = str(held.get("type")), held.get("data")
     sealed = data.get(NAMES.get(kind)) if isinstance(data, dict) else None

@@ -1,6 +1,6 @@
-"""The forms of second factors and of proving once more who one is: allauth's, with words of ours and bounds.
+"""Forms for two-factor authentication and reauthentication: allauth's, with the portal's labels and limits.
 
-What a browser sends as a passkey is decoded by libraries that fail in many ways; here it is refused, or it is good.
+The libraries that decode a browser's passkey data fail in many ways. Every failure becomes a validation error.
 """
 
 from collections.abc import Callable
@@ -69,7 +69,7 @@ class PasswordAgainForm(ReauthenticateForm):  # type: ignore[misc]
 
 
 class AppForm(ActivateTOTPForm):  # type: ignore[misc]
-    """The first code of an authenticator app, which shows that it has the secret."""
+    """The first code of an authenticator app, which proves that it has the secret."""
 
     code = forms.CharField(
         label=_("Code"),
@@ -80,13 +80,15 @@ class AppForm(ActivateTOTPForm):  # type: ignore[misc]
 
     def clean_code(self) -> str:
         code: str = super().clean_code()
-        # allauth would take this first code once more, at sign-in.
+        # Otherwise allauth would accept the same code again at sign-in.
         TOTP(Authenticator(user=self.user))._mark_code_used(code)  # noqa: SLF001
         return code
 
 
 class PasskeyField(forms.JSONField):
-    """What a browser says of a passkey. JSON can be too deep to be read, and a number in it too long."""
+    """Passkey data from the browser, as JSON. Limits the length; nesting that is too deep and numbers that are too long
+    are invalid.
+    """
 
     default_error_messages = {"invalid": _NOT_ACCEPTED}
 
@@ -100,7 +102,7 @@ class PasskeyField(forms.JSONField):
             raise forms.ValidationError(_NOT_ACCEPTED) from error
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Nothing of it is shown again: each is good once."""
+        """Don't render the value again: it can be used only once."""
         del data
         return initial
 
@@ -120,12 +122,13 @@ class PasskeyAgainForm(PasskeyForm):
 
 
 class PasskeySignInForm(passkey_forms.LoginWebAuthnForm):  # type: ignore[misc]
-    """A passkey in place of user name and password, by a key that was set up for that and has recognised her."""
+    """A passkey instead of user name and password. It must be set up for that and must have verified the user."""
 
     credential = PasskeyField()
 
     def clean_credential(self) -> Authenticator:
-        # The session has one challenge for all purposes, and the check of who holds the key hangs on what was asked.
+        # The session has one challenge for all purposes. Without this check, a challenge without user verification
+        # would do.
         is_asked_who = (auth.get_state() or {}).get("user_verification") == "required"
         authenticator: Authenticator = _refuse_unless_good(super().clean_credential, member=None)
         member = authenticator.user
@@ -162,7 +165,7 @@ class AddPasskeyForm(passkey_forms.AddWebAuthnForm):  # type: ignore[misc]
         return self.cleaned_data["name"] or suggest_name(self.user)
 
     def clean(self) -> dict[str, Any]:
-        # Nothing was refused that is a factor already, so there is nothing to put on record.
+        # No existing second factor was rejected, so there is nothing to record.
         cleaned: dict[str, Any] = _refuse_unless_good(super().clean, member=None, is_on_record=False)
         return cleaned
 
@@ -172,13 +175,13 @@ class RenamePasskeyForm(passkey_forms.EditWebAuthnForm):  # type: ignore[misc]
 
 
 def _may_be_used_alone(passkey: Authenticator) -> bool:
-    """Whether it recognised its owner when it was set up and keeps whose it is, as far as her browser said."""
+    """Whether the passkey verified the user when it was set up and is discoverable, as far as the browser reported."""
     key = passkey.wrap()
     return key.authenticator_data.is_user_verified() and key.is_passwordless is not False
 
 
 def _open_or_refuse(read: Callable[[], str]) -> str:
-    """The code, if what it is compared with can be opened at all."""
+    """Return the code, or a validation error if the stored secret can't be decrypted."""
     try:
         return read()
     except CryptoError as error:
@@ -187,7 +190,7 @@ def _open_or_refuse(read: Callable[[], str]) -> str:
 
 
 def _refuse_unless_good(read: Callable[[], Any], *, member: Member | None, is_on_record: bool = True) -> Any:
-    """What `read` makes of a passkey's answer, or one refusal for all that may be wrong with it."""
+    """Return the result of `read`. Any error with the passkey becomes the same validation error."""
     try:
         return read()
     except forms.ValidationError as error:

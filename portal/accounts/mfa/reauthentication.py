@@ -1,7 +1,7 @@
-"""Before what matters one proves once more who one is (allauth: reauthentication): what waits, and how it goes on.
+"""Reauthentication before sensitive actions.
 
-allauth keeps a form that has to wait in the session and answers it right after the proof. No password and no ByCloud
-credential may be kept like that: their forms are behind `before_form`.
+allauth stores the submitted form in the session and resumes it after the member has confirmed access. Passwords and
+ByCloud credentials must not be stored like that, so their forms use `before_form`.
 """
 
 from collections.abc import Callable
@@ -30,12 +30,14 @@ APP = "allauth.mfa"
 _OF_THE_TEAM = frozenset({Capability.MANAGE_TEAM, Capability.MANAGE_TEAM_CREDENTIAL})
 
 after_proof: Callable[[View], View] = reauthentication_required(app=APP)
-# What is only looked at needs no proof; what is sent waits until there is one.
+# GET needs no confirmation; a POST is stored until access is confirmed.
 after_proof_of_form: Callable[[View], View] = reauthentication_required(app=APP, allow_get=True)
 
 
 def before_form(view: View) -> View:
-    """The proof comes before the form is shown. What is sent without one is dropped, and the empty form comes back."""
+    """Require reauthentication before the form is shown. A POST without it is dropped, and the empty form is shown
+    again.
+    """
 
     @wraps(view)
     def ask_first(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -50,8 +52,10 @@ def before_form(view: View) -> View:
 
 
 class Proof:
-    """Mixed into allauth's views of a proof. What has waited does not pass `AccessMiddleware` again, so its question is
-    put here: she may have lost her role meanwhile.
+    """Mixin for allauth's reauthentication views.
+
+    A resumed form does not go through `AccessMiddleware` again, so permissions are checked here: the member may have
+    lost their role in the meantime.
     """
 
     request: HttpRequest
@@ -67,7 +71,7 @@ class Proof:
         return led_away or super().form_valid(form)  # type: ignore[misc]
 
     def _find_waiting(self) -> Callable[..., Any] | None:
-        """The view behind `next`; allauth answers a form that has waited only if it was for that very address."""
+        """The view behind `next`. allauth only resumes a form that was stored for the same URL."""
         try:
             url = get_next_redirect_url(self.request) or ""
             return script_aware_resolve(url.partition("?")[0]).func  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Second factors: who must have one, who has, which may go. Knows allauth's table of them, no pages."""
+"""Second factors: who must have one, which exist, which can be removed."""
 
 from dataclasses import dataclass
 
@@ -21,12 +21,12 @@ from portal.core.permissions import Capability
 
 
 class LastMfaMethodError(Exception):
-    """Without it a member would have none, and she must have one."""
+    """The member must have a second factor, and the one to be removed is the last."""
 
 
 @dataclass(frozen=True)
 class MfaMethods:
-    """What a member has set up. Recovery codes are no factor by themselves: they stand in for one."""
+    """A member's second factors. Recovery codes don't count as one: they only replace one."""
 
     app: Authenticator | None
     passkeys: tuple[Authenticator, ...]
@@ -48,32 +48,32 @@ def list_mfa_methods(member: Member) -> MfaMethods:
 
 
 def filter_mfa_methods() -> QuerySet[Authenticator]:
-    """All that count as a second factor by themselves."""
+    """All methods that count as a second factor."""
     found: QuerySet[Authenticator] = Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES)
     return found
 
 
 def is_required_of(member: Member) -> bool:
-    """Whether REQUIRE_SECOND_FACTOR means this member."""
+    """Whether REQUIRE_SECOND_FACTOR applies to this member."""
     if settings.REQUIRE_SECOND_FACTOR == "admins":
         return member.can(Capability.MANAGE_TEAM)
     return bool(settings.REQUIRE_SECOND_FACTOR == "everybody")
 
 
 def must_set_up(member: Member, request: HttpRequest) -> bool:
-    """Whether she has to set one up before she reaches anything else."""
+    """Whether the member must set up a second factor before using the portal."""
     if not is_required_of(member) or filter_mfa_methods().filter(user=member).exists():
         return False
     return not (settings.OIDC_COUNTS_AS_SECOND_FACTOR and came_through_provider(member, request))
 
 
 def came_through_provider(member: Member, request: HttpRequest) -> bool:
-    """Whether this session began with a single sign-on."""
+    """Whether this session started with single sign-on."""
     return any(record["method"] == "socialaccount" for record in get_authentication_records(request, member))
 
 
 def lock_removable(authenticator: Authenticator, member: Member) -> None:
-    """Hold the member's row until the transaction ends, so that of her last two factors only one can go.
+    """Lock the member's row until the end of the transaction, so that two requests can't remove the last two factors.
 
     Raises `LastMfaMethodError`.
     """
@@ -83,9 +83,10 @@ def lock_removable(authenticator: Authenticator, member: Member) -> None:
 
 
 def reset_mfa(member: Member, *, by: Member | None = None, request: HttpRequest | None = None) -> bool:
-    """Remove all that a member has set up, and end her sessions. False when there was nothing.
+    """Remove all of the member's second factors and end their sessions. Returns False if there were none.
 
-    Credentials are paused: what kept others out of the account is gone. The member is told.
+    Pauses the member's credentials, because the account is no longer protected by the second factor, and notifies the
+    member.
     """
     with transaction.atomic():
         count, _rows = Authenticator.objects.filter(user=member).delete()
@@ -98,7 +99,7 @@ def reset_mfa(member: Member, *, by: Member | None = None, request: HttpRequest 
 
 
 def list_recovery_codes(codes: Authenticator) -> list[str]:
-    """Those that still work; none when the keys of the portal do not open them."""
+    """Return the unused codes; empty if they can't be decrypted."""
     try:
         left: list[str] = codes.wrap().get_unused_codes()
     except CryptoError:
@@ -107,13 +108,13 @@ def list_recovery_codes(codes: Authenticator) -> list[str]:
 
 
 def describe(authenticator: Authenticator) -> str:
-    """For the audit, in English as all of it."""
+    """A description for the audit, which is in English."""
     if authenticator.type == Authenticator.Type.WEBAUTHN:
         return f"passkey {authenticator.wrap().name}"
     return "recovery codes" if authenticator.type == Authenticator.Type.RECOVERY_CODES else "authenticator app"
 
 
 def suggest_name(member: Member) -> str:
-    """What the next passkey is called unless she names it."""
+    """The default name of the member's next passkey."""
     count = Authenticator.objects.filter(user=member, type=Authenticator.Type.WEBAUTHN).count()
     return _("Passkey") if not count else _("Passkey %(number)s") % {"number": count + 1}

@@ -1,4 +1,4 @@
-"""One's own second factor: set up, renamed, removed, and recovery codes; and the way back for who has lost it."""
+"""Views to set up, rename and remove second factors, show recovery codes, and reset another member's factors."""
 
 import json
 from typing import Any
@@ -43,7 +43,7 @@ def show_factors(request: MemberRequest) -> HttpResponse:
 
 
 class SetUpAppView(ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
-    """The first code shows that the app has the secret, which the session keeps until then."""
+    """The first code proves that the app has the secret. The secret is stored in the session until then."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if is_mfa_enabled(request.user, [Authenticator.Type.TOTP]):
@@ -66,7 +66,7 @@ class SetUpAppView(ActivateTOTPView):  # type: ignore[misc]  # allauth has no ty
 
 class AddPasskeyView(AddWebAuthnView):  # type: ignore[misc]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        # allauth's drops what it is handed, a form with its errors included.
+        # allauth drops the given context, including a form with errors.
         facts: dict[str, Any] = super().get_context_data(**kwargs) | kwargs
         return facts | {"options": json.dumps(facts["js_data"]["creation_options"])}
 
@@ -94,7 +94,7 @@ class RenamePasskeyView(EditWebAuthnView):  # type: ignore[misc]
 @require_form
 @after_proof_of_form
 def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
-    """GET asks whether that is meant; POST does it, unless it is the last one of somebody who needs one."""
+    """GET asks for confirmation; POST removes the factor, unless it is the last one of a member who needs one."""
     factor = get_object_or_404(factors.filter_mfa_methods(), pk=pk, user=request.user)
     name = factor.wrap().name if factor.type == Authenticator.Type.WEBAUTHN else ""
     title = _("Remove the passkey %(name)s?") % {"name": name} if name else _("Remove your authenticator app?")
@@ -122,7 +122,7 @@ def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
 @require_form
 @after_proof_of_form
 def show_recovery_codes(request: MemberRequest) -> HttpResponse:
-    """GET says how many are left; the answer to POST is the page with the codes themselves."""
+    """GET shows how many are left; POST shows the codes."""
     return _show_codes(request)
 
 
@@ -130,7 +130,7 @@ def show_recovery_codes(request: MemberRequest) -> HttpResponse:
 @require_post
 @after_proof
 def renew_recovery_codes(request: MemberRequest) -> HttpResponse:
-    """New codes in place of the old ones, on the page that answers."""
+    """Replace the recovery codes and show the new ones."""
     if not factors.list_mfa_methods(request.user).count:
         raise Http404
     with transaction.atomic():
@@ -141,11 +141,11 @@ def renew_recovery_codes(request: MemberRequest) -> HttpResponse:
 
 
 def _finish_set_up(request: MemberRequest, name: str, *, has_new_codes: bool) -> None:
-    """Here and not in a signal of allauth's, which comes when the change is committed already."""
+    """Called here because allauth sends its signal after the change is committed."""
     for what in (name, "recovery codes") if has_new_codes else (name,):
         record_event(Act.SECOND_FACTOR_ADDED, request=request, member=request.user, subject=what)
     if factors.list_mfa_methods(request.user).count == 1:
-        # Others began without one, and who knows by whose hand.
+        # The other sessions started without a second factor and may belong to someone else.
         request.session.cycle_key()
         end_sessions(request.user, but=request.session.session_key)
 
@@ -168,7 +168,7 @@ class PasskeyAgainView(Proof, ReauthenticateWebAuthnView):  # type: ignore[misc]
         return facts | {"options": json.dumps(facts["js_data"]["request_options"])}
 
     def form_invalid(self, form: Form) -> HttpResponse:
-        # allauth's leads to the sign-in page, and so away.
+        # allauth's version redirects to the sign-in page.
         response: HttpResponse = self.render_to_response(self.get_context_data(form=form))
         return response
 
@@ -177,8 +177,9 @@ class PasskeyAgainView(Proof, ReauthenticateWebAuthnView):  # type: ignore[misc]
 @require_form
 @after_proof_of_form
 def reset_mfa(request: MemberRequest, pk: int) -> HttpResponse:
-    """For who has lost phone and recovery codes. GET asks whether that is meant; POST does it. An admin's own stand
-    on her own page, under its rules.
+    """For a member who lost their phone and recovery codes. GET asks for confirmation; POST resets.
+
+    Admins manage their own factors on their own page, which does not allow removing the last one.
     """
     member = get_object_or_404(Member, pk=pk)
     if member.pk == request.user.pk:

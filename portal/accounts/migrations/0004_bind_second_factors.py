@@ -1,4 +1,4 @@
-"""Seals of second factors are bound to their member and kind from here on; those that are there are sealed anew."""
+"""Encrypts the secrets of second factors again, bound to their member and method."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def unbind(apps: Apps, _schema_editor: Any) -> None:
 
 
 def _seal_anew(apps: Apps, *, is_forwards: bool) -> None:
-    """What cannot be opened, or is bound already, stays as it is."""
+    """Secrets that can't be decrypted, or are already bound, stay unchanged."""
     rows = apps.get_model("mfa", "Authenticator").objects.filter(type__in=list(NAMES)).order_by("pk")
     for row in rows.select_for_update():
         name, bound = NAMES[row.type], f"{row.type} of {row.user_id}"

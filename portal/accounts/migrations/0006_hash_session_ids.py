@@ -1,4 +1,4 @@
-"""Rows of sessions are found by the digest of the id in the cookie. Those that last are kept: nobody is signed out."""
+"""Replaces session ids in the database with their digests. Existing sessions stay valid."""
 
 import hashlib
 from typing import Any
@@ -16,7 +16,7 @@ def hash_ids(apps: Any, _editor: Any) -> None:
 
 
 def end_all(apps: Any, _editor: Any) -> None:
-    """What is stored does not tell the ids."""
+    """The ids can't be restored from their digests."""
     apps.get_model("accounts", "MemberSession").objects.all().delete()
 
 

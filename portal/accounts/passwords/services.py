@@ -1,7 +1,8 @@
-"""New passwords: changed by their owner, or set through a link that works once. Knows nothing of pages.
+"""Changes passwords, by the member or with a one-time reset link.
 
-The links are Django's: signed with the password and the last sign-in, so that either of them, or an hour, ends them.
-They say besides who made them, which ends them with her right to.
+The links use Django's tokens: signed with the password hash and the last sign-in, so that a change of either, or an
+hour, invalidates them. They also contain the admin who created them, and are invalid if that member is no longer an
+admin.
 """
 
 from django.contrib.auth import update_session_auth_hash
@@ -22,16 +23,18 @@ from portal.audit.events import record_event
 from portal.audit.models import Act
 from portal.core.http import make_absolute
 
-# In place of an admin: she asked for the link herself, and it goes to her own address.
+# In place of an admin's id: the member requested the link by e-mail.
 _NO_MAKER = 0
 
 
 class LinkGoneError(Exception):
-    """Used, expired, or ended: by a sign-in, another new password, or with its maker's right to make it."""
+    """The link was used, has expired, or was invalidated by a sign-in, a new password or the loss of its creator's
+    role.
+    """
 
 
 def change_password(member: Member, password: str, *, request: HttpRequest) -> None:
-    """Give the member who asks a new password. Her other sessions end, and this one goes on under a new id."""
+    """Change the member's own password. Ends their other sessions and gives this one a new id."""
     hashed = make_password(password)
     with transaction.atomic():
         _set_password(member, hashed, request=request)
@@ -40,28 +43,31 @@ def change_password(member: Member, password: str, *, request: HttpRequest) -> N
 
 
 def make_link(member: Member, *, by: Member, request: HttpRequest) -> str:
-    """The address where a member chooses a new password, for an admin to pass on. The member is told of it."""
+    """Create a reset link for an admin to pass on. Notifies the member."""
     record_event(Act.PASSWORD_LINK_MADE, request=request, member=by, subject=member.username)
     mails.tell(member, Act.PASSWORD_LINK_MADE, by=by)
     return _build_link(member, maker=by.pk)
 
 
 def send_link(typed: str, *, request: HttpRequest) -> None:
-    """Send the link to whoever the typed name or e-mail address belongs to, if there is an address to send it to.
+    """Send a reset link to the member with this user name or e-mail address, if they have an address.
 
-    Time must not tell a member from nobody: the mail is written for either, and sent in a thread.
+    The response time must not reveal whether the member exists: the e-mail is rendered in any case and sent in a
+    thread.
     """
     record_event(Act.PASSWORD_LINK_MADE, request=request, name=typed)
     member = Member.objects.find_by_login(typed) or Member(pk=0, username=typed, is_active=False)
     mail = mails.write(member, _build_link(member, maker=_NO_MAKER))
-    # Asked first, as it asks the database.
+    # First, because it queries the database.
     if may_sign_in_here(member) and member.is_active and member.email and member.has_usable_password():
         mails.send(mail)
 
 
 def find_member(key: str, token: str, *, members: QuerySet[Member] | None = None) -> Member | None:
-    """Whose link this is, while it works, whoever made it still may, and a password would open anything. She is taken
-    from `members` if given.
+    """Return the member of a valid link, or None.
+
+    The link's creator must still be allowed to create it, and the member to sign in with a password. Searches in
+    `members` if given.
     """
     try:
         pk, maker = (int(number) for number in urlsafe_base64_decode(key).split(b"-"))
@@ -76,10 +82,10 @@ def find_member(key: str, token: str, *, members: QuerySet[Member] | None = None
 
 
 def set_password(key: str, token: str, *, password: str, request: HttpRequest) -> None:
-    """What the form behind a link does. All sessions of hers end: somebody else may have had one. Credentials are
-    paused, as the link may be in other hands than the member's: an admin has seen it, or has once typed the address in.
+    """Set a new password with a link. Ends all sessions of the member and pauses their credentials.
 
-    Raises `LinkGoneError`. The row is locked, so of two who come with one link at once the second finds it used.
+    Someone else may have the link: an admin has seen it or once entered the e-mail address. Raises `LinkGoneError`. The
+    row is locked, so that the link can only be used once, even by two requests at the same time.
     """
     hashed = make_password(password)
     with transaction.atomic():
@@ -92,7 +98,7 @@ def set_password(key: str, token: str, *, password: str, request: HttpRequest) -
 
 
 def _set_password(member: Member, hashed: str, *, request: HttpRequest) -> None:
-    """Hashed before the transaction: that may have to wait for its turn, and writers must not wait for it."""
+    """The password is hashed before the transaction, because hashing may wait and must not hold a lock."""
     member.password = hashed
     member.save(update_fields=["password"])
     record_event(Act.PASSWORD_CHANGED, request=request, member=member, subject=member.username)
@@ -105,7 +111,7 @@ def _build_link(member: Member, *, maker: int) -> str:
 
 
 def _tokens_of(maker: int) -> PasswordResetTokenGenerator:
-    """Makes and checks tokens that hold only for links of that maker."""
+    """A token generator whose tokens are valid only for links of that creator."""
     tokens = PasswordResetTokenGenerator()
     tokens.key_salt = f"{__name__} {maker}"
     return tokens

@@ -1,4 +1,4 @@
-"""Refuses passwords that are made of the words of this place, such as the product's name. The others are Django's."""
+"""A password validator for words that are easy to guess here, in addition to Django's validators."""
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -8,7 +8,7 @@ LEAST_REST = 8
 
 
 class OwnWordsValidator:
-    """What is left of a password without the words in `PASSWORD_WORDS` must still have eight characters."""
+    """Without the words in `PASSWORD_WORDS`, a password must still have eight characters."""
 
     def validate(self, password: str, user: object = None) -> None:
         del user

@@ -1,4 +1,4 @@
-"""Pages for a new password: one's own, a forgotten one, and the link that an admin passes on."""
+"""Views to change a password, request a reset link, set a new password, and create a link as an admin."""
 
 from allauth.core import ratelimit
 from django.conf import settings
@@ -23,10 +23,10 @@ from portal.core.request import MemberRequest, require_form
 @sensitive_post_parameters()
 @require_form
 def change_own(request: MemberRequest) -> HttpResponse:
-    # A copy, for the same reason as in the preferences.
+    # A copy: an invalid form may change its instance, which the page layout uses.
     member = Member.objects.get(pk=request.user.pk)
     if request.method == "POST" and not ratelimit.consume(request, action="change_password", user=member):
-        # The form is not even looked at: what is wrong with it would tell whether the old password was right.
+        # Don't validate the form: its errors would reveal whether the old password is correct.
         messages.error(request, _("Too many attempts. Try again in a minute."))
         return render(request, "accounts/change_password.html", {"form": ChangePasswordForm(member)}, status=429)
     form = ChangePasswordForm(member, request.POST if request.method == "POST" else None)
@@ -40,7 +40,7 @@ def change_own(request: MemberRequest) -> HttpResponse:
 @requires(Capability.PUBLIC)
 @require_form
 def forgotten(request: HttpRequest) -> HttpResponse:
-    """The answer is the same whoever was named, and whether there is anybody of that name."""
+    """The response is the same whether the account exists or not."""
     form = ForgottenForm(request.POST if request.method == "POST" else None)
     if form.is_valid() and settings.EMAIL_URL:
         typed = form.cleaned_data["login"]
@@ -55,7 +55,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @require_form
 def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
-    """The page behind a link."""
+    """Set a new password with a reset link."""
     member = passwords.find_member(key, token)
     if member is None:
         return render(request, "accounts/password_link_gone.html", status=404)
@@ -66,7 +66,7 @@ def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
         except passwords.LinkGoneError:
             return render(request, "accounts/password_link_gone.html", status=404)
         if request.user == member:
-            # This session has been ended with the others, and must not be written again.
+            # This session was ended with the others and must not be saved again.
             request.session.flush()
         messages.success(request, _("Your password was reset. Sign in with the new one."))
         return redirect("account_login")
@@ -78,8 +78,10 @@ def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
 @require_post
 @after_proof
 def make_link(request: MemberRequest, pk: int) -> HttpResponse:
-    """The answer is the only place where the link ever stands, so it is no redirect. An admin's own password is
-    changed on her own page, which asks for the old one. Who comes in through the provider alone gets none.
+    """Show a new reset link. Not a redirect, because the link is shown only once.
+
+    Admins change their own password on their own page, which asks for the old one. Members who must use the OpenID
+    provider get no link.
     """
     member = get_object_or_404(Member, pk=pk, is_active=True)
     if member.pk == request.user.pk:

@@ -1,6 +1,6 @@
-"""The sessions of members: how long one lasts, which there are, and how they end. Knows nothing of pages.
+"""Lists and ends the sessions of members, and checks their timeouts.
 
-A session's key is the id in its cookie; rows hold digests of them.
+A session key is the id in the cookie; the database stores its digest.
 """
 
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ from portal.accounts.models import LONGEST_USER_AGENT, Member, MemberSession, ha
 from portal.accounts.sessions.store import ADDRESS, BEGAN_AT, SEEN_AT, USER_AGENT
 from portal.core.http import read_address
 
-# Each move of the clock is a write, so it moves once a minute at most.
+# Updating the time is a database write, so it happens at most once a minute.
 NOTED_EVERY = timedelta(minutes=1)
-# In this order, as each browser also names those that it wants to be taken for.
+# The order matters, because browsers include the names of other browsers.
 _BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 _SYSTEMS = (
     ("Android", "Android"),
@@ -41,7 +41,7 @@ _SYSTEMS = (
 
 
 class End(StrEnum):
-    """Why a session is over by itself."""
+    """Why a session has expired."""
 
     IDLE = "idle"
     ABSOLUTE = "absolute"
@@ -49,7 +49,7 @@ class End(StrEnum):
 
 @dataclass(frozen=True)
 class SessionInfo:
-    """A session as people may see it. `handle` names it and opens nothing; browser and system may be unknown ("")."""
+    """A session as shown to members. `handle` is safe to show; browser and system may be unknown ("")."""
 
     handle: str
     browser: str
@@ -62,7 +62,7 @@ class SessionInfo:
 
 @receiver(user_logged_in, dispatch_uid="sessions")
 def begin(*, request: HttpRequest, **_rest: Any) -> None:
-    """Note when and from where somebody signed in. Django has given the session a new id by then."""
+    """Store when and from where the member signed in. Django has already changed the session id."""
     now = timezone.now().isoformat()
     request.session[BEGAN_AT] = request.session[SEEN_AT] = now
     request.session[ADDRESS] = read_address(request)
@@ -70,7 +70,7 @@ def begin(*, request: HttpRequest, **_rest: Any) -> None:
 
 
 def find_end(session: SessionBase) -> End | None:
-    """Why a signed-in session is over, or None while it lasts."""
+    """Return why a signed-in session has expired, or None."""
     now = timezone.now()
     if now - _read(session, BEGAN_AT) >= settings.SESSION_ABSOLUTE:
         return End.ABSOLUTE
@@ -78,15 +78,16 @@ def find_end(session: SessionBase) -> End | None:
 
 
 def note_presence(session: SessionBase) -> None:
-    """A person has just asked for something: the idle time begins anew."""
+    """Reset the idle timeout."""
     now = timezone.now()
     if now - _read(session, SEEN_AT) >= NOTED_EVERY:
         session[SEEN_AT] = now.isoformat()
 
 
 def make_stamp(request: HttpRequest) -> str:
-    """A name for all that a page depends on beside its address: the session and its member, role, language, time zone
-    and this version of the portal. Empty where nobody is signed in. It names, and opens nothing.
+    """Identify the state a page was rendered for: session, member, role, language, time zone and version.
+
+    Empty if no member is signed in. It gives no access.
     """
     if not isinstance(request.user, Member):
         return ""
@@ -97,7 +98,7 @@ def make_stamp(request: HttpRequest) -> str:
 
 
 def list_sessions(member: Member, *, this_key: str | None) -> list[SessionInfo]:
-    """Her sessions that last, the one seen latest first. `this_key` is that of whoever looks."""
+    """The member's active sessions, last seen first. `this_key` is the key of the current session."""
     return [
         SessionInfo(
             handle=_make_handle(row),
@@ -113,7 +114,7 @@ def list_sessions(member: Member, *, this_key: str | None) -> list[SessionInfo]:
 
 
 def end_session(member: Member, handle: str) -> bool:
-    """End one session of hers. False when she has none of that handle."""
+    """End one session of the member. Returns False if there is none with this handle."""
     for row in _find_lasting(member):
         if constant_time_compare(_make_handle(row), handle):
             row.delete()
@@ -122,7 +123,7 @@ def end_session(member: Member, handle: str) -> bool:
 
 
 def end_sessions(member: Member, *, but: str | None = None) -> int:
-    """End every session of hers, but the one with this key; returns how many there were."""
+    """End all sessions of the member except the one with the key `but`. Returns their number."""
     return MemberSession.objects.filter(member=member).exclude(session_key=hash_token(but or "")).delete()[0]
 
 
@@ -142,7 +143,7 @@ def _make_handle(row: MemberSession) -> str:
 
 
 def _read(session: SessionBase, name: str) -> datetime:
-    """A moment that the session keeps; the epoch, when it keeps none, which ends it."""
+    """Read a time from the session. Returns the epoch if it is missing, which makes the session expire."""
     return parse_datetime(session.get(name, "")) or datetime.fromtimestamp(0, timezone.get_default_timezone())
 
 

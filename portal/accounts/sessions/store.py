@@ -1,7 +1,7 @@
-"""Django's sessions in the database, with columns that say whose each is (`SESSION_ENGINE`).
+"""Django's database sessions with columns for the member, times and client (`SESSION_ENGINE`).
 
-Django documents this as the way to list and end a person's sessions without opening everybody's. A row is found by the
-digest of the id in the cookie: whoever reads the table learns no id that a browser could send.
+This is Django's documented way to list and end a member's sessions without decoding all of them. Rows are stored under
+a digest of the session id, so that a leaked table contains no usable ids.
 """
 
 from typing import Any
@@ -18,11 +18,11 @@ BEGAN_AT, SEEN_AT, ADDRESS, USER_AGENT = "began_at", "seen_at", "address", "user
 
 
 class SessionStore(db.SessionStore):
-    """Each method below that takes or makes a session's id is a public one of Django's, and asks the table for the
-    digest. Only `load` is written anew: Django's looks the row up by a private method.
+    """Overrides the public methods that use the session key, to use its digest in the table. Only `load` is
+    reimplemented, because Django's version uses a private method.
     """
 
-    # Django's own for threads: its asynchronous ones would go to the table by themselves, with the id as it is.
+    # Django's async methods run the sync ones in a thread. Those of the database backend would use the undigested key.
     acreate, asave, adelete = SessionBase.acreate, SessionBase.asave, SessionBase.adelete
     aload, aexists = SessionBase.aload, SessionBase.aexists
 
@@ -35,7 +35,7 @@ class SessionStore(db.SessionStore):
         rows = MemberSession.objects.filter(expire_date__gt=timezone.now())
         row = rows.filter(session_key=hash_token(key)).first() if key else None
         if row is None:
-            # As Django does it: an id that nobody was given is not taken over.
+            # Like Django, don't adopt an unknown session id.
             self._session_key = None
             return {}
         data: dict[str, Any] = self.decode(row.session_data)

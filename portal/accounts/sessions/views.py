@@ -1,4 +1,4 @@
-"""Pages that show sessions and end them, one's own or, to admins, anybody's."""
+"""Views to list and end sessions: for all members their own, for admins any member's."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -26,7 +26,7 @@ def show_own(request: MemberRequest) -> HttpResponse:
 @requires(Capability.MANAGE_OWN_PREFERENCES)
 @require_post
 def end_own(request: MemberRequest) -> HttpResponse:
-    """The session that the form names, or all but this one when it names none."""
+    """End the session given in the form, or all others if none is given."""
     _end(request, request.user)
     return redirect("accounts:sessions")
 
@@ -34,7 +34,7 @@ def end_own(request: MemberRequest) -> HttpResponse:
 @requires(Capability.MANAGE_OWN_PREFERENCES)
 @require_post
 def stay(request: MemberRequest) -> HttpResponse:
-    """What a person sends who is warned that her session is about to end; the middleware has noted her presence."""
+    """Sent when a member extends a session that is about to expire; the middleware has already reset the timeout."""
     del request
     return HttpResponse(status=204)
 
@@ -49,7 +49,7 @@ def show_members(request: MemberRequest, pk: int) -> HttpResponse:
 @require_post
 @after_proof
 def end_members(request: MemberRequest, pk: int) -> HttpResponse:
-    """The session that the form names, or all of that member's, but the one of the admin who asks."""
+    """End the session given in the form, or all sessions of the member except the admin's current one."""
     member = get_object_or_404(Member, pk=pk)
     _end(request, member)
     return redirect("accounts:member_sessions", pk)

@@ -1,7 +1,7 @@
-"""What an ID token must say to be believed (OpenID Connect Core 1.0, 3.1.3.7). Knows claims, no HTTP.
+"""Validates the claims of an ID token (OpenID Connect Core 1.0, 3.1.3.7).
 
-PyJWT, as allauth calls it, holds the issuer and our place among the audiences to what they must be, and looks at the
-end only where a token names one. The rest is here.
+PyJWT, as called by allauth, checks the issuer and the audience, and the expiry only if the token has one. The remaining
+checks are here.
 """
 
 import math
@@ -12,25 +12,27 @@ from typing import Any
 
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 
-# How far the provider's clock may be ahead of ours.
+# How far the provider's clock may be ahead.
 LEEWAY = timedelta(minutes=2)
-# A token is made while the portal asks for it.
+# Tokens are issued during the sign-in, so an older one is not accepted.
 OLDEST = timedelta(minutes=10)
 
 
 class UntrustedTokenError(OAuth2Error):  # type: ignore[misc]  # allauth has no types
-    """The text says what is wrong with the token, in English, for log and audit. It holds nothing of its values."""
+    """The message says what is wrong with the token, in English, for the log and the audit. It contains no claim
+    values.
+    """
 
 
 def check_claims(claims: Mapping[str, Any], *, client_id: str) -> None:
-    """Raise `UntrustedTokenError` unless the token was made for us, for now."""
+    """Raise `UntrustedTokenError` unless the token was issued for this client and is valid now."""
     audiences = claims.get("aud")
     if isinstance(audiences, list) and len(audiences) > 1 and "azp" not in claims:
         raise UntrustedTokenError("several audiences and no azp")
     if "azp" in claims and claims["azp"] != client_id:
         raise UntrustedTokenError("azp is another client")
     now, leeway = time.time(), LEEWAY.total_seconds()
-    # That it is not over is PyJWT's to say.
+    # Must exist; PyJWT checks that it is not in the past.
     _read_time(claims, "exp")
     issued = _read_time(claims, "iat")
     if issued > now + leeway:

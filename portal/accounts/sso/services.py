@@ -1,4 +1,4 @@
-"""Who may come in through the OpenID provider, and as what. Knows claims and members, no HTTP with the provider."""
+"""Decides who may sign in with the OpenID provider, and with which role."""
 
 import re
 import unicodedata
@@ -29,15 +29,16 @@ from portal.audit.events import record_event
 from portal.audit.models import Act
 from portal.core.permissions import Role
 
-# The first one that one of her groups gives is her role.
+# The first of these roles that one of the member's groups gives is theirs.
 _HIGHEST_FIRST = (Role.ADMIN, Role.OPERATOR, Role.VIEWER)
 _LONGEST_NAME = 140
 _TRIES = 5
 
 
 class RefusedError(Exception):
-    """The provider knows her, and she has no access all the same. `reason` is for her page, `name` what she is called
-    there.
+    """The person has an account at the provider, but no access here.
+
+    `reason` is shown to them, and `name` is what they are called there.
     """
 
     def __init__(self, reason: str, *, name: str) -> None:
@@ -47,10 +48,10 @@ class RefusedError(Exception):
 
 
 def admit(login: SocialLogin, *, request: HttpRequest) -> None:
-    """Let her in as the member whose subject the provider names, in the role of her groups, or raise `RefusedError`.
+    """Sign in the member with the provider's subject, with the role of their groups. Raises `RefusedError`.
 
-    `login` comes from the provider with its `claims`, and leaves with a member. A subject that is not known yet
-    becomes a new member; no e-mail address or user name ever leads to one who is there already.
+    `login` has the provider's `claims` and gets the member. An unknown subject becomes a new member; an e-mail address
+    or user name is never matched with an existing member.
     """
     claims: Mapping[str, Any] = login.claims
     if not constant_time_compare(str(claims.get("nonce")), login.state["nonce"]):
@@ -78,8 +79,8 @@ def admit(login: SocialLogin, *, request: HttpRequest) -> None:
 
 
 def read_groups(claims: Mapping[str, Any]) -> set[str]:
-    """The groups in the claim that OIDC_GROUPS_CLAIM names: by that very name, or, else, by a path of names with dots
-    between.
+    """Return the groups in the claim OIDC_GROUPS_CLAIM: a claim with exactly this name, or else a path separated by
+    dots.
     """
     found: Any = claims.get(settings.OIDC_GROUPS_CLAIM)
     if found is None:
@@ -92,21 +93,22 @@ def read_groups(claims: Mapping[str, Any]) -> set[str]:
 
 
 def find_role(groups: set[str]) -> Role | None:
-    """The highest role that one of the groups gives, or None: no access."""
+    """The highest role that one of the groups gives, or None for no access."""
     given = {settings.OIDC_ROLE_GROUPS.get(group) for group in groups}
     return next((role for role in _HIGHEST_FIRST if role.value in given), None)
 
 
 def find_linked() -> QuerySet[SocialAccount]:
-    """The accounts at the provider of the settings that are a member's; none while there is no provider."""
+    """The members' accounts at the configured provider; empty without a provider."""
     linked: QuerySet[SocialAccount] = SocialAccount.objects.filter(provider=settings.OIDC_ISSUER)
     return linked if settings.OIDC_ISSUER else linked.none()
 
 
 def link(member: Member, subject: str) -> None:
-    """Let whoever is `subject` at the provider sign in as this member, by somebody at the command line. Raises
-    `IntegrityError` when the subject is a member's already. A password goes, except an admin's: it is her way in when
-    the provider is down. Credentials are paused: a subject may be mistyped.
+    """Let `subject` at the provider sign in as this member. Called from the command line.
+
+    Raises `IntegrityError` if the subject already belongs to a member. Removes the password, except an admin's, who
+    needs it while the provider is down. Pauses the member's credentials, because the subject may be mistyped.
     """
     with transaction.atomic():
         SocialAccount.objects.create(user=member, provider=settings.OIDC_ISSUER, uid=subject)
@@ -123,13 +125,13 @@ def _record_refusal(request: HttpRequest, member: Member | None, name: str, why:
 
 
 def _find_or_add_member(login: SocialLogin, *, name: str, role: Role, request: HttpRequest) -> Member:
-    """Somebody new, or the one whom another request of hers has just added."""
+    """Add a new member, or return the one that a concurrent request has just added."""
     for _number in range(_TRIES):
         try:
             with transaction.atomic():
                 return _add_member(login, name=name, role=role, request=request)
         except IntegrityError:
-            # The name, the address or the subject was taken meanwhile.
+            # Another request has taken the name, the e-mail address or the subject.
             known = SocialAccount.objects.filter(provider=login.account.provider, uid=login.account.uid).first()
             if known:
                 login.account = known
@@ -154,11 +156,11 @@ def _list_names(name: str) -> Iterator[str]:
 
 
 def _read_name(claims: Mapping[str, Any]) -> str:
-    """A user name made of what the provider calls her; it tells nothing about who she is, only the subject does."""
+    """Create a user name from the claims. It does not identify the person; only the subject does."""
     for claim in ("preferred_username", "email", "name"):
         text = claims.get(claim)
         if isinstance(text, str):
-            # Accents are dropped, other scripts too: their letters look like these.
+            # Remove accents and characters of other scripts, which may look like these.
             plain = unicodedata.normalize("NFKD", text).partition("@")[0]
             plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
             if name := re.sub(r"[^a-z0-9_.+-]+", "-", plain.lower(), flags=re.ASCII)[:_LONGEST_NAME].strip("-"):
@@ -167,7 +169,7 @@ def _read_name(claims: Mapping[str, Any]) -> str:
 
 
 def _read_email(claims: Mapping[str, Any]) -> str:
-    """Her address, if the provider has verified it, it is one, and no member has it."""
+    """The e-mail address if it is verified by the provider, valid, and not in use."""
     email = claims.get("email")
     if not isinstance(email, str) or claims.get("email_verified") is not True:
         return ""

@@ -4,7 +4,9 @@ from portal.audit.triggers import install_triggers
 
 
 class Migration(migrations.Migration):
-    """The triggers anew: their function on PostgreSQL looks nothing up in a path that a session could set."""
+    """Reinstalls the triggers with a fixed search_path for their PostgreSQL function, so that a session can't change
+    it.
+    """
 
     dependencies = [("audit", "0003_append_only")]
 

@@ -1,6 +1,6 @@
-"""The tags and filters of every template: components, times, sizes, icons, states, copy buttons.
+"""Tags and filters available in every template: components, times, sizes, icons, states, copy buttons.
 
-What they take is shown as it is, never looked up.
+They only format their arguments and look nothing up.
 """
 
 from datetime import date, datetime
@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
-from lucide import _render_icon  # The template tag parses its icon anew each time; a table of them would show.
+from lucide import _render_icon  # The template tag does not cache icons, which is slow in a table.
 
 from portal.core import formatting
 from portal.core.components import render_component
@@ -24,7 +24,7 @@ register = template.Library()
 
 DASH = "–"
 MEBIBYTES_IN_GIBIBYTE = 1024
-LARGEST_EXACT = 2**53  # Integers from upstream have no bound; floats do.
+LARGEST_EXACT = 2**53  # Integers from ByCloud have no limit; floats do.
 LONGEST_TEXT = 1000
 LONGEST_LABEL = 200
 LONGEST_COPIED = 2000
@@ -32,38 +32,40 @@ LONGEST_COPIED = 2000
 
 @register.simple_tag(takes_context=True)
 def component(context: Context, part: str, **given: object) -> SafeString:
-    """A part of `templates/components` that holds nothing: `{% component "button" label=_("Save") %}`."""
+    """A component from `templates/components` without content: `{% component "button" label=_("Save") %}`."""
     return render_component(context, part, given)
 
 
 @register.simple_block_tag(takes_context=True)
 def wrap(context: Context, content: SafeString, part: str, **given: object) -> SafeString:
-    """A part of `templates/components` around the lines up to `{% endwrap %}`: `{% wrap "panel" title=_("Keys") %}`."""
+    """A component from `templates/components` around the lines up to `{% endwrap %}`: `{% wrap "panel" title=_("Keys")
+    %}`.
+    """
     return render_component(context, part, {"content": content, **given})
 
 
 @register.simple_tag(takes_context=True)
 def kept(context: Context, template_name: str, **given: object) -> SafeString:
-    """A template that sees what it is given and nothing else of the page, and is rendered once for the same values."""
+    """Render a template that sees only its arguments, cached by their values."""
     return render_cached(context, template_name, given)
 
 
 @register.simple_block_tag
 def slot(content: SafeString) -> SafeString:
-    """Markup for a component that takes more than one piece: `{% slot as actions %} … {% endslot %}`."""
+    """Markup for a component with more than one slot: `{% slot as actions %} … {% endslot %}`."""
     return content
 
 
 @register.simple_tag
 def status(tone: str, word: object, icon_name: str = "") -> str:
-    """A state as shape, word and colour. The style sheet draws the shape of each tone, unless an icon stands there."""
+    """A state as icon, text and color. Without an icon, the style sheet draws a shape for the tone."""
     drawn = _icon(icon_name, 14) if icon_name else ""
     return format_html('<span class="status status-{}">{}<bdi>{}</bdi></span>', tone, drawn, show(str(word)))
 
 
 @register.simple_tag
 def tag(text: object, url: str = "", *, swaps: bool = False) -> str:
-    """A tag of an instance; with `url`, a link, which htmx follows when it `swaps` a region of the page."""
+    """A tag of an instance. With `url` it is a link; with `swaps`, htmx follows it and swaps a part of the page."""
     if not url:
         return format_html('<span class="tag"><bdi>{}</bdi></span>', show(str(text)))
     asked = format_html(' hx-get="{}"', url) if swaps else ""
@@ -72,7 +74,7 @@ def tag(text: object, url: str = "", *, swaps: bool = False) -> str:
 
 @register.simple_tag
 def ago(moment: datetime | None) -> str:
-    """A moment in words (`3 days ago`), kept true by portal.js. The exact time shows on hover and on focus."""
+    """A relative time (`3 days ago`), updated by portal.js. The exact time shows on hover and focus."""
     if moment is None:
         return DASH
     return format_html(
@@ -85,19 +87,19 @@ def ago(moment: datetime | None) -> str:
 
 @register.simple_tag
 def exact(moment: datetime | None) -> str:
-    """A moment to the second, with its offset: `23 Nov 2026, 14:32:07 (UTC−03:00)`."""
+    """The exact time with its UTC offset: `23 Nov 2026, 14:32:07 (UTC−03:00)`."""
     return _time(moment, formatting.exact_text(moment)) if moment else DASH
 
 
 @register.simple_tag
 def clock(moment: datetime | None) -> str:
-    """As `exact`, but the date is left out for a moment of today."""
+    """Like `exact`, without the date if it is today."""
     return _time(moment, formatting.clock_text(moment)) if moment else DASH
 
 
 @register.filter
 def day(value: date | None) -> str:
-    """A day: `23 Nov 2026`."""
+    """A date: `23 Nov 2026`."""
     return formatting.day_text(value) if value else DASH
 
 
@@ -109,11 +111,12 @@ def _time(moment: datetime, text: str) -> str:
 def copy(
     value: object, label: str, *, stands_before: bool = False, stands_in_row: bool = False, is_long: bool = False
 ) -> str:
-    """A button that copies `value`; `label` names it for screen readers: `the ID of web-01`. With `stands_before` it
-    copies the text of the element before it, which must be `value`; with `stands_in_row`, its row's `data-instance-id`.
+    """A button that copies `value`; `label` names it for screen readers: `the ID of web-01`.
 
-    A list has forty of them, so each is short: the script makes the name a tooltip while it is pointed at. There is
-    none for a text that is too long to stand in a page twice, unless it is known how long it may get (`is_long`).
+    With `stands_before` it copies the text of the previous element, which must be `value`; with `stands_in_row`, the
+    `data-instance-id` of its row. A list has forty of these buttons, so the markup is short and portal.js adds the
+    tooltip on hover. Texts that are too long to repeat in the page get no button, unless their length is known to be
+    limited (`is_long`).
     """
     if not value or (len(str(value)) > LONGEST_COPIED and not is_long):
         return ""
@@ -128,7 +131,7 @@ def copy(
 
 @register.simple_tag
 def unreadable(url: str = "") -> str:
-    """In the place of a value that cannot be read, or not all of it; `url` is that of what was sent."""
+    """Placeholder for a value that can't be parsed, fully or in part; `url` links to the raw response."""
     words = gettext("unreadable")
     if not url:
         return format_html('<span class="unreadable">{}</span>', words)
@@ -137,7 +140,7 @@ def unreadable(url: str = "") -> str:
 
 @register.simple_tag
 def icon(name: str, size: int = 16) -> SafeString:
-    """A lucide icon that only decorates: hidden from screen readers. Nothing for no name."""
+    """A decorative lucide icon, hidden from screen readers. Renders nothing without a name."""
     return _icon(str(name), size) if name else mark_safe("")
 
 
@@ -148,14 +151,14 @@ def _icon(name: str, size: int) -> SafeString:
 
 @register.filter
 def is_older(moment: datetime, seconds: int) -> bool:
-    """Whether a moment lies more than so many seconds back. One that lies ahead has no known age: it does."""
+    """Whether a time is more than `seconds` ago. A time in the future has no known age and counts as older."""
     age = (timezone.now() - moment).total_seconds()
     return age > seconds or age < -formatting.JUST_NOW_SECONDS
 
 
 @register.filter
 def mebibytes(value: int | None) -> str:
-    """A size given in MiB: `512 MiB`, `4 GiB`, `1.5 GiB`, its number as the active language writes it."""
+    """A size in MiB: `512 MiB`, `4 GiB`, `1.5 GiB`, with the number format of the active language."""
     if value is None:
         return DASH
     if abs(value) < MEBIBYTES_IN_GIBIBYTE:
@@ -167,13 +170,15 @@ def mebibytes(value: int | None) -> str:
 
 @register.filter
 def gigabytes(value: int | None) -> str:
-    """A size given in GB: `40 GB`."""
+    """A size in GB: `40 GB`."""
     return DASH if value is None else f"{number_text(value)} GB"
 
 
 @register.filter
 def brief(value: object) -> object:
-    """The beginning of a text that is too long for a page, and how much more there is; anything else as it is."""
+    """The beginning of a text that is too long for a page, with the number of remaining characters; other values
+    unchanged.
+    """
     if not isinstance(value, str) or len(value) <= LONGEST_TEXT:
         return value
     return f"{value[:LONGEST_TEXT]}… ({and_more_characters(len(value) - LONGEST_TEXT)})"
@@ -181,36 +186,36 @@ def brief(value: object) -> object:
 
 @register.filter
 def and_more_characters(count: int) -> str:
-    """`and 999,000 more characters`, after the beginning of a text."""
+    """`and 999,000 more characters`, at the end of a shortened text."""
     words = ngettext("and %(count)s more character", "and %(count)s more characters", count)
     return words % {"count": number_text(count)}
 
 
 @register.filter
 def and_more(count: int) -> str:
-    """`and 999,000 more`; nothing for none."""
+    """`and 999,000 more`; empty for zero."""
     return say_and_more(count) if count else ""
 
 
 @register.filter
 def dash(value: object) -> object:
-    """The value, or a dash where there is none. Zero is a value."""
+    """The value, or a dash if it is None or empty. Zero is a value."""
     return DASH if value is None or value == "" else value
 
 
 @register.filter
 def visible(value: object) -> SafeString:
-    """A text from outside as HTML, with each character in it that one could not see marked and named."""
+    """External text as HTML, with each invisible character marked and named."""
     return show(str(value)) if value is not None else mark_safe("")
 
 
 @register.filter
 def visible_plain(value: object) -> str:
-    """The same where no markup can stand: in titles and labels."""
+    """Like `visible`, as plain text for titles and labels."""
     return show_plain(str(value)) if value is not None else ""
 
 
 @register.filter
 def short_id(value: str | None) -> str:
-    """The first eight characters of an id, enough to tell rows apart."""
+    """The first eight characters of an id, enough to distinguish rows."""
     return (value or DASH)[:8]

@@ -1,4 +1,4 @@
-"""`manage.py add_member NAME --role ROLE [--email E]`: adds a member, with the password on standard input."""
+"""`manage.py add_member NAME --role ROLE [--email E]`: adds a member. Reads the password from standard input."""
 
 import getpass
 import sys
@@ -17,19 +17,19 @@ from portal.core.permissions import Role
 
 
 class Command(BaseCommand):
-    help = "Adds a member. The password is read from standard input, or asked for in a terminal; it is never shown."
+    help = "Adds a member. Reads the password from standard input, or prompts for it in a terminal."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="the user name")
         parser.add_argument("--role", required=True, choices=Role.values)
-        parser.add_argument("--email", default="", help="an e-mail address, which can be used to sign in, too")
+        parser.add_argument("--email", default="", help="an e-mail address, which can also be used to sign in")
 
     def handle(self, *_args: Any, name: str, role: str, email: str, **_options: Any) -> None:
         member = Member(username=name, email=email.lower(), role=role)
         if Member.objects.find_by_name(name):
-            raise CommandError(f"There is a member {name} already.")
+            raise CommandError(f"Member {name} already exists.")
         try:
-            # The password has no value yet; it has checks of its own below.
+            # The password is not set yet; it is validated below.
             member.full_clean(exclude=["password"])
         except ValidationError as error:
             raise CommandError(_join(error)) from None
@@ -42,18 +42,18 @@ class Command(BaseCommand):
         with transaction.atomic():
             member.save(force_insert=True)
             record_event(Act.MEMBER_ADDED, subject=f"{member.username} ({member.role})")
-        self.stdout.write(f"{member.username} is a member now, as {member.role}.")
+        self.stdout.write(f"Added {member.username} as {member.role}.")
 
 
 def _read_password() -> str:
     password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     if not password:
-        raise CommandError("There is no password on standard input.")
+        raise CommandError("No password on standard input.")
     return password
 
 
 def _join(error: ValidationError) -> str:
-    """All that is wrong, in one line. A field is named where its message does not say which it is."""
+    """Return all errors in one line, with the field name where the message does not mention it."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
     return " ".join(

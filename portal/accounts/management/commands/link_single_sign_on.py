@@ -1,4 +1,4 @@
-"""`manage.py link_single_sign_on NAME SUBJECT`: a member who is there already comes in through the OpenID provider."""
+"""`manage.py link_single_sign_on NAME SUBJECT`: lets an existing member sign in with the OpenID provider."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -13,22 +13,22 @@ from portal.accounts.sso.services import link
 
 class Command(BaseCommand):
     help = (
-        "Lets whoever is SUBJECT (the claim `sub`) at the OpenID provider sign in as that member. Her password is"
-        " removed, unless she is an admin. Her role follows her groups from the next sign-in on."
+        "Lets SUBJECT (the claim `sub`) at the OpenID provider sign in as a member. Removes the member's password,"
+        " unless they are an admin. From the next sign-in on, their groups determine their role."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="the user name")
-        parser.add_argument("subject", help="what the provider calls her in the claim `sub`")
+        parser.add_argument("subject", help="the member's claim `sub` at the provider")
 
     def handle(self, *_args: Any, name: str, subject: str, **_options: Any) -> None:
         if not settings.OIDC_ISSUER:
-            raise CommandError("There is no OpenID provider: OIDC_ISSUER is not set.")
+            raise CommandError("No OpenID provider is configured: OIDC_ISSUER is not set.")
         member = Member.objects.find_by_name(name)
         if member is None:
-            raise CommandError(f"There is no member {name}.")
+            raise CommandError(f"Member {name} does not exist.")
         try:
             link(member, subject)
         except IntegrityError:
-            raise CommandError("This subject belongs to a member already.") from None
-        self.stdout.write(f"{member.username} signs in through {settings.OIDC_NAME} from now on.")
+            raise CommandError("This subject already belongs to a member.") from None
+        self.stdout.write(f"{member.username} can now sign in with {settings.OIDC_NAME}.")

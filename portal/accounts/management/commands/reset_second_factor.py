@@ -1,4 +1,4 @@
-"""`manage.py reset_second_factor NAME`: for the admin who has lost hers and has nobody to ask."""
+"""`manage.py reset_second_factor NAME`: for an admin who lost theirs and has no other admin to ask."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -10,7 +10,7 @@ from portal.accounts.models import Member
 
 
 class Command(BaseCommand):
-    help = "Removes a member's authenticator app, passkeys and recovery codes, and ends her sessions."
+    help = "Removes a member's authenticator app, passkeys and recovery codes, and ends their sessions."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="the user name")
@@ -18,6 +18,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, name: str, **_options: Any) -> None:
         member = Member.objects.find_by_name(name)
         if member is None:
-            raise CommandError(f"There is no member {name}.")
+            raise CommandError(f"Member {name} does not exist.")
         had_some = reset_mfa(member)
-        self.stdout.write(f"{member.username} {'has no second factor any more' if had_some else 'had none'}.")
+        said = "Second factor of {} removed." if had_some else "{} has no second factor."
+        self.stdout.write(said.format(member.username))

@@ -1,4 +1,4 @@
-"""`manage.py prune_audit`: deletes the events that are older than AUDIT_DAYS. For cron, once a day."""
+"""`manage.py prune_audit`: deletes events older than AUDIT_DAYS. Run it daily with cron."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from portal.audit.pruning import prune_events
 
 
 class Command(BaseCommand):
-    help = "Delete audit events that are older than AUDIT_DAYS. May be run again at any time."
+    help = "Deletes audit events older than AUDIT_DAYS. Can be run again at any time."
 
     def handle(self, **_options: Any) -> None:
         pruned = prune_events(timezone.now() - timedelta(days=settings.AUDIT_DAYS))

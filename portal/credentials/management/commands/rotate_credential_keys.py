@@ -1,4 +1,4 @@
-"""`manage.py rotate_credential_keys`: seals credentials and second factors under the first of CREDENTIAL_KEYS."""
+"""`manage.py rotate_credential_keys`: re-encrypts credentials and second factors with the first of CREDENTIAL_KEYS."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ BATCH_SIZE = 200
 
 class Command(BaseCommand):
     help = (
-        "Seal every credential, and what makes one-time codes, under the first key of CREDENTIAL_KEYS."
-        " May be run again at any time."
+        "Re-encrypts all credentials, TOTP secrets and recovery codes with the first key of CREDENTIAL_KEYS."
+        " Can be run again at any time."
     )
 
     def handle(self, **_options: Any) -> None:
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         seen = resealed = last = 0
         lost: list[str] = []
         while True:
-            # Locked, so that a credential replaced meanwhile is not overwritten by the one before it.
+            # Locked, so that a credential replaced in the meantime is not overwritten.
             with transaction.atomic():
                 rows = list(
                     Credential.objects.select_for_update(of=("self",))
@@ -76,11 +76,11 @@ class Command(BaseCommand):
 
 
 def _reseal_factors() -> list[str]:
-    """Seal what makes members' one-time and recovery codes anew; whose cannot be opened. A team's are few."""
+    """Re-encrypt TOTP secrets and recovery code seeds. Returns those that can't be decrypted."""
     lost: list[str] = []
     rows = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).select_related("user").order_by("pk")
     with transaction.atomic():
-        # All at once, locked: they are a few per member, and a code that is used meanwhile must stay used.
+        # All in one locked transaction: there are only a few, and a code used in the meantime must stay used.
         for row in rows.select_for_update(of=("self",)):
             name, purpose = NAMES[row.type], name_purpose(row.user_id, row.type)
             try:

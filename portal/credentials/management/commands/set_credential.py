@@ -1,4 +1,4 @@
-"""`manage.py set_credential NAME|--team --region spo1 --kind bearer|api-key`: the secret comes on standard input."""
+"""`manage.py set_credential NAME|--team --region spo1 --kind bearer|api-key`: reads the secret from standard input."""
 
 import sys
 from getpass import getpass
@@ -18,16 +18,16 @@ from portal.credentials.models import Kind
 
 class Command(BaseCommand):
     help = (
-        "Check and save a member's or the team's ByCloud credential."
-        " Standard input holds the token, or id:secret for an API key."
+        "Verifies and saves a member's or the team's ByCloud credential."
+        " Reads the token, or id:secret for an API key, from standard input."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", nargs="?", default="", help="the member's user name")
-        parser.add_argument("--team", action="store_true", help="for members who have none of their own")
-        parser.add_argument("--region", required=True, help="a region code of BYCLOUD_REGIONS, such as spo1")
+        parser.add_argument("--team", action="store_true", help="for members without their own credential")
+        parser.add_argument("--region", required=True, help="a region code from BYCLOUD_REGIONS, such as spo1")
         parser.add_argument("--kind", required=True, choices=Kind.values)
-        parser.add_argument("--expires", default="", metavar="DAY", help="the last day it works, such as 2027-01-31")
+        parser.add_argument("--expires", default="", metavar="DAY", help="the last day it is valid, such as 2027-01-31")
 
     @sensitive_variables()
     def handle(self, *, name: str, team: bool, region: str, kind: str, expires: str, **_options: Any) -> None:

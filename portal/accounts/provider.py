@@ -1,4 +1,4 @@
-"""The OpenID provider of the settings, in the place where allauth looks for one. Knows nothing of members and roles."""
+"""allauth's OpenID Connect provider, configured by the settings."""
 
 from typing import Any
 
@@ -17,15 +17,15 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
 
 
 class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has no types
-    """What goes between portal and provider (OpenID Connect Core 1.0 and Discovery 1.0)."""
+    """The requests to the provider (OpenID Connect Core 1.0 and Discovery 1.0)."""
 
     @property
     def openid_config(self) -> dict[str, Any]:
         config: dict[str, Any] = super().openid_config
-        # Discovery 4.3: whoever answers for another issuer is not to be believed.
+        # Discovery 4.3: the issuer in the metadata must be the configured one.
         if str(config.get("issuer", "")).rstrip("/") != settings.OIDC_ISSUER:
             raise OAuth2Error("The provider gives another issuer than OIDC_ISSUER")
-        # TLS stands for the signature of the ID token, which allauth does not check on what it has fetched itself.
+        # allauth does not verify the signature of an ID token that it fetched itself, so the connection must use TLS.
         is_plain = any(not str(config.get(name, "https:")).startswith("https:") for name in _ENDPOINTS)
         if is_plain and not settings.PLAIN_HTTP:
             raise OAuth2Error("The provider has an endpoint without TLS")
@@ -35,7 +35,9 @@ class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has
         return make_absolute(reverse("accounts:single_sign_on_callback"))
 
     def complete_login(self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: Any) -> SocialLogin:
-        """What the ID token says, and, of the same subject (Core 5.3.2), what the provider tells about her besides."""
+        """Return the login for the claims of the ID token and of the userinfo endpoint, which must have the same
+        subject (Core 5.3.2).
+        """
         encoded = kwargs["response"].get("id_token")
         if not encoded:
             raise OAuth2Error("The provider sent no ID token")
@@ -45,7 +47,7 @@ class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has
             about = self._fetch_user_info(token.token)
             if about.get("sub") != claims.get("sub"):
                 raise OAuth2Error("The provider tells about another subject than it signed in")
-            # The token alone says which sign-in it was made for.
+            # The nonce is valid only in the ID token.
             claims = about | {"nonce": None} | claims
         return self.get_provider().sociallogin_from_response(request, claims)
 
@@ -53,7 +55,7 @@ class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has
         try:
             claims: dict[str, Any] = super()._decode_id_token(app, id_token)
         except OAuth2Error as error:
-            # PyJWT's words, which allauth leaves out.
+            # PyJWT's message, which allauth drops.
             raise UntrustedTokenError(str(error.__cause__ or error)) from error
         return claims
 
@@ -68,15 +70,15 @@ class OpenIDProvider(OpenIDConnectProvider):  # type: ignore[misc]
         return login
 
     def extract_extra_data(self, _data: dict[str, Any]) -> dict[str, Any]:
-        """Nothing of what the provider tells about a person is kept but her subject."""
+        """Store nothing about the person except the subject."""
         return {}
 
     def extract_common_fields(self, _data: dict[str, Any]) -> dict[str, Any]:
-        """None: `single_sign_on` reads the claims, of whatever type they are."""
+        """Empty: `sso.services` reads the claims and checks their types."""
         return {}
 
     def extract_email_addresses(self, _data: dict[str, Any]) -> list[Any]:
-        """None: an address opens no account here."""
+        """Empty: an e-mail address never gives access to an account."""
         return []
 
 
