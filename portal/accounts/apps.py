@@ -7,11 +7,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Team")
 
     def ready(self) -> None:
-<<<<<<< HEAD
         # What hears of each sign-in, and of each second factor that is read.
         from portal.accounts import signals  # noqa: F401, PLC0415 -- models are there only now
-=======
-        # Connect the signal receivers.
->>>>>>> plain1
         from portal.accounts.mfa import encryption  # noqa: F401, PLC0415 -- models are there only now
         from portal.accounts.sessions import services as sessions  # noqa: F401, PLC0415 -- models are there only now

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The app that keeps what people did, append-only."""
-=======
-from importlib import import_module
->>>>>>> plain1
+"""The app that keeps what members did, append-only."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _

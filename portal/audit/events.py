@@ -43,19 +43,11 @@ def record_event(
 ) -> None:
     """Record an event.
 
-    <<<<<<< HEAD
-    `member` is who acts, `name` her name as typed when a sign-in failed, kept if it may be one; with neither, and no
-    request, it is done from the command line. `subject` is what it was done to, in plain text. Address, browser and
-    request id are taken from `request`. Control characters are removed and every text is cut to its column. The log
-    line is written when the row is there to stay. Of what is `REPEATED` too often, a few rows say how often, and
-    the first that came from each page stands there.
-    =======
     `member` is the acting member. `name` is the name entered at a failed sign-in, stored only if it looks like one.
     Without either, and without a request, the event is from the command line. `subject` is what the action was done to,
     as plain text. IP address, browser and request id are taken from `request`. Control characters are removed, and
     texts are cut to the length of their columns. The log line is written after the commit. Of `REPEATED` actions, only
-    some are recorded, with their count.
-    >>>>>>> plain1
+    some are recorded, with their count; the first from each page always is.
     """
     if act in REPEATED and request is not None:
         key = f"audit:{act}:{member.pk if member else get_ip(request)}"
