@@ -43,7 +43,7 @@ def _mode(mode: str, said: str, status: int = 502, *, takes_the_deadline: bool =
 
 SCRIPTED = (
     *(_status(status, REFUSED) for status in (400, 404, 409, 418, 422)),
-    _status(401, "Your ByCloud token was refused at", 403),
+    _status(401, "ByCloud rejected your token at", 403),
     _status(403, "Your ByCloud token isn't allowed to list instances", 403),
     Fault(
         "429 with Retry-After: 18",
@@ -57,10 +57,10 @@ SCRIPTED = (
         503,
         {"status": 429, "headers": {"Retry-After": None, "X-RateLimit-Reset": None}},
     ),
-    _status(500, "ByCloud answers 500"),
-    _status(502, "ByCloud answers 502"),
-    _status(503, "ByCloud answers 503", 503),
-    _status(504, "ByCloud answers 504", 504),
+    _status(500, "ByCloud is unavailable (500)"),
+    _status(502, "ByCloud is unavailable (502)"),
+    _status(503, "ByCloud is unavailable (503)", 503),
+    _status(504, "ByCloud is unavailable (504)", 504),
     _mode("close", UNREACHABLE),
     _mode("reset", UNREACHABLE),
     _mode("cut", UNREACHABLE),

@@ -207,7 +207,7 @@ def _describe_doubt(error: bycloud.ByCloudError) -> str:
         case bycloud.RateLimited():
             doubt = _("ByCloud's rate limit was reached (429)")
         case bycloud.ServerFault():
-            doubt = _("ByCloud is unavailable (%(status)s)") % {"status": error.status}
+            doubt = _("ByCloud had an error (%(status)s)") % {"status": error.status}
         case bycloud.InvalidResponse():
             doubt = _("ByCloud sent an unexpected response")
         case _other:

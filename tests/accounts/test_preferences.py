@@ -82,7 +82,7 @@ def test_a_language_that_is_chosen_is_spoken_at_once(client: Client, vera: Membe
     client.force_login(vera)
     page = client.post("/preferences/", CHOSEN | {"language": "pt-br"}, follow=True).content.decode()
     assert '<html lang="pt-br"' in page
-    assert "Suas preferências foram salvas." in page
+    assert "Preferências salvas." in page
     back = {"language": ""}
     page = client.post("/preferences/", CHOSEN | back, follow=True, headers={"accept-language": "en"}).content.decode()
     assert '<html lang="en"' in page

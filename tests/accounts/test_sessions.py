@@ -147,7 +147,7 @@ def test_she_ends_one_of_them(vera: Member) -> None:
     phone, client = sign_in("vera", PHONE), sign_in("vera")
     (handle,) = list_handles(client)
     answer = client.post("/sessions/end/", {"session": handle}, follow=True)
-    assert "1 session is ended." in text_of(answer)
+    assert "1 session ended." in text_of(answer)
     assert not is_in(phone)
     assert is_in(client)
     assert "Your session has ended." in text_of(phone.get("/sign-in/"))
@@ -157,7 +157,7 @@ def test_she_ends_one_of_them(vera: Member) -> None:
 def test_she_ends_all_others_at_once(vera: Member) -> None:
     others = [sign_in("vera", PHONE) for _ in range(3)]
     client = sign_in("vera")
-    assert "3 sessions are ended." in text_of(client.post("/sessions/end/", follow=True))
+    assert "3 sessions ended." in text_of(client.post("/sessions/end/", follow=True))
     assert [is_in(other) for other in others] == [False] * 3
     assert is_in(client)
     assert "There was no session to end." in text_of(client.post("/sessions/end/", follow=True))
@@ -170,7 +170,7 @@ def test_nobody_ends_anothers_session_but_an_admin(ada: Member, otto: Member, ve
     assert "There was no session to end." in text_of(ottos.post("/sessions/end/", {"session": handle}, follow=True))
     assert ottos.post(f"/team/{vera.pk}/sessions/end/", {"session": handle}).status_code == 403
     assert is_in(victim)
-    assert "1 session is ended." in text_of(
+    assert "1 session ended." in text_of(
         client.post(f"/team/{vera.pk}/sessions/end/", {"session": handle}, follow=True)
     )
     assert not is_in(victim)

@@ -73,7 +73,7 @@ def test_an_admin_changes_a_role_and_it_is_on_record(as_ada: Client, ada: Member
     response = as_ada.post(f"/team/{vera.pk}/role/", {"role": "operator"}, follow=True)
     vera.refresh_from_db()
     assert vera.role == Role.OPERATOR
-    assert "vera is Operator now." in text_of(response)
+    assert "vera is now Operator." in text_of(response)
     event = Event.objects.get(act=Act.ROLE_CHANGED)
     assert (event.name, event.subject) == ("ada", "vera: viewer → operator")
 

@@ -476,13 +476,13 @@ STATES = (
     State("session ended", leave_alone(31, "Your session has ended")),
     State("marker gone", visit(f"{LIST}?limit=5&marker={NOWHERE}")),
     State("no token yet", visit(LIST, name="nils")),
-    State("failed, nothing seen", fail("name=cold-*", said="ByCloud answers 503", times=4, status=503)),
+    State("failed, nothing seen", fail("name=cold-*", said="ByCloud is unavailable (503)", times=4, status=503)),
     State(
         "failed, with rows",
-        fail("name=web-*&limit=5", said="ByCloud answers 503", seen_before=True, times=4, status=503),
+        fail("name=web-*&limit=5", said="ByCloud is unavailable (503)", seen_before=True, times=4, status=503),
     ),
     State("unreadable answer", fail("name=unread-*", said="cannot be read", times=4, mode="not-json")),
-    State("token may not list", fail("name=mayn-*", said="may not list", times=1, status=403)),
+    State("isn't allowed to list instances", fail("name=mayn-*", said="may not list", times=1, status=403)),
     State(
         "rate limited, with rows",
         trouble_of("lars", "", said="Paused for", status=429, headers=LATER, organization="globex"),
@@ -493,7 +493,10 @@ STATES = (
             "lars", "?limit=7", said="Paused", status=429, headers={"Retry-After": "600"}, organization="globex"
         ),
     ),
-    State("token refused, with rows", trouble_of("gina", "", said="was refused", status=401, organization="globex")),
+    State(
+        "token refused, with rows",
+        trouble_of("gina", "", said="ByCloud rejected your token at", status=401, organization="globex"),
+    ),
     State("token refused, nothing seen", trouble_of("gina", "?limit=7", said="refused", status=401)),
     State("portal out of reach", lose_the_portal),
     State("list, compact, other columns", visit(f"{SHORT}&columns=name,state,crn,metadata&density=compact")),

@@ -158,11 +158,11 @@ def test_r_refreshes_what_is_open(visits: Visits, region: str) -> None:
 def test_p_pauses_and_goes_on(visits: Visits) -> None:
     page = visits.sign_in("vera")
     words = page.locator("[data-live-words]")
-    expect(words).to_have_text(re.compile("refreshes every"))
+    expect(words).to_have_text(re.compile("auto-refresh"))
     page.keyboard.press("p")
     expect(words).to_have_text("paused")
     page.keyboard.press("p")
-    expect(words).to_have_text(re.compile("refreshes every"))
+    expect(words).to_have_text(re.compile("auto-refresh"))
 
 
 def test_c_copies_the_id_of_the_row_and_leaves_the_focus_there(visits: Visits) -> None:

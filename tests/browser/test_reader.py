@@ -95,7 +95,7 @@ def test_a_page_refreshes_at_the_pace_its_reader_chose(visits: Visits, lena: Pag
     lena.locator("select[name=refresh_seconds]").select_option("300")
     save(lena)
     lena.goto("/spo1/instances/?status=ACTIVE")
-    expect(lena.locator("[data-live-words]")).to_have_text("refreshes every 300 s")
+    expect(lena.locator("[data-live-words]")).to_have_text("auto-refresh: 300 s")
 
 
 def test_a_page_that_refreshes_only_when_asked_waits_for_the_button(visits: Visits, lena: Page) -> None:

@@ -111,7 +111,7 @@ def test_a_broken_line_keeps_the_rows_and_offers_to_try_again(visits: Visits) ->
     page.context.set_offline(True)
     page.locator("#pager").get_by_role("link", name="Next").click()
     trouble = page.locator("#troubles")
-    expect(trouble).to_contain_text("cannot be reached")
+    expect(trouble).to_contain_text("Can't reach the portal")
     assert list_ids(page) == ids
     page.context.set_offline(False)
     trouble.get_by_role("button", name="Retry").click()
@@ -128,7 +128,7 @@ def test_trying_again_with_the_keyboard_leaves_the_focus_where_it_was_before(vis
     retry = page.locator("#troubles").get_by_role("button", name="Retry")
     retry.press("Enter")
     # It fails again: the notice that takes the place of the first one is no dead end, either.
-    expect(page.locator("#troubles")).to_contain_text("cannot be reached")
+    expect(page.locator("#troubles")).to_contain_text("Can't reach the portal")
     assert focused_text(page) == "Next"
     page.context.set_offline(False)
     retry.press("Enter")
@@ -199,7 +199,7 @@ def test_a_refresh_that_fails_in_the_portal_leaves_the_rows_and_says_so(visits: 
     page.reload()
     expect(page.locator("#troubles")).to_contain_text("Page not found")
     expect(page.locator("#troubles").get_by_role("button", name="Retry")).to_be_visible()
-    expect(page.locator("[data-live-words]")).to_contain_text("next try in")
+    expect(page.locator("[data-live-words]")).to_contain_text("next retry in")
     assert list_ids(page) == ids
 
 

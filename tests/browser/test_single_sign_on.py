@@ -98,7 +98,9 @@ def test_without_a_group_there_is_a_page_that_says_so(visits: Visits, acme: Acme
     page.goto("/sign-in/")
     sign_in_there(page, "eve")
     expect(page.get_by_role("heading", name="No access")).to_be_visible()
-    expect(page.locator("main")).to_contain_text("none of your groups there gives you a role here")
+    expect(page.locator("main")).to_contain_text(
+        "Your account is known, but none of your groups has a role in this portal"
+    )
     page.get_by_role("link", name="Go to the sign-in page").click()
     expect(page.get_by_role("button", name=ACME)).to_be_visible()
 
@@ -108,7 +110,7 @@ def test_whoever_turns_round_there_is_told_so(visits: Visits) -> None:
     page.goto("/sign-in/")
     page.get_by_role("button", name=ACME).click()
     page.get_by_role("button", name="Deny").click()
-    expect(page.locator("#messages")).to_contain_text("You did not sign in at Acme ID.")
+    expect(page.locator("#messages")).to_contain_text("Sign-in with Acme ID was canceled.")
 
 
 def test_the_password_is_for_admins_alone(visits: Visits, acme: Acme) -> None:
@@ -119,7 +121,7 @@ def test_the_password_is_for_admins_alone(visits: Visits, acme: Acme) -> None:
     page.get_by_label("User name or e-mail").fill("vera")
     page.get_by_label("Password").fill(acme.portal.passwords["vera"])
     page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("alert").first).to_contain_text("is not right")
+    expect(page.get_by_role("alert").first).to_contain_text("Incorrect user name, e-mail address or password")
     page.get_by_label("User name or e-mail").fill("ada")
     page.get_by_label("Password").fill(acme.portal.passwords["ada"])
     page.get_by_role("button", name="Sign in", exact=True).click()

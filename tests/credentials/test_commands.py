@@ -46,7 +46,7 @@ def test_a_credential_from_standard_input_is_checked_and_saved(
     set_credential: SetCredential, vera: Member, kind: str, typed: str, credential: Credential
 ) -> None:
     printed = set_credential(typed, kind=kind)
-    assert "is checked and saved" in printed
+    assert "verified and saved" in printed
     assert "sandbox-acme" not in printed
     assert vault.find_credential(vera, SPO1) == credential
 
@@ -95,7 +95,7 @@ def test_an_unreachable_bycloud_is_said(set_credential: SetCredential, vera: Mem
         ("x", {"region": "nowhere"}, "There is no region nowhere; BYCLOUD_REGIONS names spo1, sao2"),
         ("", {}, "Standard input holds no credential"),
         ("no-colon-here", {"kind": "api-key"}, "written id:secret"),
-        ("two words", {}, "plain ASCII"),
+        ("two words", {}, "Use ASCII letters, digits and symbols only, without spaces or line breaks"),
         ("x", {"kind": "carrier-pigeon"}, "invalid choice"),
     ],
 )
@@ -110,7 +110,9 @@ def test_without_a_key_it_is_refused_in_a_sentence(
     set_credential: SetCredential, vera: Member, settings: Settings
 ) -> None:
     settings.CREDENTIAL_KEYS = []
-    with pytest.raises(CommandError, match="no usable key"):
+    with pytest.raises(
+        CommandError, match="The portal has no valid encryption key. Its administrator must set CREDENTIAL_KEYS"
+    ):
         set_credential("sandbox-acme-token")
 
 
@@ -142,8 +144,8 @@ def test_rotation_moves_every_credential_to_the_first_key(
     newest = Fernet.generate_key().decode()
     settings.CREDENTIAL_KEYS = [newest, *settings.CREDENTIAL_KEYS]
     printed = rotate()
-    assert "2 of 3 looked at" in printed
-    assert "3 of 3 looked at" in printed
+    assert "2 of 3 processed" in printed
+    assert "3 of 3 processed" in printed
     assert "Sealed anew: 3. Already under the first key: 0." in printed
     settings.CREDENTIAL_KEYS = [newest]
     for member in (ada, otto, vera):
@@ -173,7 +175,7 @@ def test_rotation_names_what_it_cannot_open_and_does_the_rest(ada: Member, otto:
     out = io.StringIO()
     with pytest.raises(CommandError, match="1 credential cannot be opened"):
         call_command("rotate_credential_keys", stdout=out)
-    assert "Cannot be opened with any of the keys: otto, spo1" in out.getvalue()
+    assert "Can't be decrypted with any key: otto, spo1" in out.getvalue()
     settings.CREDENTIAL_KEYS = [newest]
     assert vault.find_credential(ada, SPO1) == BearerToken("token-of-ada")
 
@@ -181,5 +183,7 @@ def test_rotation_names_what_it_cannot_open_and_does_the_rest(ada: Member, otto:
 def test_rotation_without_a_key_says_so(ada: Member, settings: Settings) -> None:
     keep(ada, BearerToken("token-of-ada"))
     settings.CREDENTIAL_KEYS = []
-    with pytest.raises(CommandError, match="no usable key"):
+    with pytest.raises(
+        CommandError, match="The portal has no valid encryption key. Its administrator must set CREDENTIAL_KEYS"
+    ):
         rotate()

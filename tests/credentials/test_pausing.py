@@ -83,7 +83,7 @@ class TestAnAdminWhoMakesALink:
         assert "Paused; enter it again" in listed
         assert "Check again" not in listed
         assert "Your credential for spo1 is paused" in text_of(client.get(EDIT))
-        assert "is used until another one is saved" not in text_of(client.get(EDIT))
+        assert "It is used until you replace it. It can't be shown again" not in text_of(client.get(EDIT))
         client.post(EDIT, {"kind": "bearer", "token": "sandbox-acme-token"})
         assert list_paused() == {}
         assert "data-instance-id" in client.get(LIST).content.decode()

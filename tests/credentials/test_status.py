@@ -44,7 +44,11 @@ def test_the_last_day_is_optional_and_kept(at_desk: Client, vera: Member) -> Non
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("tomorrow", "Write a day as"), ("2020-01-01", "This day is over"), ("9999-12-31", "This day is too far off")],
+    [
+        ("tomorrow", "Use the format 2026-11-23"),
+        ("2020-01-01", "This date is in the past"),
+        ("9999-12-31", "This date is too far in the future"),
+    ],
 )
 def test_a_last_day_that_cannot_be_is_named_beside_its_field(
     at_desk: Client, upstream: Upstream, text: str, words: str
@@ -117,7 +121,7 @@ def test_the_page_says_what_it_sees_and_when_it_was_last_used(
     words = words_of(at_desk.get(EDIT))
     assert "Sees 150 instances" in words
     assert "Last used 3 minutes ago" in words
-    assert "Last refused –" in words or "Last refused —" in words
+    assert "Last rejected –" in words or "Last rejected —" in words
 
 
 def test_what_it_sees_is_counted_anew_by_each_check(at_desk: Client, vera: Member, upstream: Upstream) -> None:

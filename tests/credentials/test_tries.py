@@ -19,7 +19,11 @@ def test_guessing_ends_after_a_few_tries_and_each_that_was_asked_stands_on_recor
     client.force_login(vera)
     for _ in range(TRIES_OF_ONE):
         refused = client.post(EDIT, JUNK)
-        assert (refused.status_code, "ByCloud refused this credential" in refused.content.decode()) == (422, True)
+        assert (
+            refused.status_code,
+            "ByCloud rejected this credential (401). It may be incorrect, expired or revoked. Nothing was saved"
+            in refused.content.decode(),
+        ) == (422, True)
     for _ in range(10):
         refused = client.post(EDIT, JUNK)
         assert refused.status_code == 422

@@ -72,7 +72,7 @@ def test_a_credential_bycloud_takes_is_saved_and_shown_as_a_fingerprint(
     assert row.checked_at is not None
     assert vault.unseal(bytes(row.sealed), member_id=vera.pk, region="spo1") == credential
     assert response.redirect_chain == [(LIST, 302)]
-    assert "is checked and saved" in text_of(response)
+    assert "verified and saved" in text_of(response)
     assert row.fingerprint in text_of(response)
     assert row.get_kind_display() in text_of(response)
 
@@ -93,7 +93,13 @@ def test_setting_is_on_record_by_fingerprint(at_desk: Client, vera: Member) -> N
 
 @pytest.mark.parametrize(
     ("given", "words"),
-    [(REFUSED_TOKEN, "refused this credential (401)"), ({**TOKEN, "token": "sandbox-forbidden-token"}, "(403)")],
+    [
+        (
+            REFUSED_TOKEN,
+            "ByCloud rejected this credential (401). It may be incorrect, expired or revoked. Nothing was saved",
+        ),
+        ({**TOKEN, "token": "sandbox-forbidden-token"}, "(403)"),
+    ],
 )
 def test_what_bycloud_refuses_is_not_stored_and_the_earlier_one_stays(
     at_desk: Client, vera: Member, given: dict[str, str], words: str
@@ -111,9 +117,9 @@ def test_what_bycloud_refuses_is_not_stored_and_the_earlier_one_stays(
     ("fault", "words"),
     [
         ({"status": 500}, "a fault of its own (500)"),
-        ({"status": 429}, "takes no more requests for the moment"),
+        ({"status": 429}, "ByCloud's rate limit was reached (429)"),
         ({"status": 404}, "did not take the question (404)"),
-        ({"body": "<p>not JSON</p>"}, "could not be read"),
+        ({"body": "<p>not JSON</p>"}, "ByCloud sent an unexpected response"),
     ],
 )
 def test_when_bycloud_cannot_tell_it_is_stored_as_unchecked(
@@ -124,7 +130,7 @@ def test_when_bycloud_cannot_tell_it_is_stored_as_unchecked(
     row = find_row(vera)
     assert row is not None
     assert row.checked_at is None
-    assert "saved, but not checked" in text_of(response)
+    assert "saved, but not verified:" in text_of(response)
     assert words in text_of(response)
     assert "Not verified yet" in text_of(response)
 
@@ -163,7 +169,7 @@ def test_when_the_portals_own_budget_is_out_it_is_stored_as_unchecked_and_byclou
     settings.BYCLOUD_RATE_PER_MINUTE = 1
     at_desk.post(EDIT, TOKEN)
     response = at_desk.post(CHECK, follow=True)
-    assert "the portal has used up the requests" in text_of(response)
+    assert "the portal has reached its API rate limit" in text_of(response)
     assert len(upstream.requests()) == 1
     assert find_row(vera) is not None
 
@@ -192,11 +198,17 @@ def test_an_error_keeps_the_kind_and_the_access_key_id_but_no_secret(at_desk: Cl
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"kind": "bearer"}, "Enter the token"),
-        ({"kind": "api-key", "secret_access_key": "a-secret"}, "Enter the access key id"),
+        ({"kind": "bearer"}, "Enter a token, or choose the API key pair"),
+        ({"kind": "api-key", "secret_access_key": "a-secret"}, "Enter an access key ID, or choose the bearer token"),
         ({"kind": "api-key", "access_key_id": "AKIA550E8400E29B41D4"}, "Enter the secret access key"),
-        ({"kind": "bearer", "token": "Bearer sandbox-acme-token"}, "plain ASCII"),
-        ({"kind": "bearer", "token": "tökén"}, "plain ASCII"),
+        (
+            {"kind": "bearer", "token": "Bearer sandbox-acme-token"},
+            "Use ASCII letters, digits and symbols only, without spaces or line breaks",
+        ),
+        (
+            {"kind": "bearer", "token": "tökén"},
+            "Use ASCII letters, digits and symbols only, without spaces or line breaks",
+        ),
         ({"kind": "bearer", "token": "a\x00b"}, "Null characters"),
         ({"kind": "bearer", "token": "x" * 10_000}, "longer than 8192 characters"),
         ({"kind": "carrier-pigeon", "token": "x"}, "Select a valid choice"),
@@ -216,7 +228,7 @@ def test_what_cannot_be_a_credential_is_named_beside_its_field_and_bycloud_is_no
 
 def test_a_whole_pair_in_the_field_of_the_id_is_not_shown_again(at_desk: Client) -> None:
     text = text_of(at_desk.post(EDIT, {"kind": "api-key", "access_key_id": "AKIASANDBOXACME:sandbox-acme-secret"}))
-    assert "has no colon" in text
+    assert "An access key ID contains no colon. Enter the part after it as the secret access key" in text
     assert "sandbox-acme-secret" not in text
 
 
@@ -410,7 +422,7 @@ def test_an_unchecked_credential_is_checked_without_entering_it_again(
     assert f'action="{CHECK}"' in text_of(at_desk.get(LIST))
     response = at_desk.post(CHECK, follow=True)
     assert response.redirect_chain == [(LIST, 302)]
-    assert "ByCloud takes the credential for spo1." in text_of(response)
+    assert "The credential for spo1 is valid." in text_of(response)
     row = find_row(vera)
     assert row is not None
     assert row.checked_at is not None
@@ -440,14 +452,14 @@ def test_a_check_that_ends_in_a_refusal_says_so_and_keeps_the_credential(
 def test_a_check_that_nobody_answers_says_why(at_desk: Client, vera: Member, upstream: Upstream) -> None:
     keep(vera, OLD)
     upstream.script(status=500, times=None)
-    assert "could not be checked: ByCloud has a fault of its own (500)" in text_of(at_desk.post(CHECK, follow=True))
+    assert "could not be verified: ByCloud had an error (500)" in text_of(at_desk.post(CHECK, follow=True))
 
 
 def test_a_check_is_of_ones_own_credential_alone(
     at_desk: Client, vera: Member, otto: Member, upstream: Upstream
 ) -> None:
     keep(otto, BearerToken("sandbox-acme-token"))
-    assert "There is no credential for spo1 to check." in text_of(at_desk.post(CHECK, follow=True))
+    assert "There is no credential for spo1 to verify." in text_of(at_desk.post(CHECK, follow=True))
     assert upstream.requests() == []
     assert find_row(vera) is None
 
@@ -458,7 +470,7 @@ def test_a_credential_that_cannot_be_opened_cannot_be_checked_either(
     keep(vera, OLD)
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
     assert f'action="{CHECK}"' not in text_of(at_desk.get(LIST))
-    assert "cannot be opened; enter it again" in text_of(at_desk.post(CHECK, follow=True))
+    assert "can't be decrypted. Enter it again" in text_of(at_desk.post(CHECK, follow=True))
     assert upstream.requests() == []
 
 

@@ -128,7 +128,7 @@ def test_a_name_that_is_exact_wins_over_one_that_differs_in_case() -> None:
 
 
 def test_a_name_that_was_never_seen_asks_for_the_id() -> None:
-    assert "Paste the id" in problem("flavor_id=m9.huge", "flavor_id")
+    assert "Unknown name. Use the ID instead" in problem("flavor_id=m9.huge", "flavor_id")
 
 
 @pytest.mark.parametrize("text", ["image_id=Twin", "flavor_id=M1.LARGE"])
@@ -143,7 +143,9 @@ def test_a_limit_that_is_no_number_from_1_to_100_is_refused(limit: str) -> None:
 
 @pytest.mark.parametrize("marker", ["x", ID[:-1], f"{{{ID}}}", f"urn:uuid:{ID}", ID.replace("-", "")])
 def test_a_marker_that_is_no_uuid_is_refused(marker: str) -> None:
-    assert "Not an id" in problem(urlencode({"marker": marker}), "marker")
+    assert "Not a valid ID. Example: 550e8400-e29b-41d4-a716-446655440000" in problem(
+        urlencode({"marker": marker}), "marker"
+    )
 
 
 @pytest.mark.parametrize("name", ["a\x00b", "a\nb", "a\x7fb", "a\u0085b"])
@@ -230,7 +232,7 @@ def test_columns_stand_in_the_order_of_the_table_with_the_name_first_and_each_on
 
 
 def test_an_unknown_column_is_named() -> None:
-    assert problem("columns=name,colour,Age", "columns") == "There is no such column: colour, Age."
+    assert problem("columns=name,colour,Age", "columns") == "Unknown columns: colour, Age."
 
 
 def test_an_unknown_density_is_refused() -> None:

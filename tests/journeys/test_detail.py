@@ -88,7 +88,7 @@ def test_absent_values_are_dashes_and_absent_parts_are_told(at_desk: Client, ups
     page = words(at_desk.get(url.partition("?")[0]))
     assert "None" not in page
     assert "Description –" in page
-    for told in ("No network address is given", "No volume is attached", "No key is given", "No tag", "No metadata"):
+    for told in ("No network addresses", "No volumes attached", "No keys", "No tag", "No metadata"):
         assert told in page
     assert "No state" in page
 
@@ -214,7 +214,7 @@ def test_a_failed_refresh_keeps_the_facts_and_says_why(at_desk: Client, upstream
     upstream.script(times=None, status=500)
     response = at_desk.post(f"{LIST}refresh/", {"instance": url.split("/")[-2], "query": ""})
     assert response.status_code == 200
-    assert "ByCloud answers 500" in words(response)
+    assert "ByCloud is unavailable (500)" in words(response)
     assert "web-20" in words(response)
     assert "Summary" in words(response)
 
@@ -239,7 +239,7 @@ def test_an_outage_with_nothing_known_is_not_not_found(at_desk: Client, upstream
     upstream.script(times=None, status=503)
     response = at_desk.get(f"{LIST}{GONE}/?name=web-01")
     assert response.status_code == 503
-    assert "ByCloud answers 503" in words(response)
+    assert "ByCloud is unavailable (503)" in words(response)
     assert form(response, "Retry")[1]["query"] == "name=web-01"
     assert "Instance not found" not in words(response)
 
@@ -273,7 +273,7 @@ def test_a_long_search_shows_how_far_it_has_come_and_goes_on_by_itself(at_desk: 
     large_fleet(upstream, pages=5)
     response = at_desk.get(f"{LIST}{GONE}/?name=&back=tags%3Dweb", follow=True)
     assert response.status_code == 200
-    said = "Searched 500 of 10,000 instances, not found so far."
+    said = "Searched 500 of 10,000 instances. Not found yet."
     assert said in words(response)
     assert f'data-announce="{said}"' in text(response)
     onward = link(response, "Continue searching")
@@ -352,7 +352,7 @@ def test_trouble_is_json_with_its_status(at_desk: Client, upstream: Upstream) ->
     upstream.script(times=None, status=500)
     response = at_desk.get(f"{LIST}{GONE}.json")
     assert response.status_code == 502
-    assert response.json()["error"]["message"] == "ByCloud answers 500"
+    assert response.json()["error"]["message"] == "ByCloud is unavailable (500)"
     assert response.json()["error"]["request_id"].startswith("req-")
 
 
@@ -368,7 +368,7 @@ def test_no_credential_is_a_409_in_json(client: Client, vera: Member, sandbox: S
     client.force_login(vera)
     response = client.get(f"{LIST}{GONE}.json")
     assert response.status_code == 409
-    assert "no ByCloud credential" in response.json()["error"]["message"]
+    assert "You don't have a ByCloud credential for this region yet" in response.json()["error"]["message"]
     keep(vera, BearerToken("any"))
     Credential.objects.update(sealed=b"nothing")
     assert "cannot be opened" in client.get(f"{LIST}{GONE}.json").json()["error"]["message"]

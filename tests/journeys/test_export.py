@@ -74,7 +74,7 @@ def test_an_export_that_fails_says_why(at_desk: Client, upstream: Upstream) -> N
     upstream.script(status=503, times=10)
     response = at_desk.post(EXPORT, {"query": "", "format": "csv"})
     assert response.status_code == 503
-    assert "ByCloud answers 503" in words(response)
+    assert "ByCloud is unavailable (503)" in words(response)
     assert not Event.objects.filter(act=Act.INSTANCES_EXPORTED).exists()
 
 

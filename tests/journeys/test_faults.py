@@ -92,7 +92,7 @@ def check_screen(response: Response, fault: Fault | faults.Region) -> None:
     assert fault.said in words(response)
     for wrong in ("No instances yet", "No matches", "Instance not found"):
         assert wrong not in words(response)
-    if fault.said.startswith("Your ByCloud token was refused"):
+    if fault.said.startswith("ByCloud rejected your token at"):
         assert link(response, "Replace token")
     else:
         assert form(response, "Retry")
@@ -125,7 +125,7 @@ def test_a_fault_after_the_page_was_seen(at_desk: Client, upstream: Upstream, fa
     assert len(ids(response)) >= 20
     if not fault.is_survived:
         assert ids(response) == ids(seen)
-        assert "Shown below is what was seen last" in words(response)
+        assert "Showing the last known data, from" in words(response)
         assert "Updated" in words(response)
 
 
@@ -140,7 +140,7 @@ def test_a_fault_on_an_instances_page(at_desk: Client, upstream: Upstream, fault
     assert response.status_code == 200
     assert fault.said in words(response)
     assert DETAIL_NAME in words(response)
-    assert "Shown below is what was seen last" in words(response)
+    assert "Showing the last known data, from" in words(response)
     check_screen(ask(at_desk, f"{other.partition('?')[0]}?name=another"), fault)
 
 

@@ -76,7 +76,7 @@ def test_flavors_that_name_each_other_do_not_send_the_browser_in_circles(at_desk
     at_desk.get(LIST)
     response = at_desk.get(LIST, {"flavor_id": "a"})
     assert response.status_code == 400
-    assert "Paste the id instead" in words(response)
+    assert "Unknown name. Use the ID instead" in words(response)
 
 
 def test_a_name_that_bycloud_does_not_take_is_searched_past(at_desk: Client, upstream: Upstream) -> None:

@@ -115,10 +115,10 @@ def test_a_column_that_is_gone_leaves_a_preference_in_silence(at_desk: Client, o
 @pytest.mark.parametrize(
     ("sent", "named"),
     [
-        ({"columns": "colour"}, "There is no such column: colour."),
+        ({"columns": "colour"}, "Unknown columns: colour."),
         ({"density": "cosy"}, "Use comfortable or compact."),
         ({"limit": "1000"}, "from 1 to 100"),
-        ({"query": "limit=x&marker=a"}, "Not an id"),
+        ({"query": "limit=x&marker=a"}, "Not a valid ID. Example: 550e8400-e29b-41d4-a716-446655440000"),
     ],
 )
 def test_settings_that_cannot_be_are_named_and_not_kept(
@@ -133,7 +133,7 @@ def test_settings_that_cannot_be_are_named_and_not_kept(
 
 @pytest.mark.parametrize(
     ("query", "named"),
-    [("columns=name,colour,size", "There is no such column: colour, size."), ("density=cosy", "Neither comfortable")],
+    [("columns=name,colour,size", "Unknown columns: colour, size."), ("density=cosy", "Use comfortable or compact")],
 )
 def test_an_address_with_an_unknown_look_is_refused_by_name(at_desk: Client, query: str, named: str) -> None:
     response = at_desk.get(f"{LIST}?{query}")

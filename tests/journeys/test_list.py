@@ -130,15 +130,15 @@ def test_the_star_rule_is_tied_to_the_name_field(at_desk: Client) -> None:
     name_field = re.search(r'<input[^>]*name="name"[^>]*id="id_name"[^>]*>', body)
     assert name_field
     assert 'aria-describedby="id_name_helptext"' in name_field[0]
-    assert "web-* finds names that begin with web-" in body
+    assert "Exact name, or a prefix: web-*" in body
 
 
 @pytest.mark.parametrize(
     ("query", "named"),
     [
         ("limit=1000", "Not a whole number from 1 to 100"),
-        ("marker=here", "Not an id"),
-        ("flavor_id=m9.none", "Paste the id instead"),
+        ("marker=here", "Not a valid ID. Example: 550e8400-e29b-41d4-a716-446655440000"),
+        ("flavor_id=m9.none", "Unknown name. Use the ID instead"),
         ("name=a&name=b", "Given 2 times"),
         ("name=%00", "control character"),
     ],

@@ -139,12 +139,12 @@ def test_trouble_that_comes_and_goes_is_a_change(
     clock.shift(LATER)
     upstream.script(times=None, status=500)
     troubled = refresh(at_desk, page)
-    assert "ByCloud answers 500" in words(troubled)
+    assert "ByCloud is unavailable (500)" in words(troubled)
     assert 'data-trouble="server-fault"' in text(troubled)
     assert refresh(at_desk, troubled).status_code == 204
     upstream.clear()
     clock.shift(timedelta(seconds=90))
-    assert "ByCloud answers 500" not in words(refresh(at_desk, troubled))
+    assert "ByCloud is unavailable (500)" not in words(refresh(at_desk, troubled))
 
 
 def test_another_role_or_zone_is_another_version(at_desk: Client, otto: Member, clock: time_machine.Traveller) -> None:
@@ -187,7 +187,7 @@ def test_rows_in_transition_are_named_so_that_the_page_asks_more_often(
     changing = refresh(at_desk, page)
     assert "data-pending" in text(changing)
     # As the script says it: words that change as soon as it runs would move what stands behind them.
-    assert "refreshes every 5 s while something is changing" in words(changing)
+    assert "auto-refresh: 5 s while something is changing" in words(changing)
     names = re.findall(r'data-pending="(\w+)"', text(at_desk.get(LIST)))
     assert len(names) == 1
     upstream.change(ids(at_desk.get(LIST))[4], action="reboot", seconds=60)
@@ -204,7 +204,7 @@ def test_a_new_failure_is_told_with_when_upstream_is_asked_again(
     troubled = refresh(at_desk, page)
     assert "data-retry-at" in text(troubled)
     assert "data-steady" not in text(troubled)
-    assert "Next try in 30 s." in words(troubled)
+    assert "Next retry in 30 s." in words(troubled)
     assert not is_due(troubled)
 
 

@@ -97,7 +97,7 @@ def test_what_goes_wrong_on_the_way_is_told_and_the_way_stays(at_desk: Client, u
     upstream.script(status=500)
     response = at_desk.get(f"{LIST}?status=ACTIVE&limit=10")
     assert response.status_code == 200
-    assert "ByCloud answers 500" in words(response)
+    assert "ByCloud is unavailable (500)" in words(response)
     assert "No match on this page" in words(response)
     assert link(response, "Continue")
 

@@ -102,11 +102,11 @@ def test_a_large_count_is_written_in_the_readers_way(at_desk: Client, settings: 
 
 def test_trouble_and_refusals_are_told_in_portuguese(at_desk: Client, upstream: Upstream) -> None:
     speak_portuguese()
-    assert "Não é um número inteiro de 1 a 100." in words(at_desk.get(f"{LIST}?limit=0"))
+    assert "Informe um número inteiro de 1 a 100." in words(at_desk.get(f"{LIST}?limit=0"))
     upstream.script(times=9, status=503)
     response = at_desk.get(LIST)
     assert not has_rows(response)
-    assert "O ByCloud responde 503" in words(response)
+    assert "O ByCloud está indisponível (503)" in words(response)
     assert "Tentar novamente" in words(response)
     assert "Página não encontrada" in words(at_desk.get("/nothing/"))
 
@@ -126,7 +126,7 @@ def test_no_page_falls_back_into_english(client: Client, ada: Member, sandbox: S
 
 def test_sign_in_is_refused_in_the_browsers_language(client: Client, vera: Member) -> None:
     response = client.post("/sign-in/", {"login": "vera", "password": "wrong"}, headers=PORTUGUESE)
-    assert "O nome de usuário, o e-mail ou a senha não está correto." in words(response)
+    assert "Nome de usuário, e-mail ou senha incorretos." in words(response)
     response = client.post("/sign-in/", {"login": "", "password": ""}, headers=PORTUGUESE)
     assert "Este campo é obrigatório." in words(response)
 
@@ -135,7 +135,7 @@ def test_what_the_script_says_stands_in_the_page_in_its_language(at_desk: Client
     speak_portuguese()
     page = text(at_desk.get(LIST))
     assert 'data-just-now="agora mesmo"' in page
-    assert 'data-live-every="atualiza a cada {seconds} s"' in page
+    assert 'data-live-every="atualização automática: {seconds} s"' in page
 
 
 @pytest.mark.parametrize(("chosen", "fresh", "pace"), [(15, 10, 15), (15, 20.5, 21), (60, 15, 60), (300, 15, 300)])
@@ -174,10 +174,10 @@ def test_a_page_that_refreshes_only_when_asked_still_opens_with_what_is_new(
 
 def test_a_page_that_refreshes_only_when_asked_promises_no_next_try(at_desk: Client, upstream: Upstream) -> None:
     upstream.script(times=9, status=503)
-    assert "next try in" in words(at_desk.get(LIST))
+    assert "next retry in" in words(at_desk.get(LIST))
     Member.objects.update(refresh_seconds=0)
     response = at_desk.get(LIST)
-    assert "ByCloud answers 503" in words(response)
+    assert "ByCloud is unavailable (503)" in words(response)
     assert "try in" not in words(response).lower()
 
 

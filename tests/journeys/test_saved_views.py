@@ -51,7 +51,7 @@ def test_a_view_holds_filters_columns_density_and_size_but_no_place(at_desk: Cli
     second = at_desk.get(link(at_desk.get(f"{LIST}?tags=web"), "Next"))
     saved = save(at_desk, second.request["QUERY_STRING"], "Web, fifty")
     assert saved.request["QUERY_STRING"] == f"tags=web&{COLUMNS}"
-    assert "The view Web, fifty is saved." in words(saved)
+    assert "View Web, fifty saved." in words(saved)
     assert link(saved, "Web, fifty") == f"{LIST}?tags=web&{COLUMNS}"
 
 
@@ -126,7 +126,7 @@ def test_only_who_keeps_the_team_removes_what_another_shares(
     assert "Remove" not in words(viewing.get(VIEWS))
     assert viewing.post(f"{VIEWS}{pk('Web')}/remove/").status_code == 404
     removed = press(administering, administering.get(VIEWS), "Remove")
-    assert "The view Web is removed." in words(removed)
+    assert "View Web deleted." in words(removed)
     assert not SavedView.objects.exists()
     assert acts() == [("view-shared", "spo1: Web (otto)"), ("view-removed", "spo1: Web (otto)")]
 
@@ -136,7 +136,7 @@ def test_a_view_is_renamed_and_shared_and_made_private_again(at_desk: Client) ->
     address = f"{VIEWS}{pk('Web')}/"
     assert 'value="Web"' in text(at_desk.get(address))
     shared = at_desk.post(address, {"name": "All of the web", "is_shared": "on"}, follow=True)
-    assert "The view All of the web is changed." in words(shared)
+    assert "View All of the web updated." in words(shared)
     assert "The team" in words(shared)
     at_desk.post(address, {"name": "All of the web"})
     at_desk.post(address, {"name": "The web"})
@@ -161,7 +161,7 @@ def test_one_removes_ones_own_view(at_desk: Client) -> None:
 
 @pytest.mark.parametrize(
     ("name", "problem"),
-    [("", "required"), ("WEB", "You have a view of this name already"), ("x" * 61, "60"), ("a\x0bb", "control")],
+    [("", "required"), ("WEB", "You already have a view with this name"), ("x" * 61, "60"), ("a\x0bb", "control")],
 )
 def test_a_name_that_cannot_be_is_said_beside_it_and_nothing_is_lost(at_desk: Client, name: str, problem: str) -> None:
     save(at_desk, "tags=web", "Web")
@@ -189,20 +189,20 @@ def test_there_is_an_end_to_the_views_one_keeps(at_desk: Client, otto: Member) -
     )
     refused = save(at_desk, "", "One more")
     assert refused.status_code == 422
-    assert "no more can be kept" in words(refused)
+    assert "You have reached the limit of" in words(refused)
     assert SavedView.objects.count() == MOST_VIEWS
 
 
 def test_filters_that_are_too_long_to_be_kept_are_refused(at_desk: Client) -> None:
     refused = save(at_desk, f"tags={'%C3%A7' * 700}", "Long")
     assert refused.status_code == 422
-    assert "too long to be kept" in words(refused)
+    assert "These filters are too long to save" in words(refused)
 
 
 def test_what_is_no_list_is_not_kept(at_desk: Client) -> None:
     refused = save(at_desk, "sort=name&columns=colour", "Sorted")
     assert refused.status_code == 400
-    assert "There is no such column: colour." in words(refused)
+    assert "Unknown columns: colour." in words(refused)
     assert not SavedView.objects.exists()
 
 
@@ -214,7 +214,7 @@ def test_a_number_of_no_view_is_not_found(at_desk: Client, number: str) -> None:
 def test_the_list_begins_with_the_default_view_by_a_redirect_to_its_address(at_desk: Client) -> None:
     save(at_desk, "tags=web", "Web")
     chosen = press(at_desk, at_desk.get(VIEWS), "Set as default")
-    assert "Your list begins with Web from now on." in words(chosen)
+    assert "Web is now your default view." in words(chosen)
     opened = at_desk.get(LIST)
     assert (opened.status_code, opened.headers["Location"]) == (302, f"{LIST}?tags=web&{COLUMNS}")
     assert at_desk.get("/").headers["Location"] == LIST

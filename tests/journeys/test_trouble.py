@@ -29,11 +29,11 @@ from tests.upstream import Upstream
 
 OLD = timedelta(minutes=1)
 EVERY_TROUBLE: list[tuple[dict[str, object], int, str]] = [
-    ({"status": 500}, 502, "ByCloud answers 500"),
-    ({"status": 503}, 503, "ByCloud answers 503"),
-    ({"status": 504}, 504, "ByCloud answers 504"),
+    ({"status": 500}, 502, "ByCloud is unavailable (500)"),
+    ({"status": 503}, 503, "ByCloud is unavailable (503)"),
+    ({"status": 504}, 504, "ByCloud is unavailable (504)"),
     ({"status": 422}, 502, "ByCloud rejected this request"),
-    ({"status": 401}, 403, "Your ByCloud token was refused at"),
+    ({"status": 401}, 403, "ByCloud rejected your token at"),
     ({"status": 403}, 403, "Your ByCloud token isn't allowed to list instances"),
     ({"status": 429, "headers": {"Retry-After": "18"}}, 503, "Paused for"),
     ({"mode": "not-json"}, 502, "Unexpected response from ByCloud"),
@@ -50,7 +50,7 @@ def spoil(upstream: Upstream, fault: dict[str, object]) -> None:
 
 def has_way_out(response: Response) -> bool:
     """Retry posts, so that it need not wait for a pause to end; a refused token must be replaced instead."""
-    if "token was refused" in words(response):
+    if "ByCloud rejected your token at" in words(response):
         with pytest.raises(AssertionError, match="no button"):
             form(response, "Retry")
         return bool(link(response, "Replace token"))
@@ -101,10 +101,10 @@ def test_a_failed_refresh_says_why_and_keeps_the_rows(at_desk: Client, upstream:
     spoil(upstream, {"status": 500})
     posted = at_desk.post(f"{LIST}refresh/", {"query": ""}, headers={"HX-Request": "true", "HX-Target": "results"})
     assert (posted.status_code, ids(posted)) == (200, rows)
-    assert "ByCloud answers 500" in words(posted)
+    assert "ByCloud is unavailable (500)" in words(posted)
     plain = at_desk.post(f"{LIST}refresh/", {"query": ""}, follow=True)
     assert (plain.redirect_chain, ids(plain)) == ([(f"{LIST}?limit=20", 303)], rows)
-    assert "ByCloud answers 500" in words(plain)
+    assert "ByCloud is unavailable (500)" in words(plain)
 
 
 def test_a_failed_refresh_with_nothing_seen_asks_upstream_no_second_time(at_desk: Client, upstream: Upstream) -> None:
@@ -171,7 +171,10 @@ def test_a_token_that_may_not_list_says_whom_to_ask(client: Client, vera: Member
     client.force_login(vera)
     response = client.get(LIST)
     assert response.status_code == 403
-    assert "Ask whoever keeps your organization's ByCloud roles" in words(response)
+    assert (
+        "The token is valid but lacks the permission. Ask the person who manages your organization's ByCloud roles"
+        in words(response)
+    )
 
 
 def test_a_region_that_cannot_be_reached_is_told_so(client: Client, otto: Member, sandbox: Sandbox) -> None:
