@@ -43,7 +43,7 @@ def _mode(mode: str, said: str, status: int = 502, *, takes_the_deadline: bool =
 
 SCRIPTED = (
     *(_status(status, REFUSED) for status in (400, 404, 409, 418, 422)),
-    _status(401, "ByCloud rejected your token at", 403),
+    _status(401, "rejected your token", 403),
     _status(403, "Your ByCloud token isn't allowed to list instances", 403),
     Fault(
         "429 with Retry-After: 18",

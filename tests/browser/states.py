@@ -495,7 +495,7 @@ STATES = (
     ),
     State(
         "token refused, with rows",
-        trouble_of("gina", "", said="ByCloud rejected your token at", status=401, organization="globex"),
+        trouble_of("gina", "", said="rejected your token", status=401, organization="globex"),
     ),
     State("token refused, nothing seen", trouble_of("gina", "?limit=7", said="refused", status=401)),
     State("portal out of reach", lose_the_portal),

@@ -129,9 +129,7 @@ def test_a_key_that_knows_nobody_follows_the_password_and_does_not_open_alone(vi
     set_up_passkey(page, alone=False)
     sign_out(page)
     page.get_by_role("button", name=PASSKEY).click()
-    expect(page.locator("[data-passkey-trouble]")).to_contain_text(
-        "The passkey request was canceled or timed out, or this device has no passkey of yours"
-    )
+    expect(page.locator("[data-passkey-trouble]")).to_contain_text("canceled or timed out")
     fill_password(page, "ugo")
     page.get_by_role("button", name="Use a passkey").click()
     expect_inside(page)
@@ -143,9 +141,7 @@ def test_whoever_is_not_recognised_stays_out_and_is_told(visits: Visits) -> None
     sign_out(page)
     keys.stop_knowing_her()
     page.get_by_role("button", name=PASSKEY).click()
-    expect(page.locator("[data-passkey-trouble]")).to_contain_text(
-        "The passkey request was canceled or timed out, or this device has no passkey of yours"
-    )
+    expect(page.locator("[data-passkey-trouble]")).to_contain_text("canceled or timed out")
     expect(page.get_by_role("button", name=PASSKEY)).to_be_enabled()
     page.goto("/preferences/")
     expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()

@@ -95,7 +95,7 @@ def test_an_unreachable_bycloud_is_said(set_credential: SetCredential, vera: Mem
         ("x", {"region": "nowhere"}, "There is no region nowhere; BYCLOUD_REGIONS names spo1, sao2"),
         ("", {}, "Standard input holds no credential"),
         ("no-colon-here", {"kind": "api-key"}, "written id:secret"),
-        ("two words", {}, "Use ASCII letters, digits and symbols only, without spaces or line breaks"),
+        ("two words", {}, "ASCII letters"),
         ("x", {"kind": "carrier-pigeon"}, "invalid choice"),
     ],
 )
@@ -110,9 +110,7 @@ def test_without_a_key_it_is_refused_in_a_sentence(
     set_credential: SetCredential, vera: Member, settings: Settings
 ) -> None:
     settings.CREDENTIAL_KEYS = []
-    with pytest.raises(
-        CommandError, match="The portal has no valid encryption key. Its administrator must set CREDENTIAL_KEYS"
-    ):
+    with pytest.raises(CommandError, match="no valid encryption key"):
         set_credential("sandbox-acme-token")
 
 
@@ -183,7 +181,5 @@ def test_rotation_names_what_it_cannot_open_and_does_the_rest(ada: Member, otto:
 def test_rotation_without_a_key_says_so(ada: Member, settings: Settings) -> None:
     keep(ada, BearerToken("token-of-ada"))
     settings.CREDENTIAL_KEYS = []
-    with pytest.raises(
-        CommandError, match="The portal has no valid encryption key. Its administrator must set CREDENTIAL_KEYS"
-    ):
+    with pytest.raises(CommandError, match="no valid encryption key"):
         rotate()

@@ -21,8 +21,7 @@ def test_guessing_ends_after_a_few_tries_and_each_that_was_asked_stands_on_recor
         refused = client.post(EDIT, JUNK)
         assert (
             refused.status_code,
-            "ByCloud rejected this credential (401). It may be incorrect, expired or revoked. Nothing was saved"
-            in refused.content.decode(),
+            "rejected this credential (401)" in refused.content.decode(),
         ) == (422, True)
     for _ in range(10):
         refused = client.post(EDIT, JUNK)

@@ -96,7 +96,7 @@ def test_setting_is_on_record_by_fingerprint(at_desk: Client, vera: Member) -> N
     [
         (
             REFUSED_TOKEN,
-            "ByCloud rejected this credential (401). It may be incorrect, expired or revoked. Nothing was saved",
+            "rejected this credential (401)",
         ),
         ({**TOKEN, "token": "sandbox-forbidden-token"}, "(403)"),
     ],
@@ -116,7 +116,7 @@ def test_what_bycloud_refuses_is_not_stored_and_the_earlier_one_stays(
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"status": 500}, "a fault of its own (500)"),
+        ({"status": 500}, "had an error (500)"),
         ({"status": 429}, "ByCloud's rate limit was reached (429)"),
         ({"status": 404}, "did not take the question (404)"),
         ({"body": "<p>not JSON</p>"}, "ByCloud sent an unexpected response"),
@@ -203,11 +203,11 @@ def test_an_error_keeps_the_kind_and_the_access_key_id_but_no_secret(at_desk: Cl
         ({"kind": "api-key", "access_key_id": "AKIA550E8400E29B41D4"}, "Enter the secret access key"),
         (
             {"kind": "bearer", "token": "Bearer sandbox-acme-token"},
-            "Use ASCII letters, digits and symbols only, without spaces or line breaks",
+            "ASCII letters",
         ),
         (
             {"kind": "bearer", "token": "tökén"},
-            "Use ASCII letters, digits and symbols only, without spaces or line breaks",
+            "ASCII letters",
         ),
         ({"kind": "bearer", "token": "a\x00b"}, "Null characters"),
         ({"kind": "bearer", "token": "x" * 10_000}, "longer than 8192 characters"),

@@ -143,9 +143,7 @@ def test_a_limit_that_is_no_number_from_1_to_100_is_refused(limit: str) -> None:
 
 @pytest.mark.parametrize("marker", ["x", ID[:-1], f"{{{ID}}}", f"urn:uuid:{ID}", ID.replace("-", "")])
 def test_a_marker_that_is_no_uuid_is_refused(marker: str) -> None:
-    assert "Not a valid ID. Example: 550e8400-e29b-41d4-a716-446655440000" in problem(
-        urlencode({"marker": marker}), "marker"
-    )
+    assert "Not a valid ID" in problem(urlencode({"marker": marker}), "marker")
 
 
 @pytest.mark.parametrize("name", ["a\x00b", "a\nb", "a\x7fb", "a\u0085b"])

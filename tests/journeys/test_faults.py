@@ -92,7 +92,7 @@ def check_screen(response: Response, fault: Fault | faults.Region) -> None:
     assert fault.said in words(response)
     for wrong in ("No instances yet", "No matches", "Instance not found"):
         assert wrong not in words(response)
-    if fault.said.startswith("ByCloud rejected your token at"):
+    if fault.said.startswith("rejected your token"):
         assert link(response, "Replace token")
     else:
         assert form(response, "Retry")

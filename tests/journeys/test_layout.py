@@ -118,7 +118,7 @@ def test_a_column_that_is_gone_leaves_a_preference_in_silence(at_desk: Client, o
         ({"columns": "colour"}, "Unknown columns: colour."),
         ({"density": "cosy"}, "Use comfortable or compact."),
         ({"limit": "1000"}, "from 1 to 100"),
-        ({"query": "limit=x&marker=a"}, "Not a valid ID. Example: 550e8400-e29b-41d4-a716-446655440000"),
+        ({"query": "limit=x&marker=a"}, "Not a valid ID"),
     ],
 )
 def test_settings_that_cannot_be_are_named_and_not_kept(

@@ -137,7 +137,7 @@ def test_the_star_rule_is_tied_to_the_name_field(at_desk: Client) -> None:
     ("query", "named"),
     [
         ("limit=1000", "Not a whole number from 1 to 100"),
-        ("marker=here", "Not a valid ID. Example: 550e8400-e29b-41d4-a716-446655440000"),
+        ("marker=here", "Not a valid ID"),
         ("flavor_id=m9.none", "Unknown name. Use the ID instead"),
         ("name=a&name=b", "Given 2 times"),
         ("name=%00", "control character"),

@@ -33,7 +33,7 @@ EVERY_TROUBLE: list[tuple[dict[str, object], int, str]] = [
     ({"status": 503}, 503, "ByCloud is unavailable (503)"),
     ({"status": 504}, 504, "ByCloud is unavailable (504)"),
     ({"status": 422}, 502, "ByCloud rejected this request"),
-    ({"status": 401}, 403, "ByCloud rejected your token at"),
+    ({"status": 401}, 403, "rejected your token"),
     ({"status": 403}, 403, "Your ByCloud token isn't allowed to list instances"),
     ({"status": 429, "headers": {"Retry-After": "18"}}, 503, "Paused for"),
     ({"mode": "not-json"}, 502, "Unexpected response from ByCloud"),
@@ -50,7 +50,7 @@ def spoil(upstream: Upstream, fault: dict[str, object]) -> None:
 
 def has_way_out(response: Response) -> bool:
     """Retry posts, so that it need not wait for a pause to end; a refused token must be replaced instead."""
-    if "ByCloud rejected your token at" in words(response):
+    if "rejected your token" in words(response):
         with pytest.raises(AssertionError, match="no button"):
             form(response, "Retry")
         return bool(link(response, "Replace token"))
@@ -171,10 +171,7 @@ def test_a_token_that_may_not_list_says_whom_to_ask(client: Client, vera: Member
     client.force_login(vera)
     response = client.get(LIST)
     assert response.status_code == 403
-    assert (
-        "The token is valid but lacks the permission. Ask the person who manages your organization's ByCloud roles"
-        in words(response)
-    )
+    assert "manages your organization's ByCloud roles" in words(response)
 
 
 def test_a_region_that_cannot_be_reached_is_told_so(client: Client, otto: Member, sandbox: Sandbox) -> None:
