@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from portal.gateway import clock, memory
+from portal.gateway import clock, leases, memory
 from portal.gateway.failover import FailoverCache
 
 
@@ -14,7 +14,7 @@ from portal.gateway.failover import FailoverCache
 def all_clocks_agree() -> Iterator[None]:
     """The gateway's monotonic clock, and that of Redis, move as the wall clock does, which `time_machine` moves."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (clock, memory):
+        for module in (clock, leases, memory):
             patch.setattr(module, "monotonic", time.time)
         patch.setattr(FailoverCache, "read_time", lambda _cache: time.time())
         clock.forget_what_is_known()
