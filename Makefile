@@ -27,8 +27,8 @@ coverage: develop servers ## Run what is measured for coverage, and hold that to
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='$(FULLY_COVERED)' --omit="$$($(NEEDS_REDIS))"
 
-# On more than two workers, on two cores, tests make each other late.
-PYTEST := $(BIN)/pytest -n 2 -q
+# One worker more than cores: browser and services tests wait for about half of their time.
+PYTEST := $(BIN)/pytest -n 3 -q
 
 # What must not have a branch without a test: the way upstream, the vault, the access rules.
 FULLY_COVERED := portal/bycloud/*,portal/gateway/*,portal/credentials/vault.py,portal/core/crypto.py,portal/core/permissions.py,portal/accounts/middleware.py

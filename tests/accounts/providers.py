@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import requests
 
-from tests.browser.portal import find_free_port
+from tests.ports import find_free_port
 
 
 @dataclass(frozen=True)

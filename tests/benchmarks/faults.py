@@ -14,20 +14,18 @@ from time import perf_counter
 
 import msgspec
 from django.conf import settings
-from django.core.cache import caches
 from django.core.management import call_command
 from django.test import Client
 
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken, Region
-from portal.core.permissions import Role
-from portal.gateway.backoff import reset_local_state
 from portal.sandbox.server import Sandbox
 from tests.benchmarks.figures import format_table
 from tests.benchmarks.stage import say
 from tests.credentials.rows import keep
 from tests.faults import SCRIPTED, Fault, open_regions
 from tests.journeys.pages import LIST, Response, has_rows, refresh
+from tests.memory import forget_everything
 from tests.upstream import Upstream
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "reliability.md"
@@ -80,8 +78,7 @@ def try_out(client: Client, spoil: Callable[[], AbstractContextManager[None]]) -
     """What is seen, and after how long: first by somebody for whom nothing is stored, then in an open page."""
     for is_seen in (False, True):
         # Forgets the pause that the last fault began.
-        caches["pages"].clear()
-        reset_local_state()
+        forget_everything()
         page = client.get(LIST) if is_seen else None
         with spoil():
             began_at = perf_counter()

@@ -14,10 +14,9 @@ from time import monotonic, sleep
 import requests
 
 from portal.sandbox.demo import HOST, make_environment, manage
-from portal.sandbox.demo import choose_sandbox_port as choose_port
-from portal.sandbox.processes import Children, children
 from tests.benchmarks.processes import list_children
 from tests.benchmarks.wire import Wire, sign_in, write_request
+from tests.ports import find_free_port
 
 NAME = "ada"
 TOKEN = "sandbox-acme-token"
@@ -62,7 +61,7 @@ class Stage:
 
     def start_sandbox(self, *, instances: int = 150, latency: float = 0.0) -> str:
         """A sandbox as a process of its own. Gives its URL."""
-        port = choose_port(besides=0)
+        port = find_free_port()
         options = ["--instances", str(instances), "--latency", str(latency), "--port", str(port)]
         limits = ["--rate-per-minute", "1000000", "--rate-per-hour", "1000000"]
         command = [sys.executable, "-m", "portal.sandbox", *options, *limits]
@@ -75,7 +74,7 @@ class Stage:
         """A Redis of its own, which keeps nothing. Gives its URL, or None where there is no Redis."""
         if not shutil.which("redis-server"):
             return None
-        port = choose_port(besides=0)
+        port = find_free_port()
         options = ["--port", str(port), "--bind", HOST, "--save", "", "--appendonly", "no", "--dir", str(self.folder)]
         self.run.start("Redis", ["redis-server", *options], environment=os.environ, log=self.folder / "redis.log")
         until = monotonic() + 10
@@ -107,7 +106,7 @@ class Stage:
 
     def start_portal(self, *, cookie: str | None = None, **environment: str) -> Server:
         """The portal as production runs it. Without a cookie, the member signs in by the form."""
-        port = choose_port(besides=0)
+        port = find_free_port()
         pid_file, log = self.folder / f"portal-{port}.pid", self.folder / f"portal-{port}.log"
         self.run.start(
             "portal",

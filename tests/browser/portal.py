@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, 
 from portal.sandbox import demo
 from portal.sandbox.server import Sandbox
 from tests.browser.door import PATH as DOOR
+from tests.ports import find_free_port
 from tests.unmeasured import leave_out_coverage
 
 SECONDS_TO_START = 120
@@ -124,20 +124,6 @@ def sign_in_by_form(url: str, name: str, password: str) -> list[dict[str, str]]:
         answer = session.post(f"{url}/sign-in/", data=fields, allow_redirects=False, timeout=60)
         assert answer.status_code == 302, answer.text
         return [{"name": one.name, "value": str(one.value), "url": url} for one in session.cookies]
-
-
-def find_free_port() -> int:
-    """A port that nobody is given for a minute, but whoever asks for it by its number: what has just been closed waits
-    for late packets.
-    """
-    with socket.socket() as listening, socket.socket() as calling:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        port: int = listening.getsockname()[1]
-        calling.connect(("127.0.0.1", port))
-        listening.accept()[0].close()
-        return port
 
 
 def set_up_once(folder: Path) -> Path:

@@ -13,8 +13,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from tests.browser.boxes import scrolls_sideways
-from tests.browser.portal import ROOT, Portal, Visits, find_free_port
+from tests.browser.portal import ROOT, Portal, Visits
 from tests.browser.violations import find_violations
+from tests.ports import find_free_port
 
 pytestmark = [pytest.mark.browser]
 

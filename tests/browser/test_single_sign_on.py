@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.accounts.providers import Provider, run_provider
-from tests.browser.portal import Portal, Visits, find_free_port, run_portal
+from tests.browser.portal import Portal, Visits, run_portal
 from tests.browser.violations import find_violations
+from tests.ports import find_free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

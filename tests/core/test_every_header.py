@@ -99,7 +99,9 @@ def list_wrongs(client: Client, method: str, path: str, **headers: str) -> Itera
     if {part.strip() for part in found.get("Content-Security-Policy", "").split(";")} != POLICY:
         yield f"{where}: the content policy is {found.get('Content-Security-Policy')!r}"
     permissions = {part.strip() for part in found.get("Permissions-Policy", "").split(",")}
-    if missing := {f"{feature}=()" for feature in OFF} - permissions:
+    if is_file:
+        permissions = set()
+    elif missing := {f"{feature}=()" for feature in OFF} - permissions:
         yield f"{where}: not switched off: {sorted(missing)}"
     if open_to := [part for part in permissions if not part.endswith(("=()", "=(self)"))]:
         yield f"{where}: open to others: {open_to}"

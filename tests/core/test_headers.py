@@ -42,10 +42,15 @@ def test_every_answer_carries_the_safety_headers(client: Client, db: None, path:
     response.close()
     assert response.status_code == status
     assert EVERYWHERE.items() <= dict(response.items()).items()
-    assert "camera=()" in response["Permissions-Policy"]
-    assert "publickey-credentials-create=(self), publickey-credentials-get=(self)" in response["Permissions-Policy"]
     assert "default-src 'none'" in response["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in response["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/sign-in/", "/", "/health/live/", "/nothing-here/", "/static/nothing.css"])
+def test_every_answer_but_a_static_file_says_what_a_page_may_ask_for(client: Client, db: None, path: str) -> None:
+    permissions = client.get(path)["Permissions-Policy"]
+    assert "camera=()" in permissions
+    assert "publickey-credentials-create=(self), publickey-credentials-get=(self)" in permissions
 
 
 @pytest.mark.parametrize("path", ["/sign-in/", "/", "/health/live/", "/nothing-here/", "/static/nothing.css", "/old/"])

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.core.cache import caches
 from django.test import Client
 from pytest_django import Settings
 
@@ -107,8 +108,9 @@ def test_nothing_leads_to_another_origin(
 ) -> None:
     settings.ACCOUNT_RATE_LIMITS = False
     for target in ELSEWHERE:
-        # Credentials are tried a few times a minute, too.
+        # Credentials are tried, and their form is sent, a few times a minute, too.
         forget_everything()
+        caches["default"].clear()
         response = go(Client(), target)
         assert response.status_code == 302, target
         assert is_own(response["Location"]), target

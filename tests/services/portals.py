@@ -18,7 +18,7 @@ import psycopg
 import requests
 
 from portal.sandbox.server import Sandbox
-from tests.browser.portal import find_free_port
+from tests.ports import find_free_port
 
 ROOT = Path(__file__).parent.parent.parent
 HOST = "127.0.0.1"

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-from tests.browser.portal import find_free_port
+from tests.ports import find_free_port
 
 HOST = "127.0.0.1"
 SECONDS_TO_START = 30
