@@ -6,15 +6,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from portal.gateway import clock, leases, memory
-from portal.gateway.failover import FailoverCache
+from portal.gateway import clock, locks, memory_cache
+from portal.gateway.failover_cache import FailoverCache
 
 
 @contextmanager
 def all_clocks_agree() -> Iterator[None]:
     """The gateway's monotonic clock, and that of Redis, move as the wall clock does, which `time_machine` moves."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (clock, leases, memory):
+        for module in (clock, locks, memory_cache):
             patch.setattr(module, "monotonic", time.time)
         patch.setattr(FailoverCache, "read_time", lambda _cache: time.time())
         clock.reset_local_state()

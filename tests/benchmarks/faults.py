@@ -19,6 +19,7 @@ from django.test import Client
 
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken, Region
+from portal.core.permissions import Role
 from portal.sandbox.server import Sandbox
 from tests.benchmarks.figures import format_table
 from tests.benchmarks.stage import say

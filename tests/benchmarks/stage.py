@@ -14,6 +14,7 @@ from time import monotonic, sleep
 import requests
 
 from portal.sandbox.demo import HOST, make_environment, manage
+from portal.sandbox.processes import Children, children
 from tests.benchmarks.processes import list_children
 from tests.benchmarks.wire import Wire, sign_in, write_request
 from tests.ports import find_free_port
