@@ -5,7 +5,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help install develop run test coverage benchmark check format lock messages screenshots chromium servers gettext clean
+.PHONY: help install develop run test test-all benchmark check format lock messages screenshots chromium servers gettext clean
 
 help: ## List these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -17,12 +17,12 @@ develop: .venv/development ## The same, with what it is tested and checked with
 run: install ## Start the portal on its own sandbox (PORT=8123, SANDBOX_PORT=9801, SANDBOX="--instances 10000")
 	@exec $(BIN)/python -m portal.sandbox.demo $(SANDBOX)
 
-test: develop chromium servers ## Run every test (TESTS=tests/gateway runs some)
-	$(PYTEST) --durations=15 $(TESTS)
+test: develop chromium servers ## Run the tests, except slow ones (TESTS=tests/gateway runs some, slow ones too)
+	$(PYTEST) --durations=15 $(or $(TESTS),-m "not slow")
 
-coverage: develop servers ## Run what is measured for coverage, and hold that to its bar
+test-all: develop servers ## Run slow tests and others with coverage, and hold that to its bars
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 -q --ignore tests/browser
+	$(BIN)/coverage run -m pytest -n 3 -q --ignore tests/browser
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='$(FULLY_COVERED)' --omit="$$($(NEEDS_REDIS))"

@@ -30,7 +30,7 @@ hypothesis.settings.load_profile("portal")
 # Tests that start servers of their own run together on one worker, and first. (The portal and the browser of most
 # browser tests exist on each worker.)
 TOGETHER = {
-    "tests/services/test_journeys.py": "one worker",
+    "tests/services/test_journeys.py": "journeys",
     "tests/browser/test_components.py": "one worker",
     "tests/browser/test_passkeys.py": "one worker",
     "tests/browser/test_single_sign_on.py": "one worker",

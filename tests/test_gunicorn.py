@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -91,8 +91,8 @@ def test_the_env_file_is_read_for_the_server_too(tmp_path: Path) -> None:
 
 
 @contextmanager
-def serve(tmp_path: Path, **environment: str) -> Iterator[str]:
-    """The production command at work; gives its address."""
+def serve(tmp_path: Path, command: Sequence[str] = COMMAND, **environment: str) -> Iterator[str]:
+    """The production command, or a variant of it, at work; gives its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -100,7 +100,7 @@ def serve(tmp_path: Path, **environment: str) -> Iterator[str]:
     with (
         (tmp_path / "log").open("w") as log,
         subprocess.Popen(
-            COMMAND,
+            command,
             cwd=ROOT,
             env=make_environment(PORT=str(port), DATABASE_URL=database, **environment),
             stdout=log,

@@ -71,6 +71,7 @@ def test_a_missing_venv_module_is_said(clone: Path) -> None:
     assert not (clone / ".venv").exists()
 
 
+@pytest.mark.slow
 def test_what_is_installed_is_not_installed_again(clone: Path) -> None:
     assert make(clone, "install", f"PYTHON={sys.executable}").returncode == 0
     assert (clone / ".venv/runtime").exists()

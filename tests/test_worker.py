@@ -12,9 +12,9 @@ import requests
 
 from portal import worker
 from portal.worker import PatientSocket
-from tests import test_gunicorn
-from tests.test_gunicorn import BEHIND_A_PROXY, serve
+from tests.test_gunicorn import BEHIND_A_PROXY, COMMAND, serve
 
+IMPATIENT = [*COMMAND[:-2], "python:tests.impatient", COMMAND[-1]]
 # More than there are threads.
 MANY = 135
 HEAD = "POST /sign-in/ HTTP/1.1\r\nHost: portal.example.com\r\nX-Forwarded-Proto: https\r\n"
@@ -33,7 +33,7 @@ DRIPS = {
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serve(tmp_path_factory.mktemp("portal"), TRUSTED_PROXY_COUNT="1") as address:
+    with serve(tmp_path_factory.mktemp("portal"), IMPATIENT, TRUSTED_PROXY_COUNT="1") as address:
         assert ask(address) < 60
         yield address
 
@@ -46,12 +46,9 @@ def ask(address: str, path: str = "/health/live/") -> float:
     return time.monotonic() - began_at
 
 
-def test_more_connections_than_there_are_file_descriptors_end_no_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    limited = ["sh", "-c", 'ulimit -n 120; exec "$@"', "sh", *test_gunicorn.COMMAND]
-    monkeypatch.setattr(test_gunicorn, "COMMAND", limited)
-    with serve(tmp_path, TRUSTED_PROXY_COUNT="1") as address:
+def test_more_connections_than_there_are_file_descriptors_end_no_process(tmp_path: Path) -> None:
+    limited = ["sh", "-c", 'ulimit -n 120; exec "$@"', "sh", *COMMAND]
+    with serve(tmp_path, limited, TRUSTED_PROXY_COUNT="1") as address:
         assert ask(address) < 60
         with connect(address, MANY):
             assert ask(address) < 5

@@ -302,13 +302,19 @@ class Visits:
 
 
 def sign_in_on(page: Page, portal: Portal, name: str) -> None:
-    stored: Any = portal.cookies.get(name, [])
-    page.context.add_cookies(stored)
+    is_in = add_sign_in(page.context, portal, name)
     page.goto("/")
-    if stored:
+    if is_in:
         page.locator("form.sign-out").first.wait_for(state="attached")
     else:
         fill_sign_in(page, name, portal.passwords[name])
+
+
+def add_sign_in(context: BrowserContext, portal: Portal, name: str) -> bool:
+    """Whether there is a stored sign-in for `name`, which all pages of the context have from now on."""
+    stored: Any = portal.cookies.get(name, [])
+    context.add_cookies(stored)
+    return bool(stored)
 
 
 def close_in_time(context: BrowserContext) -> None:

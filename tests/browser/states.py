@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
 
-from tests.browser.portal import Portal, close_in_time, prove_if_asked, run_portal, sign_in_on
+from tests.browser.portal import Portal, add_sign_in, close_in_time, prove_if_asked, run_portal
 
 # Nothing refreshes itself while it is looked at, and one search does not reach the end of the list.
 SETTINGS = {"PAGE_FRESH_SECONDS": "3600"}
@@ -77,10 +77,9 @@ class Stage:
         context.on("console", self._note_message)
         context.on("response", self._note_answer)
         self.contexts[name] = context
-        page = context.new_page()
         if name:
-            sign_in_on(page, self.portal, name)
-        return page
+            add_sign_in(context, self.portal, name)
+        return context.new_page()
 
     def close(self) -> None:
         for context in self.contexts.values():

@@ -78,6 +78,7 @@ def list_children(pid: int) -> dict[str, int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_a_run_from_the_first_start_to_the_second(tmp_path: Path) -> None:
     state = tmp_path / "state"

@@ -199,6 +199,7 @@ def dump(server: PostgreSQL, database_url: str) -> str:
     return answer.stdout
 
 
+@pytest.mark.slow
 def test_after_a_day_of_faults_no_secret_stands_anywhere(
     house: House, postgresql: PostgreSQL, own_redis: Redis, upstream: Upstream
 ) -> None:

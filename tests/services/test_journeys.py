@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.services.servers import PostgreSQL, Redis
 from tests.unmeasured import leave_out_coverage
 
@@ -15,6 +17,7 @@ JOURNEYS = (
 )
 
 
+@pytest.mark.slow
 def test_every_journey_goes_the_same_way(postgresql: PostgreSQL, shared_redis: Redis) -> None:
     where = {"TEST_DATABASE_URL": postgresql.url("journeys"), "TEST_CACHE_URL": shared_redis.url}
     clean = {name: value for name, value in leave_out_coverage().items() if not name.startswith(("PYTEST_", "DJANGO_"))}
