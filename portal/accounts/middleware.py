@@ -193,8 +193,8 @@ def _describe_end(end: sessions.End | None) -> str:
     if end is sessions.End.IDLE:
         minutes = settings.SESSION_IDLE // timedelta(minutes=1)
         return ngettext(
-            ("You were signed out after %(minutes)s minute of inactivity. Sign in to continue where you left off."),
-            ("You were signed out after %(minutes)s minutes of inactivity. Sign in to continue where you left off."),
+            "You were signed out after %(minutes)s minute of inactivity. Sign in to continue.",
+            "You were signed out after %(minutes)s minutes of inactivity. Sign in to continue.",
             minutes,
         ) % {"minutes": minutes}
     if end is sessions.End.ABSOLUTE:

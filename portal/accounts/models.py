@@ -24,7 +24,7 @@ LONGEST_USER_AGENT = 200
 # as the dotless i.
 only_plain_letters = RegexValidator(
     r"^[\x21-\x7e]*\Z",
-    _("Use an e-mail address of letters without accents; for a name with others, the form that begins with xn--."),
+    _("Use an e-mail address without accented letters; for other domain names, use the form that begins with xn--."),
 )
 
 

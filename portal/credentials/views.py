@@ -186,7 +186,7 @@ def _show_form(
         "form": form,
         "region": region,
         "credential": row,
-        "standing": read_status(row) if row else None,
+        "status": read_status(row) if row else None,
         "action_url": owner.find_url("edit", region),
         "removal_url": owner.find_url("remove", region.code),
         "next": _read_next(request),

@@ -68,8 +68,8 @@ def _words(trouble: FetchError, meter: Meter) -> tuple[str, str]:
         "rejected": (
             _("ByCloud rejected your token at %(time)s") % {"time": clock_text(trouble.at)},
             _(
-                "It may have expired, or have been revoked. Nothing more is asked of ByCloud with it until it is"
-                " checked again and taken, or until you replace it; then you come back to this page."
+                "It may have expired or been revoked. ByCloud isn't asked again until you check it again"
+                " or replace it; then you return to this page."
             ),
         ),
         "forbidden": (
@@ -85,10 +85,7 @@ def _words(trouble: FetchError, meter: Meter) -> tuple[str, str]:
         ),
         "budget-spent": (
             _pause_title(trouble, meter),
-            _(
-                "What ByCloud allows is used up, or what is left is kept for those who press a button and for other"
-                " people."
-            ),
+            _("The API budget is used up, or the rest is reserved for other people's requests."),
         ),
         "server-fault": (
             _("ByCloud is unavailable (%(status)s)") % {"status": trouble.status},

@@ -126,7 +126,10 @@ def describe_limit(listing: Listing, view: ListView) -> str:
         return ""
     numbers = {"limit": listing.limit, "asked": asked}
     return (
-        _("ByCloud gives at most %(limit)d instances a page; this address asks for %(asked)d. Next leads to the rest.")
+        _(
+            "ByCloud returns at most %(limit)d instances per page; this URL requests %(asked)d. "
+            "Select Next for the rest."
+        )
         % numbers
     )
 

@@ -55,8 +55,8 @@ class BusyMiddleware:
             HTTPStatus.SERVICE_UNAVAILABLE,
             title=_("Too many passwords at once"),
             text=_(
-                "The portal checks a few at a time. Yours was not checked, and does not count as a try. Go back and"
-                " send the form again in a few seconds."
+                "The portal is checking many passwords right now. Yours was not checked and doesn't count as an attempt."
+                " Go back and try again in a few seconds."
             ),
         )
         page.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -151,7 +151,7 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
         request,
         HTTPStatus.TOO_MANY_REQUESTS,
         title=_("Too many attempts"),
-        text=_("Too many forms were sent within a minute. Go back, where what was typed still stands, and try again."),
+        text=_("Too many forms were sent within a minute. Go back, where your input is kept, and try again."),
     )
     response.headers["Retry-After"] = "60"
     return response

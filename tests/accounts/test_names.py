@@ -21,7 +21,7 @@ def test_a_new_name_has_plain_letters_alone(db: None, name: str) -> None:
         # Unicode's compatible forms of plain letters become them.
         assert form.cleaned_data["username"].isascii()
     else:
-        assert form.errors["username"] == ["LastUsed letters a to z, digits and . + - _ only."]
+        assert form.errors["username"] == ["Use letters a to z, digits and . + - _ only."]
     with pytest.raises(CommandError, match="Use letters a to z"):
         call_command("add_member", name, role="viewer")
 

@@ -55,7 +55,7 @@ def test_a_session_ends_after_half_an_hour_without_its_person(vera: Member, cloc
     clock.shift(timedelta(minutes=30, seconds=1))
     answer = client.get("/preferences/")
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/?next=/preferences/")
-    assert "signed out after 30 minutes without a sign of you" in text_of(client.get(answer["Location"]))
+    assert "signed out after 30 minutes of inactivity" in text_of(client.get(answer["Location"]))
     assert not MemberSession.objects.filter(member=vera).exists()
     event = Event.objects.filter(act=Act.SESSION_ENDED).get()
     assert (event.member_id, event.subject) == (vera.pk, "vera: idle")
@@ -83,7 +83,7 @@ def test_a_session_ends_after_eight_hours_however_busy_its_person_is(
     clock.shift(timedelta(minutes=20, seconds=1))
     answer = client.get("/preferences/")
     assert answer.status_code == 302
-    assert "lasts for 8 hours" in text_of(client.get(answer["Location"]))
+    assert "Sessions last 8 hours" in text_of(client.get(answer["Location"]))
 
 
 def test_both_times_are_settings(vera: Member, clock: time_machine.Traveller, settings: Settings) -> None:

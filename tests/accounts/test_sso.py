@@ -521,7 +521,7 @@ class TestWhenTheProviderIsDown:
         response = client.post(START)
         page = response.content.decode()
         assert response.status_code == 502
-        assert "Acme ID cannot be reached" in page
+        assert "Acme ID can't be reached" in page
         assert re.search(r"Request <code[^>]*>[\w-]{36}<", page)
         assert acts(Act.SINGLE_SIGN_ON_FAILED) == [(Act.SINGLE_SIGN_ON_FAILED, "", "ConnectionError")]
 
@@ -629,7 +629,7 @@ class TestLinkedMembers:
         path = f"/team/{olga.pk}/password/"
         assert path not in client.get("/team/").content.decode()
         page = client.post(path, follow=True).content.decode()
-        assert "olga signs in through Acme ID" in page
+        assert "olga signs in with Acme ID" in page
         assert "/password/new/" not in page
         assert not acts(Act.PASSWORD_LINK_MADE)
 

@@ -52,7 +52,7 @@ def test_members_are_listed_with_role_state_sign_in_and_credentials(as_ada: Clie
     assert "Operator" in row_of(text, "otto")
     assert "Never" in row_of(text, "otto")
     assert "spo1: None" in words_of(row_of(text, "otto"))
-    assert "sao2: Cannot be opened" in words_of(row_of(text, "otto"))
+    assert "sao2: Can&#x27;t be decrypted" in words_of(row_of(text, "otto"))
     assert "<time" in row_of(text, "ada")
     assert "(you)" in row_of(text, "ada")
     assert "SEALED" not in text
@@ -166,7 +166,7 @@ def test_so_she_is_when_she_took_her_time(
     client.post("/second-factor/again/", {"password": PASSWORD})
     response = client.post(f"/team/{ada.pk}/deactivate/", follow=True)
     assert response.redirect_chain[-1][0] == "/sign-in/"
-    assert "ada is deactivated" in text_of(response)
+    assert "ada was deactivated" in text_of(response)
 
 
 @pytest.mark.parametrize("path", ["role", "deactivate", "activate-again"])

@@ -234,7 +234,7 @@ def test_in_trouble_it_asks_less_and_less_often_and_says_when(visits: Visits, le
             lena.wait_for_timeout(20)
         settle(lena)
         waits.append(waited)
-        expect(words).to_have_text(re.compile(r"next try in \d+ s"))
+        expect(words).to_have_text(re.compile(r"next retry in \d+ s"))
     assert [round(wait / 10) for wait in waits] == [3, 3, 6]
     expect(lena.locator("#notice")).to_contain_text("ByCloud is unavailable (500)")
     assert len(list_ids(lena)) == 12
@@ -344,7 +344,7 @@ def test_a_tab_that_was_paused_says_what_is_true_when_pages_refresh_only_when_as
     page.locator("[data-live-pause]").click()
     expect(page.locator("[data-live-words]")).to_have_text("paused")
     page.goto("/preferences/")
-    page.get_by_label("Auto-refresh").select_option(label="Manual only")
+    page.get_by_role("combobox", name="Auto-refresh").select_option(label="Manual only")
     page.locator("main form button[type=submit]").first.click()
     expect(page.locator("#messages .alert")).to_be_visible()
     with page.expect_response(lambda response: is_refresh(response.request)):

@@ -62,7 +62,7 @@ def test_the_script_tells_ages_as_the_page_did(visits: Visits) -> None:
 def test_the_script_speaks_the_pages_language(visits: Visits) -> None:
     page = open_in_portuguese(visits)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    expect(page.locator("[data-live-words]")).to_have_text(re.compile("^atualiza a cada"))
+    expect(page.locator("[data-live-words]")).to_have_text(re.compile("^atualização automática"))
     page.keyboard.press("j")
     page.keyboard.press("c")
     expect(page.locator("#toasts")).to_contain_text("Copiado: ")
@@ -88,7 +88,7 @@ def test_a_language_that_is_chosen_goes_before_the_browsers(lena: Page) -> None:
     expect(lena.locator("html")).to_have_attribute("lang", "pt-br")
     expect(lena.locator("h1")).to_have_text("Preferências")
     lena.goto("/spo1/instances/")
-    expect(lena.locator("[data-live-words]")).to_have_text(re.compile("^atualiza a cada"))
+    expect(lena.locator("[data-live-words]")).to_have_text(re.compile("^atualização automática"))
 
 
 def test_a_page_refreshes_at_the_pace_its_reader_chose(visits: Visits, lena: Page) -> None:

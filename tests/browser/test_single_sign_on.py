@@ -145,7 +145,7 @@ def test_the_admin_gets_in_while_the_provider_is_down(
         page.goto("/sign-in/")
         page.get_by_role("button", name=ACME).click()
         expect(page.get_by_role("heading", name="Sign-in failed")).to_be_visible()
-        expect(page.locator("main")).to_contain_text("Acme ID cannot be reached")
+        expect(page.locator("main")).to_contain_text("Acme ID can't be reached")
         assert find_violations(page) == []
         page.goto("/sign-in/?local=1")
         page.get_by_label("User name or e-mail").fill("ada")

@@ -10,6 +10,7 @@ _RUN = """async options => (await axe.run(document, options)).violations.flatMap
 
 def find_violations(page: Page, *rules: str) -> list[str]:
     """What axe finds, by all of its rules or by these: the rule, the element, and what is wrong with it."""
+    page.wait_for_load_state()
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE_SCRIPT)
     found: list[str] = page.evaluate(_RUN, {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {}))

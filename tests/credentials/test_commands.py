@@ -78,20 +78,20 @@ def test_a_secret_with_a_colon_is_split_at_the_first(
 
 
 def test_a_refused_one_is_not_saved(set_credential: SetCredential, vera: Member) -> None:
-    with pytest.raises(CommandError, match=r"refused this credential \(401\)"):
+    with pytest.raises(CommandError, match=r"rejected this credential \(401\)"):
         set_credential("a-token-nobody-gave-out")
     assert vault.find_credential(vera, SPO1) is None
 
 
 def test_an_unreachable_bycloud_is_said(set_credential: SetCredential, vera: Member) -> None:
     printed = set_credential("sandbox-acme-token", region="sao2")
-    assert "saved, but not checked: ByCloud could not be reached" in printed
+    assert "saved, but not verified: ByCloud could not be reached" in printed
 
 
 @pytest.mark.parametrize(
     ("typed", "options", "sentence"),
     [
-        ("x", {"name": "eve"}, "There is no member eve"),
+        ("x", {"name": "eve"}, "Member eve does not exist"),
         ("x", {"region": "nowhere"}, "There is no region nowhere; BYCLOUD_REGIONS names spo1, sao2"),
         ("", {}, "Standard input holds no credential"),
         ("no-colon-here", {"kind": "api-key"}, "written id:secret"),
@@ -144,7 +144,7 @@ def test_rotation_moves_every_credential_to_the_first_key(
     printed = rotate()
     assert "2 of 3 processed" in printed
     assert "3 of 3 processed" in printed
-    assert "Sealed anew: 3. Already under the first key: 0." in printed
+    assert "Re-encrypted: 3. Already encrypted with the first key: 0." in printed
     settings.CREDENTIAL_KEYS = [newest]
     for member in (ada, otto, vera):
         assert vault.find_credential(member, SPO1) == BearerToken(f"token-of-{member.username}")
@@ -155,12 +155,12 @@ def test_rotation_may_be_run_again(ada: Member, settings: Settings) -> None:
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode(), *settings.CREDENTIAL_KEYS]
     rotate()
     before = list(models.Credential.objects.values())
-    assert "Sealed anew: 0. Already under the first key: 1." in rotate()
+    assert "Re-encrypted: 0. Already encrypted with the first key: 1." in rotate()
     assert list(models.Credential.objects.values()) == before
 
 
 def test_rotation_of_nothing_is_done_at_once(db: None) -> None:
-    assert "Sealed anew: 0" in rotate()
+    assert "Re-encrypted: 0" in rotate()
 
 
 def test_rotation_names_what_it_cannot_open_and_does_the_rest(ada: Member, otto: Member, settings: Settings) -> None:

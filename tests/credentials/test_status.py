@@ -116,10 +116,10 @@ def test_the_page_says_what_it_sees_and_when_it_was_last_used(
     clock.shift(3 * 60)
     words = words_of(at_desk.get(LIST))
     assert "150 instances" in words
-    assert "Checked 8 minutes ago" in words
+    assert "Verified 8 minutes ago" in words
     assert "3 minutes ago" in words
     words = words_of(at_desk.get(EDIT))
-    assert "Sees 150 instances" in words
+    assert "Visible instances 150" in words
     assert "Last used 3 minutes ago" in words
     assert "Last rejected –" in words or "Last rejected —" in words
 
@@ -149,7 +149,7 @@ def test_a_refusal_shows_until_bycloud_takes_it_again(
     assert read_status(row).is_refused
     words = words_of(at_desk.get(LIST))
     assert "Rejected by ByCloud" in words
-    assert "Refused just now" in words
+    assert "Rejected just now" in words
     upstream.clear()
     clock.shift(60)
     at_desk.post(f"{EDIT}check/")

@@ -28,7 +28,7 @@ INSTANCES = "/spo1/instances/"
 ACME, GLOBEX = BearerToken("sandbox-acme-token"), BearerToken("sandbox-globex-token")
 TOKEN = {"kind": "bearer", "token": "sandbox-globex-token"}
 SPO1 = Region("spo1", "http://127.0.0.1:1")
-MARK = "You see spo1 with your team's credential"
+MARK = "You are using your team's credential for spo1"
 
 
 def words_of(response: Any) -> str:
@@ -77,7 +77,7 @@ def test_checking_it_again_stays_on_its_own_page(as_ada: Client) -> None:
     keep(None, GLOBEX)
     response = as_ada.post(f"{EDIT}check/", follow=True)
     assert response.redirect_chain == [(LIST, 302)]
-    assert "ByCloud takes the credential for spo1" in words_of(response)
+    assert "The credential for spo1 is valid" in words_of(response)
 
 
 def test_who_has_none_of_her_own_sees_with_it_and_is_told_so(at_desk: Client, vera: Member) -> None:
@@ -256,7 +256,7 @@ def test_rotation_seals_it_anew_and_names_it_when_it_cannot(db: None, settings: 
     settings.CREDENTIAL_KEYS = [newest, *settings.CREDENTIAL_KEYS]
     out = io.StringIO()
     call_command("rotate_credential_keys", stdout=out)
-    assert "Sealed anew: 1" in out.getvalue()
+    assert "Re-encrypted: 1" in out.getvalue()
     settings.CREDENTIAL_KEYS = [newest]
     assert vault.can_open(Credential.objects.get())
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]

@@ -33,7 +33,7 @@ def test_one_refusal_is_healed_without_a_new_token(
     assert (status, "status=ACTIVE" in address) == (303, True)
     assert ids(healed) == rows
     assert "rejected your token" not in words(healed)
-    assert "ByCloud takes the credential for spo1" in words(healed)
+    assert "The credential for spo1 is valid" in words(healed)
     assert len(upstream.requests()) == asked + 2
     # Other pages that met the refusal, too.
     assert "rejected your token" not in words(at_desk.get(LIST))
@@ -69,7 +69,7 @@ def test_a_token_that_is_refused_again_leads_back_and_says_so(client: Client, ve
     action, fields = form(client.get(LIST), "Check again")
     asked = len(upstream.requests())
     again = client.post(action, fields, follow=True)
-    assert "ByCloud refuses the credential for spo1 (401)" in words(again)
+    assert "ByCloud rejected the credential for spo1 (401)" in words(again)
     assert not has_rows(again)
     assert len(upstream.requests()) == asked + 1
     assert form(again, "Check again")

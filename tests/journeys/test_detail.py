@@ -371,4 +371,4 @@ def test_no_credential_is_a_409_in_json(client: Client, vera: Member, sandbox: S
     assert "You don't have a ByCloud credential for this region yet" in response.json()["error"]["message"]
     keep(vera, BearerToken("any"))
     Credential.objects.update(sealed=b"nothing")
-    assert "cannot be opened" in client.get(f"{LIST}{GONE}.json").json()["error"]["message"]
+    assert "can't be decrypted" in client.get(f"{LIST}{GONE}.json").json()["error"]["message"]

@@ -136,7 +136,7 @@ def test_the_star_rule_is_tied_to_the_name_field(at_desk: Client) -> None:
 @pytest.mark.parametrize(
     ("query", "named"),
     [
-        ("limit=1000", "Not a whole number from 1 to 100"),
+        ("limit=1000", "Enter a whole number from 1 to 100"),
         ("marker=here", "Not a valid ID"),
         ("flavor_id=m9.none", "Unknown name. Use the ID instead"),
         ("name=a&name=b", "Given 2 times"),

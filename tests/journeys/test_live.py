@@ -280,7 +280,7 @@ def test_the_list_shows_its_working_without_the_credential(at_desk: Client) -> N
     assert "Yes, no request was made for this page" in words(at_desk.get(f"{LIST}?name=web-%2A"))
     assert "curl --get " in page
     assert "Authorization: Bearer $BYCLOUD_TOKEN" in page
-    assert re.search(r"Request id req-", page)
+    assert re.search(r"Request ID req-", page)
     assert "sandbox-acme-token" not in text(first)
 
 

@@ -147,7 +147,7 @@ def test_a_page_refreshes_at_the_members_pace_but_no_faster_than_there_is_news(
     # Where nothing is changing.
     response = at_desk.get(f"{LIST}?name=db-%2A")
     assert read_pace(text(response)) == str(pace)
-    assert f"refreshes every {pace} s" in words(response)
+    assert f"auto-refresh: {pace} s" in words(response)
     response = at_desk.get(detail_url(response))
     assert read_pace(text(response)) == str(pace)
 

@@ -37,7 +37,7 @@ EVERY_TROUBLE: list[tuple[dict[str, object], int, str]] = [
     ({"status": 403}, 403, "Your ByCloud token isn't allowed to list instances"),
     ({"status": 429, "headers": {"Retry-After": "18"}}, 503, "Paused for"),
     ({"mode": "not-json"}, 502, "Unexpected response from ByCloud"),
-    ({"mode": "no-instances"}, 502, "The first thing wrong is at $.instances"),
+    ({"mode": "no-instances"}, 502, "First problem: $.instances"),
     ({"mode": "html"}, 502, "Unexpected response from ByCloud"),
     ({"mode": "reset"}, 502, "ByCloud can't be reached"),
 ]
@@ -213,7 +213,7 @@ def test_a_credential_that_cannot_be_opened_is_asked_for_again(at_desk: Client) 
     Credential.objects.update(sealed=b"sealed by a key that is gone")
     response = at_desk.get(LIST)
     assert response.status_code == 409
-    assert "cannot be opened" in words(response)
+    assert "can't be decrypted" in words(response)
     assert 'name="token"' in text(response)
 
 

@@ -117,7 +117,7 @@ def test_a_form_without_its_check_value_says_what_to_do(vera: Member) -> None:
     client = Client(enforce_csrf_checks=True)
     response = client.post("/sign-in/", {"login": "vera", "password": "x"})
     assert response.status_code == 403
-    assert "Reload page" in text_of(response)
+    assert "Reload the page" in text_of(response)
     client.force_login(vera)
     assert "This form has expired" in text_of(client.post("/preferences/"))
 
@@ -206,7 +206,7 @@ def test_htmx_is_offered_the_page_anew_where_a_form_is_no_longer_good(vera: Memb
 @pytest.mark.parametrize(
     ("path", "status", "title"),
     [
-        ("/team/", 403, "You don't have permission"),
+        ("/team/", 403, "You don&#x27;t have permission"),
         ("/nothing-here/", 404, "Page not found"),
         ("/crash/", 500, "Something went wrong"),
     ],

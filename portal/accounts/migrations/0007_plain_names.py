@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 validators=[
                     django.core.validators.RegexValidator(
                         "^[\\x21-\\x7e]*\\Z",
-                        "Use an e-mail address of letters without accents; for a name with others, the form that begins with xn--.",
+                        "Use an e-mail address without accented letters; for other domain names, use the form that begins with xn--.",
                     )
                 ],
                 verbose_name="e-mail",
@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 validators=[
                     django.core.validators.RegexValidator(
                         "^[\\x21-\\x7e]*\\Z",
-                        "Use an e-mail address of letters without accents; for a name with others, the form that begins with xn--.",
+                        "Use an e-mail address without accented letters; for other domain names, use the form that begins with xn--.",
                     )
                 ],
                 verbose_name="e-mail",
