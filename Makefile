@@ -27,6 +27,9 @@ test-all: develop servers ## Run slow tests and others with coverage, and hold t
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='$(FULLY_COVERED)' --omit="$$($(NEEDS_REDIS))"
 
+# Tests start many Pythons, which are there in half of the time where modules are compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 # One worker more than cores: browser and services tests wait for about half of their time.
 PYTEST := $(BIN)/pytest -n 3 -q
 

@@ -1,20 +1,28 @@
 """The members and the sandbox that most tests use."""
 
+import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import hypothesis
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from portal.accounts.models import Member
 from portal.bycloud import Region
 from portal.core.permissions import Role
 from portal.sandbox.server import Sandbox
 from tests.memory import forget_everything
+from tests.services.portals import House, open_house
+from tests.template import set_up_once
 from tests.ticking import all_clocks_agree
 from tests.upstream import Upstream
 
@@ -100,6 +108,35 @@ def sandbox(sandbox_server: Sandbox, settings: Settings) -> Sandbox:
 def upstream(sandbox: Sandbox) -> Upstream:
     """A client for the sandbox's control API."""
     return Upstream(sandbox.url)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make run` leaves: a database with three members, their credentials, and static files. To be copied."""
+    folder = tmp_path_factory.getbasetemp()
+    return set_up_once(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+
+
+@pytest.fixture(scope="session")
+def empty_database(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """What `migrate` leaves, as a file of SQLite. To be copied."""
+    path = tmp_path_factory.mktemp("empty") / "portal.sqlite3"
+    with django_db_blocker.unblock(), closing(sqlite3.connect(path)) as file:
+        connection.ensure_connection()
+        connection.connection.backup(file)
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture(scope="module")
+def house(empty_database: Path, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Members in a database of SQLite, a sandbox, and room for portals. (`tests/services` have one on PostgreSQL.)"""
+    folder = tmp_path_factory.mktemp("house")
+    copy(empty_database, folder / "portal.sqlite3")
+    with open_house(f"sqlite:///{folder / 'portal.sqlite3'}", folder, template / "static") as house:
+        yield house
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from portal.accounts.models import Invitation, Member
 from portal.accounts.passwords import services as passwords
 from portal.audit import models as audit
 from tests.conftest import PASSWORD
-from tests.services.portals import Portal, open_house, open_session, read_token
+from tests.services.portals import House, Portal, open_session, read_token
 
 AT_ONCE = 60
 # In KiB. Two hashes at work, what their threads keep, and what sixty requests take by themselves.
@@ -28,13 +28,9 @@ HASHED = (
 )
 
 
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    folder = tmp_path_factory.mktemp("flood")
-    with (
-        open_house(f"sqlite:///{folder / 'portal.sqlite3'}", folder) as house,
-        house.open_portals(1, TRUSTED_PROXY_COUNT="1") as (portal,),
-    ):
+@pytest.fixture
+def portal(house: House) -> Iterator[Portal]:
+    with house.open_portals(1, TRUSTED_PROXY_COUNT="1") as (portal,):
         yield portal
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import pytest
@@ -32,8 +33,8 @@ def run_race(name: str, database_url: str) -> Any:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'race.sqlite3'}"
+def database(tmp_path: Path, empty_database: Path) -> str:
+    return f"sqlite:///{copy(empty_database, tmp_path)}"
 
 
 def answers_of(found: Any) -> set[int]:

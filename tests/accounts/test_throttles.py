@@ -1,20 +1,9 @@
 """Throttle counters: stored in the database, updated atomically, deleted once expired."""
 
-import os
-import re
-import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
-import requests
 import time_machine
 from django.core.cache import BaseCache, caches
 from django.db import connection
@@ -22,9 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.accounts.models import Count, Member
-from tests.test_gunicorn import COMMAND, ROOT, make_environment
-
-PASSWORD = "a-long-enough-password"
+from tests.services.portals import House
 
 
 @pytest.fixture
@@ -91,68 +78,12 @@ def test_one_address_makes_a_few_rows_however_many_names_it_types(client: Client
     assert Count.objects.count() < 40
 
 
-def wait_until(port: int, *, is_open: bool) -> None:
-    ends_at = monotonic() + 60
-    while monotonic() < ends_at:
-        with socket.socket() as probe:
-            if (probe.connect_ex(("127.0.0.1", port)) == 0) is is_open:
-                return
-        sleep(0.05)
-
-
-@contextmanager
-def serve(environment: dict[str, str], port: int) -> Iterator["subprocess.Popen[bytes]"]:
-    with subprocess.Popen(COMMAND, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
-        try:
-            wait_until(port, is_open=True)
-            yield process
-        finally:
-            process.kill()
-            process.wait(20)
-
-
-def sign_in(address: str, password: str) -> requests.Response:
-    with requests.Session() as session:
-        page = session.get(f"{address}/sign-in/", timeout=30)
-        found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
-        assert found
-        form = {"login": "vera", "password": password, "csrfmiddlewaretoken": found[1]}
-        return session.post(f"{address}/sign-in/", form, allow_redirects=False, timeout=30)
-
-
-def test_a_throttle_holds_over_the_end_of_the_process(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = make_environment(
-        PORT=str(port), DATABASE_URL=f"sqlite:///{tmp_path / 'portal.sqlite3'}", PLAIN_HTTP="1", ALLOWED_HOSTS=""
-    ) | {"STATIC_ROOT": str(tmp_path / "static"), "DJANGO_SETTINGS_MODULE": "portal.settings"}
-    environment |= {"PUBLIC_URL": f"http://127.0.0.1:{port}"}
-    for command in (
-        ("migrate", "-v0"),
-        ("collectstatic", "--no-input", "-v0"),
-        ("add_member", "vera", "--role", "viewer"),
-    ):
-        given = PASSWORD if command[0] == "add_member" else None
-        subprocess.run(
-            [sys.executable, "manage.py", *command],
-            cwd=ROOT,
-            env=environment,
-            input=given,
-            text=True,
-            check=True,
-            timeout=120,
-        )
-    address = f"http://127.0.0.1:{port}"
-    with serve(environment, port) as process:
+def test_a_throttle_holds_over_the_end_of_the_process(house: House) -> None:
+    with house.open_portals(1) as (portal,):
         for _ in range(5):
-            assert sign_in(address, "wrong").status_code == 200
-        workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
-        os.kill(process.pid, signal.SIGKILL)
-        for worker in workers:
-            os.kill(int(worker), signal.SIGKILL)
-        wait_until(port, is_open=False)
-    with serve(environment, port):
-        refused = sign_in(address, PASSWORD)
+            assert portal.try_to_sign_in("vera", "wrong")[0].status_code == 200
+        portal.kill()
+    with house.open_portals(1) as (portal,):
+        refused, _ = portal.try_to_sign_in("vera", house.password)
     assert refused.status_code == 200
     assert "Too many failed attempts" in refused.text

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserType, Error, expect, sync_playwright
 
-from tests.browser.portal import SECONDS_TO_CLOSE, Portal, Visits, kill_late, run_portal, set_up_once
+from tests.browser.portal import SECONDS_TO_CLOSE, Portal, Visits, kill_late, run_portal
 
 # On two cores that other tests share, an answer may take seconds. What never comes is still told in time.
 expect.set_options(timeout=20_000)
@@ -53,13 +53,6 @@ def chromium() -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `run_portal` copies instead of setting a portal up; the workers of a run share it."""
-    folder = tmp_path_factory.getbasetemp()
-    return set_up_once(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """A whole portal in a separate process, set up as by `make run`, and a browser context for it."""
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -10,10 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import requests
@@ -22,11 +20,11 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, 
 from portal.sandbox import demo
 from portal.sandbox.server import Sandbox
 from tests.browser.door import PATH as DOOR
+from tests.deadlines import call_late
 from tests.ports import find_free_port
+from tests.template import SECONDS_TO_START, SECONDS_TO_STOP, set_up
 from tests.unmeasured import leave_out_coverage
 
-SECONDS_TO_START = 120
-SECONDS_TO_STOP = 20
 SECONDS_TO_CLOSE = 30
 # Whoever administers proves within five minutes that it is still them, and tests take a while.
 SIGN_INS_LAST = 180
@@ -126,59 +124,6 @@ def sign_in_by_form(url: str, name: str, password: str) -> list[dict[str, str]]:
         return [{"name": one.name, "value": str(one.value), "url": url} for one in session.cookies]
 
 
-def set_up_once(folder: Path) -> Path:
-    """The state of a portal that `make run` has started and stopped, to be copied for each portal of these tests."""
-    state = folder / "as make run leaves it"
-    with (folder / "lock").open("w") as lock:
-        # The workers of one run share it.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (state / "ready").exists():
-            set_up(state)
-            (state / "ready").touch()
-    return state
-
-
-def set_up(state: Path) -> None:
-    port, sandbox_port = find_free_port(), find_free_port()
-    with subprocess.Popen(
-        [sys.executable, "-m", "portal.sandbox.demo", "--state", str(state), "--latency", "0"],
-        cwd=ROOT,
-        env=leave_out_coverage() | {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process, stop_late(process, SECONDS_TO_START):  # fmt: skip
-        assert process.stdout
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if line.startswith("It shows the sandbox"):
-                break
-        else:
-            raise AssertionError("".join(said))
-        process.send_signal(signal.SIGINT)
-        process.wait(SECONDS_TO_STOP)
-
-
-@contextlib.contextmanager
-def stop_late(process: "subprocess.Popen[Any]", seconds: float) -> Iterator[None]:
-    """What waits for a process does not wait for ever: after so many seconds it is killed."""
-    with call_late(process.kill, seconds):
-        yield
-
-
-@contextlib.contextmanager
-def call_late(act: Callable[[], None], seconds: float) -> Iterator[None]:
-    """Do that unless the block ends within so many seconds."""
-    timer = Timer(seconds, act)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
 @contextlib.contextmanager
 def run_portal(
     state: Path,
@@ -188,8 +133,8 @@ def run_portal(
     instances: int = 150,
     template: Path | None = None,
 ) -> Iterator[Portal]:
-    """The command that `python -m portal.sandbox.demo` starts, on a copy of what that has set up (`set_up_once`), or on
-    what it sets up here. The sandbox is a thread of this process.
+    """The command that `python -m portal.sandbox.demo` starts, on a copy of what that has set up (the `template`) or
+    else sets up here. The sandbox is a thread of this process.
     """
     if template:
         shutil.copytree(template, state)

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from portal.sandbox import demo
-from tests.browser.portal import call_late
+from tests.deadlines import call_late
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from portal.sandbox.__main__ import main
-from tests.browser.portal import call_late
+from tests.deadlines import call_late
 from tests.sandbox.conftest import Api
 
 ROOT = Path(__file__).parents[2]

@@ -55,9 +55,9 @@ def start_redis() -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def house(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(postgresql: PostgreSQL, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A database with members in it, a sandbox, and room for portals."""
-    with open_house(postgresql.make_database(), tmp_path_factory.mktemp("house")) as house:
+    with open_house(postgresql.make_database(), tmp_path_factory.mktemp("house"), template / "static") as house:
         yield house
 
 

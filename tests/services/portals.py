@@ -32,10 +32,12 @@ CAST = (
 )
 MAKE_CAST = """
 import json, sys
+from django.core.management import call_command
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken
 from tests.credentials.rows import keep
 given = json.load(sys.stdin)
+call_command("migrate", verbosity=0)
 for name, role, token in given["cast"]:
     member = Member.objects.create_user(name, password=given["password"], role=role)
     if token:
@@ -91,6 +93,7 @@ class House:
 
     database_url: str
     folder: Path
+    static: Path
     sandbox: Sandbox
     password: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(64))
@@ -106,7 +109,7 @@ class House:
             "CREDENTIAL_KEYS": self.credential_key,
             "PLAIN_HTTP": "1",
             "DATABASE_URL": self.database_url,
-            "STATIC_ROOT": str(self.folder / "static"),
+            "STATIC_ROOT": str(self.static),
             "BYCLOUD_REGIONS": f"spo1={self.sandbox.url}",
         }  # fmt: skip
 
@@ -172,11 +175,9 @@ class House:
 
 
 @contextlib.contextmanager
-def open_house(database_url: str, folder: Path) -> Iterator[House]:
+def open_house(database_url: str, folder: Path, static: Path) -> Iterator[House]:
     with Sandbox(instances=150) as sandbox:
-        house = House(database_url, folder, sandbox)
-        house.manage("migrate")
-        house.manage("collectstatic", "--no-input")
+        house = House(database_url, folder, static, sandbox)
         house.manage("shell", "-c", MAKE_CAST, text=json.dumps({"cast": CAST, "password": house.password}))
         yield house
 

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import msgspec
@@ -29,7 +30,7 @@ APART = [pytest.param(3600, id="an hour fast"), pytest.param(-3600, id="an hour 
 # Python runs it before anything else: the whole process has another time of day, and the same seconds.
 ANOTHER_CLOCK = """
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 import time_machine
 time_machine.travel(datetime.now(UTC) + timedelta(seconds=int(os.environ["SECONDS_AHEAD"])), tick=True).start()
 """
@@ -48,6 +49,8 @@ def apart(
         house.open_portals(1, **shared, **fresh) as (right,),
         house.open_portals(1, **shared, **fresh, **odd) as (wrong,),
     ):
+        told = parsedate_to_datetime(wrong.get("/health/live/").headers["Date"])
+        assert abs((told - datetime.now(UTC)).total_seconds() - request.param) < 60
         cookie, other_cookie = (portal.try_to_sign_in("otto", house.password)[1] for portal in (right, wrong))
         yield right, wrong, cookie, other_cookie
 

@@ -12,6 +12,8 @@ from tests.accounts.test_races import (  # noqa: F401
 )
 from tests.services.servers import PostgreSQL
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def database(postgresql: PostgreSQL) -> str:

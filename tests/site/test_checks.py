@@ -1,6 +1,7 @@
 """System checks for settings that are valid on their own but not together."""
 
 import os
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -227,28 +228,22 @@ def test_djangos_own_deployment_check_has_no_warning_with_production_settings() 
     assert "no issues" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("extra", "code"),
-    [
-        ({"SECRET_KEY": "changeme" * 10}, "portal.E020"),
-        ({"ALLOWED_HOSTS": ".example.com", "PUBLIC_URL": "https://portal.example.com"}, "portal.W022"),
-        ({"CACHE_URL": "redis://cache.example.com:6379/0"}, "portal.W023"),
-        ({"DATABASE_URL": "postgres://portal:word@db.example.com/portal"}, "portal.W024"),
-        ({"EMAIL_URL": "smtp://portal:word@mail.example.com", "EMAIL_FROM": "portal@example.com"}, "portal.W025"),
-        ({"SESSION_IDLE_MINUTES": "120"}, "portal.W026"),
-    ],
-)
-def test_it_fails_by_name_for_a_weak_setting_and_repeats_no_secret(extra: dict[str, str], code: str) -> None:
-    done = run_check(**extra)
+def test_it_fails_by_name_for_each_weak_setting_and_repeats_no_secret() -> None:
+    done = run_check(
+        DEBUG="1",
+        SECRET_KEY="changeme" * 10,
+        ALLOWED_HOSTS=".example.com",
+        PUBLIC_URL="https://portal.example.com",
+        CACHE_URL="redis://cache.example.com:6379/0",
+        DATABASE_URL="postgres://portal:word@db.example.com/portal",
+        EMAIL_URL="smtp://portal:word@mail.example.com",
+        EMAIL_FROM="portal@example.com",
+        SESSION_IDLE_MINUTES="120",
+    )
     assert done.returncode != 0
-    assert code in done.stderr
+    told = set(re.findall(r"\(portal\.([EW]\d+)\)", done.stderr))
+    assert told >= {"E001", "E020", "W022", "W023", "W024", "W025", "W026"}
     assert not any(secret in done.stderr for secret in ("changeme", "word@", PRODUCTION["CREDENTIAL_KEYS"]))
-
-
-def test_it_fails_by_name_when_debug_is_on() -> None:
-    done = run_check(DEBUG="1")
-    assert done.returncode != 0
-    assert "portal.E001" in done.stderr
 
 
 @pytest.mark.parametrize("hosts", [["portal.example.com"], ["localhost", "portal.example.com"], ["*"]])
