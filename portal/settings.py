@@ -387,7 +387,7 @@ STATIC_ROOT = read(env.path, "STATIC_ROOT", default=BASE_DIR / "staticfiles")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "portal.core.static_files.StaticFilesStorage"},
 }
 # More than any form needs. The worker buffers up to this much per connection.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024

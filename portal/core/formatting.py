@@ -55,7 +55,7 @@ def clock_text(moment: datetime) -> str:
 
 
 def relative_text(moment: datetime) -> str:
-    """`just now`, `12 seconds ago`, `in 3 days`: whole units, rounded down. portal.js uses the same rules."""
+    """`just now`, `12 seconds ago`, `in 3 days`: whole units, rounded down. The script uses the same rules."""
     seconds = int((timezone.now() - moment).total_seconds())
     if abs(seconds) < JUST_NOW_SECONDS:
         return pgettext("time", "just now")

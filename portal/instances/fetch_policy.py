@@ -46,8 +46,8 @@ def find_shown(request: MemberRequest, region: Region) -> str | None:
 def read_posted(request: MemberRequest, region: Region) -> QueryDict:
     """The list that a form belongs to, from its query string or its URL.
 
-    htmx may have changed the URL since the form was rendered. It sends the current one with each request, and portal.js
-    adds it to forms that the browser submits.
+    htmx may have changed the URL since the form was rendered. It sends the current one with each request, and the
+    script adds it to forms that the browser submits.
     """
     text = find_shown(request, region) or request.POST.get("query", "")
     return QueryDict(text.partition("?")[2] if text.startswith("/") else text)

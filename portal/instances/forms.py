@@ -26,7 +26,7 @@ class Field(msgspec.Struct, frozen=True):
     """A field for the template: a select if it has `choices`, else a text input.
 
     `waits`: submitted when the field loses focus and not while typing, because a partial value would be invalid or
-    match nothing. `takes_several`: comma-separated; portal.js adds suggestions to what the field contains.
+    match nothing. `takes_several`: comma-separated; the script adds suggestions to what the field contains.
     """
 
     name: str

@@ -20,7 +20,7 @@ OWN_KINDS = frozenset({"budget-spent", "busy"})
 
 
 class RefreshState(msgspec.Struct, frozen=True):
-    """The data for portal.js. `pending` identifies the set of things in transition: equal names, equal sets.
+    """The data for the script. `pending` identifies the set of things in transition: equal names, equal sets.
 
     `refresh_seconds` is the member's preference; 0: manual only.
     """
@@ -49,7 +49,7 @@ class RefreshState(msgspec.Struct, frozen=True):
 
     @property
     def next_try_seconds(self) -> int:
-        """The time until the first retry after an error. portal.js increases it each time."""
+        """The time until the first retry after an error. The script increases it each time."""
         if not self.refresh_seconds:
             return 0
         retry_at = self.trouble.retry_at if self.trouble else None

@@ -430,7 +430,7 @@ def lose_the_portal(stage: Stage) -> Page:
     page = visit(SHORT)(stage)
     page.context.set_offline(True)
     page.locator("#pager").get_by_role("link", name="Next").click()
-    expect(page.locator("#troubles .alert")).to_be_visible()
+    expect(page.locator("#request-error .alert")).to_be_visible()
     page.context.set_offline(False)
     return page
 

@@ -106,7 +106,7 @@ def open_through(visits: Visits, proxy: Proxy) -> Page:
 
 
 def reload_offered(page: Page) -> None:
-    troubles = page.locator("#troubles")
+    troubles = page.locator("#request-error")
     expect(troubles).to_contain_text("This page must be loaded again")
     expect(troubles).not_to_contain_text("connection")
 
@@ -125,7 +125,7 @@ def test_when_the_session_at_the_proxy_has_ended_the_page_offers_to_be_loaded_ag
         reload_offered(page)
         assert list_ids(page) == ids
         assert page.url == f"{proxy.url}/spo1/instances/?limit=9"
-        page.locator("#troubles").get_by_role("link", name="Reload page").click()
+        page.locator("#request-error").get_by_role("link", name="Reload page").click()
         expect(page.locator("body")).to_contain_text("The proxy's sign-in")
 
 
@@ -142,4 +142,4 @@ def test_a_line_that_is_broken_is_told_as_that(visits: Visits, proxy: Proxy) -> 
     page = open_through(visits, proxy)
     page.context.set_offline(True)
     page.locator("#pager").get_by_role("link", name="Next").click()
-    expect(page.locator("#troubles")).to_contain_text("Check your connection")
+    expect(page.locator("#request-error")).to_contain_text("Check your connection")

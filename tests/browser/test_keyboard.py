@@ -157,7 +157,7 @@ def test_r_refreshes_what_is_open(visits: Visits, region: str) -> None:
 
 def test_p_pauses_and_goes_on(visits: Visits) -> None:
     page = visits.sign_in("vera")
-    words = page.locator("[data-live-words]")
+    words = page.locator("[data-live-status]")
     expect(words).to_have_text(re.compile("auto-refresh"))
     page.keyboard.press("p")
     expect(words).to_have_text("paused")
@@ -267,7 +267,7 @@ def test_keys_are_letters_in_a_field(visits: Visits, field: str) -> None:
     page.keyboard.type("j/?[]rpc")
     expect(page.locator(field)).to_have_value("j/?[]rpc")
     expect(page.locator("#shortcuts")).to_be_hidden()
-    expect(page.locator("[data-live-words]")).not_to_have_text("paused")
+    expect(page.locator("[data-live-status]")).not_to_have_text("paused")
 
 
 @pytest.mark.parametrize("modifier", ["Control", "Alt", "Meta"])
@@ -300,7 +300,7 @@ def test_a_key_that_is_held_down_counts_once_but_for_rows(visits: Visits) -> Non
     page.keyboard.down("p")
     page.keyboard.down("p")
     page.keyboard.up("p")
-    expect(page.locator("[data-live-words]")).to_have_text("paused")
+    expect(page.locator("[data-live-status]")).to_have_text("paused")
 
 
 def test_switched_off_no_single_key_does_anything(visits: Visits) -> None:
@@ -318,7 +318,7 @@ def test_switched_off_no_single_key_does_anything(visits: Visits) -> None:
     assert focused_row(page) is None
     expect(page.locator("#search")).not_to_be_focused()
     expect(page.locator("#shortcuts")).to_be_hidden()
-    expect(page.locator("[data-live-words]")).not_to_have_text("paused")
+    expect(page.locator("[data-live-status]")).not_to_have_text("paused")
     assert list_ids(page) == ids
     page.locator("#person summary").click()
     page.get_by_role("link", name="Keyboard shortcuts").click()

@@ -62,12 +62,12 @@ def test_the_script_tells_ages_as_the_page_did(visits: Visits) -> None:
 def test_the_script_speaks_the_pages_language(visits: Visits) -> None:
     page = open_in_portuguese(visits)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    expect(page.locator("[data-live-words]")).to_have_text(re.compile("^atualização automática"))
+    expect(page.locator("[data-live-status]")).to_have_text(re.compile("^atualização automática"))
     page.keyboard.press("j")
     page.keyboard.press("c")
     expect(page.locator("#toasts")).to_contain_text("Copiado: ")
     page.keyboard.press("p")
-    expect(page.locator("[data-live-words]")).to_have_text("pausada")
+    expect(page.locator("[data-live-status]")).to_have_text("pausada")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Atalhos de teclado")).to_be_visible()
 
@@ -88,14 +88,14 @@ def test_a_language_that_is_chosen_goes_before_the_browsers(lena: Page) -> None:
     expect(lena.locator("html")).to_have_attribute("lang", "pt-br")
     expect(lena.locator("h1")).to_have_text("Preferências")
     lena.goto("/spo1/instances/")
-    expect(lena.locator("[data-live-words]")).to_have_text(re.compile("^atualização automática"))
+    expect(lena.locator("[data-live-status]")).to_have_text(re.compile("^atualização automática"))
 
 
 def test_a_page_refreshes_at_the_pace_its_reader_chose(visits: Visits, lena: Page) -> None:
     lena.locator("select[name=refresh_seconds]").select_option("300")
     save(lena)
     lena.goto("/spo1/instances/?status=ACTIVE")
-    expect(lena.locator("[data-live-words]")).to_have_text("auto-refresh: 300 s")
+    expect(lena.locator("[data-live-status]")).to_have_text("auto-refresh: 300 s")
 
 
 def test_a_page_that_refreshes_only_when_asked_waits_for_the_button(visits: Visits, lena: Page) -> None:
@@ -109,7 +109,7 @@ def test_a_page_that_refreshes_only_when_asked_waits_for_the_button(visits: Visi
     page.goto("/spo1/instances/?name=*")
     page.clock.run_for(1500)
     page.wait_for_function("() => !document.documentElement.classList.contains('is-refreshing')")
-    words = page.locator("[data-live-words]")
+    words = page.locator("[data-live-status]")
     expect(words).to_have_text("manual refresh only")
     expect(page.locator("[data-live-pause]")).to_have_count(0)
     del seen[:]

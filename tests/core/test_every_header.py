@@ -141,7 +141,7 @@ def test_every_route_answers_with_the_whole_set(browser: Client, ada: Member, wh
         ("/undeclared/", 302),
         ("/crash/", 500),
         ("/static/css/base.css", 200),
-        ("/static/js/portal.js", 200),
+        ("/static/js/page.js", 200),
         ("/static/nothing.css", 404),
         ("/static/../manage.py", 404),
         ("/favicon.ico", 404),

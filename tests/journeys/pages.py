@@ -66,7 +66,7 @@ def press(client: Client, response: Response, label: str) -> Response:
 
 
 def refresh(client: Client, response: Response, **headers: str) -> Response:
-    """What portal.js does by itself: ask for the region again, with the version that the page carries."""
+    """What the script does by itself: ask for the region again, with the version that the page carries."""
     body = response.content.decode()
     live = re.search(r'<div id="live" hx-get="([^"]*)".*?hx-target="#([^"]*)".*?"Portal-Version": "([^"]*)"', body)
     assert live

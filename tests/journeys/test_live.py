@@ -140,7 +140,7 @@ def test_trouble_that_comes_and_goes_is_a_change(
     upstream.script(times=None, status=500)
     troubled = refresh(at_desk, page)
     assert "ByCloud is unavailable (500)" in words(troubled)
-    assert 'data-trouble="server-fault"' in text(troubled)
+    assert 'data-error="server-fault"' in text(troubled)
     assert refresh(at_desk, troubled).status_code == 204
     upstream.clear()
     clock.shift(timedelta(seconds=90))
@@ -218,7 +218,7 @@ def test_when_the_budget_is_out_for_refreshes_the_rows_stay_and_the_page_says_ho
     assert response.status_code == 200
     assert ids(response) == ids(page)
     assert "Paused for 40 s to stay within 60 requests a minute" in words(response)
-    assert 'data-trouble="budget-spent" data-steady' in text(response)
+    assert 'data-error="budget-spent" data-steady' in text(response)
     assert "48 of 60 this minute" in words(response)
     clock.shift(timedelta(seconds=2))
     assert refresh(at_desk, response).status_code == 204
@@ -292,7 +292,7 @@ def test_a_refused_token_stops_the_page_until_it_is_replaced(
     upstream.script(status=401)
     refused = refresh(at_desk, page)
     assert ids(refused) == ids(page)
-    assert 'data-trouble="rejected"' in text(refused)
+    assert 'data-error="rejected"' in text(refused)
     assert "Nothing more is asked of ByCloud with it until it is checked again and taken" in words(refused)
     upstream.clear()
     clock.shift(timedelta(minutes=20))

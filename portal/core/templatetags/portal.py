@@ -74,7 +74,7 @@ def tag(text: object, url: str = "", *, swaps: bool = False) -> str:
 
 @register.simple_tag
 def ago(moment: datetime | None) -> str:
-    """A relative time (`3 days ago`), updated by portal.js. The exact time shows on hover and focus."""
+    """A relative time (`3 days ago`), updated by the script. The exact time shows on hover and focus."""
     if moment is None:
         return DASH
     return format_html(
@@ -114,7 +114,7 @@ def copy(
     """A button that copies `value`; `label` names it for screen readers: `the ID of web-01`.
 
     With `stands_before` it copies the text of the previous element, which must be `value`; with `stands_in_row`, the
-    `data-instance-id` of its row. A list has forty of these buttons, so the markup is short and portal.js adds the
+    `data-instance-id` of its row. A list has forty of these buttons, so the markup is short and the script adds the
     tooltip on hover. Texts that are too long to repeat in the page get no button, unless their length is known to be
     limited (`is_long`).
     """
