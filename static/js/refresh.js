@@ -143,9 +143,6 @@ const isSelecting = (region) => {
   return selection.rangeCount > 0 && !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(region);
 };
 
-// The menu of the rate limit is updated while it is open.
-const isHeld = (region) => isSelecting(region) || region.querySelector("details.menu[open]:not(#budget)") !== null;
-
 const showStatus = (name, seconds) => {
   const status = document.querySelector("[data-live-status]");
   const text = texts[name].replace("{seconds}", seconds);
@@ -165,7 +162,7 @@ const run = () => {
   // A cached page with this error refreshes once, because the same token may be valid by now.
   const isStopped = error === "rejected" && !isDue;
   const isIdle = secondsSince(lastInput) > IDLE_AFTER;
-  const isWaiting = isHeld(document.querySelector(live.getAttribute("hx-target")));
+  const isWaiting = isSelecting(document.querySelector(live.getAttribute("hx-target")));
   // Only pages with auto-refresh have the button that resumes it.
   const isResting = isPaused && every !== "0";
   if (isStopped) showStatus("liveStopped");
@@ -204,7 +201,7 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const { serverResponse, target } = detail;
   if (!detail.shouldSwap || !isRefresh(detail)) return;
   detail.shouldSwap = false;
-  if (isHeld(target)) {
+  if (isSelecting(target)) {
     isDue = true;
     return;
   }

@@ -304,6 +304,33 @@ def test_a_refresh_leaves_the_focus_in_its_row_where_others_have_the_same_words(
     expect(lena.locator(row(lena, 5)).locator("th a")).to_be_focused()
 
 
+def test_a_link_that_a_refresh_takes_away_does_not_hand_its_focus_to_the_next_one(visits: Visits, lena: Page) -> None:
+    identifier = list_ids(lena)[4]
+    visits.portal.change(identifier, action="set", fields={"tags": ["first", "second"]})
+    assert wait_for_refresh(lena) == 200
+    changed = lena.locator(row(lena, 4))
+    changed.get_by_role("link", name="first").focus()
+    visits.portal.change(identifier, action="set", fields={"tags": ["second"]})
+    assert wait_for_refresh(lena) == 200
+    expect(changed.get_by_role("link", name="first")).to_have_count(0)
+    expect(changed.locator("th a")).to_be_focused()
+
+
+def test_an_age_keeps_focus_and_stays_without_its_tooltip_while_its_row_changes(visits: Visits, lena: Page) -> None:
+    age = lena.locator(row(lena, 3)).locator("time.ago").first
+    tooltip = "() => getComputedStyle(document.activeElement, '::after').content"
+    lena.keyboard.press("j")
+    age.focus()
+    assert lena.evaluate(tooltip) != "none"
+    lena.keyboard.press("Escape")
+    assert lena.evaluate(tooltip) == "none"
+    rename(visits, lena, 3, "renamed-8")
+    assert wait_for_refresh(lena) == 200
+    expect(lena.locator(row(lena, 3))).to_contain_text("renamed-8")
+    expect(age).to_be_focused()
+    assert lena.evaluate(tooltip) == "none"
+
+
 def test_a_copy_button_that_is_pointed_at_leaves_its_row_as_it_is(visits: Visits, lena: Page) -> None:
     pointed = lena.locator(row(lena, 2))
     pointed.locator("th .copy").hover()
