@@ -55,8 +55,8 @@ class BusyMiddleware:
             HTTPStatus.SERVICE_UNAVAILABLE,
             title=_("Too many passwords at once"),
             text=_(
-                "The portal is checking many passwords right now. Yours was not checked and doesn't count as an attempt."
-                " Go back and try again in a few seconds."
+                "The portal is checking many passwords right now. Yours was not checked and doesn't count as an"
+                " attempt. Go back and try again in a few seconds."
             ),
         )
         page.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
