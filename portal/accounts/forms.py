@@ -1,5 +1,6 @@
 """Forms for sign-in, the team, invitations and preferences."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -10,7 +11,9 @@ from allauth.account.forms import LoginForm
 from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import BaseUserCreationForm, PasswordChangeForm
-from django.utils.html import format_html
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import Invitation, Member, list_inviting_roles
@@ -110,11 +113,51 @@ class ThemeForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("theme",)
 
 
+@lru_cache(maxsize=1)
+def list_time_zones() -> tuple[str, ...]:
+    """UTC, then the regional zones of the system's time zone data."""
+    places = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
+    return ("UTC", *places)
+
+
+@lru_cache(maxsize=16)
+def render_time_zones(chosen: str) -> SafeString:
+    """The zones as options, grouped by area: `America` contains `Sao Paulo`."""
+
+    def show(zones: Iterable[str]) -> SafeString:
+        facts = (
+            (zone, mark_safe(" selected") if zone == chosen else "", (zone.partition("/")[2] or zone).replace("_", " "))
+            for zone in zones
+        )
+        return format_html_join("", '<option value="{}"{}>{}</option>', facts)
+
+    utc, *places = list_time_zones()
+    areas = groupby(places, key=lambda zone: zone.partition("/")[0])
+    groups = ((area, show(zones)) for area, zones in areas)
+    return show([utc]) + format_html_join("", '<optgroup label="{}">{}</optgroup>', groups)
+
+
+class TimeZoneSelect(forms.Select):
+    """Django's widget renders a template for each of the 600 options; this one caches all of them for the last few
+    zones chosen.
+    """
+
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
+        del renderer
+        options = render_time_zones(value if value in list_time_zones() else "")
+        return format_html("<select{}>{}</select>", flatatt(self.build_attrs({"name": name}, attrs)), options)
+
+
 class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
     """A member's preferences, except the columns of lists, which are chosen in the list."""
 
     language = forms.ChoiceField(label=_("Language"), required=False, widget=forms.RadioSelect)
-    time_zone = forms.ChoiceField(label=_("Time zone"), help_text=_("Used for all times shown."))
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        help_text=_("Used for all times shown."),
+        choices=lambda: [(zone, zone) for zone in list_time_zones()],
+        widget=TimeZoneSelect,
+    )
     refresh_seconds = forms.TypedChoiceField(
         label=_("Auto-refresh"),
         coerce=int,
@@ -141,27 +184,8 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        language, zone = self.fields["language"], self.fields["time_zone"]
+        language = self.fields["language"]
         assert isinstance(language, forms.ChoiceField)  # noqa: S101 - for the type checker
-        assert isinstance(zone, forms.ChoiceField)  # noqa: S101 - as above
         # Each language in its own name, for members who can't read the current one.
         named = [(code, format_html('<span lang="{}">{}</span>', code, name)) for code, name in settings.LANGUAGES]
         language.choices = [("", _("Browser default")), *named]
-        zone.choices = group_time_zones()
-
-
-@lru_cache(maxsize=1)
-def list_time_zones() -> tuple[str, ...]:
-    """UTC, then the regional zones of the system's time zone data."""
-    places = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
-    return ("UTC", *places)
-
-
-def group_time_zones() -> list[tuple[str, Any]]:
-    """The time zones as choices, grouped by area: `America` contains `Sao Paulo`."""
-    utc, *places = list_time_zones()
-    groups = groupby(places, key=lambda zone: zone.partition("/")[0])
-    return [
-        (utc, utc),
-        *((part, [(zone, zone.partition("/")[2].replace("_", " ")) for zone in zones]) for part, zones in groups),
-    ]

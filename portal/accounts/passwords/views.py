@@ -1,5 +1,7 @@
 """Views to change a password, request a reset link, set a new password, and create a link as an admin."""
 
+from copy import copy
+
 from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
@@ -24,7 +26,7 @@ from portal.core.request import MemberRequest, require_form
 @require_form
 def change_own(request: MemberRequest) -> HttpResponse:
     # A copy: an invalid form may change its instance, which the page layout uses.
-    member = Member.objects.get(pk=request.user.pk)
+    member = copy(request.user)
     if request.method == "POST" and not ratelimit.consume(request, action="change_password", user=member):
         # Don't validate the form: its errors would reveal whether the old password is correct.
         messages.error(request, _("Too many attempts. Try again in a minute."))
