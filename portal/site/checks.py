@@ -1,7 +1,7 @@
 """System checks for deployments: settings that are valid on their own but not together. `manage.py check` runs them."""
 
 from base64 import urlsafe_b64decode
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,101 +29,100 @@ _NEW_KEYS = "docs/settings.md has a command that generates one."
 LONGEST_IDLE, LONGEST_SESSION = timedelta(hours=1), timedelta(days=1)
 SAFE_SSL_MODES = frozenset({"require", "verify-ca", "verify-full"})
 
-
-@register(Tags.security)
-def check_debug(**_rest: Any) -> Sequence[CheckMessage]:
-    if not settings.DEBUG or _is_at_home():
-        return []
-    return [Error("DEBUG is on in production: error pages would show settings and code to everyone.", id="portal.E001")]
+Find = Callable[[], Iterator[str]]
 
 
-@register(Tags.caches)
-def check_shared_cache(**_rest: Any) -> Sequence[CheckMessage]:
+def check(code: str, tag: str, *, hint: str = "", runs_at_home: bool = False) -> Callable[[Find], Find]:
+    """Register a function that yields problems, as errors (`portal.E...`) or warnings (`portal.W...`)."""
+    kind = Error if code.startswith("portal.E") else Warning
+
+    def register_it(find: Find) -> Find:
+        def run(**_rest: Any) -> Sequence[CheckMessage]:
+            if _is_at_home() and not runs_at_home:
+                return []
+            return [kind(problem, hint=hint or None, id=code) for problem in find()]
+
+        register(run, tag)
+        return find
+
+    return register_it
+
+
+@check("portal.E001", Tags.security)
+def find_debug() -> Iterator[str]:
+    if settings.DEBUG:
+        yield "DEBUG is on in production: error pages would show settings and code to everyone."
+
+
+@check(
+    "portal.E002",
+    Tags.caches,
+    hint="Set it to a Redis or Valkey server, or WEB_CONCURRENCY=1 with more threads.",
+    runs_at_home=True,
+)
+def find_unshared_cache() -> Iterator[str]:
     processes = settings.PORTAL_PROCESSES
     inside = [name for name, cache in _list_servers() if cache["BACKEND"] in IN_PROCESS_CACHES]
-    if not inside or processes == 1:
-        return []
-    return [
-        Error(
+    if inside and processes > 1:
+        yield (
             f"WEB_CONCURRENCY or PORTAL_PROCESSES sets {processes} processes, but {inside[0]} is an in-process cache:"
-            " they would not share cached pages and rate limits.",
-            hint=f"Set {inside[0]} to a Redis or Valkey server, or WEB_CONCURRENCY=1 with more threads.",
-            id="portal.E002",
+            " they would not share cached pages and rate limits."
         )
-    ]
 
 
-@register(Tags.database)
-def check_database_is_kept(**_rest: Any) -> Sequence[CheckMessage]:
+@check("portal.E003", Tags.database)
+def find_database_in_memory() -> Iterator[str]:
     database = settings.DATABASES["default"]
-    if _is_at_home() or not database["ENGINE"].endswith("sqlite3") or ":memory:" not in str(database["NAME"]):
-        return []
-    return [Error("DATABASE_URL is an in-memory database: all data is lost when the process ends.", id="portal.E003")]
+    if database["ENGINE"].endswith("sqlite3") and ":memory:" in str(database["NAME"]):
+        yield "DATABASE_URL is an in-memory database: all data is lost when the process ends."
 
 
-@register(Tags.database)
-def check_database_is_private(**_rest: Any) -> Sequence[CheckMessage]:
+@check("portal.W028", Tags.database, hint="Use chmod 600 on it and on the files that begin with its name.")
+def find_readable_database() -> Iterator[str]:
     """For databases created before the portal set its umask. SQLite creates its other files with the same mode."""
     database = settings.DATABASES["default"]
-    path = Path(database["NAME"]) if database["ENGINE"].endswith("sqlite3") else None
-    if _is_at_home() or path is None or not path.is_file() or not path.stat().st_mode & 0o007:
-        return []
-    return [
-        Warning(
-            f"{path} is readable by every user of this machine: it contains members, audit events and credentials.",
-            hint=f"chmod 600 {path}*",
-            id="portal.W028",
-        )
-    ]
+    path = Path(database["NAME"])
+    if database["ENGINE"].endswith("sqlite3") and path.is_file() and path.stat().st_mode & 0o007:
+        yield f"{path} is readable by every user of this machine: it contains members, audit events and credentials."
 
 
-@register(Tags.security)
-def check_plain_http_is_local(**_rest: Any) -> Sequence[CheckMessage]:
-    if not settings.PLAIN_HTTP or _is_at_home():
-        return []
+@check(
+    "portal.W004",
+    Tags.security,
+    hint="PLAIN_HTTP=1 is for local use only. Remove it and use a reverse proxy with TLS.",
+)
+def find_plain_http() -> Iterator[str]:
     hosts = sorted({host for host in settings.ALLOWED_HOSTS if not is_loopback(host)})
-    return [
-        Warning(
-            f"PLAIN_HTTP is on, but ALLOWED_HOSTS contains {', '.join(hosts)}: sessions would be sent unencrypted.",
-            hint="PLAIN_HTTP=1 is for local use only. Remove it and use a reverse proxy with TLS.",
-            id="portal.W004",
-        )
-    ]
+    if settings.PLAIN_HTTP:
+        yield f"PLAIN_HTTP is on, but ALLOWED_HOSTS contains {', '.join(hosts)}: sessions would be sent unencrypted."
 
 
-@register(Tags.security)
-def check_trusted_origins(**_rest: Any) -> Sequence[CheckMessage]:
+@check("portal.E005", Tags.security)
+def find_plain_origins() -> Iterator[str]:
     plain = [origin for origin in settings.CSRF_TRUSTED_ORIGINS if not origin.startswith("https://")]
-    if _is_at_home() or not plain:
-        return []
-    return [Error(f"CSRF_TRUSTED_ORIGINS contains {', '.join(plain)}, which is not https://.", id="portal.E005")]
+    if plain:
+        yield f"CSRF_TRUSTED_ORIGINS contains {', '.join(plain)}, which is not https://."
 
 
-@register(Tags.security)
-def check_second_factor(**_rest: Any) -> Sequence[CheckMessage]:
-    if _is_at_home() or settings.REQUIRE_SECOND_FACTOR != "nobody":
-        return []
-    return [
-        Warning(
-            "REQUIRE_SECOND_FACTOR is nobody: a stolen password is enough to sign in as an admin.",
-            hint="Remove it, so that admins need a second factor, or set it to everybody.",
-            id="portal.W007",
-        )
-    ]
+@check(
+    "portal.W007",
+    Tags.security,
+    hint="Remove it, so that admins need a second factor, or set it to everybody.",
+)
+def find_no_second_factor() -> Iterator[str]:
+    if settings.REQUIRE_SECOND_FACTOR == "nobody":
+        yield "REQUIRE_SECOND_FACTOR is nobody: a stolen password is enough to sign in as an admin."
 
 
-@register(Tags.security)
-def check_provider_secret(**_rest: Any) -> Sequence[CheckMessage]:
+@check(
+    "portal.W008",
+    Tags.security,
+    hint=f"Generate one with at least {SHORTEST_CLIENT_SECRET} characters at the provider.",
+)
+def find_short_provider_secret() -> Iterator[str]:
     length = len(settings.OIDC_CLIENT_SECRET)
-    if _is_at_home() or not settings.OIDC_ISSUER or length >= SHORTEST_CLIENT_SECRET:
-        return []
-    return [
-        Warning(
-            f"OIDC_CLIENT_SECRET has {length} characters: it is too easy to guess.",
-            hint=f"Generate one with at least {SHORTEST_CLIENT_SECRET} characters at the provider.",
-            id="portal.W008",
-        )
-    ]
+    if settings.OIDC_ISSUER and length < SHORTEST_CLIENT_SECRET:
+        yield f"OIDC_CLIENT_SECRET has {length} characters: it is too easy to guess."
 
 
 @register(Tags.database)
@@ -148,116 +147,61 @@ def check_way_in_without_provider(*, databases: Sequence[str] | None = None, **_
     ]
 
 
-@register(Tags.security)
-def check_any_host(**_rest: Any) -> Sequence[CheckMessage]:
-    if _is_at_home() or "*" not in settings.ALLOWED_HOSTS:
-        return []
-    return [
-        Error("ALLOWED_HOSTS is *: the portal would accept any host name.", id="portal.E006"),
-    ]
+@check("portal.E006", Tags.security)
+def find_any_host() -> Iterator[str]:
+    if "*" in settings.ALLOWED_HOSTS:
+        yield "ALLOWED_HOSTS is *: the portal would accept any host name."
 
 
-@register(Tags.security)
-def check_secret_key_is_random(**_rest: Any) -> Sequence[CheckMessage]:
+@check("portal.E020", Tags.security, hint=_NEW_KEYS)
+def find_weak_secret_key() -> Iterator[str]:
     key: str = settings.SECRET_KEY
-    if _is_at_home() or (len(set(key)) >= FEWEST_SIGNS and not key.startswith("django-insecure-")):
-        return []
-    return [
-        Error(
-            "SECRET_KEY is not random: anyone who guesses it can forge sessions.",
-            hint=_NEW_KEYS,
-            id="portal.E020",
-        )
-    ]
+    if len(set(key)) < FEWEST_SIGNS or key.startswith("django-insecure-"):
+        yield "SECRET_KEY is not random: anyone who guesses it can forge sessions."
 
 
-@register(Tags.security)
-def check_credential_keys_are_random(**_rest: Any) -> Sequence[CheckMessage]:
-    weak = [key for key in settings.CREDENTIAL_KEYS if len(set(urlsafe_b64decode(key))) < FEWEST_BYTES]
-    if _is_at_home() or not weak:
-        return []
-    return [
-        Error(
-            "CREDENTIAL_KEYS has a key that is not random: anyone who guesses it can decrypt credentials.",
-            hint=_NEW_KEYS,
-            id="portal.E021",
-        )
-    ]
+@check("portal.E021", Tags.security, hint=_NEW_KEYS)
+def find_weak_credential_keys() -> Iterator[str]:
+    if any(len(set(urlsafe_b64decode(key))) < FEWEST_BYTES for key in settings.CREDENTIAL_KEYS):
+        yield "CREDENTIAL_KEYS has a key that is not random: anyone who guesses it can decrypt credentials."
 
 
-@register(Tags.security)
-def check_no_host_by_its_ending(**_rest: Any) -> Sequence[CheckMessage]:
+@check("portal.W022", Tags.security, hint="List each host name.")
+def find_hosts_by_ending() -> Iterator[str]:
     endings = [host for host in settings.ALLOWED_HOSTS if host.startswith(".") and not is_loopback(host)]
-    if _is_at_home() or not endings:
-        return []
-    return [
-        Warning(
-            f"ALLOWED_HOSTS contains {', '.join(endings)}: the portal would accept any subdomain.",
-            hint="List each host name.",
-            id="portal.W022",
-        )
-    ]
+    if endings:
+        yield f"ALLOWED_HOSTS contains {', '.join(endings)}: the portal would accept any subdomain."
 
 
-@register(Tags.caches)
-def check_cache_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
-    locations = {name: str(cache.get("LOCATION", "")) for name, cache in _list_servers()}
-    plain = [
-        name
-        for name, location in locations.items()
-        if location.startswith("redis://") and not _is_here(urlsplit(location).hostname)
-    ]
-    if _is_at_home() or not plain:
-        return []
-    return [
-        Warning(
-            f"{plain[0]} uses redis:// to another machine: cached instances would be sent unencrypted.",
-            hint="Use rediss:// or a private network.",
-            id="portal.W023",
-        )
-    ]
+@check("portal.W023", Tags.caches, hint="Use rediss:// or a private network.")
+def find_plain_cache() -> Iterator[str]:
+    locations = ((name, str(cache.get("LOCATION", ""))) for name, cache in _list_servers())
+    plain = [name for name, url in locations if url.startswith("redis://") and not _is_here(urlsplit(url).hostname)]
+    if plain:
+        yield f"{plain[0]} uses redis:// to another machine: cached instances would be sent unencrypted."
 
 
-@register(Tags.database)
-def check_database_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
+@check("portal.W024", Tags.database, hint="Add ?sslmode=verify-full.")
+def find_plain_database() -> Iterator[str]:
     database = settings.DATABASES["default"]
     is_remote = database["ENGINE"].endswith("postgresql") and not _is_here(database.get("HOST"))
-    if _is_at_home() or not is_remote or database.get("OPTIONS", {}).get("sslmode") in SAFE_SSL_MODES:
-        return []
-    return [
-        Warning(
-            "DATABASE_URL connects to another machine without requiring TLS: sessions could be sent unencrypted.",
-            hint="Add ?sslmode=verify-full.",
-            id="portal.W024",
-        )
-    ]
+    if is_remote and database.get("OPTIONS", {}).get("sslmode") not in SAFE_SSL_MODES:
+        yield "DATABASE_URL connects to another machine without requiring TLS: sessions could be sent unencrypted."
 
 
-@register(Tags.security)
-def check_mail_is_encrypted(**_rest: Any) -> Sequence[CheckMessage]:
+@check("portal.W025", Tags.security, hint="Use submission:// or smtps://.")
+def find_plain_mail() -> Iterator[str]:
     is_encrypted = settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL
-    if _is_at_home() or not settings.EMAIL_URL or is_encrypted or _is_here(settings.EMAIL_HOST):
-        return []
-    return [
-        Warning(
-            "EMAIL_URL does not use TLS: password reset links would be sent unencrypted.",
-            hint="Use submission:// or smtps://.",
-            id="portal.W025",
-        )
-    ]
+    if settings.EMAIL_URL and not is_encrypted and not _is_here(settings.EMAIL_HOST):
+        yield "EMAIL_URL does not use TLS: password reset links would be sent unencrypted."
 
 
-@register(Tags.security)
-def check_sessions_end(**_rest: Any) -> Sequence[CheckMessage]:
-    figures = (
-        ("SESSION_IDLE_MINUTES", settings.SESSION_IDLE, LONGEST_IDLE, "an hour"),
-        ("SESSION_ABSOLUTE_HOURS", settings.SESSION_ABSOLUTE, LONGEST_SESSION, "a day"),
-    )
-    return [
-        Warning(f"{name} is more than {words}: an unattended device would stay signed in.", id="portal.W026")
-        for name, given, longest, words in figures
-        if given > longest and not _is_at_home()
-    ]
+@check("portal.W026", Tags.security)
+def find_long_sessions() -> Iterator[str]:
+    if settings.SESSION_IDLE > LONGEST_IDLE:
+        yield "SESSION_IDLE_MINUTES is more than an hour: an unattended device would stay signed in."
+    if settings.SESSION_ABSOLUTE > LONGEST_SESSION:
+        yield "SESSION_ABSOLUTE_HOURS is more than a day: an unattended device would stay signed in."
 
 
 def _list_servers() -> list[tuple[str, dict[str, Any]]]:
