@@ -13,17 +13,27 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from django.http.request import validate_host
-from environs import EnvError, FileAwareEnv
+from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
 
 from portal.bycloud.regions import Region
 
 T = TypeVar("T")
+Validator = Callable[[Any], object]
 REGION_CODE = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def refuse(name: str, problem: str) -> NoReturn:
     """Exit with a sentence that names the setting."""
     sys.exit(f"ByCloud Portal cannot start: {name} {problem}.")
+
+
+def at_least(least: float, reason: str = "") -> Validator:
+    return validate.Range(min=least, error="must be at least {min}" + (f"; {reason}" if reason else ""))
+
+
+def is_file(path: str) -> None:
+    if not Path(path).is_file():
+        raise ValidationError(f"names {path}, which is not a file")
 
 
 class _Env(FileAwareEnv):
@@ -41,13 +51,20 @@ class Environment:
         if env_file.is_file():
             self.env.read_env(env_file, recurse=False)
 
-    def read(self, parse: Callable[..., T], name: str, *, default: T | str) -> T:
-        """Read one setting with one of environs' parsers (`self.env.bool`, `self.env.list`, ...)."""
+    def read(self, parse: Callable[..., T], name: str, *, default: T | str, **options: Validator) -> T:
+        """Read one setting with one of environs' parsers (`self.env.bool`, `self.env.list`, ...).
+
+        The option `validate` raises environs' `ValidationError` with the end of a sentence that begins with the
+        setting's name, such as "must be at least 1". The default is not validated.
+        """
         try:
-            return parse(name, default)
-        except EnvError as error:
+            return parse(name, default, **options)
+        except EnvValidationError as error:
             # Never repeat the value in the error: a database URL contains a password.
-            problem = str(error).partition(" invalid: ")[2].rstrip(".").lower()
+            problem = next(iter(error.error_messages)).rstrip(".")
+            if problem[0].islower():
+                refuse(name, problem)
+            problem = problem.lower()
             refuse(name, f"is {problem}" if problem.startswith("not ") else f"is invalid ({problem})")
         except (OSError, ValueError):
             refuse(f"{name}_FILE", "is not the path of a readable file")
@@ -84,11 +101,7 @@ def read_regions(text: str, *, allow_plain_http: bool) -> dict[str, Region]:
 
 def read_origin(name: str, url: str, *, allow_plain_http: bool) -> str:
     """Return the origin of the URL in the setting `name`. Plain HTTP is allowed only for loopback hosts."""
-    if "@" in url:
-        refuse(name, "must not contain a user name or password")
-    host, is_here = _read_host(url)
-    if not host:
-        refuse(name, f"has {url!r}, which is not a valid URL like https://login.example.com")
+    _host, is_here = _check_url(name, url, example="https://login.example.com")
     if not url.startswith("https://") and not (is_here and allow_plain_http):
         refuse(name, f"has {url!r}, which must start with https://")
     split = urlsplit(url)
@@ -103,11 +116,7 @@ def read_public_url(url: str, *, hosts: list[str], allow_plain_http: bool) -> st
             "is not set; unless ALLOWED_HOSTS is one host name, it must be a URL like https://portal.example.com",
         )
     url = url or f"{'http' if allow_plain_http else 'https'}://{hosts[0]}"
-    if "@" in url:
-        refuse("PUBLIC_URL", "must not contain a user name or password")
-    host, _is_here = _read_host(url)
-    if not host:
-        refuse("PUBLIC_URL", f"has {url!r}, which is not a valid URL like https://portal.example.com")
+    host, _is_here = _check_url("PUBLIC_URL", url, example="https://portal.example.com")
     split = urlsplit(url)
     if split.scheme != "https" and not allow_plain_http:
         refuse("PUBLIC_URL", f"has {url!r}, which must start with https://")
@@ -148,6 +157,16 @@ def is_loopback(host: str) -> bool:
             return False
     address = getattr(address, "ipv4_mapped", None) or address
     return address.is_loopback or address.is_unspecified
+
+
+def _check_url(name: str, url: str, *, example: str) -> tuple[str, bool]:
+    if "@" in url:
+        # Don't repeat the URL: the error is logged.
+        refuse(name, "must not contain a user name or password")
+    host, is_here = _read_host(url)
+    if not host:
+        refuse(name, f"has {url!r}, which is not a valid URL like {example}")
+    return host, is_here
 
 
 def _read_host(url: str) -> tuple[str, bool]:

@@ -13,7 +13,16 @@ from cryptography.fernet import Fernet
 
 from portal.bycloud.client import Limits
 from portal.core import logs as log_lines
-from portal.environment import Environment, read_origin, read_public_url, read_regions, read_role_groups, refuse
+from portal.environment import (
+    Environment,
+    at_least,
+    is_file,
+    read_origin,
+    read_public_url,
+    read_regions,
+    read_role_groups,
+    refuse,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environment = Environment(Path(os.environ.get("ENV_FILE") or BASE_DIR / ".env"))
@@ -41,9 +50,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = read(env.list, "CSRF_TRUSTED_ORIGINS", default
 for origin in CSRF_TRUSTED_ORIGINS:
     if not origin.startswith(("https://", "http://")):
         refuse("CSRF_TRUSTED_ORIGINS", f"has {origin!r}, which is not a valid origin like https://portal.example.com")
-TRUSTED_PROXY_COUNT = read(env.int, "TRUSTED_PROXY_COUNT", default=0)
-if TRUSTED_PROXY_COUNT < 0:
-    refuse("TRUSTED_PROXY_COUNT", "must not be negative")
+TRUSTED_PROXY_COUNT = read(env.int, "TRUSTED_PROXY_COUNT", default=0, validate=at_least(0))
 
 # ByCloud
 
@@ -53,45 +60,28 @@ BYCLOUD_REGIONS = read_regions(
 BYCLOUD_LIMITS = Limits(
     deadline_seconds=read(env.float, "BYCLOUD_DEADLINE_SECONDS", default=10.0),
     proxy=read(env.str, "BYCLOUD_PROXY", default="") or None,
-    ca_bundle=read(env.str, "BYCLOUD_CA_BUNDLE", default="") or None,
+    ca_bundle=read(env.str, "BYCLOUD_CA_BUNDLE", default="", validate=is_file) or None,
     sends_region_header=read(env.bool, "BYCLOUD_REGION_HEADER", default=False),
 )
 if not 0 < BYCLOUD_LIMITS.deadline_seconds <= 60:
     refuse("BYCLOUD_DEADLINE_SECONDS", "must be more than 0 and at most 60")
 if BYCLOUD_LIMITS.proxy and not BYCLOUD_LIMITS.proxy.startswith(("http://", "https://")):
     refuse("BYCLOUD_PROXY", "must start with http:// or https://")
-if BYCLOUD_LIMITS.ca_bundle and not Path(BYCLOUD_LIMITS.ca_bundle).is_file():
-    refuse("BYCLOUD_CA_BUNDLE", f"names {BYCLOUD_LIMITS.ca_bundle}, which is not a file")
-PAGE_FRESH_SECONDS = read(env.float, "PAGE_FRESH_SECONDS", default=15.0)
-if PAGE_FRESH_SECONDS < 0:
-    refuse("PAGE_FRESH_SECONDS", "must not be negative")
-PAGE_QUICK_SECONDS = read(env.float, "PAGE_QUICK_SECONDS", default=5.0)
-if PAGE_QUICK_SECONDS < 1:
-    refuse("PAGE_QUICK_SECONDS", "must be at least 1")
+PAGE_FRESH_SECONDS = read(env.float, "PAGE_FRESH_SECONDS", default=15.0, validate=at_least(0))
+PAGE_QUICK_SECONDS = read(env.float, "PAGE_QUICK_SECONDS", default=5.0, validate=at_least(1))
 
-BYCLOUD_RATE_PER_MINUTE = read(env.int, "BYCLOUD_RATE_PER_MINUTE", default=60)
-BYCLOUD_RATE_PER_HOUR = read(env.int, "BYCLOUD_RATE_PER_HOUR", default=1000)
-for name, figure in (
-    ("BYCLOUD_RATE_PER_MINUTE", BYCLOUD_RATE_PER_MINUTE),
-    ("BYCLOUD_RATE_PER_HOUR", BYCLOUD_RATE_PER_HOUR),
-):
-    if figure < 1:
-        refuse(name, "must be at least 1")
+BYCLOUD_RATE_PER_MINUTE = read(env.int, "BYCLOUD_RATE_PER_MINUTE", default=60, validate=at_least(1))
+BYCLOUD_RATE_PER_HOUR = read(env.int, "BYCLOUD_RATE_PER_HOUR", default=1000, validate=at_least(1))
 BYCLOUD_RATE_SCOPE = read(env.str, "BYCLOUD_RATE_SCOPE", default="credential")
 if BYCLOUD_RATE_SCOPE not in {"credential", "region"}:
     refuse("BYCLOUD_RATE_SCOPE", "must be credential or region")
 BYCLOUD_RATE_RESERVE = read(env.float, "BYCLOUD_RATE_RESERVE", default=0.2)
 if not 0 <= BYCLOUD_RATE_RESERVE < 0.5:
     refuse("BYCLOUD_RATE_RESERVE", "must be at least 0 and less than 0.5")
-WEB_CONCURRENCY = read(env.int, "WEB_CONCURRENCY", default=1)
-if WEB_CONCURRENCY < 1:
-    refuse("WEB_CONCURRENCY", "must be at least 1")
-WEB_THREADS = read(env.int, "WEB_THREADS", default=128)
-if WEB_THREADS <= 4:
-    refuse("WEB_THREADS", "must be more than 4; 4 threads never wait for ByCloud")
-PORTAL_PROCESSES = read(env.int, "PORTAL_PROCESSES", default=WEB_CONCURRENCY)
-if PORTAL_PROCESSES < WEB_CONCURRENCY:
-    refuse("PORTAL_PROCESSES", "must be at least WEB_CONCURRENCY; it is the number of processes on all hosts")
+WEB_CONCURRENCY = read(env.int, "WEB_CONCURRENCY", default=1, validate=at_least(1))
+WEB_THREADS = read(env.int, "WEB_THREADS", default=128, validate=at_least(5, "4 threads never wait for ByCloud"))
+_all_hosts = at_least(WEB_CONCURRENCY, "it is the number of processes on all hosts")
+PORTAL_PROCESSES = read(env.int, "PORTAL_PROCESSES", default=WEB_CONCURRENCY, validate=_all_hosts)
 
 CREDENTIAL_KEYS = read_secret(
     "CREDENTIAL_KEYS", purpose="the comma-separated Fernet keys that encrypt credentials, newest first"
@@ -102,12 +92,8 @@ for key in CREDENTIAL_KEYS:
     except ValueError:
         refuse("CREDENTIAL_KEYS", "has a key that is not a Fernet key (32 bytes in URL-safe base64)")
 
-CREDENTIAL_WARN_DAYS = read(env.int, "CREDENTIAL_WARN_DAYS", default=14)
-if CREDENTIAL_WARN_DAYS < 0:
-    refuse("CREDENTIAL_WARN_DAYS", "must not be negative")
-AUDIT_DAYS = read(env.int, "AUDIT_DAYS", default=90)
-if AUDIT_DAYS < 30:
-    refuse("AUDIT_DAYS", "must be at least 30; the database does not allow deleting newer events")
+CREDENTIAL_WARN_DAYS = read(env.int, "CREDENTIAL_WARN_DAYS", default=14, validate=at_least(0))
+AUDIT_DAYS = read(env.int, "AUDIT_DAYS", default=90, validate=at_least(30, "the database keeps newer events"))
 
 # Application
 
@@ -318,7 +304,7 @@ OIDC_ROLE_GROUPS = read_role_groups(
     read(env.str, "OIDC_ROLE_GROUPS", default=""), roles=("admin", "operator", "viewer")
 )
 OIDC_COUNTS_AS_SECOND_FACTOR = read(env.bool, "OIDC_COUNTS_AS_SECOND_FACTOR", default=False)
-OIDC_CA_BUNDLE = read(env.str, "OIDC_CA_BUNDLE", default="")
+OIDC_CA_BUNDLE = read(env.str, "OIDC_CA_BUNDLE", default="", validate=is_file)
 # Origins that the single sign-on form may redirect to (CSP form-action).
 _further: list[str] = read(env.list, "OIDC_ORIGINS", default=[])
 OIDC_ORIGINS = [read_origin("OIDC_ORIGINS", url, allow_plain_http=PLAIN_HTTP) for url in _further]
@@ -338,8 +324,6 @@ if OIDC_ISSUER:
             refuse(name, "is not set; single sign-on (OIDC_ISSUER) needs it")
     if "openid" not in OIDC_SCOPES:
         refuse("OIDC_SCOPES", "must include openid")
-    if OIDC_CA_BUNDLE and not Path(OIDC_CA_BUNDLE).is_file():
-        refuse("OIDC_CA_BUNDLE", f"names {OIDC_CA_BUNDLE}, which is not a file")
 elif SSO_ONLY:
     refuse("SSO_ONLY", "requires OIDC_ISSUER; without it, only admins could sign in")
 SOCIALACCOUNT_ADAPTER = "portal.accounts.adapter.ProviderAdapter"
