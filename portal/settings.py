@@ -133,12 +133,11 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.accounts.middleware.MemberMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "portal.accounts.middleware.SessionMiddleware",
     "portal.accounts.middleware.AccessMiddleware",
     "portal.accounts.middleware.LocaleMiddleware",
     "portal.accounts.middleware.PageMiddleware",
@@ -243,14 +242,13 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": "10/5m/ip,5/5m/key",
     "login_failed_of_account": "5/5m/key",
     "reset_password": "10/5m/ip,3/1h/key",
+    # Far above what a person needs: form submissions, and credential submissions that are compared with the member's
+    # password.
+    "act": "120/m/user",
+    "credential": "10/m/user",
 }
-# Rate limits per member, far above what a person needs: form submissions, and credential submissions that are compared
-# with the member's password.
-ACT_RATES = {"act": "120/m/user", "credential": "10/m/user"}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
-SESSION_IDLE = timedelta(minutes=read(env.int, "SESSION_IDLE_MINUTES", default=30))
-if not timedelta(minutes=5) <= SESSION_IDLE:
-    refuse("SESSION_IDLE_MINUTES", "must be at least 5")
+SESSION_IDLE = timedelta(minutes=read(env.int, "SESSION_IDLE_MINUTES", default=30, validate=at_least(5)))
 SESSION_ABSOLUTE = timedelta(hours=read(env.int, "SESSION_ABSOLUTE_HOURS", default=8))
 if not SESSION_IDLE <= SESSION_ABSOLUTE:
     refuse("SESSION_ABSOLUTE_HOURS", "must not be shorter than SESSION_IDLE_MINUTES")

@@ -7,15 +7,15 @@ from urllib.parse import urlsplit
 import qrcode
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import ratelimit
 from allauth.core.exceptions import ImmediateHttpResponse
-from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.base import AuthError
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -23,6 +23,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from portal.accounts.allauth_internals import RateLimitUsage, consume
 from portal.accounts.hashers import BusyError
 from portal.accounts.mfa import encryption
 from portal.accounts.models import Member
@@ -82,57 +83,42 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def get_client_ip(self, request: HttpRequest) -> str:
         return read_address(request) or "unknown"
 
-    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Counts the attempt for the text entered and for the account.
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Member | None:
+        """Return the member, or None. Counts the attempt for the text entered and for the account, unless it succeeds.
 
-        The first limit is reported, because it exists for any text. The second is not: it would reveal that a user name
-        and an e-mail address belong to the same member.
-        """
-        super().pre_authenticate(request, **credentials)
-        key = count_as(_read_login(credentials))
-        self._try_of_account = ratelimit.consume(
-            request, app="allauth.account", action="login_failed_of_account", key=key
-        )
-
-    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        """Reject deactivated members, members who must use the OpenID provider, and accounts with too many attempts,
-        all in the same way as a wrong password, and count the attempt.
+        Deactivated members, members who must use the OpenID provider, and accounts with too many attempts are rejected
+        in the same way as a wrong password. The limit of the text is reported, because it exists for any text. That of
+        the account is not: it would reveal that a user name and an e-mail address belong to the same member.
 
         An e-mail address is never looked up as a user name. Otherwise the password would be hashed twice for a member
         and once for anyone else, and the response time would reveal who is a member.
         """
         if "email" in credentials:
             credentials.pop("username", None)
+        typed = str(credentials.get("email") or credentials.get("username") or "")
+        of_text = _count(request, "login_failed", f"typed {typed.lower()}")
+        if of_text is None:
+            raise self.validation_error("too_many_login_attempts")
+        of_account = _count(request, "login_failed_of_account", count_as(typed))
         try:
-            user: Member | None = super().authenticate(request, **credentials)
+            member = authenticate(request, **credentials)
         except BusyError:
-            self._take_back_counts()
+            _take_back(of_text, of_account)
             raise
-        if user is None:
+        if not isinstance(member, Member):
             return None
-        if self._try_of_account and user.is_active and may_sign_in_here(user):
-            self._take_back_counts()
-            return user
-        if user.is_active:
-            # Django does not consider this a failed sign-in.
-            record_event(Act.SIGN_IN_FAILED, request=request, name=_read_login(credentials))
+        if of_account and may_sign_in_here(member):
+            _take_back(of_text, of_account)
+            return member
+        # Django does not consider this a failed sign-in.
+        record_event(Act.SIGN_IN_FAILED, request=request, name=typed)
         return None
-
-    def _rollback_login_failed_rl_usage(self) -> None:
-        """Disabled: allauth would do this after each correct password. If the sign-in is rejected anyway, counting
-        again would take extra time and reveal that the password is correct.
-        """
-
-    def _take_back_counts(self) -> None:
-        for count in (self._login_failed_rl_usage, self._try_of_account):
-            if count:
-                count.rollback()
 
     def reauthenticate(self, user: Member, password: str) -> bool:
         """Check the password of a member who is signed in. Rate-limited and recorded like a sign-in."""
-        key = count_as(user.username)
-        limit = {"app": "allauth.account", "action": "login_failed_of_account", "key": key, "dry_run": True}
-        if not ratelimit.consume(self.request, **limit):
+        if not ratelimit.consume(
+            self.request, action="login_failed_of_account", key=count_as(user.username), dry_run=True
+        ):
             raise self.validation_error("too_many_login_attempts")
         is_right: bool = super().reauthenticate(user, password)
         if is_right:
@@ -140,10 +126,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             user.refresh_from_db(fields=["password"])
             self.request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
         return is_right
-
-    def _get_login_attempts_cache_key(self, _request: HttpRequest, **credentials: Any) -> str:
-        """The same key for every host name."""
-        return f"typed {_read_login(credentials).lower()}"
 
     def get_login_stages(self) -> list[str]:
         theirs, ours = "allauth.mfa.stages.AuthenticateStage", "portal.accounts.sign_in_views.SecondFactorStage"
@@ -171,16 +153,21 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     def decrypt(self, encrypted_text: str) -> str:
         return encryption.unseal(encrypted_text)
 
-    def get_totp_issuer(self) -> str:
-        return self._get_site_name()
+    def get_totp_label(self, user: AbstractBaseUser) -> str:
+        return user.get_username()
 
-    def _get_site_name(self) -> str:
+    def get_totp_issuer(self) -> str:
         # The host distinguishes several portals in the same app.
         host = urlsplit(settings.PUBLIC_URL).netloc
         return f"ByCloud Portal {host.replace(':', ' ')}"
 
-    def _get_user_identifier(self, user: AbstractBaseUser) -> str:
-        return user.get_username()
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        about: dict[str, str] = super().get_public_key_credential_rp_entity()
+        return about | {"name": self.get_totp_issuer()}
+
+    def get_public_key_credential_user_entity(self, user: AbstractBaseUser) -> dict[str, Any]:
+        about: dict[str, Any] = super().get_public_key_credential_user_entity(user)
+        return about | {"name": user.get_username()}
 
     def build_totp_svg(self, url: str) -> str:
         """An SVG without inline styles, which the content security policy would block."""
@@ -269,8 +256,15 @@ def fail(request: HttpRequest, exception: Exception | None) -> HttpResponse:
     return render(request, "accounts/single_sign_on_failed.html", facts, status=status)
 
 
-def _read_login(credentials: dict[str, Any]) -> str:
-    return str(credentials.get("email") or credentials.get("username") or "")
+def _count(request: HttpRequest, action: str, key: str) -> RateLimitUsage | None:
+    """Count an attempt. Returns None if there were too many."""
+    return consume(request, app="allauth.account", action=action, key=key)
+
+
+def _take_back(*counts: RateLimitUsage | None) -> None:
+    for count in counts:
+        if count:
+            count.rollback()
 
 
 def _describe_provider() -> dict[str, str]:

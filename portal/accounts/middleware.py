@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from allauth.core.internal import ratelimit
+from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext, ngettext
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -83,13 +84,13 @@ def _refuse_too_many(request: HttpRequest, member: Member) -> HttpResponse | Non
     view_name = request.resolver_match.view_name if request.resolver_match else ""
     if request.method in {"GET", "HEAD", "OPTIONS"} or view_name in _ASKED_BY_PAGES:
         return None
-    if ratelimit.consume(request, app="portal", action="act", config=settings.ACT_RATES, user=member):
+    if ratelimit.consume(request, action="act", user=member):
         return None
     return ratelimit.respond_429(request)  # type: ignore[no-any-return]
 
 
-class SessionMiddleware:
-    """Ends a session after its idle or absolute timeout, and updates the time of the last activity.
+class MemberMiddleware:
+    """Sets `request.user`. Ends a session after its idle or absolute timeout, and updates its last activity.
 
     The auto-refresh of an open page does not count as activity.
     """
@@ -98,6 +99,7 @@ class SessionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.user = SimpleLazyObject(lambda: sessions.find_member(request.session) or AnonymousUser())  # type: ignore[assignment]
         # Health checks must not query the session, and without a cookie there is none.
         has_cookie = settings.SESSION_COOKIE_NAME in request.COOKIES
         if has_cookie and not request.path_info.startswith(_HEALTH) and sessions.is_signed_in(request.session):

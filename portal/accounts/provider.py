@@ -35,29 +35,14 @@ class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has
         return make_absolute(reverse("accounts:single_sign_on_callback"))
 
     def complete_login(self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: Any) -> SocialLogin:
-        """Return the login for the claims of the ID token and of the userinfo endpoint, which must have the same
-        subject (Core 5.3.2).
-        """
-        encoded = kwargs["response"].get("id_token")
-        if not encoded:
+        if not kwargs["response"].get("id_token"):
             raise OAuth2Error("The provider sent no ID token")
-        claims = self._decode_id_token(app, encoded)
-        check_claims(claims, client_id=app.client_id)
-        if "userinfo_endpoint" in self.openid_config:
-            about = self._fetch_user_info(token.token)
-            if about.get("sub") != claims.get("sub"):
-                raise OAuth2Error("The provider tells about another subject than it signed in")
-            # The nonce is valid only in the ID token.
-            claims = about | {"nonce": None} | claims
-        return self.get_provider().sociallogin_from_response(request, claims)
-
-    def _decode_id_token(self, app: SocialApp, id_token: str) -> dict[str, Any]:
+        app.settings["fetch_userinfo"] = "userinfo_endpoint" in self.openid_config
         try:
-            claims: dict[str, Any] = super()._decode_id_token(app, id_token)
+            return super().complete_login(request, app, token, **kwargs)
         except OAuth2Error as error:
-            # PyJWT's message, which allauth drops.
+            # The cause is PyJWT's error, whose message allauth drops.
             raise UntrustedTokenError(str(error.__cause__ or error)) from error
-        return claims
 
 
 class OpenIDProvider(OpenIDConnectProvider):  # type: ignore[misc]
@@ -65,8 +50,19 @@ class OpenIDProvider(OpenIDConnectProvider):  # type: ignore[misc]
     oauth2_adapter_class = Exchange
 
     def sociallogin_from_response(self, request: HttpRequest, response: dict[str, Any]) -> SocialLogin:
-        login = super().sociallogin_from_response(request, response)
-        login.claims = response
+        """Return the login for the claims of the ID token and of the userinfo endpoint, which must have the same
+        subject (Core 5.3.2).
+        """
+        claims: dict[str, Any] = response["id_token"]
+        check_claims(claims, client_id=self.app.client_id)
+        if "userinfo" in response:
+            about: dict[str, Any] = response["userinfo"]
+            if about.get("sub") != claims.get("sub"):
+                raise UntrustedTokenError("the userinfo endpoint has another sub")
+            # The nonce is valid only in the ID token.
+            claims = about | {"nonce": None} | claims
+        login = super().sociallogin_from_response(request, claims)
+        login.claims = claims
         return login
 
     def extract_extra_data(self, _data: dict[str, Any]) -> dict[str, Any]:

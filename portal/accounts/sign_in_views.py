@@ -5,15 +5,12 @@ import secrets
 from typing import Any
 
 from allauth.account.adapter import get_adapter as get_account_adapter
-from allauth.account.internal.stagekit import clear_login
-from allauth.account.models import Login
 from allauth.account.stages import LoginStageController
 from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import LoginView
 from allauth.core import ratelimit
 from allauth.mfa.base.views import AuthenticateView
 from allauth.mfa.stages import AuthenticateStage
-from allauth.mfa.webauthn.internal import auth, flows
 from allauth.mfa.webauthn.views import LoginWebAuthnView
 from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.providers.base.constants import AuthProcess
@@ -30,6 +27,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
 from portal.accounts.adapter import fail, may_sign_in_here
+from portal.accounts.allauth_internals import begin_authentication
 from portal.accounts.mfa.services import came_through_provider
 from portal.accounts.provider import Exchange
 from portal.core.http import add_way_back, is_at_public_host, make_absolute, require_post
@@ -84,7 +82,7 @@ class SecondFactorView(AuthenticateView):  # type: ignore[misc]
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         stage = LoginStageController.enter(request, SecondFactorStage.key)
         if isinstance(stage, SecondFactorStage) and not stage.still_holds():
-            clear_login(request)
+            stage.abort()
             return get_account_adapter().respond_user_inactive(request, stage.login.user)  # type: ignore[no-any-return]
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return response
@@ -102,17 +100,11 @@ def make_challenge(request: HttpRequest) -> HttpResponse:
     """Create the challenge for passwordless sign-in and store it in the session."""
     # Creates a session, so it is rate-limited like the sign-in form.
     refused: HttpResponse | None = ratelimit.consume_or_429(request, action="login")
-    return refused or JsonResponse(auth.begin_authentication(user=None))
+    return refused or JsonResponse(begin_authentication(user=None))
 
 
 class PasskeySignInView(LoginWebAuthnView):  # type: ignore[misc]
     """Passwordless sign-in with a passkey. Redirects to `next` like the password form."""
-
-    def form_valid(self, form: Form) -> HttpResponse:
-        authenticator = form.cleaned_data["credential"]
-        login = Login(user=authenticator.user, redirect_url=get_next_redirect_url(self.request))
-        response: HttpResponse = flows.perform_passwordless_login(self.request, authenticator, login)
-        return response
 
     def form_invalid(self, form: Form) -> HttpResponse:
         for error in form.errors.get("credential", []):

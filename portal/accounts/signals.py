@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.authentication import get_authentication_records
 from allauth.mfa import signals
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
@@ -34,11 +34,6 @@ def record_failed_sign_in(*, credentials: dict[str, Any], request: HttpRequest |
     user = getattr(request, "user", None)
     member = user if isinstance(user, Member) else None
     record_event(Act.SIGN_IN_FAILED, request=request, member=member, name=name, subject="asked again" if member else "")
-
-
-@receiver(signals.authenticator_removed, dispatch_uid="audit")
-def record_removed_factor(*, request: HttpRequest, user: Member, authenticator: Authenticator, **_rest: Any) -> None:
-    record_event(Act.SECOND_FACTOR_REMOVED, request=request, member=user, subject=describe(authenticator))
 
 
 @receiver(signals.authenticator_used, dispatch_uid="audit")

@@ -10,6 +10,7 @@ from portal.accounts.mfa import reauthentication
 from portal.accounts.mfa import views as factor_views
 from portal.accounts.passwords import views as password_views
 from portal.accounts.sessions import views as session_views
+from portal.core.http import require_post
 from portal.core.permissions import Capability, requires
 from portal.core.request import require_form
 
@@ -72,7 +73,11 @@ urlpatterns = [
     path("second-factor/passkeys/", form(factor_views.AddPasskeyView.as_view(), OWN), name="mfa_add_webauthn"),
     path("second-factor/<int:pk>/name/", form(factor_views.RenamePasskeyView.as_view(), OWN), name="mfa_edit_webauthn"),
     path("second-factor/recovery-codes/", factor_views.show_recovery_codes, name="mfa_view_recovery_codes"),
-    path("second-factor/recovery-codes/renew/", factor_views.renew_recovery_codes, name="mfa_generate_recovery_codes"),
+    path(
+        "second-factor/recovery-codes/renew/",
+        requires(OWN)(require_post(factor_views.RenewCodesView.as_view())),
+        name="mfa_generate_recovery_codes",
+    ),
     path("sign-out/", views.sign_out, name="account_logout"),
     path("", include((own_patterns, "accounts"))),
 ]

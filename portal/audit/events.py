@@ -5,7 +5,6 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 import structlog
-from allauth.core.internal.ratelimit import get_ip
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.db import transaction
@@ -13,7 +12,7 @@ from django.http import HttpRequest
 
 from portal.audit.models import COMMAND_LINE, NAME_LENGTH, NOT_A_NAME, SUBJECT_LENGTH, USER_AGENT_LENGTH, Act, Event
 from portal.core.formatting import iso_text
-from portal.core.http import read_address
+from portal.core.http import read_address, read_network
 
 if TYPE_CHECKING:
     from portal.accounts.models import Member
@@ -50,7 +49,7 @@ def record_event(
     some are recorded, with their count; the first from each page always is.
     """
     if act in REPEATED and request is not None:
-        key = f"audit:{act}:{member.pk if member else get_ip(request)}"
+        key = f"audit:{act}:{member.pk if member else read_network(request)}"
         count = _count(key)
         rounds, rest = divmod(count, WHOLE)
         # Nothing can be hidden behind many of another kind.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 from urllib.parse import quote_plus, urlsplit
 
@@ -70,6 +70,14 @@ def read_address(request: HttpRequest) -> str:
     entries = request.headers.get("X-Forwarded-For", "").split(",")
     entry = entries[-count] if 0 < count <= len(entries) else ""
     return _read_ip(entry) or _read_ip(request.META.get("REMOTE_ADDR", ""))
+
+
+def read_network(request: HttpRequest) -> str:
+    """Return the client to count requests for: its address, or for IPv6 the network of 64 bits, all of which one
+    client may use.
+    """
+    address = read_address(request).partition("%")[0]
+    return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
 
 
 def make_absolute(path: str) -> str:

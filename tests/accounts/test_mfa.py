@@ -95,6 +95,13 @@ class TestAnApp:
         assert {row.type for row in Authenticator.objects.filter(user=vera)} == {"totp", "recovery_codes"}
         assert "Set up" in client.get(PAGE).content.decode()
 
+    def test_its_secret_is_not_readable_in_the_session_until_then(self, client: Client, vera: Member) -> None:
+        client.force_login(vera)
+        prove(client, APP)
+        found = re.search(r'id="totp-secret">([A-Z2-7 ]+)<', client.get(APP).content.decode())
+        assert found
+        assert found[1].replace(" ", "") not in repr(dict(client.session.items()))
+
     def test_after_the_password_its_code_is_asked_for(self, client: Client, app: str) -> None:
         assert sign_in(client, "vera")["Location"] == ASKED
         assert not is_signed_in(client)

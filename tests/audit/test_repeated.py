@@ -47,7 +47,7 @@ def test_each_member_is_counted_alone(client: Client, vera: Member, otto: Member
     [name for name, route in ROUTES.items() if "POST" in route.methods and route.capability != "public"],
 )
 def test_every_act_of_a_member_has_a_bound(client: Client, ada: Member, settings: Settings, name: str) -> None:
-    settings.ACT_RATES = {"act": "3/m/user"}
+    settings.ACCOUNT_RATE_LIMITS = {"act": "3/m/user"}
     client.force_login(ada)
     for _ in range(3):
         client.post("/preferences/theme/", {"theme": "dark"})

@@ -81,3 +81,14 @@ def test_only_the_gateway_makes_clients() -> None:
     }
     assert users
     assert {user.split("/")[1] for user in users} == {"gateway"}
+
+
+def test_one_module_uses_what_is_private_to_allauth() -> None:
+    """Allauth may move it in any release. If it does, this module can't be imported, and no test runs."""
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in list_modules()
+        for name in list_imports(path)
+        if name.startswith("allauth.") and ".internal" in name
+    }
+    assert users == {"portal/accounts/allauth_internals.py"}

@@ -9,7 +9,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from portal.core.http import LONGEST_ADDRESS, add_way_back, encode_query, find_own_path, is_own_url, read_address
+from portal.core.http import (
+    LONGEST_ADDRESS,
+    add_way_back,
+    encode_query,
+    find_own_path,
+    is_own_url,
+    read_address,
+    read_network,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +48,20 @@ def test_the_address_is_the_one_our_outermost_proxy_wrote(
 
 def test_a_request_over_a_unix_socket_has_no_address(rf: RequestFactory) -> None:
     assert read_address(rf.get("/", REMOTE_ADDR="")) == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::7", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_a_client_is_counted_by_its_network(rf: RequestFactory, address: str, network: str) -> None:
+    assert read_network(rf.get("/", REMOTE_ADDR=address)) == network
 
 
 @pytest.mark.parametrize(

@@ -12,18 +12,18 @@ from allauth.core import context
 from allauth.mfa.base import forms as code_forms
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
-from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.utils import encrypt
 from allauth.mfa.webauthn import forms as passkey_forms
-from allauth.mfa.webauthn.internal import auth
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.adapter import may_sign_in_here
+from portal.accounts.allauth_internals import SECRET_SESSION_KEY, get_state
 from portal.accounts.mfa.services import suggest_name
 from portal.accounts.models import Member
 from portal.audit.events import record_event
 from portal.audit.models import Act
-from portal.core.crypto import CryptoError
+from portal.core.crypto import CryptoError, decrypt_text, encrypt_text
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,10 @@ class PasswordAgainForm(ReauthenticateForm):  # type: ignore[misc]
 
 
 class AppForm(ActivateTOTPForm):  # type: ignore[misc]
-    """The first code of an authenticator app, which proves that it has the secret."""
+    """The first code of an authenticator app, which proves that it has the secret.
+
+    Until then, allauth stores the secret in the session. Here, it is encrypted there.
+    """
 
     code = forms.CharField(
         label=_("Code"),
@@ -78,10 +81,20 @@ class AppForm(ActivateTOTPForm):  # type: ignore[misc]
         widget=_code_input(numeric=True),
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        purpose = f"authenticator app of {self.user.pk}"
+        try:
+            self.secret: str = decrypt_text(self.secret, purpose=purpose)
+        except CryptoError:
+            # A new one.
+            context.request.session[SECRET_SESSION_KEY] = encrypt_text(self.secret, purpose=purpose)
+
     def clean_code(self) -> str:
         code: str = super().clean_code()
-        # Otherwise allauth would accept the same code again at sign-in.
-        TOTP(Authenticator(user=self.user))._mark_code_used(code)  # noqa: SLF001
+        # Checked again as at sign-in, so that the same code is not accepted there.
+        app = Authenticator(user=self.user, type=Authenticator.Type.TOTP, data={"secret": encrypt(self.secret)})
+        app.wrap().validate_code(code)
         return code
 
 
@@ -129,7 +142,7 @@ class PasskeySignInForm(passkey_forms.LoginWebAuthnForm):  # type: ignore[misc]
     def clean_credential(self) -> Authenticator:
         # The session has one challenge for all purposes. Without this check, a challenge without user verification
         # would do.
-        is_asked_who = (auth.get_state() or {}).get("user_verification") == "required"
+        is_asked_who = (get_state() or {}).get("user_verification") == "required"
         authenticator: Authenticator = _refuse_unless_good(super().clean_credential, member=None)
         member = authenticator.user
         is_good = is_asked_who and _may_be_used_alone(authenticator)

@@ -10,15 +10,14 @@ from typing import Any, TypeVar
 
 from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
-from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import ReauthenticateView
-from allauth.core.internal.urlkit import script_aware_resolve
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.base.views import ReauthenticateView as ReauthenticateByCodeView
 from django.contrib import messages
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import Resolver404, reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext as _
 
 from portal.accounts.middleware import check_access
@@ -38,11 +37,14 @@ def before_form(view: View) -> View:
     """Require reauthentication before the form is shown. A POST without it is dropped, and the empty form is shown
     again.
     """
+    proven_view = after_proof(view)
 
     @wraps(view)
     def ask_first(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not is_reauthentication_required(request, app=APP):
-            return view(request, *args, **kwargs)  # type: ignore[no-any-return]
+        try:
+            return proven_view(request, *args, **kwargs)  # type: ignore[no-any-return]
+        except ReauthenticationRequired:
+            pass
         if request.method == "POST":
             messages.warning(request, _("Nothing was saved. Confirm access, then fill in the form again."))
         way = get_adapter().get_reauthentication_methods(request.user)[0]["url"]
@@ -74,7 +76,7 @@ class Proof:
         """The view behind `next`. allauth only resumes a form that was stored for the same URL."""
         try:
             url = get_next_redirect_url(self.request) or ""
-            return script_aware_resolve(url.partition("?")[0]).func  # type: ignore[no-any-return]
+            return resolve(url.partition("?")[0]).func
         except Resolver404:
             return None
 

@@ -1,11 +1,10 @@
 """Views to set up, rename and remove second factors, show recovery codes, and reset another member's factors."""
 
 import json
-from typing import Any
+from typing import Any, NoReturn
 
-from allauth.mfa.base.internal.flows import delete_and_cleanup
 from allauth.mfa.models import Authenticator
-from allauth.mfa.recovery_codes.internal import flows as recovery_codes
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView
 from allauth.mfa.utils import is_mfa_enabled
 from allauth.mfa.webauthn.views import AddWebAuthnView, EditWebAuthnView, ReauthenticateWebAuthnView
@@ -19,12 +18,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from portal.accounts.mfa import services as factors
-from portal.accounts.mfa.reauthentication import Proof, after_proof, after_proof_of_form
+from portal.accounts.mfa.reauthentication import Proof, after_proof_of_form
 from portal.accounts.models import Member
 from portal.accounts.sessions.services import end_sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
-from portal.core.http import require_post
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_form
 
@@ -101,9 +99,7 @@ def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
     error = ""
     if request.method == "POST":
         try:
-            with transaction.atomic():
-                factors.lock_removable(factor, request.user)
-                delete_and_cleanup(request, factor)
+            factors.remove_mfa_method(factor, member=request.user, request=request)
         except factors.LastMfaMethodError:
             error = _("This is your only two-factor method, and one is required. Set up another one first.")
         else:
@@ -126,18 +122,19 @@ def show_recovery_codes(request: MemberRequest) -> HttpResponse:
     return _show_codes(request)
 
 
-@requires(Capability.MANAGE_OWN_MFA)
-@require_post
-@after_proof
-def renew_recovery_codes(request: MemberRequest) -> HttpResponse:
-    """Replace the recovery codes and show the new ones."""
-    if not factors.list_mfa_methods(request.user).count:
+class RenewCodesView(GenerateRecoveryCodesView):  # type: ignore[misc]
+    """Replaces the recovery codes and shows the new ones."""
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        with transaction.atomic():
+            super().form_valid(form)
+            record_event(Act.RECOVERY_CODES_RENEWED, request=self.request, member=self.request.user)
+        messages.success(self.request, _("These are your new recovery codes. The old ones no longer work."))
+        return _show_codes(self.request)
+
+    def form_invalid(self, _form: Form) -> NoReturn:
+        """The member has no second factor."""
         raise Http404
-    with transaction.atomic():
-        recovery_codes.generate_recovery_codes(request)
-        record_event(Act.RECOVERY_CODES_RENEWED, request=request, member=request.user)
-    messages.success(request, _("These are your new recovery codes. The old ones no longer work."))
-    return _show_codes(request)
 
 
 def _finish_set_up(request: MemberRequest, name: str, *, has_new_codes: bool) -> None:

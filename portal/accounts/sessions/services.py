@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.staticfiles.storage import staticfiles_storage
@@ -23,7 +23,7 @@ from django.utils.translation import get_language
 
 from portal import __version__
 from portal.accounts.models import LONGEST_USER_AGENT, Member, MemberSession, hash_token
-from portal.accounts.sessions.store import ADDRESS, BEGAN_AT, SEEN_AT, USER_AGENT
+from portal.accounts.sessions.store import ADDRESS, BEGAN_AT, SEEN_AT, USER_AGENT, SessionStore
 from portal.core.http import read_address
 
 # Updating the time is a database write, so it happens at most once a minute.
@@ -67,6 +67,22 @@ def begin(*, request: HttpRequest, **_rest: Any) -> None:
     request.session[BEGAN_AT] = request.session[SEEN_AT] = now
     request.session[ADDRESS] = read_address(request)
     request.session[USER_AGENT] = request.headers.get("User-Agent", "")[:LONGEST_USER_AGENT]
+
+
+def find_member(session: SessionBase) -> Member | None:
+    """Return the member who is signed in, if the password is still the one they signed in with.
+
+    Like `django.contrib.auth.get_user`, but without a query for the member.
+    """
+    hashed = session.get(HASH_SESSION_KEY, "")
+    assert isinstance(session, SessionStore)  # noqa: S101 -- for the type checker: SESSION_ENGINE
+    member = session.member
+    if member is None or not member.is_active:
+        return None
+    if not constant_time_compare(hashed, member.get_session_auth_hash()):
+        session.flush()
+        return None
+    return member
 
 
 def find_end(session: SessionBase) -> End | None:

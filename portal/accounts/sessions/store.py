@@ -12,15 +12,18 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from portal.accounts.models import MemberSession, hash_token
+from portal.accounts.models import Member, MemberSession, hash_token
 
 BEGAN_AT, SEEN_AT, ADDRESS, USER_AGENT = "began_at", "seen_at", "address", "user_agent"
 
 
 class SessionStore(db.SessionStore):
-    """Overrides the public methods that use the session key, to use its digest in the table. Only `load` is
-    reimplemented, because Django's version uses a private method.
+    """Overrides the public methods that use the session key, to use its digest in the table.
+
+    `member` is the member of the loaded session, read with the same query.
     """
+
+    member: Member | None = None
 
     # Django's async methods run the sync ones in a thread. Those of the database backend would use the undigested key.
     acreate, asave, adelete = SessionBase.acreate, SessionBase.asave, SessionBase.adelete
@@ -32,12 +35,13 @@ class SessionStore(db.SessionStore):
 
     def load(self) -> dict[str, Any]:
         key = self.session_key
-        rows = MemberSession.objects.filter(expire_date__gt=timezone.now())
+        rows = MemberSession.objects.select_related("member").filter(expire_date__gt=timezone.now())
         row = rows.filter(session_key=hash_token(key)).first() if key else None
         if row is None:
             # Like Django, don't adopt an unknown session id.
             self._session_key = None
             return {}
+        self.member = row.member
         data: dict[str, Any] = self.decode(row.session_data)
         return data
 
