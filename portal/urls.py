@@ -11,8 +11,7 @@ register_converter(RegionConverter, "region")
 urlpatterns = [
     path("", include("portal.site.urls")),
     path("", include("portal.accounts.urls")),
-    path("credentials/", include("portal.credentials.urls")),
-    path("team/credentials/", include("portal.credentials.team_urls")),
+    path("", include("portal.credentials.urls")),
     path("audit/", include("portal.audit.urls")),
     path("<region:region>/instances/", include("portal.instances.urls")),
     path("<region:region>/views/", include("portal.saved_views.urls")),

@@ -12,6 +12,7 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -37,6 +38,19 @@ class Theme(models.TextChoices):
 class Density(models.TextChoices):
     COMFORTABLE = "comfortable", _("Comfortable")
     COMPACT = "compact", _("Compact")
+
+
+class Takeover(models.TextChoices):
+    """Why another person may be able to sign in as a member. The labels are for the audit, which is in English."""
+
+    PASSWORD = "password", "a password set through a link"
+    SECOND_FACTOR = "second-factor", "a second factor reset"
+    SINGLE_SIGN_ON = "single-sign-on", "an account linked to single sign-on"
+
+
+# For apps that store something for a member only. Sent within the transaction, with `member`, `why` (a `Takeover`),
+# `by` (the admin, or None) and `request` (or None).
+may_be_taken_over = Signal()
 
 
 def list_inviting_roles() -> list[str]:

@@ -1,3 +1,5 @@
+from copy import copy
+
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -7,7 +9,6 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from portal.accounts import invitations
 from portal.accounts import services as team
 from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm, ThemeForm
 from portal.accounts.mfa.reauthentication import after_proof, after_proof_of_form
@@ -43,7 +44,7 @@ def invite(request: MemberRequest) -> HttpResponse:
     form = InvitationForm(_read_post(request))
     if form.is_valid():
         invitation = form.save(commit=False)
-        token = invitations.make_invitation(invitation, by=request.user, request=request)
+        token = team.make_invitation(invitation, by=request.user, request=request)
         link = make_absolute(reverse("accounts:accept_invitation", args=[token]))
         return render(request, "accounts/invitation_made.html", {"invitation": invitation, "link": link})
     return render(request, "accounts/invite.html", {"form": form}, status=422 if form.errors else 200)
@@ -52,7 +53,7 @@ def invite(request: MemberRequest) -> HttpResponse:
 @requires(Capability.MANAGE_TEAM)
 @require_post
 def revoke_invitation(request: MemberRequest, pk: int) -> HttpResponse:
-    invitation = invitations.revoke_invitation(pk, by=request.user, request=request)
+    invitation = team.revoke_invitation(pk, by=request.user, request=request)
     if invitation is None:
         messages.info(request, _("This invitation is no longer pending."))
     else:
@@ -119,7 +120,7 @@ def reactivate(request: MemberRequest, pk: int) -> HttpResponse:
 @require_form
 def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
     """Accept an invitation: choose a user name and a password, then sign in."""
-    invitation = invitations.find_invitation(token)
+    invitation = team.find_invitation(token)
     if invitation is None:
         return render(request, "accounts/invitation_gone.html", status=404)
     if request.user.is_authenticated:
@@ -127,10 +128,10 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
     form = AcceptForm(_read_post(request), instance=Member(email=invitation.email, role=invitation.role))
     if form.is_valid():
         try:
-            member = invitations.accept_invitation(token, form.save(commit=False), request=request)
-        except invitations.InvitationGoneError:
+            member = team.accept_invitation(token, form.save(commit=False), request=request)
+        except team.InvitationGoneError:
             return render(request, "accounts/invitation_gone.html", status=404)
-        except invitations.NameTakenError:
+        except team.NameTakenError:
             form.add_error("username", _("This user name or e-mail address is already in use."))
         else:
             messages.success(request, _("Welcome, %(name)s. Sign in with your new password.") % {"name": member})
@@ -143,7 +144,7 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
 @require_form
 def show_preferences(request: MemberRequest) -> HttpResponse:
     # A copy: an invalid form may change its instance, which the page layout uses.
-    form = PreferencesForm(_read_post(request), instance=Member.objects.get(pk=request.user.pk))
+    form = PreferencesForm(_read_post(request), instance=copy(request.user))
     if form.is_valid():
         member = form.save(commit=False)
         member.save(update_fields=form.changed_data)
@@ -159,7 +160,7 @@ def show_preferences(request: MemberRequest) -> HttpResponse:
 @require_post
 def change_theme(request: MemberRequest) -> HttpResponse:
     """The theme menu of every page. Redirects back to that page."""
-    form = ThemeForm(request.POST, instance=Member.objects.get(pk=request.user.pk))
+    form = ThemeForm(request.POST, instance=copy(request.user))
     if form.is_valid():
         form.save(commit=False).save(update_fields=["theme"])
     return redirect(find_own_path(request, request.POST.get("next")) or "accounts:preferences")

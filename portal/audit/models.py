@@ -1,4 +1,4 @@
-"""Audit events. They are never changed, and only `pruning` deletes them. Database triggers enforce this, too."""
+"""Audit events. Never changed, and deleted only by `services.prune_events`. Database triggers enforce this, too."""
 
 from typing import Any, NoReturn
 

@@ -10,10 +10,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.audit.events import record_event
-from portal.audit.exports import CONTENT_TYPES, Format, write_events
-from portal.audit.filters import FILTERS, PAGE_SIZE, EventFilter
+from portal.audit.forms import FILTERS, PAGE_SIZE, EventFilter
 from portal.audit.models import Act, Event
-from portal.audit.pages import read_page
+from portal.audit.services import CONTENT_TYPES, Format, read_page, write_events
 from portal.core.http import describe_unknown, encode_query, leave_out, list_unknown, require_post
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest

@@ -12,4 +12,4 @@ class CredentialsConfig(AppConfig):
         # portal.gateway is not an app. This is the lowest app that uses it.
         import_module("portal.gateway.checks")
         # Connect the signal receiver.
-        import_module("portal.credentials.pausing")
+        import_module("portal.credentials.services")

@@ -6,8 +6,7 @@ from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.accounts.models import Member
-from portal.accounts.takeover import Takeover
+from portal.accounts.models import Member, Takeover
 
 
 class Kind(models.TextChoices):

@@ -7,14 +7,18 @@ saved as not verified.
 from dataclasses import dataclass
 from datetime import date, datetime
 from math import ceil
+from typing import Any
 
+from django.contrib import messages
 from django.db import transaction
+from django.dispatch import receiver
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from portal import bycloud, gateway
-from portal.accounts.models import Member
+from portal.accounts.models import Member, Takeover, may_be_taken_over
 from portal.audit.events import record_event
 from portal.audit.models import Act
 from portal.core.request import MemberRequest
@@ -24,20 +28,20 @@ from portal.credentials.models import Credential, Kind
 LARGEST_TOTAL = 2**63 - 1
 
 
+class NotSavedError(Exception):
+    """The credential was not saved. The message is a sentence for the member that says why."""
+
+
 @dataclass(frozen=True)
 class Saved:
-    """The credential was saved. `sentence` also says if it could not be verified."""
-
-    credential: Credential
-    is_checked: bool
-    sentence: str
-
-
-@dataclass(frozen=True)
-class NotSaved:
-    """The credential was not saved. `sentence` says why."""
+    """The credential is saved. `sentence` says what ByCloud answered, and `level` (of `messages`) how good that is."""
 
     sentence: str
+    level: int
+
+    @property
+    def is_checked(self) -> bool:
+        return self.level == messages.SUCCESS
 
 
 @sensitive_variables()
@@ -48,11 +52,11 @@ def take_credential(
     region: bycloud.Region,
     expires_on: date | None = None,
     request: MemberRequest | None = None,
-) -> Saved | NotSaved:
+) -> Saved:
     """Verify, encrypt and save the member's credential for the region, or the team's if `member` is None.
 
-    Replaces the previous one. Raises `CryptoError` if it can't be encrypted. Without a request, it is recorded as done
-    from the command line.
+    Replaces the previous one. Raises `NotSavedError` if ByCloud rejects it, and `CryptoError` if it can't be encrypted.
+    Without a request, it is recorded as done from the command line.
     """
     sealed = vault.seal(credential, member_id=member.pk if member else None, region=region.code)
     doubt, total = "", None
@@ -60,20 +64,20 @@ def take_credential(
     try:
         total = gateway.check_credential(access, is_kept=False)
     except gateway.TriesSpent as error:
-        return NotSaved(describe_tries(_count_seconds(error)))
-    except bycloud.Unauthorized:
+        raise NotSavedError(describe_tries(_count_seconds(error))) from error
+    except bycloud.Unauthorized as error:
         _record_refused(member, region, 401, request=request)
-        return NotSaved(
+        raise NotSavedError(
             _("ByCloud rejected this credential (401). It may be incorrect, expired or revoked. Nothing was saved.")
-        )
-    except bycloud.Forbidden:
+        ) from error
+    except bycloud.Forbidden as error:
         _record_refused(member, region, 403, request=request)
-        return NotSaved(
+        raise NotSavedError(
             _(
                 "ByCloud knows this credential, but it may not list instances (403). Nothing was saved. "
                 "Give it a role that may list instances in ByCloud's console, or use another one."
             )
-        )
+        ) from error
     except bycloud.ByCloudError as error:
         doubt = _describe_doubt(error)
     now = timezone.now()
@@ -89,15 +93,10 @@ def take_credential(
             expires_on=expires_on,
         )
         _record_set(row, member=member, request=request)
+    named = {"region": region.code, "doubt": doubt}
     if doubt:
-        return Saved(
-            row,
-            is_checked=False,
-            sentence=_("Credential for %(region)s saved, but not verified: %(doubt)s.")
-            % {"region": region.code, "doubt": doubt},
-        )
-    sentence = _("Credential for %(region)s verified and saved.") % {"region": region.code}
-    return Saved(row, is_checked=True, sentence=sentence)
+        return Saved(_("Credential for %(region)s saved, but not verified: %(doubt)s.") % named, messages.WARNING)
+    return Saved(_("Credential for %(region)s verified and saved.") % named, messages.SUCCESS)
 
 
 def describe_tries(seconds: int) -> str:
@@ -107,7 +106,7 @@ def describe_tries(seconds: int) -> str:
 
 
 @sensitive_variables()
-def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Saved | NotSaved:
+def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Saved:
     """Verify a saved credential with one request to ByCloud. It stays saved, whatever the result.
 
     If it is valid, the backoff after an earlier rejection ends. Raises `CryptoError` if it can't be decrypted or is
@@ -117,26 +116,26 @@ def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Sa
         raise vault.PausedError(row.describe_pause())
     credential = vault.unseal(bytes(row.sealed), member_id=row.member_id, region=region.code)
     named = {"region": region.code}
-    rejected = _(
-        "ByCloud rejected the credential for %(region)s (401). It may be incorrect, expired or revoked. Replace it."
-    )
-    forbidden = _("ByCloud knows the credential for %(region)s, but it may not list instances (403). Replace it.")
     try:
         total = gateway.check_credential(
             gateway.ApiSession(region=region, credential=credential, asker=str(asker.pk), is_shared=row.is_team)
         )
     except bycloud.Unauthorized:
-        return NotSaved(rejected % named)
+        sentence = _(
+            "ByCloud rejected the credential for %(region)s (401). It may be incorrect, expired or revoked. Replace it."
+        )
+        return Saved(sentence % named, messages.ERROR)
     except bycloud.Forbidden:
-        return NotSaved(forbidden % named)
+        sentence = _("ByCloud knows the credential for %(region)s, but it may not list instances (403). Replace it.")
+        return Saved(sentence % named, messages.ERROR)
     except bycloud.ByCloudError as error:
         sentence = _("The credential for %(region)s could not be verified: %(doubt)s.")
-        return Saved(row, is_checked=False, sentence=sentence % (named | {"doubt": _describe_doubt(error)}))
+        return Saved(sentence % (named | {"doubt": _describe_doubt(error)}), messages.WARNING)
     # Another credential may have been saved in the meantime.
     Credential.objects.filter(pk=row.pk, fingerprint=row.fingerprint).update(
         checked_at=timezone.now(), visible_total=_bound(total)
     )
-    return Saved(row, is_checked=True, sentence=_("The credential for %(region)s is valid.") % named)
+    return Saved(_("The credential for %(region)s is valid.") % named, messages.SUCCESS)
 
 
 def _store(
@@ -218,3 +217,21 @@ def _describe_doubt(error: bycloud.ByCloudError) -> str:
 def _count_seconds(error: bycloud.ByCloudError) -> int:
     left = (error.retry_at - timezone.now()).total_seconds() if error.retry_at else 0.0
     return max(1, ceil(left))
+
+
+@receiver(may_be_taken_over, dispatch_uid="credentials")
+def pause_credentials(
+    *, member: Member, why: Takeover, by: Member | None, request: HttpRequest | None, **_rest: Any
+) -> None:
+    """Another person may be able to sign in as this member: pause their credentials until they enter them again.
+
+    A credential that is already paused keeps its reason.
+    """
+    with transaction.atomic():
+        rows = Credential.objects.select_for_update().filter(member=member, pause="").order_by("region")
+        regions = [row.region for row in rows]
+        if not regions:
+            return
+        Credential.objects.filter(member=member, pause="").update(pause=why)
+        what = f"{member.username}: {', '.join(regions)} ({why.label})"
+        record_event(Act.CREDENTIAL_PAUSED, request=request, member=by, subject=what)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from allauth.core.internal import ratelimit
+from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
@@ -139,11 +139,7 @@ def _check(request: MemberRequest, owner: CredentialOwner, region: Region) -> Ht
     except CryptoError as error:
         messages.error(request, str(error))
         return redirect(owner.list_url)
-    if isinstance(checked, intake.NotSaved):
-        messages.error(request, checked.sentence)
-    else:
-        tell = messages.success if checked.is_checked else messages.warning
-        tell(request, checked.sentence)
+    messages.add_message(request, checked.level, checked.sentence)
     return redirect(owner.list_url)
 
 
@@ -152,7 +148,7 @@ def _save(request: MemberRequest, owner: CredentialOwner, region: Region) -> Htt
     if not form.is_valid() or form.credential is None or _refuse_at_once(form, request):
         return _show_form(request, owner, region, form, owner.find_row(region.code))
     try:
-        taken = intake.take_credential(
+        saved = intake.take_credential(
             form.credential,
             member=owner.member,
             region=region,
@@ -161,18 +157,17 @@ def _save(request: MemberRequest, owner: CredentialOwner, region: Region) -> Htt
         )
     except CryptoError as error:
         form.add_error(None, str(error))
-        return _show_form(request, owner, region, form, owner.find_row(region.code))
-    if isinstance(taken, intake.NotSaved):
-        form.refuse(taken.sentence)
-        return _show_form(request, owner, region, form, owner.find_row(region.code))
-    tell = messages.success if taken.is_checked else messages.warning
-    tell(request, taken.sentence)
-    return redirect(_read_next(request) or owner.list_url)
+    except intake.NotSavedError as error:
+        form.refuse(str(error))
+    else:
+        messages.add_message(request, saved.level, saved.sentence)
+        return redirect(_read_next(request) or owner.list_url)
+    return _show_form(request, owner, region, form, owner.find_row(region.code))
 
 
 def _refuse_at_once(form: CredentialForm, request: MemberRequest) -> bool:
     """Whether the text is the member's password. Rate-limited, so that an open session can't be used to guess it."""
-    if ratelimit.consume(request, app="portal", action="credential", config=settings.ACT_RATES, user=request.user):
+    if ratelimit.consume(request, action="credential", user=request.user):
         return form.refuse_password_of(request.user)
     form.refuse(intake.describe_tries(60))
     return True

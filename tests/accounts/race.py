@@ -24,9 +24,9 @@ from django.db import connection  # noqa: E402
 from django.http import HttpRequest  # noqa: E402
 from django.test import Client, RequestFactory  # noqa: E402
 
-from portal.accounts.invitations import make_invitation  # noqa: E402
 from portal.accounts.models import Invitation, Member  # noqa: E402
 from portal.accounts.passwords.services import make_link  # noqa: E402
+from portal.accounts.services import make_invitation  # noqa: E402
 from portal.audit.models import Event  # noqa: E402
 from portal.core.permissions import Role  # noqa: E402
 from tests.accounts.codes import make_code  # noqa: E402

@@ -12,7 +12,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from portal.accounts import hashers, invitations
+from portal.accounts import hashers, services
 from portal.accounts.models import Invitation, Member
 from portal.accounts.passwords import services as passwords
 from portal.audit import models as audit
@@ -123,7 +123,7 @@ def test_every_form_that_takes_a_password_waits_its_turn(
     client.force_login(vera)
     request = RequestFactory().get("/")
     link = passwords.make_link(vera, by=ada, request=request).partition("testserver")[2]
-    token = invitations.make_invitation(Invitation(name="Eve"), by=ada, request=request)
+    token = services.make_invitation(Invitation(name="Eve"), by=ada, request=request)
     new = {"new_password1": "an-entirely-other-password", "new_password2": "an-entirely-other-password"}
     chosen = {"username": "eve", "password1": "four-green-doors", "password2": "four-green-doors"}
     forms = [

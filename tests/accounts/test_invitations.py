@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from portal.accounts import invitations
+from portal.accounts import services
 from portal.accounts.models import Invitation, Member
 from portal.audit.models import Act, Event
 from portal.core.permissions import Role
@@ -165,13 +165,13 @@ def test_an_email_address_that_came_to_belong_to_another_is_refused(link: str, v
 
 
 def test_an_invitation_that_goes_while_the_form_is_checked_is_gone(link: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    accept = invitations.accept_invitation
+    accept = services.accept_invitation
 
     def take_first(token: str, member: Member, **rest: Any) -> Member:
         Invitation.objects.all().delete()
         return accept(token, member, **rest)
 
-    monkeypatch.setattr(invitations, "accept_invitation", take_first)
+    monkeypatch.setattr(services, "accept_invitation", take_first)
     response = Client().post(link, EVE)
     assert response.status_code == 404
     assert not Member.objects.filter(username="eve").exists()

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from portal.accounts.models import Member
-from portal.audit import exports
+from portal.audit import services
 from portal.audit.models import Act, Event
 from tests.audit.rows import write
 
@@ -65,7 +65,7 @@ def test_json_lines_hold_the_same(as_ada: Client, ada: Member) -> None:
     assert found[-1]["id"] == event.pk
     assert found[-1]["name"] == "=1+1"
     assert found[-1]["subject"] == "Zoë\u2028"
-    assert set(found[-1]) == set(exports.COLUMNS)
+    assert set(found[-1]) == set(services.COLUMNS)
 
 
 def test_the_filters_hold_for_the_file(as_ada: Client) -> None:
@@ -95,7 +95,7 @@ def test_what_cannot_be_exported_is_refused_and_not_on_record(as_ada: Client, gi
 
 
 def test_all_batches_are_in_it_once(as_ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "BATCH_SIZE", 2)
+    monkeypatch.setattr(services, "EXPORTED_AT_ONCE", 2)
     for number in range(5):
         write(name=f"n{number}")
     names = [row["name"] for row in read_csv(as_ada.post(EXPORT, {"format": "csv"}))]

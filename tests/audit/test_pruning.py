@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
-from portal.audit import pruning
+from portal.audit import services
 from portal.audit.models import Act, Event
 from tests.audit.rows import write
 
@@ -52,7 +52,7 @@ def test_the_time_is_a_setting(settings: Settings) -> None:
 
 
 def test_many_go_in_batches_each_with_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pruning, "BATCH_SIZE", 2)
+    monkeypatch.setattr(services, "DELETED_AT_ONCE", 2)
     for _ in range(5):
         write(days_ago=100)
     assert prune().startswith("5 events")

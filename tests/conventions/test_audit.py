@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 FROM_COMMAND_LINE = {
     "portal/accounts/management/commands/add_member.py:handle",
     "portal/accounts/sso/services.py:link",
-    "portal/audit/pruning.py:prune_events",
+    "portal/audit/services.py:prune_events",
     # A branch of it: where there is a request, it is handed over.
     "portal/credentials/services.py:_record_set",
 }

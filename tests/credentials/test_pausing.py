@@ -14,8 +14,7 @@ from django.core.management import call_command
 from django.test import Client
 from pytest_django import Settings
 
-from portal.accounts.models import Member
-from portal.accounts.takeover import Takeover
+from portal.accounts.models import Member, Takeover
 from portal.audit.models import Act, Event
 from portal.bycloud import BearerToken, Region
 from portal.core.crypto import CryptoError

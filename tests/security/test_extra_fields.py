@@ -6,8 +6,8 @@ import pytest
 from django.forms import model_to_dict
 from django.test import Client
 
-from portal.accounts.invitations import make_invitation
 from portal.accounts.models import Invitation, Member
+from portal.accounts.services import make_invitation
 from portal.audit.models import Event
 from portal.core.permissions import Role
 from portal.credentials.models import Credential

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.db import transaction
@@ -11,9 +11,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from portal.accounts import mails
-from portal.accounts.models import Member
+from portal.accounts.models import Member, Takeover, may_be_taken_over
 from portal.accounts.sessions.services import end_sessions
-from portal.accounts.takeover import Takeover, may_be_taken_over
 from portal.audit.events import record_event
 from portal.audit.models import Act
 from portal.core.crypto import CryptoError
@@ -72,14 +71,21 @@ def came_through_provider(member: Member, request: HttpRequest) -> bool:
     return any(record["method"] == "socialaccount" for record in get_authentication_records(request, member))
 
 
-def lock_removable(authenticator: Authenticator, member: Member) -> None:
-    """Lock the member's row until the end of the transaction, so that two requests can't remove the last two factors.
+def remove_mfa_method(authenticator: Authenticator, *, member: Member, request: HttpRequest) -> None:
+    """Remove a second factor, and with the last one the recovery codes. Raises `LastMfaMethodError`.
 
-    Raises `LastMfaMethodError`.
+    Locks the member's row, so that two requests can't remove the last two factors.
     """
-    Member.objects.select_for_update().get(pk=member.pk)
-    if is_required_of(member) and not filter_mfa_methods().filter(user=member).exclude(pk=authenticator.pk).exists():
-        raise LastMfaMethodError
+    with transaction.atomic():
+        Member.objects.select_for_update().get(pk=member.pk)
+        removed = [authenticator]
+        if not filter_mfa_methods().filter(user=member).exclude(pk=authenticator.pk).exists():
+            if is_required_of(member):
+                raise LastMfaMethodError
+            removed += Authenticator.objects.filter(user=member).exclude(pk=authenticator.pk)
+        for row in removed:
+            record_event(Act.SECOND_FACTOR_REMOVED, request=request, member=member, subject=describe(row))
+            row.delete()
 
 
 def reset_mfa(member: Member, *, by: Member | None = None, request: HttpRequest | None = None) -> bool:

@@ -16,9 +16,8 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from portal.accounts import mails
 from portal.accounts.adapter import may_sign_in_here
-from portal.accounts.models import Member
+from portal.accounts.models import Member, Takeover, may_be_taken_over
 from portal.accounts.sessions.services import end_sessions
-from portal.accounts.takeover import Takeover, may_be_taken_over
 from portal.audit.events import record_event
 from portal.audit.models import Act
 from portal.core.http import make_absolute

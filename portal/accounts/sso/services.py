@@ -21,10 +21,9 @@ from django.utils.translation import gettext as _
 
 from portal.accounts import mails
 from portal.accounts import services as team
-from portal.accounts.models import Member, only_plain_letters
+from portal.accounts.models import Member, Takeover, may_be_taken_over, only_plain_letters
 from portal.accounts.sessions.services import end_sessions
 from portal.accounts.sso.id_tokens import UntrustedTokenError
-from portal.accounts.takeover import Takeover, may_be_taken_over
 from portal.audit.events import record_event
 from portal.audit.models import Act
 from portal.core.permissions import Role

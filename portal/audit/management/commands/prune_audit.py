@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 from django.utils.translation import ngettext
 
-from portal.audit.pruning import prune_events
+from portal.audit.services import prune_events
 
 
 class Command(BaseCommand):

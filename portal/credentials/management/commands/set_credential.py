@@ -48,14 +48,12 @@ class Command(BaseCommand):
         if is_password or form.credential is None:
             raise CommandError(" ".join(str(sentence) for errors in form.errors.values() for sentence in errors))
         try:
-            taken = intake.take_credential(
+            saved = intake.take_credential(
                 form.credential, member=member, region=place, expires_on=form.cleaned_data["expires_on"]
             )
-        except CryptoError as error:
+        except (CryptoError, intake.NotSavedError) as error:
             raise CommandError(str(error)) from None
-        if isinstance(taken, intake.NotSaved):
-            raise CommandError(taken.sentence)
-        self.stdout.write(taken.sentence)
+        self.stdout.write(saved.sentence)
 
 
 @sensitive_variables()
