@@ -14,7 +14,7 @@ from django.apps import apps
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from portal.accounts.adapter import FactorAdapter
 from portal.accounts.mfa.services import list_recovery_codes
@@ -470,6 +470,15 @@ class TestRequirement:
         Authenticator.objects.create(user=ada, type="recovery_codes", data={"seed": "", "used_mask": 0})
         client.force_login(ada)
         assert client.get("/team/")["Location"] == PAGE
+
+    def test_a_session_that_was_confirmed_with_one_needs_no_query_for_that(
+        self, client: Client, app: str, settings: Settings, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        settings.REQUIRE_SECOND_FACTOR = "everybody"
+        sign_in(client, "vera")
+        client.post(ASKED, {"code": make_code(app)})
+        with django_assert_num_queries(1):
+            assert client.get("/preferences/").status_code == 200
 
     def test_a_new_admin_is_led_there_on_her_next_click(self, client: Client, otto: Member, settings: Settings) -> None:
         settings.REQUIRE_SECOND_FACTOR = "admins"

@@ -60,10 +60,17 @@ def is_required_of(member: Member) -> bool:
 
 
 def must_set_up(member: Member, request: HttpRequest) -> bool:
-    """Whether the member must set up a second factor before using the portal."""
-    if not is_required_of(member) or filter_mfa_methods().filter(user=member).exists():
+    """Whether the member must set up a second factor before using the portal.
+
+    A session that was confirmed with one is not looked at again: members who need one can't remove their last, and a
+    reset or a new role ends their sessions.
+    """
+    if not is_required_of(member):
         return False
-    return not (settings.OIDC_COUNTS_AS_SECOND_FACTOR and came_through_provider(member, request))
+    enough = {"mfa", "socialaccount"} if settings.OIDC_COUNTS_AS_SECOND_FACTOR else {"mfa"}
+    if any(record["method"] in enough for record in get_authentication_records(request, member)):
+        return False
+    return not filter_mfa_methods().filter(user=member).exists()
 
 
 def came_through_provider(member: Member, request: HttpRequest) -> bool:
