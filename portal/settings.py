@@ -141,8 +141,7 @@ MIDDLEWARE = [
     "portal.accounts.middleware.AccessMiddleware",
     "portal.accounts.middleware.LocaleMiddleware",
     "portal.accounts.middleware.PageMiddleware",
-    "portal.site.errors.NotAllowedMiddleware",
-    "portal.site.errors.BusyMiddleware",
+    "portal.site.errors.ErrorPageMiddleware",
 ]
 TEMPLATES = [
     {

@@ -23,8 +23,10 @@ from portal.core.http import add_way_back, find_own_path
 log = structlog.get_logger(__name__)
 
 
-class NotAllowedMiddleware:
-    """Adds a page to Django's empty response for a method that is not allowed."""
+class ErrorPageMiddleware:
+    """Adds a page to Django's empty response for a method that is not allowed, and one for a password that could not be
+    hashed in time (503, not logged as an error).
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -36,16 +38,6 @@ class NotAllowedMiddleware:
         page = method_not_allowed(request)
         page.headers["Allow"] = response.headers["Allow"]
         return page
-
-
-class BusyMiddleware:
-    """Returns 503 if a password could not be hashed in time. Not logged as an error."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, BusyError):
