@@ -34,10 +34,11 @@ class SessionStore(db.SessionStore):
         return MemberSession
 
     def load(self) -> dict[str, Any]:
-        key = self.session_key
-        rows = MemberSession.objects.select_related("member").filter(expire_date__gt=timezone.now())
-        row = rows.filter(session_key=hash_token(key)).first() if key else None
-        if row is None:
+        rows = MemberSession.objects.select_related("member")
+        try:
+            # Not `first`, which sorts: that takes longer than a second query.
+            row = rows.get(session_key=hash_token(self.session_key or ""), expire_date__gt=timezone.now())
+        except MemberSession.DoesNotExist:
             # Like Django, don't adopt an unknown session id.
             self._session_key = None
             return {}
