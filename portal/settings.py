@@ -193,12 +193,7 @@ def _keep_bytes(server: dict[str, Any], name: str, *, megabytes: int) -> dict[st
         return {"BACKEND": "portal.gateway.memory_cache.MemoryCache", "LOCATION": name, "OPTIONS": room}
     if "redis" in server["BACKEND"]:
         # If the server does not respond quickly, pages are fetched without it. A slow server does not cause an outage.
-        options = {
-            "socket_timeout": 2,
-            "socket_connect_timeout": 2,
-            "serializer": "portal.gateway.serializers.BytesSerializer",
-            "alone": "portal.gateway.memory_cache.MemoryCache",
-        }
+        options = {"socket_timeout": 2, "socket_connect_timeout": 2}
         failing_over = {"BACKEND": "portal.gateway.failover_cache.FailoverCache", "OPTIONS": options}
         return server | failing_over | {"KEY_PREFIX": name}
     return server | {"KEY_PREFIX": name}

@@ -2,13 +2,12 @@
 
 from django.core.cache import caches
 
-from portal.gateway import backoff, clock, request_log
+from portal.gateway import backoff, clock
 
 
 def forget_everything() -> None:
     """As in a process that has just started, of a portal that was asked nothing. (Throttles: in the database.)"""
     for name in ("pages", "counters"):
         caches[name].clear()
-    request_log.reset_local_state()
     backoff.reset_local_state()
     clock.reset_local_state()

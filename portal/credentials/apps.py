@@ -9,7 +9,5 @@ class CredentialsConfig(AppConfig):
     verbose_name = _("Credentials")
 
     def ready(self) -> None:
-        # portal.gateway is not an app. This is the lowest app that uses it.
-        import_module("portal.gateway.checks")
         # Connect the signal receiver.
         import_module("portal.credentials.services")

@@ -1,12 +1,26 @@
 """The only way to ByCloud: a cache and single-flight requests. Views call this package and never hold a client."""
 
-from portal.gateway.api_session import ApiSession
-from portal.gateway.cache import recall, remember
-from portal.gateway.errors import Busy, RateLimitReached, TriesSpent
-from portal.gateway.last_used import LastUsed, read_last_used
-from portal.gateway.page_sizes import learn_largest_page, read_largest_page
+from portal.gateway.cache import (
+    ApiSession,
+    LastUsed,
+    learn_largest_page,
+    read_largest_page,
+    read_last_used,
+    recall,
+    remember,
+)
 from portal.gateway.rate_limit import Meter, Window, read_meter
-from portal.gateway.results import Cached, CachedInstance, Exchange, FetchError, FetchFailed, FetchPolicy
+from portal.gateway.results import (
+    Busy,
+    Cached,
+    CachedInstance,
+    Exchange,
+    FetchError,
+    FetchFailed,
+    FetchPolicy,
+    RateLimitReached,
+    TriesSpent,
+)
 from portal.gateway.service import check_credential, forget_instance, read_instance, read_page
 
 __all__ = [

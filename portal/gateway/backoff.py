@@ -4,17 +4,16 @@ Each process also keeps the backoffs that it has seen in memory, because the cac
 most recent record wins, and is written back if the cache has lost it.
 """
 
-from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 import msgspec
+from cachetools import LRUCache
 from django.conf import settings
 from django.core.cache import caches
 
 from portal.gateway import clock
-from portal.gateway.api_session import ApiSession
-from portal.gateway.cache import KEPT_SECONDS, decode
+from portal.gateway.cache import KEPT_SECONDS, ApiSession, decode
 from portal.gateway.locks import short_lock
 from portal.gateway.results import FetchError, FetchPolicy
 
@@ -49,26 +48,26 @@ class Pause(msgspec.Struct, frozen=True):
 
 
 _lock = Lock()
-_known: OrderedDict[str, Pause] = OrderedDict()
+_known: LRUCache[str, Pause] = LRUCache(MOST_KNOWN)
 
 
-def find_pause(access: ApiSession) -> Pause | None:
+def find_pause(session: ApiSession) -> Pause | None:
     """The recorded backoff, active or over. Of several, an active one that ByCloud asked for comes first, because it
     applies to every policy; then the one that ends last.
     """
-    found = [pause for key in _keys(access) if (pause := _find(key))]
+    found = [pause for key in _keys(session) if (pause := _find(key))]
     return max(
         found, key=lambda pause: (pause.is_named and pause.holds_back(FetchPolicy.FORCE), _end(pause)), default=None
     )
 
 
-def is_credential_refused(access: ApiSession) -> bool:
+def is_credential_refused(session: ApiSession) -> bool:
     """Whether ByCloud has rejected this credential, so that it is not used any more."""
-    pause = _find(_key(access, "rejected"))
+    pause = _find(_key(session, "rejected"))
     return pause is not None and pause.until is None
 
 
-def record_failure(access: ApiSession, trouble: FetchError, *, began_at: datetime) -> FetchError:
+def record_failure(session: ApiSession, trouble: FetchError, *, began_at: datetime) -> FetchError:
     """Start or extend the backoff for a failure. Returns the error with the time of the next attempt.
 
     `began_at` is when the request was sent. A request that was already running when another failed does not count as a
@@ -76,18 +75,18 @@ def record_failure(access: ApiSession, trouble: FetchError, *, began_at: datetim
     """
     if trouble.kind not in PAUSING_KINDS:
         return trouble
-    key = _key(access, trouble.kind)
+    key = _key(session, trouble.kind)
     with short_lock(f"{key}:lock"):
         return _lengthen(key, trouble, began_at)
 
 
-def end_pause(access: ApiSession, *, is_credential_good: bool = False) -> None:
+def end_pause(session: ApiSession, *, is_credential_good: bool = False) -> None:
     """End the backoff after a successful response, unless ByCloud gave a time or rejected the credential.
 
     A response to an earlier request does not overrule those two. With `is_credential_good` the credential has just been
     checked, which also ends its rejection.
     """
-    for key in _keys(access):
+    for key in _keys(session):
         if _find(key) is None:
             continue
         with short_lock(f"{key}:lock"):
@@ -128,9 +127,9 @@ def _find(key: str) -> Pause | None:
     kept = decode(caches["counters"].get(key), Pause)
     with _lock:
         known = _known.get(key)
-        if kept and (known is None or kept.noted_at >= known.noted_at):
-            known = kept
-            _note(key, kept)
+        # A time in the future is from before the clock was set, and says nothing of the order.
+        if kept and (known is None or kept.noted_at >= known.noted_at or not clock.is_past(known.noted_at)):
+            _known[key] = known = kept
     if known and known is not kept:
         _keep(key, known)
     return None if known is None or known.is_ended else known
@@ -139,28 +138,20 @@ def _find(key: str) -> Pause | None:
 def _keep(key: str, pause: Pause) -> None:
     """Store in memory and in the cache. The end of an unlimited backoff is kept as long as the backoff itself."""
     with _lock:
-        _note(key, pause)
+        _known[key] = pause
     caches["counters"].set(key, msgspec.msgpack.encode(pause), KEPT_SECONDS if pause.until else REFUSED_KEPT_SECONDS)
-
-
-def _note(key: str, pause: Pause) -> None:
-    """The caller must hold `_lock`."""
-    _known[key] = pause
-    _known.move_to_end(key)
-    if len(_known) > MOST_KNOWN:
-        _known.popitem(last=False)
 
 
 def _end(pause: Pause) -> datetime:
     return pause.until or datetime.max.replace(tzinfo=UTC)
 
 
-def _keys(access: ApiSession) -> list[str]:
+def _keys(session: ApiSession) -> list[str]:
     """The credential's own key, and the shared one, if any."""
-    return list(dict.fromkeys(_key(access, kind) for kind in ("rejected", "rate-limited")))
+    return list(dict.fromkeys(_key(session, kind) for kind in ("rejected", "rate-limited")))
 
 
-def _key(access: ApiSession, kind: str) -> str:
+def _key(session: ApiSession, kind: str) -> str:
     """A 429 applies to all who share the rate limit; any other failure applies to this credential alone."""
     is_shared = kind == "rate-limited" and settings.BYCLOUD_RATE_SCOPE == "region"
-    return f"pause:{access.region.code if is_shared else access.scope}"
+    return f"pause:{session.region.code if is_shared else session.cache_namespace}"

@@ -1,19 +1,53 @@
-"""Cached responses: Django's cache `pages`, as bytes, under keys that begin with the session's namespace."""
+"""What is cached, and under which key: all of it belongs to one API session, whose namespace begins each key.
+
+Responses are in Django's cache `pages`, last use in `counters`, where no page can evict it. Both hold bytes.
+"""
 
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import TypeVar
 
 import msgspec
 from django.core.cache import caches
+from django.utils.crypto import salted_hmac
 
-from portal.bycloud import InstanceQuery
-from portal.gateway.api_session import ApiSession
+from portal.bycloud import Credential, InstanceQuery, Region
+from portal.gateway import clock
 from portal.gateway.results import FetchError
 
 KEPT_SECONDS = 24 * 60 * 60
+LAST_USED_SECONDS = 90 * 24 * 60 * 60
+USED, REJECTED = "last used", "last refused"
 
-S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T")
+
+
+class ApiSession(msgspec.Struct, frozen=True, dict=True):
+    """A region with a credential, on behalf of a member.
+
+    `asker` is an opaque id of the member; empty for none. `is_shared`: other members use this credential, too.
+    """
+
+    region: Region
+    credential: Credential
+    asker: str = ""
+    is_shared: bool = False
+
+    @cached_property
+    def cache_namespace(self) -> str:
+        """The region and a keyed hash of the credential. Every cache key begins with it.
+
+        The hash is keyed by `SECRET_KEY`, so that credentials cannot be tried against the contents of the cache. It is
+        made from the header that is sent, so that two credentials never share a namespace.
+        """
+        headers = sorted(self.credential.headers().items())
+        message = repr((self.region.base_url, headers))
+        return f"{self.region.code}:{salted_hmac('portal.gateway.scope', message, algorithm='sha256').hexdigest()}"
+
+    def make_key(self, name: str) -> str:
+        """Names contain user input, so they are hashed: any length, any characters, and not readable in the cache."""
+        return f"{self.cache_namespace}:{sha256(name.encode()).hexdigest()}"
 
 
 class CachedAnswer(msgspec.Struct, frozen=True):
@@ -30,13 +64,20 @@ class CachedAnswer(msgspec.Struct, frozen=True):
     left_out: int = 0
 
 
+class LastUsed(msgspec.Struct, frozen=True):
+    """When ByCloud last accepted and last rejected a credential. None: never, or the cache has been cleared."""
+
+    used_at: datetime | None = None
+    refused_at: datetime | None = None
+
+
 def page_name(query: InstanceQuery) -> str:
-    """The cache name of a page within its namespace."""
+    """The cache name of a page."""
     return f"page:{query.to_query_string()}"
 
 
 def instance_name(instance_id: str) -> str:
-    """The cache name of an instance within its namespace."""
+    """The cache name of an instance."""
     return f"instance:{instance_id}"
 
 
@@ -45,40 +86,40 @@ def trouble_name(query: InstanceQuery) -> str:
     return f"trouble:{query.to_query_string()}"
 
 
-def single_flight_key(access: ApiSession, query: InstanceQuery) -> str:
-    """The key of the lock with which one process at a time fetches a page."""
-    return make_key(access, f"flight:{query.to_query_string()}")
+def flight_name(query: InstanceQuery) -> str:
+    """The name of the lock with which one process at a time fetches a page."""
+    return f"flight:{query.to_query_string()}"
 
 
-def remember(access: ApiSession, name: str, value: msgspec.Struct, *, seconds: int = KEPT_SECONDS) -> None:
-    """Cache `value` under `name` in the session's namespace, for a day by default."""
-    caches["pages"].set(make_key(access, name), msgspec.msgpack.encode(value), seconds)
+def remember(session: ApiSession, name: str, value: msgspec.Struct) -> None:
+    """Cache `value` for a day."""
+    caches["pages"].set(session.make_key(name), msgspec.msgpack.encode(value), KEPT_SECONDS)
 
 
-def recall(access: ApiSession, name: str, kind: type[S]) -> S | None:
+def recall(session: ApiSession, name: str, kind: type[T]) -> T | None:
     """The cached value, or None. A value that cannot be decoded (written by another version) counts as missing."""
-    return decode(caches["pages"].get(make_key(access, name)), kind)
+    return decode(caches["pages"].get(session.make_key(name)), kind)
 
 
-def load_page(access: ApiSession, query: InstanceQuery) -> tuple["CachedAnswer | None", FetchError | None]:
+def forget(session: ApiSession, name: str) -> None:
+    """Delete the cached value."""
+    caches["pages"].delete(session.make_key(name))
+
+
+def load_page(session: ApiSession, query: InstanceQuery) -> tuple[CachedAnswer | None, FetchError | None]:
     """A page and its last error, each or None, in one cache request."""
-    page_key, trouble_key = make_key(access, page_name(query)), make_key(access, trouble_name(query))
+    page_key, trouble_key = session.make_key(page_name(query)), session.make_key(trouble_name(query))
     kept = caches["pages"].get_many([page_key, trouble_key])
     return decode(kept.get(page_key), CachedAnswer), decode(kept.get(trouble_key), FetchError)
 
 
-def forget(access: ApiSession, name: str) -> None:
-    """Delete the cached value."""
-    caches["pages"].delete(make_key(access, name))
-
-
-def store_answers(access: ApiSession, answers: dict[str, CachedAnswer]) -> None:
+def store_answers(session: ApiSession, answers: dict[str, CachedAnswer]) -> None:
     """Cache several responses at once, by name."""
-    encoded = {make_key(access, name): msgspec.msgpack.encode(answer) for name, answer in answers.items()}
+    encoded = {session.make_key(name): msgspec.msgpack.encode(answer) for name, answer in answers.items()}
     caches["pages"].set_many(encoded, KEPT_SECONDS)
 
 
-def decode(kept: bytes | None, kind: type[S]) -> S | None:
+def decode(kept: bytes | None, kind: type[T]) -> T | None:
     """The decoded value, or None. A value that cannot be decoded (written by another version) counts as missing."""
     if kept is None:
         return None
@@ -88,6 +129,31 @@ def decode(kept: bytes | None, kind: type[S]) -> S | None:
         return None
 
 
-def make_key(access: ApiSession, name: str) -> str:
-    """Names contain user input, so they are hashed: any length, any characters, and not readable in the cache."""
-    return f"{access.scope}:{sha256(name.encode()).hexdigest()}"
+def read_largest_page(region: Region) -> int | None:
+    """The largest page size that a region allows; None if none below the requested ones has been learned.
+
+    ByCloud does not document it, so it is learned from rejected or shortened pages.
+    """
+    kept = caches["pages"].get(f"largest-page:{region.code}")
+    return int(kept) if kept and kept.isdigit() else None
+
+
+def learn_largest_page(region: Region, limit: int) -> None:
+    """Cache the largest page size for a day."""
+    caches["pages"].set(f"largest-page:{region.code}", str(limit).encode(), KEPT_SECONDS)
+
+
+def record_use(session: ApiSession, *, is_rejected: bool = False) -> None:
+    """ByCloud answered with a list, or rejected the credential (401) or its permission (403).
+
+    Written once per upstream request, which the rate limit keeps rare. Page views write nothing.
+    """
+    moment = msgspec.msgpack.encode(clock.read_moment())
+    caches["counters"].set(session.make_key(REJECTED if is_rejected else USED), moment, LAST_USED_SECONDS)
+
+
+def read_last_used(session: ApiSession) -> LastUsed:
+    keys = [session.make_key(name) for name in (USED, REJECTED)]
+    kept = caches["counters"].get_many(keys)
+    moments = [decode(kept.get(key), datetime) for key in keys]
+    return LastUsed(*(clock.to_wall(moment) if moment else None for moment in moments))

@@ -1,20 +1,18 @@
-"""The clock for cache ages, locks, backoffs and the rate limit: it never jumps, and is the same in all processes.
+"""The clock for cache ages, locks, backoffs and the rate limit. It is the same in all processes.
 
-It advances with the process's monotonic clock. Its offset comes from Redis (`TIME`) if Redis is used, else from this
-machine's wall clock at start. When the clock of Redis is changed, the first process that detects it stores the shift,
-so that stored times keep their age. Times that leave the gateway are converted to this machine's wall clock.
+It runs with this process's monotonic clock, so setting the machine's clock does not affect it. Redis corrects it once a
+second (`TIME`); without Redis it begins with the machine's clock. Times that leave the gateway are converted to the
+machine's wall clock.
 """
 
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from time import monotonic, time
 
-import msgspec
 from django.core.cache import caches
 
 from portal.gateway.failover_cache import FailoverCache
 
-SHIFT_KEY = "clock-shift"
 SYNC_SECONDS = 1.0
 # More than two clocks drift apart between two syncs, and less than any jump that matters.
 STEP_SECONDS = 1.0
@@ -24,18 +22,16 @@ JITTER_SECONDS = 0.05
 
 
 class _Clock:
-    """`offset` is shared time minus monotonic time; `lead` is Redis time minus monotonic time at the last sync."""
+    """`offset` is shared time minus monotonic time; `wall_shift` is the machine's wall clock minus shared time."""
 
     def __init__(self) -> None:
         self.lock = Lock()
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.offset = time() - monotonic()
-        self.wall_shift = 0.0
-        self.lead: float | None = None
-        self.shift = 0.0
-        self.looks_at = float("-inf")
+        self.wall_shift = timedelta()
+        self.sync_at = float("-inf")
 
 
 _clock = _Clock()
@@ -44,9 +40,9 @@ _clock = _Clock()
 def now() -> float:
     """Unix time by the shared clock."""
     # The first sync blocks. Later ones do not: other threads use the previous offset meanwhile.
-    if monotonic() >= _clock.looks_at and _clock.lock.acquire(blocking=_clock.looks_at == float("-inf")):
+    if monotonic() >= _clock.sync_at and _clock.lock.acquire(blocking=_clock.sync_at == float("-inf")):
         try:
-            _look()
+            _sync()
         finally:
             _clock.lock.release()
     return monotonic() + _clock.offset
@@ -69,69 +65,41 @@ def is_past(moment: datetime) -> bool:
 
 def to_wall(moment: datetime) -> datetime:
     """Convert a stored time to this machine's wall clock, so that its age by that clock is correct."""
-    return _move(moment, _read_wall_shift())
+    try:
+        return moment + _read_wall_shift()
+    except OverflowError:
+        return moment
 
 
 def from_wall(moment: datetime) -> datetime:
     """Convert a time by this machine's wall clock, received just now, to a time to store."""
-    return _move(moment, -_read_wall_shift())
-
-
-def name_epoch(key: str) -> str:
-    """`key` with a suffix that changes when the clock of Redis is changed: older entries may not expire on time."""
-    now()
-    return f"{key}:{round(_clock.shift)}" if _clock.shift else key
+    try:
+        return moment - _read_wall_shift()
+    except OverflowError:
+        return moment
 
 
 def reset_local_state() -> None:
     """Forget everything that this process keeps in memory. For tests."""
     with _clock.lock:
-        _clock.forget()
+        _clock.reset()
 
 
-def _read_wall_shift() -> float:
+def _read_wall_shift() -> timedelta:
     shift = time() - now()
-    if abs(shift - _clock.wall_shift) > STEP_SECONDS:
+    if abs(shift - _clock.wall_shift.total_seconds()) > STEP_SECONDS:
         # Smaller changes are ignored, so that the same time is always shown as the same text.
-        _clock.wall_shift = shift
+        _clock.wall_shift = timedelta(seconds=shift)
     return _clock.wall_shift
 
 
-def _move(moment: datetime, seconds: float) -> datetime:
-    try:
-        return moment + timedelta(seconds=seconds)
-    except OverflowError:
-        return moment
-
-
-def _look() -> None:
+def _sync() -> None:
     cache = caches["counters"]
-    _clock.looks_at = monotonic() + SYNC_SECONDS
-    if not isinstance(cache, FailoverCache):
-        return
     began_at = monotonic()
-    theirs, kept = cache.read_time(), cache.get(SHIFT_KEY)
+    _clock.sync_at = began_at + SYNC_SECONDS
+    server_time = cache.read_time() if isinstance(cache, FailoverCache) else None
     ended_at = monotonic()
-    if theirs is None or (ended_at - began_at > SLOW_SECONDS and _clock.lead is not None):
+    if server_time is None or ended_at - began_at > SLOW_SECONDS:
         return
-    lead, before = theirs - ended_at, _clock.lead
-    shift = _decode(kept)
-    was_set = before is not None and abs(lead - before) > STEP_SECONDS
-    was_lost = shift is None and abs(_clock.shift) > STEP_SECONDS
-    is_off = abs(lead + (shift or 0.0) - _clock.offset) > STEP_SECONDS
-    _clock.lead = lead
-    if is_off and (was_set or was_lost):
-        # Store the shift, so that the next process gets the same time as before.
-        _clock.shift = _clock.offset - lead
-        cache.set(SHIFT_KEY, msgspec.msgpack.encode(_clock.shift), None)
-        return
-    _clock.shift = shift or 0.0
-    if before is None or abs(lead + _clock.shift - _clock.offset) > JITTER_SECONDS:
-        _clock.offset = lead + _clock.shift
-
-
-def _decode(kept: bytes | None) -> float | None:
-    try:
-        return msgspec.msgpack.decode(kept, type=float) if kept else None
-    except msgspec.DecodeError:
-        return None
+    if abs(server_time - ended_at - _clock.offset) > JITTER_SECONDS:
+        _clock.offset = server_time - ended_at

@@ -1,18 +1,23 @@
-"""Limits how many threads of a process may wait for ByCloud, so that a hanging ByCloud does not block other pages."""
+"""How the threads of this process wait for ByCloud: not too many of them, and one request for all who want the same."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Lock
+from typing import Generic, TypeVar
 
 from django.conf import settings
 from django.db import connection
 
-from portal.gateway.errors import Busy
+from portal.bycloud import TimedOut
+from portal.gateway.results import Busy
 
+# They never wait for ByCloud, so that a hanging ByCloud does not block other pages.
 RESERVED_THREADS = 4
-PLACES = max(1, settings.WEB_THREADS - RESERVED_THREADS)
+SLOTS = max(1, settings.WEB_THREADS - RESERVED_THREADS)
 
+T = TypeVar("T")
 _lock = Lock()
 _taken: Counter[str] = Counter()
 
@@ -26,7 +31,7 @@ def acquire_slot(asker: str = "") -> Iterator[None]:
     """
     with _lock:
         own = _taken[asker]
-        left_by_others = PLACES - _taken.total() + own
+        left_by_others = SLOTS - _taken.total() + own
         most = (left_by_others + 1) // 2 if asker else left_by_others
         if own >= most:
             raise Busy("As many requests as may wait for ByCloud are waiting already")
@@ -40,3 +45,36 @@ def acquire_slot(asker: str = "") -> Iterator[None]:
             _taken[asker] -= 1
             if not _taken[asker]:
                 del _taken[asker]
+
+
+class SingleFlight(Generic[T]):
+    """Merges identical concurrent calls into one."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._running: dict[str, Future[T]] = {}
+
+    def join(self, key: str, fetch: Callable[[], T], *, timeout_seconds: float) -> T:
+        """The result of `fetch`, or of a running call with the same key. Errors are shared in the same way.
+
+        A call that joins another raises `TimedOut` after `timeout_seconds`.
+        """
+        with self._lock:
+            is_first = key not in self._running
+            flight = self._running.setdefault(key, Future())
+        if not is_first:
+            try:
+                return flight.result(timeout_seconds)
+            except TimeoutError:
+                raise TimedOut("The request that was joined did not end in time") from None
+        try:
+            result = fetch()
+        except BaseException as error:
+            flight.set_exception(error)
+            raise
+        else:
+            flight.set_result(result)
+            return result
+        finally:
+            with self._lock:
+                del self._running[key]

@@ -1,81 +1,65 @@
 """Redis while it is available, otherwise this process's memory. An outage costs speed, but raises no errors."""
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any
 
 import structlog
+from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.core.cache.backends.redis import RedisCache
-from django.utils.module_loading import import_string
 from redis import Redis
 from redis.exceptions import RedisError
 
+from portal.gateway.memory_cache import MemoryCache
+
 RETRY_SECONDS = 2.0
 ASK_SECONDS = 2.0
+MEMORY_BYTES = 64 * 1024 * 1024
 
 log = structlog.get_logger(__name__)
+# When each server that has failed may be tried again, for all cache instances of this process.
+_retry_at: dict[str, float] = {}
 
 
-class _Outages:
-    """When each server may be tried again, for all cache instances of this process."""
+class BytesSerializer:
+    """The values are bytes already. With pickle, write access to Redis would mean code execution."""
 
-    def __init__(self) -> None:
-        self._end_at: dict[str, float] = {}
-        self._used_alone: set[str] = set()
+    def dumps(self, value: bytes) -> bytes:
+        return value
 
-    def was_on_within(self, seconds: float, server: str) -> bool:
-        return self._end_at.get(server, float("-inf")) + seconds > monotonic()
-
-    def begin(self, server: str) -> None:
-        self._end_at[server] = monotonic() + RETRY_SECONDS
-
-    def note_use(self, location: str) -> None:
-        self._used_alone.add(location)
-
-    def take_used(self, location: str) -> bool:
-        """Whether entries may exist in memory under `location`. Resets the flag: the caller clears them."""
-        if location not in self._used_alone:
-            return False
-        self._used_alone.discard(location)
-        return True
+    def loads(self, value: bytes) -> bytes:
+        return value
 
 
-_outages = _Outages()
-
-
-class FailoverCache(RedisCache):
+class FailoverCache(BaseCache):
     """Django's Redis cache with a fallback. A failed operation and all others of the next two seconds use memory.
 
-    `OPTIONS["alone"]` is the backend of the fallback. The other options are those of the connection, which should have
-    short timeouts. The fallback is cleared when Redis is back, because its entries become outdated.
+    The options are those of the connection, which should have short timeouts. The fallback is cleared when Redis is
+    back, because its entries become outdated.
     """
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
-        options = dict(params.get("OPTIONS", {}))
-        alone = import_string(options.pop("alone"))
-        prefix = params.get("KEY_PREFIX", "")
-        super().__init__(server, params | {"OPTIONS": options})
+        super().__init__(params)
+        options = params.get("OPTIONS", {}) | {"serializer": BytesSerializer}
         self._server = str(server)
-        self._location = f"alone:{server}:{prefix}"
-        room = {"MAX_BYTES": 64 * 1024 * 1024, "MAX_ENTRIES": 100_000}
-        self._alone = alone(self._location, params | {"OPTIONS": room})
+        self._redis = RedisCache(server, params | {"OPTIONS": options})
+        location = f"alone:{server}:{params.get('KEY_PREFIX', '')}"
+        self._memory = MemoryCache(location, params | {"OPTIONS": {"MAX_BYTES": MEMORY_BYTES}})
 
     @property
     def is_alone(self) -> bool:
         """Whether Redis is unavailable, by the last attempt."""
-        return self.was_alone_within(0.0)
-
-    def was_alone_within(self, seconds: float) -> bool:
-        """Whether Redis has been unavailable within the last `seconds`."""
-        return _outages.was_on_within(seconds, self._server)
+        return _retry_at.get(self._server, 0.0) > monotonic()
 
     def read_time(self) -> float | None:
         """Unix time by the server's clock; None while Redis is unavailable."""
-        moment: float | None = self._do(self._read_server_time, lambda: None)
-        return moment
-
-    def _read_server_time(self) -> float:
-        seconds, microseconds = self._cache.get_client(write=True).time()
+        if self.is_alone:
+            return None
+        try:
+            seconds, microseconds = self._redis._cache.get_client(write=True).time()  # noqa: SLF001 -- Django has no public way
+        except (RedisError, OSError) as error:
+            self._begin_outage(error)
+            return None
         return float(seconds) + float(microseconds) / 1_000_000
 
     def find_eviction_policy(self) -> str | None:
@@ -91,55 +75,48 @@ class FailoverCache(RedisCache):
         policy = str(memory.get("maxmemory_policy", ""))
         return policy if memory.get("maxmemory") and policy != "noeviction" else None
 
-    def add(self, *arguments: Any, **options: Any) -> bool:
-        return bool(self._do(super().add, self._alone.add, *arguments, **options))
+    def add(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        return bool(self._do("add", key, value, timeout, version))
 
-    def get(self, *arguments: Any, **options: Any) -> Any:
-        return self._do(super().get, self._alone.get, *arguments, **options)
+    def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
+        return self._do("get", key, default, version)
 
-    def set(self, *arguments: Any, **options: Any) -> None:
-        self._do(super().set, self._alone.set, *arguments, **options)
+    def set(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
+        self._do("set", key, value, timeout, version)
 
-    def touch(self, *arguments: Any, **options: Any) -> bool:
-        return bool(self._do(super().touch, self._alone.touch, *arguments, **options))
+    def touch(self, key: str, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        return bool(self._do("touch", key, timeout, version))
 
-    def delete(self, *arguments: Any, **options: Any) -> bool:
-        return bool(self._do(super().delete, self._alone.delete, *arguments, **options))
+    def delete(self, key: str, version: int | None = None) -> bool:
+        return bool(self._do("delete", key, version))
 
-    def get_many(self, *arguments: Any, **options: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self._do(super().get_many, self._alone.get_many, *arguments, **options)
+    def get_many(self, keys: Iterable[str], version: int | None = None) -> dict[str, Any]:
+        found: dict[str, Any] = self._do("get_many", keys, version)
         return found
 
-    def set_many(self, *arguments: Any, **options: Any) -> list[str]:
-        failed: list[str] = self._do(super().set_many, self._alone.set_many, *arguments, **options)
+    def set_many(
+        self, data: Mapping[str, Any], timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
+    ) -> list[str]:
+        failed: list[str] = self._do("set_many", data, timeout, version)
         return failed
 
-    def delete_many(self, *arguments: Any, **options: Any) -> None:
-        self._do(super().delete_many, self._alone.delete_many, *arguments, **options)
-
-    def incr(self, *arguments: Any, **options: Any) -> int:
-        return int(self._do(super().incr, self._alone.incr, *arguments, **options))
-
-    def has_key(self, *arguments: Any, **options: Any) -> bool:
-        return bool(self._do(super().has_key, self._alone.has_key, *arguments, **options))
-
     def clear(self) -> None:
-        self._do(super().clear, self._alone.clear)
+        self._do("clear")
 
-    def _do(self, shared: Callable[..., Any], alone: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    def _do(self, operation: str, *arguments: Any) -> Any:
         if not self.is_alone:
             try:
-                answer = shared(*arguments, **options)
+                answer = getattr(self._redis, operation)(*arguments)
             except (RedisError, OSError) as error:
-                _outages.begin(self._server)
-                log.warning("cache_server_away", error=type(error).__name__)
+                self._begin_outage(error)
             else:
-                if _outages.take_used(self._location):
-                    self._alone.clear()
+                if _retry_at.pop(self._server, None):
                     log.info("cache_server_back")
+                # Each time: another thread may have begun to write there while Redis was unavailable.
+                self._memory.clear()
                 return answer
-        try:
-            return alone(*arguments, **options)
-        finally:
-            # Only afterwards: another thread may clear the fallback before this write, and would leave it unnoticed.
-            _outages.note_use(self._location)
+        return getattr(self._memory, operation)(*arguments)
+
+    def _begin_outage(self, error: Exception) -> None:
+        _retry_at[self._server] = monotonic() + RETRY_SECONDS
+        log.warning("cache_server_away", error=type(error).__name__)

@@ -8,8 +8,6 @@ from uuid import uuid4
 
 from django.core.cache import caches
 
-from portal.gateway import clock
-
 LOCK_SECONDS = 3
 RENEWAL_SECONDS = 1.0
 POLL_SECONDS = 0.005
@@ -23,7 +21,7 @@ class CacheLock:
     """A lock that `acquire_lock` has acquired, until `release`."""
 
     def __init__(self, key: str) -> None:
-        self.key = clock.name_epoch(key)
+        self.key = key
         self.token = uuid4().bytes
 
     def renew(self) -> None:
@@ -49,7 +47,7 @@ class _Renewals:
         with self._lock:
             self._held.add(lock)
             if self._thread is None:
-                self._thread = Thread(target=self._renew, name="lease-renewals", daemon=True)
+                self._thread = Thread(target=self._renew, name="lock-renewals", daemon=True)
                 self._thread.start()
         self._has_work.set()
 
@@ -87,7 +85,6 @@ def short_lock(key: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Itera
 
     The lock is not renewed: if the process dies, it blocks the others for at most `SHORT_LOCK_SECONDS`.
     """
-    key = clock.name_epoch(key)
     ends_at = monotonic() + patience_seconds
     asked_at = monotonic()
     is_held = caches["counters"].add(key, b"held", SHORT_LOCK_SECONDS)

@@ -1,6 +1,16 @@
-"""The limit on upstream requests: rolling windows of a minute and an hour, shared by all processes."""
+"""The limit on upstream requests: rolling windows of a minute and an hour, shared by all processes.
 
+While the shared cache is unavailable, each process logs only its own requests, and keeps to its share of the limit: the
+limit divided by `PORTAL_PROCESSES`. Logs from before, during and after an outage are not merged; ByCloud's own figures
+correct them.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
+from typing import NamedTuple
 
 import msgspec
 from django.conf import settings
@@ -8,19 +18,30 @@ from django.core.cache import caches
 
 from portal.bycloud import RateLimit
 from portal.gateway import clock
-from portal.gateway.api_session import ApiSession
-from portal.gateway.errors import Busy, RateLimitReached, TriesSpent
+from portal.gateway.cache import ApiSession, decode
 from portal.gateway.failover_cache import FailoverCache
 from portal.gateway.locks import short_lock
-from portal.gateway.request_log import HOUR, RequestLog, Snapshot, log_request, read_snapshot, write_request_log
-from portal.gateway.results import Priority
+from portal.gateway.results import Busy, Priority, RateLimitReached, TriesSpent
 
-MINUTE = 60.0
+MINUTE, HOUR = 60.0, 3600.0
 # Credentials that may be tried per minute and region: by all members together, and by one.
 TRIES = 20
 TRIES_OF_ONE = 5
 # The lock is normally held for a few milliseconds, so this timeout is generous.
 TURN_SECONDS = 5.0
+
+
+class RequestLog(msgspec.Struct, frozen=True):
+    """The requests of the last hour by member (Unix times, oldest first), and ByCloud's own figures for the minute.
+
+    `external_requests` are those of other programs that count against the same limit, until `external_until`. `limit`
+    is ByCloud's limit per minute, when it is lower than ours.
+    """
+
+    calls: dict[str, tuple[float, ...]] = {}
+    external_requests: int = 0
+    external_until: float = 0.0
+    limit: int | None = None
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -44,198 +65,186 @@ class Pace(msgspec.Struct, frozen=True):
     goes_at: float
 
 
-def acquire_call(access: ApiSession, priority: Priority) -> None:
+class _Window(NamedTuple):
+    """The requests in a window (Unix times, oldest first), and how many it may have."""
+
+    seconds: float
+    times: list[float]
+    most: int
+
+    def find_room(self, now: float) -> float:
+        """When another request is allowed: now, or once enough of them have left the window."""
+        return now if len(self.times) < self.most else self.times[-self.most] + self.seconds
+
+    def of_member(self, calls: tuple[float, ...], now: float, *, most: int | None = None) -> "_Window":
+        """The part of one of several members: half of what the others have left, but at most `most`."""
+        own = list(calls[bisect_right(calls, now - self.seconds) :])
+        half = max(1, (self.most - len(self.times) + len(own)) // 2)
+        return _Window(self.seconds, own, min(half, most or half))
+
+
+def acquire_call(session: ApiSession, priority: Priority) -> None:
     """Count one request against the rate limit. Raises `RateLimitReached` when `priority` has no room.
 
     Requests of members may use all of it. Refreshes and scans leave `BYCLOUD_RATE_RESERVE` of each window to members,
     and scans leave as much again to refreshes. When several members share the limit, one uses at most half of what the
     others have left. Raises `Busy` when the lock on the request log is not acquired in time.
     """
-    key = _key(access)
-    with short_lock(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
-        if not is_held:
-            # Without the lock, two processes would overwrite each other's entries.
-            raise Busy("Too many requests at once want a share of the budget")
+    key = _key(session)
+    with _locked(key):
         now = clock.now()
-        snapshot = read_snapshot(key, now)
-        free_at = max(
-            _find_room(_list_minute(snapshot, now), snapshot, _share(_minute_limit(snapshot), priority), MINUTE, now),
-            _find_room(snapshot.ledger.times, snapshot, _share(settings.BYCLOUD_RATE_PER_HOUR, priority), HOUR, now),
-            _find_turn(access, snapshot, priority, now),
+        log = _read_log(key, now)
+        windows = _read_windows(log, priority, now)
+        is_shared = (
+            session.is_shared or settings.BYCLOUD_RATE_SCOPE == "region" or log.calls.keys() - {session.asker, ""}
         )
+        if session.asker and is_shared:
+            windows += [window.of_member(log.calls.get(session.asker, ()), now) for window in windows]
+        free_at = max(window.find_room(now) for window in windows)
         if free_at > now:
             raise RateLimitReached("The portal keeps within ByCloud's rate limit", retry_at=_to_wall(free_at))
-        log_request(key, snapshot, now, asker=access.asker)
+        _log_call(key, log, session.asker, now)
 
 
-def spend_try(access: ApiSession) -> None:
+def spend_try(session: ApiSession) -> None:
     """Count one attempt with a new credential. Raises `TriesSpent` after too many in a minute, or `Busy` as above.
 
     A credential that may be invalid has no request log of its own: all attempts share one per region. Without `asker`
     the call comes from the command line and is not limited.
     """
-    if not access.asker:
+    if not session.asker:
         return
-    key = f"budget:tries:{access.region.code}"
-    with short_lock(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
-        if not is_held:
-            raise Busy("Too many credentials are tried at once")
+    key = f"budget:tries:{session.region.code}"
+    with _locked(key):
         now = clock.now()
-        snapshot = read_snapshot(key, now)
-        times = snapshot.ledger.times
-        minute = times[len(times) - _count_since(times, now - MINUTE) :]
-        own = snapshot.ledger.askers.get(access.asker, ())
-        free_at = max(
-            _find_room(minute, snapshot, TRIES, MINUTE, now),
-            _find_end_of_turn(own, minute, TRIES, MINUTE, now, most_of_one=TRIES_OF_ONE),
-        )
+        log = _read_log(key, now)
+        tries = _Window(MINUTE, _list_since(log, now - MINUTE), max(1, TRIES // _count_parts()))
+        own = tries.of_member(log.calls.get(session.asker, ()), now, most=TRIES_OF_ONE)
+        free_at = max(tries.find_room(now), own.find_room(now))
         if free_at > now:
             raise TriesSpent("Too many credentials were tried", retry_at=_to_wall(free_at))
-        log_request(key, snapshot, now, asker=access.asker)
+        _log_call(key, log, session.asker, now)
 
 
-def correct(access: ApiSession, rate: RateLimit) -> None:
+def correct(session: ApiSession, rate: RateLimit) -> None:
     """Apply ByCloud's own figures where they leave less than ours: other programs may share the limit."""
-    key = _key(access)
-    ledger = read_snapshot(key, clock.now()).ledger
-    if _correct(ledger, rate, clock.now()) == ledger:
+    key = _key(session)
+    now = clock.now()
+    log = _read_log(key, now)
+    if _correct(log, rate, now) == log:
         # The usual case. It needs no lock.
         return
     with short_lock(f"{key}:lock"):
         now = clock.now()
-        write_request_log(key, _correct(read_snapshot(key, now).ledger, rate, now), now)
+        _write_log(key, _correct(_read_log(key, now), rate, now))
 
 
-def read_pace(access: ApiSession) -> Pace:
+def read_pace(session: ApiSession) -> Pace:
     """How refreshes spread their share of the hourly limit over the hour.
 
     Half of it may be used without delay. The rest is spread evenly until the first request of the hour leaves the
     window.
     """
     now = clock.now()
-    snapshot = read_snapshot(_key(access), now)
-    times = snapshot.ledger.times
-    share = _share(settings.BYCLOUD_RATE_PER_HOUR, Priority.REFRESH)
-    left = share - len(times)
-    if len(times) <= share / 2:
-        minute_share = _share(_minute_limit(snapshot), Priority.REFRESH)
-        return Pace(is_easy=len(_list_minute(snapshot, now)) <= minute_share / 2, goes_at=now)
+    minute, hour = _read_windows(_read_log(_key(session), now), Priority.REFRESH, now)
+    times, left = hour.times, hour.most - len(hour.times)
+    if len(times) <= hour.most / 2:
+        return Pace(is_easy=len(minute.times) <= minute.most / 2, goes_at=now)
     return Pace(is_easy=False, goes_at=times[-1] + (times[0] + HOUR - times[-1]) / left if left > 0 else now)
 
 
-def read_meter(access: ApiSession) -> Meter:
+def read_meter(session: ApiSession) -> Meter:
     """The current usage of the rate limit."""
     now = clock.now()
-    snapshot = read_snapshot(_key(access), now)
-    cache = caches["counters"]
-    is_alone = isinstance(cache, FailoverCache) and cache.is_alone
-    measure = _measure_share if is_alone else _measure_all
+    log = _read_log(_key(session), now)
+    minute, hour = _read_windows(log, Priority.PERSON, now)
     return Meter(
-        minute=measure(_list_minute(snapshot, now), snapshot, _minute_limit(snapshot), now - MINUTE),
-        hour=measure(snapshot.ledger.times, snapshot, settings.BYCLOUD_RATE_PER_HOUR, now - HOUR),
-        others=_count_others(snapshot, now),
-        is_alone=is_alone,
+        minute=Window(len(minute.times), minute.most),
+        hour=Window(len(hour.times), hour.most),
+        others=log.external_requests,
+        is_alone=_is_alone(),
     )
 
 
-def _correct(ledger: RequestLog, rate: RateLimit, now: float) -> RequestLog:
-    known = _count_since(ledger.times, now - MINUTE)
+def _correct(log: RequestLog, rate: RateLimit, now: float) -> RequestLog:
     # If ByCloud's limit is above ours, external requests count only once they leave less than our limit would.
-    others = max(0, min(rate.limit, settings.BYCLOUD_RATE_PER_MINUTE) - rate.remaining - known)
-    lower = rate.limit if rate.limit < settings.BYCLOUD_RATE_PER_MINUTE else None
+    known = len(_list_since(log, now - MINUTE))
+    external = max(0, min(rate.limit, settings.BYCLOUD_RATE_PER_MINUTE) - rate.remaining - known)
     until = min(clock.from_wall(rate.reset_at).timestamp(), now + MINUTE) if rate.reset_at else now + MINUTE
-    return msgspec.structs.replace(ledger, others=others, external_until=until if others else 0.0, limit=lower)
+    lower = rate.limit if rate.limit < settings.BYCLOUD_RATE_PER_MINUTE else None
+    return RequestLog(log.calls, external, until if external else 0.0, lower)
 
 
-def _measure_all(times: tuple[float, ...], _standing: Snapshot, limit: int, _since: float) -> Window:
-    return Window(len(times), limit)
-
-
-def _measure_share(times: tuple[float, ...], snapshot: Snapshot, limit: int, since: float) -> Window:
-    own = _count_since(snapshot.apart, since)
-    return Window(own, max(1, own, (limit - len(times) + own) // snapshot.processes))
-
-
-def _find_room(times: tuple[float, ...], snapshot: Snapshot, share: int, seconds: float, now: float) -> float:
-    """When a request is allowed: now, or once enough of `times` have left the window.
-
-    Requests that other processes may not know of (`apart`) must stay within this process's part of what is left. So all
-    processes together stay within the share, even if they cannot see each other's requests.
+def _read_windows(log: RequestLog, priority: Priority, now: float) -> list[_Window]:
+    """The minute and the hour, with what requests of this priority may use. External requests count as made one minute
+    before `external_until`.
     """
-    apart = [one for one in snapshot.apart if one > now - seconds]
-    own, common = len(apart), len(times) - len(apart)
-    free_at = now
-    if own < (share - common) // snapshot.processes:
-        return free_at
-    left_to_find = apart[:]
-    for moment in times:
-        if own < (share - common) // snapshot.processes:
-            break
-        if left_to_find and left_to_find[0] == moment:
-            left_to_find.pop(0)
-            own -= 1
-        else:
-            common -= 1
-        free_at = moment + seconds
-    return free_at
+    usable = 1 - {Priority.PERSON: 0, Priority.REFRESH: 1, Priority.SWEEP: 2}[priority] * settings.BYCLOUD_RATE_RESERVE
+    per_minute = max(1, int((log.limit or settings.BYCLOUD_RATE_PER_MINUTE) * usable))
+    per_hour = max(1, int(settings.BYCLOUD_RATE_PER_HOUR * usable))
+    parts = _count_parts()
+    times = _list_since(log, now - HOUR)
+    external = [log.external_until - MINUTE] * log.external_requests
+    # What other programs use is used for all. What they leave is divided.
+    most = min(per_minute, len(external) + max(1, (per_minute - len(external)) // parts))
+    return [
+        _Window(MINUTE, sorted(times[bisect_right(times, now - MINUTE) :] + external), most),
+        _Window(HOUR, times, max(1, per_hour // parts)),
+    ]
 
 
-def _find_turn(access: ApiSession, snapshot: Snapshot, priority: Priority, now: float) -> float:
-    """When this member may go on: now, unless the limit is shared and the member's part of it is used."""
-    askers = snapshot.ledger.askers
-    is_shared = access.is_shared or settings.BYCLOUD_RATE_SCOPE == "region" or not askers.keys() <= {access.asker}
-    if not access.asker or not is_shared:
-        return now
-    minute = (_list_minute(snapshot, now), _share(_minute_limit(snapshot), priority), MINUTE)
-    hour = (snapshot.ledger.times, _share(settings.BYCLOUD_RATE_PER_HOUR, priority), HOUR)
-    return max(_find_end_of_turn(askers.get(access.asker, ()), *window, now) for window in (minute, hour))
+def _count_parts() -> int:
+    """Into how many parts the limit is divided, because processes do not see each other's requests."""
+    return settings.PORTAL_PROCESSES if _is_alone() else 1
 
 
-def _find_end_of_turn(
-    own: tuple[float, ...],
-    times: tuple[float, ...],
-    share: int,
-    seconds: float,
-    now: float,
-    *,
-    most_of_one: int | None = None,
-) -> float:
-    own = tuple(moment for moment in own if moment > now - seconds)
-    most = max(1, (share - len(times) + len(own)) // 2)
-    most = min(most, most_of_one or most)
-    return own[-most] + seconds if len(own) >= most else now
+def _is_alone() -> bool:
+    cache = caches["counters"]
+    return isinstance(cache, FailoverCache) and cache.is_alone
 
 
-def _list_minute(snapshot: Snapshot, now: float) -> tuple[float, ...]:
-    """The requests of the last minute. External ones count as made one minute before `external_until`."""
-    times = snapshot.ledger.times
-    recent = times[len(times) - _count_since(times, now - MINUTE) :]
-    others = _count_others(snapshot, now)
-    return tuple(sorted((*recent, *[snapshot.ledger.external_until - MINUTE] * others))) if others else recent
+@contextmanager
+def _locked(key: str) -> Iterator[None]:
+    """Hold the lock on a log. Without it, two processes would overwrite each other's entries, so `Busy` is raised."""
+    with short_lock(f"{key}:lock", patience_seconds=TURN_SECONDS) as is_held:
+        if not is_held:
+            raise Busy("Too many requests are waiting for the rate limit")
+        yield
 
 
-def _count_others(snapshot: Snapshot, now: float) -> int:
-    return snapshot.ledger.others if snapshot.ledger.external_until > now else 0
+def _read_log(key: str, now: float) -> RequestLog:
+    """The log of the last hour. What has a time in the future was written by another clock, and is left out."""
+    log = decode(caches["counters"].get(key), RequestLog) or RequestLog()
+    latest = now + clock.STEP_SECONDS
+    calls = {
+        asker: recent
+        for asker, times in log.calls.items()
+        if (recent := times[bisect_right(times, now - HOUR) : bisect_right(times, latest)])
+    }
+    if now < log.external_until <= latest + MINUTE:
+        return msgspec.structs.replace(log, calls=calls)
+    return RequestLog(calls, limit=log.limit)
+
+
+def _log_call(key: str, log: RequestLog, asker: str, now: float) -> None:
+    """Add a request that goes upstream now. The caller must hold the lock on the log."""
+    calls = log.calls | {asker: (*log.calls.get(asker, ()), now)}
+    _write_log(key, msgspec.structs.replace(log, calls=calls))
+
+
+def _write_log(key: str, log: RequestLog) -> None:
+    caches["counters"].set(key, msgspec.msgpack.encode(log), int(HOUR))
+
+
+def _list_since(log: RequestLog, moment: float) -> list[float]:
+    """The requests of all members after `moment`, oldest first."""
+    return sorted(chain.from_iterable(times[bisect_right(times, moment) :] for times in log.calls.values()))
 
 
 def _to_wall(moment: float) -> datetime:
     return clock.to_wall(datetime.fromtimestamp(moment, UTC))
 
 
-def _share(limit: int, priority: Priority) -> int:
-    kept_back = {Priority.PERSON: 0, Priority.REFRESH: 1, Priority.SWEEP: 2}[priority] * settings.BYCLOUD_RATE_RESERVE
-    return max(1, int(limit * (1 - kept_back)))
-
-
-def _minute_limit(snapshot: Snapshot) -> int:
-    limit: int = snapshot.ledger.limit or settings.BYCLOUD_RATE_PER_MINUTE
-    return limit
-
-
-def _count_since(times: tuple[float, ...], since: float) -> int:
-    return sum(1 for moment in times if moment > since)
-
-
-def _key(access: ApiSession) -> str:
-    scope = access.scope if settings.BYCLOUD_RATE_SCOPE == "credential" else access.region.code
-    return f"budget:{scope}"
+def _key(session: ApiSession) -> str:
+    shared_by = session.cache_namespace if settings.BYCLOUD_RATE_SCOPE == "credential" else session.region.code
+    return f"budget:{shared_by}"

@@ -1,4 +1,4 @@
-"""Results of the gateway: cached values with their age and errors, and the policies that say when to fetch again."""
+"""The gateway's values: policies that say when to fetch, cached values with their age, and errors."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,9 +21,20 @@ from portal.bycloud import (
     Unreachable,
 )
 from portal.gateway import clock
-from portal.gateway.errors import Busy, RateLimitReached
 
 T = TypeVar("T")
+
+
+class RateLimitReached(RateLimited):
+    """The portal's rate limit is reached for this priority. `retry_at` is when a request is allowed again."""
+
+
+class TriesSpent(RateLimitReached):
+    """Too many credentials were tried within a minute. `retry_at` is when the next one may be tried."""
+
+
+class Busy(ByCloudError):  # noqa: N818 -- named like its siblings in portal.bycloud
+    """Too many requests are waiting for ByCloud or for the rate limit already."""
 
 
 class Priority(StrEnum):
@@ -54,8 +65,9 @@ class FetchPolicy(StrEnum):
 
     @property
     def priority(self) -> Priority:
-        refresh = {FetchPolicy.REVALIDATE: Priority.REFRESH, FetchPolicy.REVALIDATE_FAST: Priority.REFRESH}
-        return {**refresh, FetchPolicy.SCAN: Priority.SWEEP}.get(self, Priority.PERSON)
+        if self in {FetchPolicy.REVALIDATE, FetchPolicy.REVALIDATE_FAST}:
+            return Priority.REFRESH
+        return Priority.SWEEP if self is FetchPolicy.SCAN else Priority.PERSON
 
     @property
     def is_explicit(self) -> bool:
@@ -63,11 +75,11 @@ class FetchPolicy(StrEnum):
 
     def accepts(self, age_seconds: float) -> bool:
         """Whether a response of this age will do."""
-        if self is FetchPolicy.CACHE_FIRST:
-            return True
-        if self is FetchPolicy.REVALIDATE_FAST:
-            return _is_recent(age_seconds, seconds=min(settings.PAGE_QUICK_SECONDS, settings.PAGE_FRESH_SECONDS))
-        return self is not FetchPolicy.FORCE and _is_recent(age_seconds)
+        if self in {FetchPolicy.CACHE_FIRST, FetchPolicy.FORCE}:
+            return self is FetchPolicy.CACHE_FIRST
+        if self is FetchPolicy.REVALIDATE_FAST and age_seconds >= settings.PAGE_QUICK_SECONDS:
+            return False
+        return _is_recent(age_seconds)
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -168,7 +180,7 @@ class Cached(Generic[T]):
     @property
     def age_seconds(self) -> float:
         """Negative for a response from the future, which counts as stale."""
-        return _age(self.fetched_at)
+        return (datetime.now(UTC) - self.fetched_at).total_seconds()
 
     @property
     def is_fresh(self) -> bool:
@@ -177,17 +189,12 @@ class Cached(Generic[T]):
     @property
     def is_due(self) -> bool:
         """Whether the page should refresh itself: it is stale, was not just tried, and no backoff applies."""
-        trouble = self.trouble
-        if self.is_fresh or trouble is None:
+        if self.is_fresh or self.trouble is None:
             return not self.is_fresh
-        is_paused = trouble.retry_at is not None and trouble.retry_at > datetime.now(UTC)
-        return not is_paused and not _is_recent(_age(trouble.at))
+        now, trouble = datetime.now(UTC), self.trouble
+        is_held_back = trouble.retry_at is not None and trouble.retry_at > now
+        return not is_held_back and not _is_recent((now - trouble.at).total_seconds())
 
 
-def _age(moment: datetime) -> float:
-    """The age of a time by this machine's wall clock."""
-    return (datetime.now(UTC) - moment).total_seconds()
-
-
-def _is_recent(age_seconds: float, *, seconds: float | None = None) -> bool:
-    return -clock.STEP_SECONDS < age_seconds < (settings.PAGE_FRESH_SECONDS if seconds is None else seconds)
+def _is_recent(age_seconds: float) -> bool:
+    return -clock.STEP_SECONDS < age_seconds < settings.PAGE_FRESH_SECONDS

@@ -8,11 +8,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.cache import caches
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.db import DatabaseError
 
 from portal.accounts.models import Member
 from portal.environment import is_loopback
+from portal.gateway.failover_cache import FailoverCache
 
 IN_PROCESS_CACHES = frozenset(
     {
@@ -32,8 +34,13 @@ SAFE_SSL_MODES = frozenset({"require", "verify-ca", "verify-full"})
 Find = Callable[[], Iterator[str]]
 
 
-def check(code: str, tag: str, *, hint: str = "", runs_at_home: bool = False) -> Callable[[Find], Find]:
-    """Register a function that yields problems, as errors (`portal.E...`) or warnings (`portal.W...`)."""
+def check(
+    code: str, tag: str, *, hint: str = "", runs_at_home: bool = False, asks_servers: bool = False
+) -> Callable[[Find], Find]:
+    """Register a function that yields problems, as errors (`portal.E...`) or warnings (`portal.W...`).
+
+    One that `asks_servers` runs only with `check --deploy` and when gunicorn starts.
+    """
     kind = Error if code.startswith("portal.E") else Warning
 
     def register_it(find: Find) -> Find:
@@ -42,7 +49,7 @@ def check(code: str, tag: str, *, hint: str = "", runs_at_home: bool = False) ->
                 return []
             return [kind(problem, hint=hint or None, id=code) for problem in find()]
 
-        register(run, tag)
+        register(run, tag, deploy=asks_servers)
         return find
 
     return register_it
@@ -179,6 +186,23 @@ def find_plain_cache() -> Iterator[str]:
     plain = [name for name, url in locations if url.startswith("redis://") and not _is_here(urlsplit(url).hostname)]
     if plain:
         yield f"{plain[0]} uses redis:// to another machine: cached instances would be sent unencrypted."
+
+
+@check(
+    "portal.W027",
+    Tags.caches,
+    hint="Set COUNTERS_URL to a Redis with maxmemory-policy noeviction; pages stay at CACHE_URL.",
+    runs_at_home=True,
+    asks_servers=True,
+)
+def find_evicted_counters() -> Iterator[str]:
+    counters = caches["counters"]
+    policy = counters.find_eviction_policy() if isinstance(counters, FailoverCache) else None
+    if policy:
+        yield (
+            f"The Redis of COUNTERS_URL has maxmemory-policy {policy}: a full one drops pauses and what is spent of"
+            " ByCloud's limit."
+        )
 
 
 @check("portal.W024", Tags.database, hint="Add ?sslmode=verify-full.")

@@ -25,8 +25,6 @@ def list_stores(redis_url: str | None) -> dict[str, Mapping[str, object]]:
     stores: dict[str, Mapping[str, object]] = {"in the process": MEMORY, "database (SQLite)": DATABASE}
     if redis_url:
         options = {
-            "serializer": "portal.gateway.serializers.BytesSerializer",
-            "alone": "portal.gateway.memory_cache.MemoryCache",
             "socket_timeout": 0.5,
             "socket_connect_timeout": 0.5,
         }

@@ -72,7 +72,7 @@ def dump_tables() -> str:
 def dump_caches() -> str:
     """Keys and values of all caches, which are kept in this process here."""
     shelves: list[Any] = [caches["pages"], caches["counters"]]
-    entries = [(key, value) for cache in shelves for key, (value, _) in cache._cache.entries.items()]
+    entries = [(key, value) for cache in shelves for key, (value, _) in cache.entries.items()]
     return "\n".join(f"{key}={value.decode('latin-1')}" for key, value in entries)
 
 

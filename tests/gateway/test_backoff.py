@@ -5,13 +5,14 @@ from time import monotonic, sleep
 
 import pytest
 import time_machine
+from cachetools import LRUCache
 from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, RateLimited, Region, Unauthorized
 from portal.gateway import ApiSession, FetchFailed, FetchPolicy, backoff, check_credential, rate_limit, read_page
 from portal.gateway.backoff import find_pause, record_failure, reset_local_state
-from portal.gateway.cache import single_flight_key
+from portal.gateway.cache import flight_name
 from portal.gateway.results import FetchError
 from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
@@ -95,7 +96,7 @@ def test_after_the_pause_anybody_may_ask(acme: ApiSession, upstream: Upstream, c
     assert read_page(acme, OTHER).value.instances
 
 
-@pytest.mark.parametrize("asking", [FetchPolicy.CACHE_FIRST, FetchPolicy.RETRY, FetchPolicy.FORCE])
+@pytest.mark.parametrize("policy", [FetchPolicy.CACHE_FIRST, FetchPolicy.RETRY, FetchPolicy.FORCE])
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_retry_after_is_obeyed_by_everybody(
     acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller, status: int, policy: FetchPolicy
@@ -159,7 +160,7 @@ def test_a_pause_that_comes_back_with_the_cache_after_it_was_ended_holds_nobody_
 ) -> None:
     upstream.script(status=401)
     fail(acme)
-    key = f"pause:{acme.scope}"
+    key = f"pause:{acme.cache_namespace}"
     kept = caches["counters"].get(key)
     caches["counters"].clear()
     check_credential(acme)
@@ -175,23 +176,27 @@ def test_a_refusal_that_was_ended_is_not_entered_again_by_who_knows_only_of_the_
     upstream.script(status=401)
     fail(acme)
     check_credential(acme)
-    ended = caches["counters"].get(f"pause:{acme.scope}")
+    ended = caches["counters"].get(f"pause:{acme.cache_namespace}")
     clock.shift(timedelta(days=29))
-    assert caches["counters"].get(f"pause:{acme.scope}") == ended
+    assert caches["counters"].get(f"pause:{acme.cache_namespace}") == ended
 
 
-def test_a_process_remembers_so_many_pauses_and_no_more(
+def test_a_process_remembers_a_bounded_number_of_them(
     acme: ApiSession, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backoff, "MOST_KNOWN", 2)
-    nowhere = Region("spo1", "http://127.0.0.1:1")
-    for number in range(4):
-        fail(ApiSession(nowhere, BearerToken(f"token-{number}")))
-    assert len(backoff._known) == 2
+    monkeypatch.setattr(backoff, "_known", LRUCache(2))
+    first, *_, last = rejected = [ApiSession(acme.region, BearerToken(f"token-{number}")) for number in range(3)]
+    for session in rejected:
+        fail(session)
+    caches["counters"].clear()
+    fail(last)
+    assert len(upstream.requests()) == 3
+    fail(first)
+    assert len(upstream.requests()) == 4
 
 
 def test_a_pause_that_another_version_of_the_portal_wrote_is_none(acme: ApiSession) -> None:
-    caches["counters"].set(f"pause:{acme.scope}", b"\xc1")
+    caches["counters"].set(f"pause:{acme.cache_namespace}", b"\xc1")
     assert find_pause(acme) is None
 
 
@@ -247,12 +252,12 @@ def test_a_pause_that_begins_while_one_waits_for_the_budget_holds_the_request_ba
 ) -> None:
     now = datetime.now(UTC)
     refusal = FetchError(kind="rejected", at=now, message="refused", status=401)
-    budget = f"budget:{acme.scope}:lock"
-    caches["counters"].add(rate_limit, b"held", 60)
+    budget = f"budget:{acme.cache_namespace}:lock"
+    caches["counters"].add(budget, b"held", 60)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(fail, acme)
         until = monotonic() + 5
-        while caches["counters"].get(single_flight_key(acme, FIRST)) is None and monotonic() < until:
+        while caches["counters"].get(acme.make_key(flight_name(FIRST))) is None and monotonic() < until:
             sleep(0.01)
         record_failure(acme, refusal, began_at=now)
         caches["counters"].delete(budget)
@@ -304,7 +309,7 @@ def test_a_refusal_of_one_request_holds_nothing_else_back(acme: ApiSession, upst
     assert read_page(acme, OTHER).value.instances
 
 
-@pytest.mark.parametrize("asking", [FetchPolicy.REVALIDATE, FetchPolicy.REVALIDATE_FAST, FetchPolicy.SCAN])
+@pytest.mark.parametrize("policy", [FetchPolicy.REVALIDATE, FetchPolicy.REVALIDATE_FAST, FetchPolicy.SCAN])
 @pytest.mark.parametrize("fault", [{"status": 403}, {"status": 404}, {"mode": "html"}], ids=str)
 def test_open_pages_together_ask_no_more_often_for_a_page_that_fails_than_for_one_that_does_not(
     acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller, policy: FetchPolicy, fault: dict[str, object]
@@ -344,7 +349,7 @@ def test_a_failure_is_told_though_there_is_no_turn_to_pay_for_a_further_try(
         until = monotonic() + 5
         while not upstream.requests() and monotonic() < until:
             sleep(0.01)
-        caches["counters"].add(f"budget:{acme.scope}:lock", b"held", 60)
+        caches["counters"].add(f"budget:{acme.cache_namespace}:lock", b"held", 60)
         trouble = asked.result().trouble
     assert (trouble.kind, trouble.status) == ("server-fault", 502)
 

@@ -11,13 +11,20 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery, RateLimit
-from portal.gateway import ApiSession, FetchFailed, FetchPolicy, clock, read_last_used, read_meter, read_page
+from portal.gateway import (
+    ApiSession,
+    FetchFailed,
+    FetchPolicy,
+    RateLimitReached,
+    clock,
+    read_last_used,
+    read_meter,
+    read_page,
+)
 from portal.gateway.backoff import Pause
 from portal.gateway.cache import CachedAnswer, page_name, recall, remember
-from portal.gateway.errors import RateLimitReached
 from portal.gateway.locks import acquire_lock
-from portal.gateway.rate_limit import acquire_call, correct
-from portal.gateway.request_log import RequestLog, reset_local_state
+from portal.gateway.rate_limit import RequestLog, acquire_call, correct
 from portal.gateway.results import FetchError, Priority
 from tests.upstream import Upstream
 
@@ -150,24 +157,17 @@ def test_a_pause_from_the_future_holds_nobody_back(acme: ApiSession, upstream: U
     now = datetime.now(UTC)
     trouble = FetchError("rate-limited", now + HOUR, "Too many", 429, retry_at=now + HOUR + timedelta(seconds=30))
     pause = Pause(trouble, 1, trouble.retry_at, noted_at=now + HOUR, is_named=True)
-    caches["counters"].set(f"pause:{acme.scope}", msgspec.msgpack.encode(pause))
+    caches["counters"].set(f"pause:{acme.cache_namespace}", msgspec.msgpack.encode(pause))
     assert read_page(acme, FIRST).value.instances
 
 
-def test_a_ledger_from_the_future_is_neither_frozen_nor_forgotten(acme: ApiSession, settings: Settings) -> None:
+def test_a_request_log_from_the_future_stops_nobody(acme: ApiSession, settings: Settings) -> None:
     settings.BYCLOUD_RATE_PER_MINUTE = 10
     ahead = time() + 3600
-    ledger = RequestLog(
-        times=tuple(ahead - number for number in range(9, -1, -1)), external_until=ahead, settles_at=ahead
-    )
-    caches["counters"].set(f"budget:{acme.scope}", msgspec.msgpack.encode(ledger))
-    assert read_meter(acme).minute.used == 10
-    with pytest.raises(RateLimitReached) as refusal:
-        acquire_call(acme, Priority.PERSON)
-    assert 40 < seconds_until(refusal.value.retry_at) < 61
-    # What this process remembers is no other.
-    reset_local_state()
-    assert read_meter(acme).minute.used == 10
+    log = RequestLog({"1": (time() - 5, ahead)}, external_requests=9, external_until=ahead)
+    caches["counters"].set(f"budget:{acme.cache_namespace}", msgspec.msgpack.encode(log))
+    assert (read_meter(acme).minute.used, read_meter(acme).others) == (1, 0)
+    acquire_call(acme, Priority.PERSON)
 
 
 def test_a_moment_at_the_end_of_time_stays_there(wall: Setter) -> None:

@@ -5,9 +5,8 @@ import pytest
 from django.conf import settings
 
 from portal.bycloud import InstanceQuery
-from portal.gateway import ApiSession, FetchFailed, FetchPolicy, check_credential, read_page
+from portal.gateway import ApiSession, Busy, FetchFailed, FetchPolicy, check_credential, read_page
 from portal.gateway.concurrency import RESERVED_THREADS, acquire_slot
-from portal.gateway.errors import Busy
 from tests.upstream import Upstream
 
 

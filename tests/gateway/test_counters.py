@@ -1,12 +1,10 @@
-"""Counters are not stored where cached pages could evict them, and each process knows the requests it has sent."""
+"""Counters are not stored where cached pages could evict them."""
 
 import pytest
 from django.core.cache import caches
-from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery
 from portal.gateway import ApiSession, FetchFailed, FetchPolicy, read_last_used, read_meter, read_page
-from portal.gateway.errors import RateLimitReached
 from portal.gateway.locks import acquire_lock
 from portal.gateway.rate_limit import acquire_call
 from portal.gateway.results import Priority
@@ -42,13 +40,3 @@ def test_fat_pages_end_no_pause_and_free_no_lease(acme: ApiSession, upstream: Up
     with pytest.raises(FetchFailed):
         read_page(acme, InstanceQuery(), policy=FetchPolicy.FORCE)
     assert len(upstream.requests()) == 1
-
-
-def test_what_this_process_has_sent_counts_though_all_counters_are_lost(acme: ApiSession, settings: Settings) -> None:
-    settings.BYCLOUD_RATE_PER_MINUTE = 10
-    for _ in range(10):
-        acquire_call(acme, Priority.PERSON)
-        caches["counters"].clear()
-    assert read_meter(acme).minute.used == 10
-    with pytest.raises(RateLimitReached):
-        acquire_call(acme, Priority.PERSON)

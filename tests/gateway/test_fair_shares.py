@@ -10,9 +10,8 @@ from django.conf import settings as portal_settings
 from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery
-from portal.gateway import ApiSession, FetchFailed, read_meter, read_page
+from portal.gateway import ApiSession, Busy, FetchFailed, RateLimitReached, read_meter, read_page
 from portal.gateway.concurrency import RESERVED_THREADS, acquire_slot
-from portal.gateway.errors import Busy, RateLimitReached
 from portal.gateway.rate_limit import acquire_call
 from portal.gateway.results import Priority
 from tests.upstream import Upstream

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from portal.bycloud import InstanceQuery
 from portal.gateway import ApiSession, FetchError, FetchFailed, FetchPolicy, read_page
 from portal.gateway.backoff import record_failure
-from portal.gateway.cache import CachedAnswer, page_name, recall, remember, single_flight_key, trouble_name
+from portal.gateway.cache import CachedAnswer, flight_name, page_name, recall, remember, trouble_name
 from tests.upstream import Upstream
 
 FIRST = InstanceQuery()
@@ -20,7 +20,7 @@ FIRST = InstanceQuery()
 @pytest.fixture
 def flight(acme: ApiSession) -> str:
     """Another process holds the flight for the first page, and dies or lands within three seconds."""
-    key = single_flight_key(acme, FIRST)
+    key = acme.make_key(flight_name(FIRST))
     caches["counters"].add(key, b"another process", 3)
     return key
 
@@ -76,7 +76,7 @@ def test_the_wait_ends_with_the_deadline(acme: ApiSession, upstream: Upstream, f
 
 def test_a_forced_read_takes_only_what_landed_after_it_began(acme: ApiSession, upstream: Upstream) -> None:
     before = read_page(acme, FIRST)
-    key = single_flight_key(acme, FIRST)
+    key = acme.make_key(flight_name(FIRST))
     caches["counters"].add(key, b"another process", 0.3)
     after = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert after.fetched_at > before.fetched_at

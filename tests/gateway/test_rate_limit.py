@@ -9,8 +9,16 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import InstanceQuery, RateLimit
-from portal.gateway import ApiSession, FetchFailed, FetchPolicy, rate_limit, read_meter, read_page
-from portal.gateway.errors import Busy, RateLimitReached
+from portal.gateway import (
+    ApiSession,
+    Busy,
+    FetchFailed,
+    FetchPolicy,
+    RateLimitReached,
+    rate_limit,
+    read_meter,
+    read_page,
+)
 from portal.gateway.rate_limit import Window, acquire_call, correct
 from portal.gateway.results import Priority
 from tests.upstream import Upstream
@@ -35,7 +43,7 @@ def count_granted(access: ApiSession, priority: Priority, tries: int = 20) -> in
     return granted
 
 
-@pytest.mark.parametrize(("errand", "share"), [(Priority.PERSON, 10), (Priority.REFRESH, 8), (Priority.SWEEP, 6)])
+@pytest.mark.parametrize(("priority", "share"), [(Priority.PERSON, 10), (Priority.REFRESH, 8), (Priority.SWEEP, 6)])
 def test_each_errand_has_its_share_of_the_minute(
     acme: ApiSession, clock: time_machine.Traveller, priority: Priority, share: int
 ) -> None:
@@ -50,7 +58,7 @@ def test_refreshes_leave_the_last_share_to_people(acme: ApiSession, clock: time_
 
 def test_nobody_spends_without_the_ledger(acme: ApiSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "TURN_SECONDS", 0.05)
-    caches["counters"].add(f"budget:{acme.scope}:lock", b"held", 60)
+    caches["counters"].add(f"budget:{acme.cache_namespace}:lock", b"held", 60)
     with pytest.raises(Busy):
         acquire_call(acme, Priority.PERSON)
     assert read_meter(acme).minute.used == 0
@@ -175,7 +183,7 @@ def test_of_a_higher_limit_others_may_use_what_is_not_ours(acme: ApiSession, lim
 
 def test_a_correction_that_changes_nothing_writes_nothing(acme: ApiSession) -> None:
     correct(acme, RateLimit(10, 10, None))
-    assert caches["counters"].get(f"budget:{acme.scope}") is None
+    assert caches["counters"].get(f"budget:{acme.cache_namespace}") is None
 
 
 def test_a_page_costs_one_and_each_further_try_one_more(acme: ApiSession, upstream: Upstream) -> None:

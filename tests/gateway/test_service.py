@@ -22,7 +22,7 @@ from portal.gateway import (
     recall,
     remember,
 )
-from portal.gateway.cache import CachedAnswer, instance_name, page_name, single_flight_key
+from portal.gateway.cache import CachedAnswer, flight_name, instance_name, page_name
 from portal.instances.services import KnownValues
 from tests.upstream import Upstream
 
@@ -152,7 +152,7 @@ def test_who_has_time_does_not_share_the_time_out_of_who_has_little_left(acme: A
 
     with ThreadPoolExecutor(1) as pool:
         hasty = pool.submit(hurry)
-        while not caches["counters"].get(single_flight_key(acme, FIRST)) and not hasty.done():
+        while not caches["counters"].get(acme.make_key(flight_name(FIRST))) and not hasty.done():
             sleep(0.01)
         assert read_page(acme, FIRST).value.instances
     assert hasty.result() == "timed-out"
@@ -162,7 +162,7 @@ def test_the_wait_for_the_ledger_is_part_of_the_deadline(
     acme: ApiSession, upstream: Upstream, settings: Settings
 ) -> None:
     settings.BYCLOUD_LIMITS = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=1.2)
-    caches["counters"].add(f"budget:{acme.scope}:lock", b"somebody's", 1)
+    caches["counters"].add(f"budget:{acme.cache_namespace}:lock", b"somebody's", 1)
     upstream.script(delay=1)
     with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST)
@@ -182,7 +182,7 @@ def test_an_answer_that_repeats_the_credential_is_neither_shown_nor_kept(
         read_page(acme, FIRST)
     assert failure.value.trouble.kind == "bad-payload"
     assert "sandbox-acme-token" not in repr(failure.value.trouble)
-    assert "sandbox-acme-token" not in repr(caches["pages"]._cache.entries)  # type: ignore[attr-defined]
+    assert "sandbox-acme-token" not in repr(caches["pages"].entries)  # type: ignore[attr-defined]
 
 
 def test_forcing_loads_a_fresh_page_too(acme: ApiSession, upstream: Upstream) -> None:
@@ -200,13 +200,13 @@ def test_equal_requests_that_arrive_together_are_one_upstream_request(acme: ApiS
 
 
 def test_two_credentials_never_see_each_others_rows_under_load(acme: ApiSession, globex: ApiSession) -> None:
-    theirs = {acme.scope: set(ids(acme)), globex.scope: set(ids(globex))}
-    assert not theirs[acme.scope] & theirs[globex.scope]
+    theirs = {acme.cache_namespace: set(ids(acme)), globex.cache_namespace: set(ids(globex))}
+    assert not theirs[acme.cache_namespace] & theirs[globex.cache_namespace]
     caches["pages"].clear()
 
     def read(turn: int) -> bool:
         access = acme if turn % 2 else globex
-        return set(ids(access)) == theirs[access.scope]
+        return set(ids(access)) == theirs[access.cache_namespace]
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(read, range(200)))
@@ -310,7 +310,7 @@ def test_no_connection_is_no_verdict_on_a_credential() -> None:
 def test_neither_keys_nor_values_of_the_store_hold_a_credential(acme: ApiSession) -> None:
     read_page(acme, FIRST)
     cache = caches["pages"]
-    held = repr(cache._cache.entries)  # type: ignore[attr-defined]
+    held = repr(cache.entries)  # type: ignore[attr-defined]
     assert "sandbox-acme-token" not in held
     assert "web-" in held
 

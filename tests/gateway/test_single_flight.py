@@ -6,7 +6,7 @@ from time import sleep
 import pytest
 
 from portal.bycloud import TimedOut, Unreachable
-from portal.gateway.single_flight import SingleFlight
+from portal.gateway.concurrency import SingleFlight
 
 
 def join_together(

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, Instance, Region
-from portal.gateway import ApiSession, remember, request_log
+from portal.gateway import ApiSession, remember
 from portal.instances.services import LONGEST_SEEN, MOST_SEEN, KnownValues, NamedRef, read_known_values
 from portal.sandbox.malformed import FAR_TOO_MANY, MILLION, NO_RECORDS, ODD_FIELDS, TEN_MEGABYTES
 from portal.sandbox.server import Sandbox
@@ -225,8 +225,8 @@ def test_any_value_in_the_place_of_any_value_of_a_record_leaves_the_other_rows_a
 ) -> None:
     settings.BYCLOUD_RATE_PER_MINUTE = settings.BYCLOUD_RATE_PER_HOUR = 1_000_000
     upstream.clear()
-    caches["pages"].clear()
-    request_log.reset_local_state()
+    for name in ("pages", "counters"):
+        caches[name].clear()
     before = rows(at_desk.get(WIDE))
     place = data.draw(st.integers(0, 19))
     record = page["instances"][place]

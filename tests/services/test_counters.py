@@ -9,9 +9,7 @@ from pytest_django import Settings
 
 from portal.bycloud import BearerToken, Region
 from portal.gateway import ApiSession, read_meter
-from portal.gateway.errors import RateLimitReached
 from portal.gateway.rate_limit import acquire_call
-from portal.gateway.request_log import reset_local_state
 from portal.gateway.results import Priority
 from tests.services.conftest import give_up, use_redis
 from tests.services.servers import NotInstalledError, Redis, run_redis
@@ -44,20 +42,7 @@ def test_fat_pages_do_not_move_the_meter(small_redis: Redis, shared_redis: Redis
     for _ in range(41):
         acquire_call(ACCESS, Priority.PERSON)
     fill_with_fat_pages()
-    # As any other process, which has sent none of them, sees it.
-    reset_local_state()
     assert read_meter(ACCESS).minute.used == 41
-
-
-def test_what_a_process_has_sent_counts_though_the_ledger_was_dropped(small_redis: Redis, settings: Settings) -> None:
-    settings.BYCLOUD_RATE_PER_MINUTE = 10
-    use_redis(settings, small_redis)
-    for _ in range(10):
-        acquire_call(ACCESS, Priority.PERSON)
-        fill_with_fat_pages()
-    assert read_meter(ACCESS).minute.used == 10
-    with pytest.raises(RateLimitReached):
-        acquire_call(ACCESS, Priority.PERSON)
 
 
 def find_warnings() -> list[str]:

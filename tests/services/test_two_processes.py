@@ -112,9 +112,7 @@ def test_a_fetcher_that_is_killed_frees_the_others_within_seconds(
 def test_they_spend_one_budget(house: House, pair: Pair, shared_redis: Redis, upstream: Upstream) -> None:
     otto = house.sign_in(pair[0], "otto")
     with house.open_portals(2, CACHE_URL=shared_redis.url, BYCLOUD_RATE_PER_MINUTE="20") as portals:
-        # Where no ledger was, half is kept for the other process until it has surely told what it spent.
         portals[0].get(LIST, otto)
-        time.sleep(6.5)
         with ThreadPoolExecutor(8) as pool:
             pages = list(pool.map(lambda turn: portals[turn % 2].get(f"{LIST}?name=page-{turn}", otto), range(30)))
         assert sorted(page.status_code for page in pages) == [200] * 19 + [503] * 11
