@@ -1,6 +1,10 @@
 """Everything that a portal process keeps in memory. Add new state here, so that it does not leak between tests."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.core.cache import caches
+from django.db import transaction
 
 from portal.gateway import backoff, clock
 
@@ -11,3 +15,12 @@ def forget_everything() -> None:
         caches[name].clear()
     backoff.reset_local_state()
     clock.reset_local_state()
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """What the block changes, in the database or in memory, is as before afterwards: for one round of a loop."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+    forget_everything()

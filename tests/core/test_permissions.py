@@ -21,20 +21,19 @@ MAY = {
 }
 
 
+def list_granted(member: Member) -> set[Capability]:
+    return {capability for capability in Capability if member.can(capability)}
+
+
 @pytest.mark.parametrize("role", Role.values)
-@pytest.mark.parametrize("capability", Capability)
-def test_each_role_may_do_exactly_this(role: str, capability: Capability) -> None:
-    assert Member(role=role).can(capability) is (role in MAY[capability].split())
+def test_each_role_may_do_exactly_this(role: str) -> None:
+    assert set(MAY) == set(Capability)
+    assert list_granted(Member(role=role)) == {capability for capability, roles in MAY.items() if role in roles.split()}
 
 
-@pytest.mark.parametrize("capability", Capability)
-def test_a_deactivated_member_may_do_nothing(capability: Capability) -> None:
-    assert not Member(role=Role.ADMIN, is_active=False).can(capability)
-
-
-@pytest.mark.parametrize("capability", Capability)
-def test_an_unknown_role_may_do_nothing(capability: Capability) -> None:
-    assert not Member(role="owner", is_superuser=True, is_staff=True).can(capability)
+def test_neither_a_deactivated_member_nor_an_unknown_role_may_do_anything() -> None:
+    assert list_granted(Member(role=Role.ADMIN, is_active=False)) == set()
+    assert list_granted(Member(role="owner", is_superuser=True, is_staff=True)) == set()
 
 
 def test_declaring_leaves_the_view_as_it_is() -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -48,7 +49,6 @@ def has_break(text: str) -> bool:
     return any(sign in text for sign in "\r\n\x00\u0085\u2028")
 
 
-@pytest.mark.parametrize("sign", BREAKS)
 @pytest.mark.parametrize(
     "path",
     [
@@ -63,9 +63,9 @@ def has_break(text: str) -> bool:
         "/no-such-page/{}",
     ],
 )
-def test_no_address_puts_a_line_into_the_headers(as_ada: Client, path: str, sign: str) -> None:
-    attack = f"x{sign}Set-Cookie: evil=1{sign}{sign}<script>"
-    for headers in ({}, {"hx-request": "true", "hx-target": "results"}):
+def test_no_address_puts_a_line_into_the_headers(as_ada: Client, path: str) -> None:
+    for sign, headers in product(BREAKS, ({}, {"hx-request": "true", "hx-target": "results"})):
+        attack = f"x{sign}Set-Cookie: evil=1{sign}{sign}<script>"
         response = as_ada.get(path.format(attack), headers=headers)
         assert response.status_code < 500
         assert not any(has_break(header) for header in list_headers(response))

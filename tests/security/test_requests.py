@@ -1,10 +1,10 @@
 """Requests that no page of the portal makes: files, unusual methods, endless bodies."""
 
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import Settings
@@ -12,6 +12,7 @@ from pytest_django import Settings
 from portal.accounts.models import Member
 from portal.core.uploads import NoUploads
 from tests.conventions.test_access import ROUTES
+from tests.memory import undone
 
 
 class Endless:
@@ -68,12 +69,10 @@ def test_a_body_that_is_too_large_is_refused(client: Client, ada: Member) -> Non
     assert response.status_code == 400
 
 
-@pytest.mark.parametrize("method", ["TRACE", "TRACK", "CONNECT", "DEBUG", "PROPFIND"])
-@pytest.mark.parametrize("name", ROUTES)
-def test_no_route_takes_a_method_that_tells_what_it_was_sent(
-    client: Client, ada: Member, name: str, method: str
-) -> None:
+def test_no_route_takes_a_method_that_tells_what_it_was_sent(client: Client, ada: Member) -> None:
     client.force_login(ada)
-    response = client.generic(method, ROUTES[name].path, headers={"x-echo": "told-back"})
-    assert response.status_code in {403, 405}
-    assert "told-back" not in response.content.decode()
+    for route, method in product(ROUTES.values(), ("TRACE", "TRACK", "CONNECT", "DEBUG", "PROPFIND")):
+        with undone():
+            response = client.generic(method, route.path, headers={"x-echo": "told-back"})
+        assert response.status_code in {403, 405}, (method, route.path)
+        assert "told-back" not in response.content.decode(), (method, route.path)
