@@ -28,9 +28,6 @@ export const copyTemplate = (name) => document.getElementById(name).content.clon
 
 export const findRow = () => document.activeElement.closest("[data-instance-id]");
 
-// Auto-refresh requests carry this header.
-export const isRefresh = ({ requestConfig }) => "Portal-Refresh" in requestConfig.headers;
-
 // The server's clock at the last response plus a monotonic clock: the visitor's clock may be wrong or change.
 let offset = 0;
 export const setClock = (text) => { offset = Date.parse(text) - performance.now(); };

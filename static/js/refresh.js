@@ -1,7 +1,7 @@
 /* Auto-refresh of an open list or instance, and the end of the session. docs/pages.md says when a page is refreshed. */
 
-import { announce, copyTemplate, formatNumber, isRefresh, setClock, showNotice, texts, timeUntil, updateTimes } from "./page.js";
-import { noteFocus, parse, restoreFocus, showError } from "./requests.js";
+import { announce, copyTemplate, formatNumber, setClock, showNotice, texts, timeUntil, updateTimes } from "./page.js";
+import { isRefresh, noteFocus, parse, restoreFocus } from "./requests.js";
 
 // In seconds, except DUE_AFTER in milliseconds, the delay before a cached page is revalidated.
 const QUICK_FOR = 120;

@@ -1,6 +1,15 @@
 /* htmx requests: the name filter, progress, errors, and the focus across a swap. */
 
-import { announce, copyTemplate, findRow, FOCUSABLE, focusOn, isRefresh, showNotice, updateTimes } from "./page.js";
+import { announce, copyTemplate, findRow, FOCUSABLE, focusOn, showNotice, updateTimes } from "./page.js";
+
+// Auto-refresh requests carry this header.
+export const isRefresh = ({ requestConfig }) => "Portal-Refresh" in requestConfig.headers;
+
+export const parse = (text) => {
+  const template = document.createElement("template");
+  template.innerHTML = text;
+  return template.content;
+};
 
 // Filter by name after a pause in typing, unless an IME composition is in progress, and replace the URL. Enter or
 // leaving the field adds one history entry, so that Back returns to before the typing began.
@@ -92,7 +101,7 @@ const place = document.getElementById("request-error");
 let failed = null;
 
 // `own`: the error notice of the portal, if it sent one.
-export const showError = (name, detail, own) => {
+const showError = (name, detail, own) => {
   document.dispatchEvent(new CustomEvent("portal:failed", { detail }));
   // A failed refresh does not replace the error of a user action.
   if (isRefresh(detail) && failed && !isRefresh(failed)) return;
@@ -190,12 +199,6 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     for (const { id } of target.querySelectorAll("details[open][id]")) opened.push(id);
   }
 });
-
-export const parse = (text) => {
-  const template = document.createElement("template");
-  template.innerHTML = text;
-  return template.content;
-};
 
 document.addEventListener("htmx:afterSettle", ({ detail }) => {
   for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
