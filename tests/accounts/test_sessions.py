@@ -73,6 +73,15 @@ def test_the_end_of_a_session_is_on_no_record_of_somebody_who_is_gone(
     assert not Event.objects.filter(act=Act.SESSION_ENDED).exists()
 
 
+def test_a_session_ends_when_its_password_is_no_longer_the_members(vera: Member) -> None:
+    client = sign_in("vera")
+    assert is_in(client)
+    vera.set_password("another-long-password")
+    vera.save()
+    assert not is_in(client)
+    assert not MemberSession.objects.filter(member=vera).exists()
+
+
 def test_a_session_ends_after_eight_hours_however_busy_its_person_is(
     vera: Member, clock: time_machine.Traveller
 ) -> None:
