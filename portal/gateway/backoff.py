@@ -18,14 +18,15 @@ from portal.gateway.locks import short_lock
 from portal.gateway.results import FetchError, FetchPolicy
 
 LONGEST_SECONDS = 60
+LATEST = datetime.max.replace(tzinfo=UTC)
 # A rejected credential is not used again. Once it is replaced, its record serves no purpose.
-REFUSED_KEPT_SECONDS = 30 * 24 * 60 * 60
+REJECTION_SECONDS = 30 * 24 * 60 * 60
 # Each credential that is tried has a record of its own.
 MOST_KNOWN = 10_000
-PAUSING_KINDS = frozenset({"unreachable", "timed-out", "server-fault", "rate-limited", "rejected"})
+BACKOFF_KINDS = frozenset({"unreachable", "timed-out", "server-fault", "rate-limited", "rejected"})
 
 
-class Pause(msgspec.Struct, frozen=True):
+class Backoff(msgspec.Struct, frozen=True):
     """No requests before `until` (None: until the credential is replaced). `failures` counts consecutive failures.
 
     `is_named`: ByCloud gave the time itself, or answered 429. `is_ended`: a successful response has ended the backoff.
@@ -48,23 +49,21 @@ class Pause(msgspec.Struct, frozen=True):
 
 
 _lock = Lock()
-_known: LRUCache[str, Pause] = LRUCache(MOST_KNOWN)
+_known: LRUCache[str, Backoff] = LRUCache(MOST_KNOWN)
 
 
-def find_pause(session: ApiSession) -> Pause | None:
-    """The recorded backoff, active or over. Of several, an active one that ByCloud asked for comes first, because it
-    applies to every policy; then the one that ends last.
+def find_backoff(session: ApiSession, policy: FetchPolicy) -> Backoff | None:
+    """What requests with this policy must wait for, or None. Of several, one that ByCloud asked for comes first,
+    because it applies to every policy; then the one that ends last.
     """
-    found = [pause for key in _keys(session) if (pause := _find(key))]
-    return max(
-        found, key=lambda pause: (pause.is_named and pause.holds_back(FetchPolicy.FORCE), _end(pause)), default=None
-    )
+    found = [one for key in _keys(session) if (one := _find(key)) and one.holds_back(policy)]
+    return max(found, key=lambda one: (one.is_named, one.until or LATEST), default=None)
 
 
-def is_credential_refused(session: ApiSession) -> bool:
+def is_credential_rejected(session: ApiSession) -> bool:
     """Whether ByCloud has rejected this credential, so that it is not used any more."""
-    pause = _find(_key(session, "rejected"))
-    return pause is not None and pause.until is None
+    backoff = _find(_keys(session)[0])
+    return backoff is not None and backoff.until is None
 
 
 def record_failure(session: ApiSession, trouble: FetchError, *, began_at: datetime) -> FetchError:
@@ -73,14 +72,15 @@ def record_failure(session: ApiSession, trouble: FetchError, *, began_at: dateti
     `began_at` is when the request was sent. A request that was already running when another failed does not count as a
     second failure.
     """
-    if trouble.kind not in PAUSING_KINDS:
+    if trouble.kind not in BACKOFF_KINDS:
         return trouble
-    key = _key(session, trouble.kind)
+    # A 429 applies to all who share the rate limit, any other failure to this credential alone.
+    key = _keys(session)[-1 if trouble.kind == "rate-limited" else 0]
     with short_lock(f"{key}:lock"):
         return _lengthen(key, trouble, began_at)
 
 
-def end_pause(session: ApiSession, *, is_credential_good: bool = False) -> None:
+def end_backoff(session: ApiSession, *, is_credential_good: bool = False) -> None:
     """End the backoff after a successful response, unless ByCloud gave a time or rejected the credential.
 
     A response to an earlier request does not overrule those two. With `is_credential_good` the credential has just been
@@ -90,9 +90,9 @@ def end_pause(session: ApiSession, *, is_credential_good: bool = False) -> None:
         if _find(key) is None:
             continue
         with short_lock(f"{key}:lock"):
-            pause = _find(key)
-            if pause and (is_credential_good if pause.until is None else not pause.holds_back(FetchPolicy.FORCE)):
-                _keep(key, msgspec.structs.replace(pause, is_ended=True, noted_at=clock.read_moment()))
+            backoff = _find(key)
+            if backoff and (is_credential_good if backoff.until is None else not backoff.holds_back(FetchPolicy.FORCE)):
+                _keep(key, msgspec.structs.replace(backoff, is_ended=True, noted_at=clock.read_moment()))
 
 
 def reset_local_state() -> None:
@@ -108,7 +108,7 @@ def _lengthen(key: str, trouble: FetchError, began_at: datetime) -> FetchError:
         failures += 1
     now = clock.read_moment()
     if trouble.kind == "rejected":
-        _keep(key, Pause(trouble, failures, None, now))
+        _keep(key, Backoff(trouble, failures, None, now))
         return trouble
     until = trouble.at + timedelta(seconds=min(2 ** (failures - 1), LONGEST_SECONDS))
     is_named = trouble.kind == "rate-limited" or trouble.retry_at is not None
@@ -118,13 +118,13 @@ def _lengthen(key: str, trouble: FetchError, began_at: datetime) -> FetchError:
         # A request that was already running does not shorten a longer backoff.
         return msgspec.structs.replace(trouble, retry_at=before.until)
     trouble = msgspec.structs.replace(trouble, retry_at=until)
-    _keep(key, Pause(trouble, failures, until, now, is_named))
+    _keep(key, Backoff(trouble, failures, until, now, is_named))
     return trouble
 
 
-def _find(key: str) -> Pause | None:
+def _find(key: str) -> Backoff | None:
     """The most recent record, from the cache or from memory; None when the backoff has ended."""
-    kept = decode(caches["counters"].get(key), Pause)
+    kept = decode(caches["counters"].get(key), Backoff)
     with _lock:
         known = _known.get(key)
         # A time in the future is from before the clock was set, and says nothing of the order.
@@ -135,23 +135,14 @@ def _find(key: str) -> Pause | None:
     return None if known is None or known.is_ended else known
 
 
-def _keep(key: str, pause: Pause) -> None:
+def _keep(key: str, backoff: Backoff) -> None:
     """Store in memory and in the cache. The end of an unlimited backoff is kept as long as the backoff itself."""
     with _lock:
-        _known[key] = pause
-    caches["counters"].set(key, msgspec.msgpack.encode(pause), KEPT_SECONDS if pause.until else REFUSED_KEPT_SECONDS)
+        _known[key] = backoff
+    caches["counters"].set(key, msgspec.msgpack.encode(backoff), KEPT_SECONDS if backoff.until else REJECTION_SECONDS)
 
 
-def _end(pause: Pause) -> datetime:
-    return pause.until or datetime.max.replace(tzinfo=UTC)
-
-
-def _keys(session: ApiSession) -> list[str]:
-    """The credential's own key, and the shared one, if any."""
-    return list(dict.fromkeys(_key(session, kind) for kind in ("rejected", "rate-limited")))
-
-
-def _key(session: ApiSession, kind: str) -> str:
-    """A 429 applies to all who share the rate limit; any other failure applies to this credential alone."""
-    is_shared = kind == "rate-limited" and settings.BYCLOUD_RATE_SCOPE == "region"
-    return f"pause:{session.region.code if is_shared else session.cache_namespace}"
+def _keys(session: ApiSession) -> tuple[str, ...]:
+    """The credential's own key, and the one that all who share the rate limit have in common, if any."""
+    own = f"pause:{session.cache_namespace}"
+    return (own, f"pause:{session.region.code}") if settings.BYCLOUD_RATE_SCOPE == "region" else (own,)

@@ -1,6 +1,7 @@
 """Reads pages and instances: from the cache while it will do, else with a single upstream request."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from time import monotonic, sleep
@@ -22,7 +23,7 @@ from portal.bycloud import (
     split_instances,
 )
 from portal.gateway import clock
-from portal.gateway.backoff import end_pause, find_pause, is_credential_refused, record_failure
+from portal.gateway.backoff import end_backoff, find_backoff, is_credential_rejected, record_failure
 from portal.gateway.cache import (
     ApiSession,
     CachedAnswer,
@@ -71,31 +72,30 @@ def read_page(
     or when too many requests of this process are waiting for ByCloud.
     """
     answer, met = load_page(session, query)
-    if met and met.kind == "rejected" and not is_credential_refused(session):
+    if met and met.kind == "rejected" and not is_credential_rejected(session):
         # The credential has been accepted since.
         met = None
     stored = _date(answer, met) if answer else None
     if stored and (policy.accepts(stored.age_seconds) or _is_early(session, stored, policy)):
         return stored
-    pause = find_pause(session)
-    if pause and pause.holds_back(policy):
-        return _show_instead(stored, pause.trouble)
-    if met and met.holds_back(policy):
-        return _show_instead(stored, met)
     longest = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     ends_at = longest if ends_at is None else min(ends_at, longest)
     # Requests with much time left do not join one that is about to time out.
     hurry = "late" if _is_hasty(ends_at - monotonic()) else "in time"
     flight = f"{session.cache_namespace}:{policy}:{hurry}:{page_name(query)}"
     try:
+        _check_backoff(session, policy, met)
         with acquire_slot(session.asker):
             return _flights.join(
                 flight, partial(_fly, session, query, policy, ends_at), timeout_seconds=max(0.0, ends_at - monotonic())
             )
     except FetchFailed as error:
-        return _show_instead(stored, error.trouble)
+        trouble = error.trouble.to_wall()
     except ByCloudError as error:
-        return _show_instead(stored, FetchError.from_error(error))
+        trouble = FetchError.from_error(error).to_wall()
+    if stored is None:
+        raise FetchFailed(trouble)
+    return replace(stored, trouble=trouble)
 
 
 def read_instance(session: ApiSession, instance_id: str) -> Cached[CachedInstance] | None:
@@ -126,11 +126,11 @@ def check_credential(session: ApiSession, *, is_kept: bool = True) -> int | None
     """
     is_counted = is_kept or settings.BYCLOUD_RATE_SCOPE == "region"
     with acquire_slot(session.asker):
-        _refuse_in_named_pause(session)
+        _check_named_backoff(session)
         spend_try(session)
         if is_counted:
             acquire_call(session, Priority.PERSON)
-            _refuse_in_named_pause(session)
+            _check_named_backoff(session)
         began_at = clock.read_moment()
         seconds = settings.BYCLOUD_LIMITS.deadline_seconds
         try:
@@ -143,22 +143,26 @@ def check_credential(session: ApiSession, *, is_kept: bool = True) -> int | None
         # The credential is valid, so the request counts against its rate limit.
         with suppress(RateLimitReached, Busy):
             acquire_call(session, Priority.PERSON)
-    end_pause(session, is_credential_good=True)
+    end_backoff(session, is_credential_good=True)
     total = page.meta.total if page.meta else None
     return None if total is None or total < 0 else total
 
 
-def _refuse_in_named_pause(session: ApiSession) -> None:
-    pause = find_pause(session)
-    if pause and pause.until and pause.holds_back(FetchPolicy.FORCE):
-        raise RateLimited(pause.trouble.message, status=pause.trouble.status, retry_at=clock.to_wall(pause.until))
+def _check_backoff(session: ApiSession, policy: FetchPolicy, met: FetchError | None = None) -> None:
+    """Raises `FetchFailed` while a backoff, or `met`, the page's last error, holds this policy's requests back."""
+    backoff = find_backoff(session, policy)
+    if backoff:
+        raise FetchFailed(backoff.trouble)
+    if met and met.holds_back(policy):
+        raise FetchFailed(met)
 
 
-def _show_instead(stored: Cached[InstancePage] | None, trouble: FetchError) -> Cached[InstancePage]:
-    trouble = trouble.to_wall()
-    if stored is None:
-        raise FetchFailed(trouble)
-    return Cached(stored.value, stored.fetched_at, stored.exchange, trouble)
+def _check_named_backoff(session: ApiSession) -> None:
+    """Raises `RateLimited` during a backoff that ByCloud asked for."""
+    backoff = find_backoff(session, FetchPolicy.FORCE)
+    if backoff and backoff.until:
+        trouble = backoff.trouble
+        raise RateLimited(trouble.message, status=trouble.status, retry_at=clock.to_wall(backoff.until))
 
 
 def _is_early(session: ApiSession, stored: Cached[InstancePage], policy: FetchPolicy) -> bool:
@@ -214,10 +218,8 @@ def _is_since(began_at: datetime, moment: datetime) -> bool:
 
 def _load_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Cached[InstancePage]:
     acquire_call(session, policy.priority)
-    pause = find_pause(session)
-    if pause and pause.holds_back(policy):
-        # The backoff started while this request waited for the rate limit.
-        raise FetchFailed(pause.trouble)
+    # One may have started while this request waited for the rate limit.
+    _check_backoff(session, policy)
     began_at = clock.read_moment()
     within_seconds = ends_at - monotonic()
     try:
@@ -234,7 +236,7 @@ def _load_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, e
             answers[instance_name(instance.id)] = msgspec.structs.replace(answer, body=source)
     store_answers(session, answers)
     forget(session, trouble_name(query))
-    end_pause(session)
+    end_backoff(session)
     return Cached(page, clock.to_wall(answer.fetched_at), _exchange_behind(answer, from_store=False))
 
 

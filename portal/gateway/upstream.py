@@ -23,7 +23,7 @@ from portal.bycloud import (
     trim_instance_page,
 )
 from portal.gateway import clock
-from portal.gateway.backoff import find_pause
+from portal.gateway.backoff import find_backoff
 from portal.gateway.cache import ApiSession, CachedAnswer, record_use
 from portal.gateway.rate_limit import acquire_call, correct
 from portal.gateway.results import Busy, FetchPolicy, Priority, RateLimitReached
@@ -140,8 +140,8 @@ def _check_list(page: InstancePage, query: InstanceQuery, answer: Answer) -> Non
 
 def _may_try_again(session: ApiSession, priority: Priority, started_at: datetime) -> bool:
     """Whether the rate limit has room, and no other request has started a backoff that ByCloud asked for since."""
-    pause = find_pause(session)
-    if pause and pause.trouble.at > started_at and pause.holds_back(FetchPolicy.FORCE):
+    backoff = find_backoff(session, FetchPolicy.FORCE)
+    if backoff and backoff.trouble.at > started_at:
         return False
     try:
         acquire_call(session, priority)

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, RateLimited, Region, Unauthorized
 from portal.gateway import ApiSession, FetchFailed, FetchPolicy, backoff, check_credential, rate_limit, read_page
-from portal.gateway.backoff import find_pause, record_failure, reset_local_state
+from portal.gateway.backoff import find_backoff, record_failure, reset_local_state
 from portal.gateway.cache import flight_name
 from portal.gateway.results import FetchError
 from portal.sandbox.server import Sandbox
@@ -51,7 +51,7 @@ def test_the_pause_grows_to_a_minute_and_a_success_ends_it(
         pauses.append((trouble.retry_at - trouble.at).total_seconds())
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
     assert read_page(acme, FIRST, policy=FetchPolicy.RETRY).trouble is None
-    assert find_pause(acme) is None
+    assert find_backoff(acme, FetchPolicy.CACHE_FIRST) is None
     assert read_page(acme, OTHER).value.instances
 
 
@@ -59,7 +59,7 @@ def test_requests_that_fail_together_count_as_one_failure(acme: ApiSession, upst
     upstream.script(times=8, status=500, delay=0.3)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda size: fail(acme, InstanceQuery(limit=size)), range(1, 9)))
-    pause = find_pause(acme)
+    pause = find_backoff(acme, FetchPolicy.CACHE_FIRST)
     assert pause is not None
     assert pause.failures == 1
 
@@ -82,7 +82,7 @@ def test_an_answer_that_was_under_way_does_not_cut_a_longer_pause_short(
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(ask, (2, 1)))
     assert len(upstream.requests()) == 2
-    pause = find_pause(acme)
+    pause = find_backoff(acme, FetchPolicy.CACHE_FIRST)
     assert pause is not None
     assert pause.trouble.kind == kind
     fail(acme, FIRST, FetchPolicy.FORCE)
@@ -167,7 +167,7 @@ def test_a_pause_that_comes_back_with_the_cache_after_it_was_ended_holds_nobody_
     caches["counters"].set(key, kept)
     assert read_page(acme, FIRST, policy=FetchPolicy.FORCE).trouble is None
     reset_local_state()
-    assert find_pause(acme) is None
+    assert find_backoff(acme, FetchPolicy.CACHE_FIRST) is None
 
 
 def test_a_refusal_that_was_ended_is_not_entered_again_by_who_knows_only_of_the_refusal(
@@ -197,7 +197,7 @@ def test_a_process_remembers_a_bounded_number_of_them(
 
 def test_a_pause_that_another_version_of_the_portal_wrote_is_none(acme: ApiSession) -> None:
     caches["counters"].set(f"pause:{acme.cache_namespace}", b"\xc1")
-    assert find_pause(acme) is None
+    assert find_backoff(acme, FetchPolicy.CACHE_FIRST) is None
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])

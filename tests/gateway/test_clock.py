@@ -21,7 +21,7 @@ from portal.gateway import (
     read_meter,
     read_page,
 )
-from portal.gateway.backoff import Pause
+from portal.gateway.backoff import Backoff
 from portal.gateway.cache import CachedAnswer, page_name, recall, remember
 from portal.gateway.locks import acquire_lock
 from portal.gateway.rate_limit import RequestLog, acquire_call, correct
@@ -156,7 +156,7 @@ def test_an_answer_from_the_future_is_stale_and_no_forced_refresh_is_satisfied_b
 def test_a_pause_from_the_future_holds_nobody_back(acme: ApiSession, upstream: Upstream) -> None:
     now = datetime.now(UTC)
     trouble = FetchError("rate-limited", now + HOUR, "Too many", 429, retry_at=now + HOUR + timedelta(seconds=30))
-    pause = Pause(trouble, 1, trouble.retry_at, noted_at=now + HOUR, is_named=True)
+    pause = Backoff(trouble, 1, trouble.retry_at, noted_at=now + HOUR, is_named=True)
     caches["counters"].set(f"pause:{acme.cache_namespace}", msgspec.msgpack.encode(pause))
     assert read_page(acme, FIRST).value.instances
 

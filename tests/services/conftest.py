@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from pytest_django import Settings
 
-from portal.gateway.backoff import Pause
+from portal.gateway.backoff import Backoff
 from tests.services.portals import House, Portal, open_house
 from tests.services.servers import NotInstalledError, PostgreSQL, Redis, run_postgresql, run_redis
 from tests.upstream import Upstream
@@ -93,7 +93,7 @@ def start_anew(redis: Redis) -> None:
 
 def end(kept: bytes) -> bytes:
     """A pause as a process would keep it whose request was answered just now."""
-    pause = msgspec.msgpack.decode(kept, type=Pause)
+    pause = msgspec.msgpack.decode(kept, type=Backoff)
     return msgspec.msgpack.encode(msgspec.structs.replace(pause, is_ended=True, noted_at=datetime.now(UTC)))
 
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from portal.bycloud import BearerToken, Region
 from portal.gateway import ApiSession, RateLimitReached, clock, failover_cache, read_meter
-from portal.gateway.backoff import end_pause, is_credential_refused, record_failure, reset_local_state
+from portal.gateway.backoff import end_backoff, is_credential_rejected, record_failure, reset_local_state
 from portal.gateway.failover_cache import FailoverCache
 from portal.gateway.rate_limit import acquire_call
 from portal.gateway.results import FetchError, Priority
@@ -132,16 +132,16 @@ def test_a_rejection_from_before_the_clock_was_set_ends_for_all(redis_time: dict
     record_failure(ACCESS, FetchError("rejected", now, "Rejected", 401), began_at=now)
     (rejected,) = caches["counters"].get_many([f"pause:{ACCESS.cache_namespace}"]).values()
     redis_time["seconds"] = -3600
-    end_pause(ACCESS, is_credential_good=True)
+    end_backoff(ACCESS, is_credential_good=True)
     ended = caches["counters"].get(f"pause:{ACCESS.cache_namespace}")
     # Another process remembers the rejection, with a time that is now in the future.
     reset_local_state()
     redis_time["seconds"] = 0
     caches["counters"].set(f"pause:{ACCESS.cache_namespace}", rejected)
-    assert is_credential_refused(ACCESS)
+    assert is_credential_rejected(ACCESS)
     redis_time["seconds"] = -3600
     caches["counters"].set(f"pause:{ACCESS.cache_namespace}", ended)
-    assert not is_credential_refused(ACCESS)
+    assert not is_credential_rejected(ACCESS)
 
 
 def test_without_redis_the_clock_goes_on(redis_time: dict[str, float], own_redis: Redis) -> None:
