@@ -1,21 +1,49 @@
-"""The values of an instance's page: every field, flat and formatted. Does not depend on requests."""
+"""An instance's page: every field, flat and formatted, and its responses."""
 
-import shlex
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
 import msgspec
+from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
-from portal.bycloud import Address, ApiKey, Region, list_unreadable, list_unreadable_paths
-from portal.gateway import ApiSession, Cached, CachedInstance, Exchange
-from portal.instances.list_query import ListView
+from portal.bycloud import Address, Instance, Region, list_unreadable, list_unreadable_paths
+from portal.core.numbers import number_text
+from portal.core.request import MemberRequest
+from portal.gateway import ApiSession, Cached, CachedInstance, FetchPolicy, read_meter
+from portal.instances.controls import describe_moment
+from portal.instances.errors import DetailFailedError, DetailMissingError, InvalidHintsError, describe
+from portal.instances.forms import read_back
+from portal.instances.links import (
+    DetailQuery,
+    ListView,
+    bare_list_url,
+    credential_url,
+    instance_url,
+    list_url,
+    raw_url,
+)
+from portal.instances.live import RefreshState, describe_budget, describe_request, name_pending, name_trouble
+from portal.instances.lookup import InstanceNotFoundError
+from portal.instances.responses import (
+    Page,
+    answer_unchanged,
+    find_target,
+    is_due,
+    is_shown_already,
+    make_page_version,
+    renew_url,
+    respond,
+)
 from portal.instances.rows import Link, describe_sizes, link_flavor, link_image, shorten, tag_url
 from portal.instances.status import State, derive_state
 
+TEMPLATE = "instances/detail.html"
 # How many entries of a list a page shows, and how much of an instance's JSON.
 MOST_ENTRIES = 200
 LONGEST_JSON = 64 * 1024
@@ -33,16 +61,6 @@ class NetworkAddress(msgspec.Struct, frozen=True):
 
     network: str
     address: Address | None
-
-
-class RequestInfo(msgspec.Struct, frozen=True):
-    """The request behind a page, to be shown. `ends_search`: it is the last request of a search."""
-
-    exchange: Exchange
-    fetched_at: datetime
-    elapsed_milliseconds: int
-    curl: str
-    ends_search: bool
 
 
 class Details(msgspec.Struct, frozen=True):
@@ -68,9 +86,25 @@ class Details(msgspec.Struct, frozen=True):
     unreadable_paths: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class DetailPage(Page):
+    """Each field is a variable of the templates. `problems` are pairs of a parameter and its error."""
+
+    shown_name: str
+    url: str
+    back_url: str
+    instance: Instance | None = None
+    details: Details | None = None
+    raw_url: str = ""
+    download_url: str = ""
+    missing: InstanceNotFoundError | None = None
+    next_url: str = ""
+    goes_on_by_itself: bool = False
+    problems: tuple[tuple[str, str], ...] = ()
+
+
 def build_details(stored: CachedInstance, *, region: Region) -> Details:
     instance = stored.instance
-    path = reverse("instances:list", args=[region])
     whole_list = ListView()
     state = derive_state(instance)
     tags = _first(instance.tags)
@@ -79,9 +113,9 @@ def build_details(stored: CachedInstance, *, region: Region) -> Details:
         name=shorten(instance.name or ""),
         state=state,
         shows_fault=instance.fault is not None and state.is_fault,
-        flavor=link_flavor(path, whole_list, instance),
+        flavor=link_flavor(region, whole_list, instance),
         sizes=describe_sizes(instance.flavor),
-        image=link_image(path, whole_list, instance),
+        image=link_image(region, whole_list, instance),
         addresses=_first(
             NetworkAddress(network, address)
             for network, addresses in (instance.addresses or {}).items()
@@ -90,7 +124,7 @@ def build_details(stored: CachedInstance, *, region: Region) -> Details:
         security_groups=_first(instance.security_groups),
         volumes=_first(instance.volumes_attached),
         keys=_first(instance.key_names),
-        tags=Entries(tuple(Link(tag, tag_url(path, whole_list, tag)) for tag in tags.shown), tags.hidden),
+        tags=Entries(tuple(Link(tag, tag_url(region, whole_list, tag)) for tag in tags.shown), tags.hidden),
         # Pairs, because `metadata.items` in a template would look up the key "items".
         metadata=_first((instance.metadata or {}).items()),
         json_text=json_text[:LONGEST_JSON],
@@ -117,22 +151,118 @@ def _format(source: bytes) -> str:
     return source.decode(errors="replace")
 
 
-def describe_request(access: ApiSession, page: Cached[Any], *, ends_search: bool = False) -> RequestInfo:
-    exchange = page.exchange
-    return RequestInfo(
-        exchange=exchange,
-        fetched_at=page.fetched_at,
-        elapsed_milliseconds=round(exchange.elapsed_seconds * 1000),
-        curl=describe_curl(access, exchange),
-        ends_search=ends_search,
+def answer_instance(
+    request: MemberRequest,
+    session: ApiSession,
+    instance_id: str,
+    hints: DetailQuery,
+    found: Cached[CachedInstance],
+    *,
+    policy: FetchPolicy,
+) -> HttpResponse:
+    """An instance; 204 if the open page that asks shows the same already."""
+    region = session.region
+    version = make_page_version(request, found.value.source, name_trouble(found.trouble))
+    if is_shown_already(request, version):
+        return answer_unchanged(session, found)
+    details = build_details(found.value, region=region)
+    page = replace(
+        _build_page(request, session, instance_id, hints),
+        shown_name=details.name or hints.name or instance_id,
+        instance=found.value.instance,
+        page=found,
+        details=details,
+        notice=describe(found.trouble, read_meter(session)) if found.trouble else None,
+        live=RefreshState(
+            url=instance_url(region, instance_id, hints),
+            target="#instance",
+            version=version,
+            refresh_seconds=request.user.refresh_seconds,
+            is_due=is_due(found, policy),
+            pending=name_pending([instance_id] if details.state.is_pending else []),
+            trouble=found.trouble,
+        ),
+        announcement=describe_moment(found.fetched_at),
+        working=describe_request(session, found),
+        raw_url=raw_url(region, instance_id, name=hints.name),
+        download_url=raw_url(region, instance_id, name=hints.name, download=True),
     )
+    return respond(request, TEMPLATE, page, target=find_target(request))
 
 
-def describe_curl(access: ApiSession, exchange: Exchange) -> str:
-    """The request behind a page as a curl command, with a shell variable in place of the credential."""
-    header = (
-        '"X-Api-Key: $BYCLOUD_API_KEY"'
-        if isinstance(access.credential, ApiKey)
-        else '"Authorization: Bearer $BYCLOUD_TOKEN"'
+def refuse_instance(request: MemberRequest, region: Region, error: InvalidHintsError) -> HttpResponse:
+    """An instance's address with invalid parameters."""
+    page = DetailPage(
+        region=region,
+        instance_id=error.instance_id,
+        shown_name=error.instance_id,
+        url=instance_url(region, error.instance_id, DetailQuery()),
+        back_url=bare_list_url(region),
+        problems=tuple(error.problems.items()),
     )
-    return f"curl --get {shlex.quote(access.region.base_url + exchange.target)} --header {header}"
+    return respond(request, TEMPLATE, page, target=find_target(request), status=HTTPStatus.BAD_REQUEST)
+
+
+def fail_instance(request: MemberRequest, _region: Region, error: DetailFailedError) -> HttpResponse:
+    """The error in place of the instance."""
+    session, hints, trouble = error.session, error.hints, error.trouble
+    if trouble.kind == "invalid-request":
+        # The instance at the marker may be gone, so Retry starts the search again.
+        hints = msgspec.structs.replace(hints, marker=None, step=0)
+    page = replace(
+        _build_page(request, session, error.instance_id, hints),
+        notice=describe(trouble, read_meter(session)),
+        live=RefreshState(
+            url=instance_url(session.region, error.instance_id, hints),
+            target="#instance",
+            version="",
+            refresh_seconds=request.user.refresh_seconds,
+            trouble=trouble,
+        ),
+    )
+    return respond(request, TEMPLATE, page, target=find_target(request))
+
+
+def miss_instance(request: MemberRequest, _region: Region, error: DetailMissingError) -> HttpResponse:
+    """The progress of the search for an instance, or that there is none."""
+    hints, missing = error.hints, error.search
+    following = msgspec.structs.replace(hints, marker=missing.next_marker, step=hints.step + 1)
+    page = replace(
+        _build_page(request, error.session, error.instance_id, hints),
+        missing=missing,
+        page=missing.page,
+        announcement=describe_search(missing),
+        working=describe_request(error.session, missing.page, ends_search=True),
+        next_url=instance_url(error.session.region, error.instance_id, following),
+        goes_on_by_itself=hints.goes_on_by_itself,
+    )
+    status = HTTPStatus.OK if missing.next_marker else HTTPStatus.NOT_FOUND
+    return respond(request, TEMPLATE, page, target=find_target(request), status=status)
+
+
+def describe_search(missing: InstanceNotFoundError) -> str:
+    """The progress of the search for an instance."""
+    if missing.next_marker is None:
+        return _("Instance not found")
+    searched = number_text(missing.searched)
+    if not missing.total:
+        return _("Searched %(searched)s instances. Not found yet.") % {"searched": searched}
+    numbers = {"searched": searched, "total": number_text(missing.total)}
+    return _("Searched %(searched)s of %(total)s instances. Not found yet.") % numbers
+
+
+def _build_page(request: MemberRequest, session: ApiSession, instance_id: str, hints: DetailQuery) -> DetailPage:
+    region, url = session.region, instance_url(session.region, instance_id, hints)
+    return DetailPage(
+        region=region,
+        instance_id=instance_id,
+        shown_name=hints.name or instance_id,
+        url=url,
+        back_url=list_url(region, read_back(hints.back) or ListView()),
+        query_string=hints.to_query_string(),
+        target="#instance",
+        renew_url=renew_url(request, region),
+        check_url=reverse("instances:check_credential", args=[region]),
+        credential_url=credential_url(region, next_url=url),
+        budget=describe_budget(read_meter(session)),
+    )

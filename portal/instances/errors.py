@@ -1,7 +1,9 @@
-"""Error messages for failed requests to ByCloud, with the matching HTTP status."""
+"""What a view of the instance pages raises, and the messages for failed requests to ByCloud."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from math import ceil
+from typing import TYPE_CHECKING
 
 import msgspec
 from django.utils import timezone
@@ -9,10 +11,70 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from portal.core.formatting import clock_text
-from portal.gateway import FetchError, Meter
+from portal.gateway import ApiSession, FetchError, Meter
+
+if TYPE_CHECKING:
+    from portal.instances.forms import ListForm
+    from portal.instances.links import DetailQuery, ListView
+    from portal.instances.lookup import InstanceNotFoundError
 
 MINUTE = 60
 BUSY_SECONDS = 2
+
+
+class InstancesError(Exception):
+    """A view cannot show what was requested. `views.answers` turns each kind into a response."""
+
+
+@dataclass(eq=False)
+class NoCredentialError(InstancesError):
+    """The member has no credential for the region (`problem` empty), or one that cannot be used."""
+
+    problem: str = ""
+
+
+@dataclass(eq=False)
+class InvalidListError(InstancesError):
+    """The parameters of a list are invalid."""
+
+    form: "ListForm"
+
+
+@dataclass(eq=False)
+class InvalidHintsError(InstancesError):
+    """The parameters of an instance's address are invalid: the error of each."""
+
+    instance_id: str
+    problems: dict[str, str]
+
+
+@dataclass(eq=False)
+class ListFailedError(InstancesError):
+    """ByCloud cannot be asked for a page of the list, and none is cached."""
+
+    session: ApiSession
+    view: "ListView"
+    trouble: FetchError
+
+
+@dataclass(eq=False)
+class DetailFailedError(InstancesError):
+    """The same for an instance."""
+
+    session: ApiSession
+    instance_id: str
+    hints: "DetailQuery"
+    trouble: FetchError
+
+
+@dataclass(eq=False)
+class DetailMissingError(InstancesError):
+    """The instance was not found, or not yet."""
+
+    session: ApiSession
+    instance_id: str
+    hints: "DetailQuery"
+    search: "InstanceNotFoundError"
 
 
 class ErrorNotice(msgspec.Struct, frozen=True):

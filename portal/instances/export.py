@@ -1,4 +1,5 @@
-"""Exports a page of the list: CSV with the visible columns, JSON with all fields. Does not depend on requests.
+"""Files and JSON: a page of the list as CSV with the visible columns or as JSON with all fields, and the raw JSON of an
+instance, whose errors are JSON too.
 
 Names and raw values are ByCloud's own, in every language; nested fields are named like `flavor.ram`. Times are ISO
 8601. Values that a spreadsheet would run as formulas are escaped (OWASP: CSV Injection).
@@ -7,15 +8,27 @@ Names and raw values are ByCloud's own, in every language; nested fields are nam
 import csv
 from collections.abc import Sequence
 from datetime import datetime
+from http import HTTPStatus
 from io import StringIO
 from typing import Any
 
 import msgspec
+from django.http import HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 
 from portal.bycloud import Instance, Region, list_unreadable_paths
 from portal.core.csv_safety import escape_formula
 from portal.core.formatting import iso_text
+from portal.core.request import MemberRequest
+from portal.gateway import CachedInstance, read_meter
 from portal.instances.columns import Column
+from portal.instances.errors import (
+    DetailFailedError,
+    DetailMissingError,
+    InvalidHintsError,
+    NoCredentialError,
+    describe,
+)
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
@@ -46,6 +59,44 @@ def write_json(instances: Sequence[Instance], *, region: Region, fetched_at: dat
 def name_file(region: Region, fetched_at: datetime, ending: str) -> str:
     """Only letters, digits, dashes and one dot: `instances-spo1-20261123T143207Z.csv`."""
     return f"instances-{region.code}-{iso_text(fetched_at).replace('-', '').replace(':', '')}.{ending}"
+
+
+def answer_json(stored: CachedInstance, instance_id: str, *, is_download: bool) -> HttpResponse:
+    """The original bytes; with `is_download`, as a file."""
+    response = HttpResponse(stored.source, content_type="application/json")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if is_download:
+        response.headers["Content-Disposition"] = f'attachment; filename="instance-{instance_id}.json"'
+    return response
+
+
+def ask_for_credential_in_json(_request: MemberRequest, _region: Region, error: NoCredentialError) -> HttpResponse:
+    problem = error.problem or _("You don't have a ByCloud credential for this region yet.")
+    return _refuse_json(HTTPStatus.CONFLICT, problem)
+
+
+def refuse_in_json(_request: MemberRequest, _region: Region, error: InvalidHintsError) -> HttpResponse:
+    return _refuse_json(HTTPStatus.BAD_REQUEST, _("Some parameters are invalid."), parameters=error.problems)
+
+
+def fail_in_json(_request: MemberRequest, _region: Region, error: DetailFailedError) -> HttpResponse:
+    notice = describe(error.trouble, read_meter(error.session))
+    known = {"details": error.trouble.message, "request_id": error.trouble.request_id}
+    return _refuse_json(notice.status, notice.title, **{name: text for name, text in known.items() if text})
+
+
+def miss_in_json(_request: MemberRequest, _region: Region, error: DetailMissingError) -> HttpResponse:
+    """`next_marker` is where the search can continue, as the parameter `marker` of the same address."""
+    search = error.search
+    more = {"searched": search.searched, "total": search.total, "next_marker": search.next_marker}
+    return _refuse_json(HTTPStatus.NOT_FOUND, _("Instance not found."), **more)
+
+
+def _refuse_json(status: int, message: str, **more: Any) -> HttpResponse:
+    """An error in the format of ByCloud's own."""
+    response = JsonResponse({"error": {"code": int(status), "message": message} | more}, status=status)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def _write(value: Any) -> str:

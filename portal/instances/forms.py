@@ -1,122 +1,305 @@
-"""The filter form as it is shown: fields, texts and errors. list_query.py parses what it submits."""
+"""The form for the parameters of a list, and the parser of an instance's. links.py writes what they parse."""
 
-import msgspec
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import chain
+from typing import Any, cast
+from urllib.parse import quote_plus
+
+from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
-from portal.core.invisible import show_plain
-from portal.instances.list_query import DEFAULT_LIMIT, LONGEST, ParsedQuery, canonical_id, find_name, list_clear_names
+from portal.bycloud import InstanceQuery
+from portal.core.invisible import MOST_NAMED, clean, name_hidden, show_plain
+from portal.instances.columns import list_unknown, order_names
+from portal.instances.errors import InvalidHintsError, InvalidListError
+from portal.instances.links import (
+    DEFAULT_LIMIT,
+    LONGEST_NAME,
+    LONGEST_TAGS,
+    MOST_TAGS,
+    DetailQuery,
+    ListView,
+    can_be_hint,
+    canonical_id,
+    find_forbidden_character,
+    is_uuid,
+)
 from portal.instances.services import KnownValues, NamedRef
-from portal.instances.status import Choice, list_choices
+from portal.instances.status import KNOWN_STATUSES, list_choices
 
+DENSITIES = ("comfortable", "compact")
+LARGEST_LIMIT = 100
+# So that it still fits when it is encoded again in the addresses that lead back to the list.
+LONGEST_QUERY = 4700
+HINTS = ("name", "back", "marker", "step")
+LONGEST_STEP = 3
 # More than any parameter allows, so that longer input reaches the portal and gets an error message. In other alphabets
-# each letter takes nine characters of a URL.
+# each letter takes nine characters of an address.
 MOST_TYPED = 800
-# Parameters of links. They have a field only while they have an error.
-_CARRIED = ("limit", "marker", "columns", "density")
 
 
-class Suggestion(msgspec.Struct, frozen=True):
-    """A suggested value, and a label for values that need one."""
+class _Given(forms.TextInput):
+    """All texts of a parameter, because it must be given only once."""
 
-    value: str
-    label: str = ""
+    def value_from_datadict(self, data: Any, _files: Any, name: str) -> list[str]:
+        texts: list[str] = data.getlist(name)
+        return texts
 
 
-class Field(msgspec.Struct, frozen=True):
-    """A field for the template: a select if it has `choices`, else a text input.
+class Parameter(forms.Field):
+    """One text, at most `longest` characters long, and what `parse` makes of it; it raises `ValueError` if invalid."""
 
-    `waits`: submitted when the field loses focus and not while typing, because a partial value would be invalid or
-    match nothing. `takes_several`: comma-separated; the script adds suggestions to what the field contains.
+    widget = _Given
+
+    def __init__(self, longest: int, parse: Callable[[str], Any] = str, **given: Any) -> None:
+        super().__init__(required=False, **given)
+        self.longest = longest
+        self.parse = parse
+
+    @property
+    def most_typed(self) -> int:
+        return min(self.longest, MOST_TYPED)
+
+    def prepare_value(self, value: Any) -> str:
+        return ",".join(value) if isinstance(value, list) else value or ""
+
+    def clean(self, texts: list[str]) -> Any:
+        try:
+            text = self._read_single(texts)
+            return self.parse(text) if text else None
+        except ValueError as problem:
+            hidden = ", ".join(name_hidden(",".join(texts)))
+            more = _("Contains invisible characters: %(names)s.") % {"names": hidden} if hidden else ""
+            raise forms.ValidationError(f"{problem} {more}".rstrip()) from None
+
+    def _read_single(self, texts: list[str]) -> str:
+        if len(texts) > 1:
+            raise ValueError(_("Given %(count)d times. Use it once.") % {"count": len(texts)})
+        text = texts[0].strip() if texts else ""
+        if len(text) > self.longest:
+            words = ngettext("Longer than %(longest)d character.", "Longer than %(longest)d characters.", self.longest)
+            raise ValueError(words % {"longest": self.longest})
+        if find_forbidden_character(text):
+            raise ValueError(_("Contains a control character or an invalid character."))
+        return text
+
+
+def _read_status(text: str) -> str:
+    """The docs write statuses in upper case. An unknown one is kept as it was entered."""
+    return text.upper() if text.upper() in KNOWN_STATUSES else text
+
+
+def _read_tags(text: str) -> tuple[str, ...]:
+    tags = tuple(dict.fromkeys(_split_tags(text)))
+    if len(tags) > MOST_TAGS:
+        raise ValueError(_("More than %(most)d tags.") % {"most": MOST_TAGS})
+    return tags
+
+
+def _read_id(text: str) -> str:
+    if not is_uuid(text.lower()):
+        raise ValueError(_("Not a valid ID. Example: 550e8400-e29b-41d4-a716-446655440000."))
+    return text.lower()
+
+
+def _read_id_or_name(named: Iterable[NamedRef], text: str) -> str:
+    if is_uuid(text.lower()):
+        return text.lower()
+    # Ids that are not UUIDs cannot be used as filters, and would be taken for names.
+    known = [item for item in named if canonical_id(item.id)]
+    exact = {item.id for item in known if item.name == text}
+    found = exact or {item.id for item in known if item.name.lower() == text.lower()}
+    if len(found) > 1:
+        raise ValueError(_("More than one has this name. Use the ID instead."))
+    if not found:
+        raise ValueError(_("Unknown name. Use the ID instead."))
+    return found.pop().lower()
+
+
+def _read_limit(text: str) -> int:
+    limit = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= limit <= LARGEST_LIMIT:
+        raise ValueError(_("Enter a whole number from 1 to %(largest)d.") % {"largest": LARGEST_LIMIT})
+    return limit
+
+
+def _read_columns(text: str) -> tuple[str, ...]:
+    names = [name.strip() for name in text.split(",")]
+    if unknown := list_unknown(filter(None, names)):
+        raise ValueError(_("Unknown columns: %(names)s.") % {"names": ", ".join(unknown)})
+    return order_names(names)
+
+
+def _read_density(text: str) -> str:
+    if text not in DENSITIES:
+        raise ValueError(_("Use comfortable or compact."))
+    return text
+
+
+class ListForm(forms.Form):
+    """The parameters of a list, in the documented order.
+
+    With `given`, it parses a query string: a flavor or an image may be given by a name in `known`. With `view`, it
+    shows the filters of a list, and suggests what is `known`.
     """
 
-    name: str
-    label: str
-    value: str
-    longest: int
-    hint: str = ""
-    problem: str = ""
-    suggestions: tuple[Suggestion, ...] = ()
-    choices: tuple[Choice, ...] = ()
-    waits: bool = True
-    takes_several: bool = False
+    FILTERS = ("name", "status", "tags", "flavor_id", "image_id")
 
+    name = Parameter(LONGEST_NAME, label=gettext_lazy("Name"), help_text=gettext_lazy("Exact name, or a prefix: web-*"))
+    status = Parameter(64, _read_status, label=gettext_lazy("Status"))
+    tags = Parameter(LONGEST_TAGS, _read_tags, label=gettext_lazy("Tags"), help_text=gettext_lazy("Comma-separated"))
+    flavor_id = Parameter(255, label=gettext_lazy("Flavor"), help_text=gettext_lazy("Name or ID"))
+    image_id = Parameter(255, label=gettext_lazy("Image"), help_text=gettext_lazy("Name or ID"))
+    limit = Parameter(10, _read_limit, label=gettext_lazy("Rows per page"))
+    marker = Parameter(64, _read_id, label=gettext_lazy("Starts after"))
+    columns = Parameter(500, _read_columns, label=gettext_lazy("Columns"))
+    density = Parameter(16, _read_density, label=gettext_lazy("Density"))
 
-class FilterForm(msgspec.Struct, frozen=True):
-    """`hidden` are the parameters of the view that are not filters, as pairs of name and text."""
+    def __init__(self, given: QueryDict | None = None, *, view: ListView | None = None, known: KnownValues) -> None:
+        super().__init__(given, initial=_describe_view(view, known) if view else None)
+        self.known = known
+        self.view = view
+        if given is not None:
+            for name, named in (("flavor_id", known.flavors), ("image_id", known.images)):
+                cast("Parameter", self.fields[name]).parse = partial(_read_id_or_name, named)
 
-    fields: tuple[Field, ...]
-    hidden: tuple[tuple[str, str], ...]
+    def clean(self) -> None:
+        if self.errors:
+            return
+        values = {name: value for name, value in self.cleaned_data.items() if value is not None}
+        look = {name: values.pop(name) for name in ("columns", "density") if name in values}
+        self.view = ListView(InstanceQuery(**{"limit": DEFAULT_LIMIT} | values), **look)
+        if len(self.view.to_query_string()) > LONGEST_QUERY:
+            longest = max(self.fields, key=lambda name: len(quote_plus(str(self[name].value()))))
+            self.add_error(longest, _("Too long for an address: shorten it, or filter by fewer."))
 
-
-def build_form(reading: ParsedQuery, *, seen: KnownValues) -> FilterForm:
-    """The form with the current filters: names for known ids, and invalid input as it was entered."""
-    texts = _texts(reading, seen)
-    problems = reading.problems
-
-    def field(name: str, label: str, **more: object) -> Field:
-        given = {
-            "value": texts.get(name, ""),
-            "longest": min(LONGEST[name], MOST_TYPED),
-            "problem": problems.get(name, ""),
+    def list_shown(self) -> list[tuple[forms.BoundField, tuple[tuple[str, str], ...]]]:
+        """The filters, and other parameters while they have an error, each with the pairs of `_suggest`."""
+        typed = _split_tags(self._text("tags"))
+        suggestions = {
+            # A suggestion replaces the whole text.
+            "tags": tuple(_suggest(",".join([*typed, tag])) for tag in self.known.tags if tag not in typed),
+            "flavor_id": _suggest_names(self.known.flavors),
+            "image_id": _suggest_names(self.known.images),
         }
-        return msgspec.convert({"name": name, "label": label, **given, **more}, Field)
+        shown = [name for name in self.fields if name in self.FILTERS or name in self.errors]
+        return [(self[name], suggestions.get(name, ())) for name in shown]
 
-    by_name = _("Name or ID")
-    fields = [
-        field("name", _("Name"), hint=_("Exact name, or a prefix: web-*"), waits=False),
-        field("status", _("Status"), choices=list_choices(seen.statuses, texts.get("status", ""))),
-        field(
-            "tags",
-            _("Tags"),
-            hint=_("Comma-separated"),
-            suggestions=_suggest_tags(seen.tags, texts.get("tags", "")),
-            takes_several=True,
-        ),
-        field("flavor_id", _("Flavor"), hint=by_name, suggestions=_suggest_names(seen.flavors)),
-        field("image_id", _("Image"), hint=by_name, suggestions=_suggest_names(seen.images)),
-    ]
-    labels = {
-        "limit": _("Rows per page"),
-        "marker": _("Starts after"),
-        "columns": _("Columns"),
-        "density": _("Density"),
+    def list_statuses(self) -> tuple[tuple[str, str], ...]:
+        """The choices of the status, as pairs of value and label."""
+        return list_choices(self.known.statuses, self._text("status"))
+
+    def list_carried(self) -> list[tuple[str, str]]:
+        """The parameters that are no filters, as pairs of name and text. A changed filter drops the marker."""
+        pairs = [(name, self._text(name)) for name in ("limit", "columns", "density") if name not in self.errors]
+        return [(name, text) for name, text in pairs if text not in {"", str(DEFAULT_LIMIT)}]
+
+    def _text(self, name: str) -> str:
+        """A parameter as it is shown: as it was entered, or as the list has it."""
+        return str(self[name].value())
+
+
+def read_view(given: QueryDict, *, known: KnownValues) -> ListView:
+    """The list of a query string; raises `InvalidListError` with the form if it has an invalid value.
+
+    Unknown parameters are ignored. The list always has a page size: the default one if none was given.
+    """
+    form = ListForm(given, known=known)
+    if form.is_valid() and form.view:
+        return form.view
+    raise InvalidListError(form)
+
+
+def read_hints(given: QueryDict, instance_id: str) -> DetailQuery:
+    """The parameters of an instance's address; raises `InvalidHintsError` with the errors. Unknown ones are ignored."""
+    problems = {name: _("Given more than once.") for name in given if name in HINTS and len(given.getlist(name)) > 1}
+    name, marker, step = given.get("name", ""), given.get("marker", "").lower(), given.get("step", "")
+    if name and not can_be_hint(name):
+        problems["name"] = _("Too long, or contains a control character.")
+    if marker and not is_uuid(marker):
+        problems["marker"] = _("Not a valid ID.")
+    if step and not (step.isascii() and step.isdigit() and len(step) <= LONGEST_STEP):
+        problems["step"] = _("Enter a whole number.")
+    back = read_back(given.get("back", ""))
+    if back is None:
+        problems["back"] = _("Not a list of instances.")
+    if problems or back is None:
+        raise InvalidHintsError(instance_id, problems)
+    return DetailQuery(name=name or None, back=back.to_query_string(), marker=marker or None, step=int(step or 0))
+
+
+def read_back(text: str) -> ListView | None:
+    """The list to go back to, or None if the query string has no parameter of a list, or an invalid one."""
+    given = QueryDict(text)
+    if text and not given.keys() & ListForm.base_fields.keys():
+        return None
+    try:
+        return read_view(given, known=KnownValues())
+    except InvalidListError:
+        return None
+
+
+def list_clear_names(named: Iterable[NamedRef]) -> dict[str, str]:
+    """The unambiguous names, by id: those that resolve to that id when entered."""
+    names = {item.id: item.name for item in named}
+    counts = Counter(names.values())
+    return {
+        item_id: name
+        for item_id, name in names.items()
+        if counts[name] == 1 and can_be_hint(name) and name == name.strip() and not is_uuid(name.lower())
     }
-    fields += [field(name, labels[name]) for name in _CARRIED if name in problems]
-    # Changing a filter drops the marker.
-    hidden = [(name, texts.get(name, "")) for name in _CARRIED if name not in problems and name != "marker"]
-    return FilterForm(
-        fields=tuple(fields),
-        hidden=tuple((name, text) for name, text in hidden if text not in {"", str(DEFAULT_LIMIT)}),
-    )
 
 
-def _texts(reading: ParsedQuery, seen: KnownValues) -> dict[str, str]:
-    view = reading.view
-    if view is None:
-        return dict(reading.typed)
+def find_name(named: Iterable[NamedRef], wanted_id: str) -> str | None:
+    """The name that resolves to this id when entered, or None if there is none or it is ambiguous."""
+    return list_clear_names(named).get(wanted_id)
+
+
+def name_hidden_in(view: ListView) -> tuple[str, ...]:
+    """The names of the invisible characters in the filters, which may come from pasted text or from an instance."""
+    query = view.query
+    texts = filter(None, (query.name, query.status, *query.tags))
+    return tuple(dict.fromkeys(chain.from_iterable(map(name_hidden, texts))))[:MOST_NAMED]
+
+
+def clean_filters(view: ListView) -> dict[str, Any]:
+    """The changes that take the invisible characters out of the filters."""
+    query = view.query
+    return {
+        "name": clean(query.name or ""),
+        "status": clean(query.status or ""),
+        "tags": tuple(dict.fromkeys(filter(None, map(clean, query.tags)))),
+    }
+
+
+def _describe_view(view: ListView, known: KnownValues) -> dict[str, str]:
+    """A list's parameters as its form shows them: names for known ids."""
     texts = dict(view.query.to_parameters()) | {"columns": ",".join(view.columns), "density": view.density}
-    for parameter, named in (("flavor_id", seen.flavors), ("image_id", seen.images)):
+    for parameter, named in (("flavor_id", known.flavors), ("image_id", known.images)):
         if parameter in texts:
             texts[parameter] = find_name(named, texts[parameter]) or texts[parameter]
     return texts
 
 
-def _suggest_tags(seen: tuple[str, ...], typed: str) -> tuple[Suggestion, ...]:
-    """Known tags, each appended to the current text: a suggestion replaces the whole value."""
-    given = [tag.strip() for tag in typed.split(",") if tag.strip()]
-    return tuple(_suggest(",".join([*given, tag])) for tag in seen if tag not in given)
+def _split_tags(text: str) -> list[str]:
+    return [tag for tag in map(str.strip, text.split(",")) if tag]
 
 
-def _suggest_names(named: tuple[NamedRef, ...]) -> tuple[Suggestion, ...]:
+def _suggest_names(named: tuple[NamedRef, ...]) -> tuple[tuple[str, str], ...]:
     """Known names to filter by, or ids where a name is ambiguous."""
     clear = list_clear_names(named)
-    known = [one for one in named if canonical_id(one.id)]
     return tuple(
-        _suggest(clear[one.id]) if one.id in clear else Suggestion(one.id, show_plain(one.name)) for one in known
+        _suggest(clear[item.id]) if item.id in clear else (item.id, show_plain(item.name))
+        for item in named
+        if canonical_id(item.id)
     )
 
 
-def _suggest(value: str) -> Suggestion:
-    """A value without a label, unless it contains invisible characters."""
+def _suggest(value: str) -> tuple[str, str]:
+    """A value to choose, with a label only if it contains invisible characters."""
     label = show_plain(value)
-    return Suggestion(value, "" if label == value else label)
+    return value, "" if label == value else label

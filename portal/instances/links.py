@@ -1,47 +1,123 @@
-"""The canonical URLs of the instance pages."""
+"""The addresses of the instance pages: what they hold, and the one canonical way to write it. docs/pages.md lists them.
 
+Depends on neither requests nor the cache. forms.py parses what these functions write.
+"""
+
+import re
+import unicodedata
+from functools import cached_property, lru_cache
+from typing import Any
 from urllib.parse import parse_qsl
 
-from django.urls import reverse
+import msgspec
+from django.urls import get_script_prefix, reverse
 
-from portal.bycloud import Region
+from portal.bycloud import InstanceQuery, Region
 from portal.core.http import add_way_back, encode_query
 from portal.instances.columns import read_names
-from portal.instances.detail_query import DetailQuery
-from portal.instances.list_query import ListView, to_query_string
 
+DEFAULT_LIMIT = 20
+LONGEST_NAME = 255
+LONGEST_TAGS = 1000
+MOST_TAGS = 50
+MOST_STEPS = 10
 # The list without filters. Without any parameter, the member's default view would open instead.
-WHOLE_LIST = "limit=20"
+WHOLE_LIST = f"limit={DEFAULT_LIMIT}"
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
-def list_url(region: Region, view: ListView) -> str:
-    return list_url_at(reverse("instances:list", args=[region]), view)
+class ListView(msgspec.Struct, frozen=True, dict=True):
+    """The state in a list's address: the query for ByCloud, and how the result is shown.
+
+    `columns` are names in the order of the table. Without columns or density, the member's preferences apply.
+    """
+
+    query: InstanceQuery = InstanceQuery(limit=DEFAULT_LIMIT)
+    columns: tuple[str, ...] = ()
+    density: str = ""
+
+    @property
+    def has_filters(self) -> bool:
+        query = self.query
+        return bool(query.name or query.status or query.tags or query.flavor_id or query.image_id)
+
+    @cached_property
+    def pairs(self) -> dict[str, str]:
+        """Every parameter as the address has it, in the documented order; empty if it is not set or the default."""
+        query, structs = self.query, msgspec.structs
+        values = {**structs.asdict(query), "columns": self.columns, "density": self.density}
+        return {name: _write(name, value) if value else "" for name, value in values.items()}
+
+    def to_query_string(self, **changes: Any) -> str:
+        """The canonical query string of this list, or of the one that the changes make of it.
+
+        Parameters are in the documented order, without defaults, and `,` between values is not encoded. A change of
+        anything but the marker leads to the first page: a marker is valid for one list only.
+        """
+        pairs = self.pairs
+        if changes:
+            pairs = pairs | {"marker": ""} | {name: _write(name, value) for name, value in changes.items()}
+        return "&".join(filter(None, pairs.values()))
+
+    def change(self, **changes: Any) -> "ListView":
+        """The same list with these parameters changed, likewise."""
+        look = {name: changes.pop(name) for name in ("columns", "density") if name in changes}
+        query = msgspec.structs.replace(self.query, **{"marker": None} | changes)
+        return msgspec.structs.replace(self, query=query, **look)
+
+
+class DetailQuery(msgspec.Struct, frozen=True):
+    """The parameters of an instance's address: hints to find it, and the list to go back to.
+
+    `name` is its name when the link was made: one request finds it if it is not cached. `back` is a list's canonical
+    query string. `marker` is where an unfinished search of the list continues, and `step` the number of searches so
+    far: after `MOST_STEPS` the page waits for a click.
+    """
+
+    name: str | None = None
+    back: str = ""
+    marker: str | None = None
+    step: int = 0
+
+    @property
+    def goes_on_by_itself(self) -> bool:
+        return self.step < MOST_STEPS
+
+    def to_query_string(self) -> str:
+        """The canonical query string: fields in order, without defaults."""
+        return encode_query((name, str(value)) for name, value in msgspec.structs.asdict(self).items() if value)
+
+
+def list_url(region: Region, view: ListView, **changes: Any) -> str:
+    """The address of a list, or of the one that the changes make of it."""
+    return f"{_list_path(region, get_script_prefix())}?{view.to_query_string(**changes) or WHOLE_LIST}"
+
+
+def bare_list_url(region: Region) -> str:
+    """The address without any parameter, which opens the member's default view."""
+    return _list_path(region, get_script_prefix())
 
 
 def saved_view_url(region: Region, query_string: str) -> str:
-    """The URL of a saved view. Columns that no longer exist are left out, as in preferences."""
+    """The address of a saved view. Columns that no longer exist are left out, as in preferences."""
     pairs = [
         (name, ",".join(read_names(text)) if name == "columns" else text) for name, text in parse_qsl(query_string)
     ]
-    return f"{reverse('instances:list', args=[region])}?{encode_query(pairs)}"
-
-
-def list_url_at(path: str, view: ListView) -> str:
-    """The same with the list's path given, for callers that build many URLs."""
-    return f"{path}?{to_query_string(view) or WHOLE_LIST}"
+    return f"{_list_path(region, get_script_prefix())}?{encode_query(pairs)}"
 
 
 def instance_url(region: Region, instance_id: str, hints: DetailQuery) -> str:
-    """The URL of an instance's page. Only the id is required; the hints make it faster to find, and link back."""
-    return _join(reverse("instances:detail", args=[region, instance_id]), hints.to_query_string())
+    """The address of an instance's page. Only the id is required; the hints make it faster to find, and link back."""
+    return f"{_list_path(region, get_script_prefix())}{instance_id}/?{hints.to_query_string()}".removesuffix("?")
 
 
 def raw_url(region: Region, instance_id: str, *, name: str | None, download: bool = False) -> str:
-    """The URL of an instance's raw JSON; with `download`, as a file."""
+    """The address of an instance's raw JSON; with `download`, as a file."""
     pairs = [("name", name or ""), ("download", "1" if download else "")]
-    return _join(
-        reverse("instances:raw", args=[region, instance_id]), encode_query([pair for pair in pairs if pair[1]])
-    )
+    query_string = encode_query([pair for pair in pairs if pair[1]])
+    return f"{_list_path(region, get_script_prefix())}{instance_id}.json?{query_string}".removesuffix("?")
 
 
 def credential_url(region: Region, *, next_url: str) -> str:
@@ -49,5 +125,46 @@ def credential_url(region: Region, *, next_url: str) -> str:
     return add_way_back(reverse("credentials:edit", args=[region]), next_url)
 
 
-def _join(path: str, query_string: str) -> str:
-    return f"{path}?{query_string}" if query_string else path
+def can_add_tag(view: ListView, tag: str) -> bool:
+    """Whether the list can be filtered by this tag too. Commas separate tags, so a tag that has one cannot be sent."""
+    tags = view.query.tags
+    if tag in tags:
+        return True
+    is_whole = bool(tag) and "," not in tag and tag == tag.strip() and not find_forbidden_character(tag)
+    return is_whole and len(tags) < MOST_TAGS and len(",".join((*tags, tag))) <= LONGEST_TAGS
+
+
+def can_be_hint(name: str) -> bool:
+    """Whether a name may be used as a hint in an instance's address."""
+    return bool(name) and len(name) <= LONGEST_NAME and not find_forbidden_character(name)
+
+
+def is_uuid(text: str | None) -> bool:
+    """Whether it is a UUID in lower case, as in addresses. Only such ids have a page or can be filters."""
+    return bool(text and _UUID.match(text))
+
+
+def canonical_id(text: str | None) -> str:
+    """An id from upstream in lower case, as in addresses; empty if it is not a UUID."""
+    lower = (text or "").lower()
+    return lower if is_uuid(lower) else ""
+
+
+def find_forbidden_character(text: str) -> str | None:
+    """A character that no parameter may have: a control character, or one that stands for bytes that are no text."""
+    if text.isascii() and text.isprintable():
+        return None
+    return next((sign for sign in text if sign == _UNREADABLE or unicodedata.category(sign) in {"Cc", "Cs"}), None)
+
+
+def _write(name: str, value: Any) -> str:
+    """A parameter as the address has it."""
+    if not value or (name == "limit" and value == DEFAULT_LIMIT):
+        return ""
+    return encode_query([(name, ",".join(value) if isinstance(value, tuple) else str(value))])
+
+
+@lru_cache(maxsize=64)
+def _list_path(region: Region, _prefix: str) -> str:
+    """The path of a region's list. Cached, because a page has some twenty addresses of lists."""
+    return reverse("instances:list", args=[region])

@@ -1,5 +1,7 @@
-"""manual only."""
+"""How current a page is: its refresh, its version, the rate limit and the request behind it."""
 
+import shlex
+from datetime import datetime
 from hashlib import blake2b
 from math import ceil
 from typing import Any
@@ -9,8 +11,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from portal import __version__
+from portal.bycloud import ApiKey
 from portal.core.formatting import clock_text, exact_text, iso_text
-from portal.gateway import Cached, FetchError, Meter
+from portal.gateway import ApiSession, Cached, Exchange, FetchError, Meter
 
 HIGH_SHARE = 0.8
 VERSION_BYTES = 8
@@ -72,8 +75,18 @@ class Budget(msgspec.Struct, frozen=True):
     is_shared_by_region: bool
 
 
+class RequestInfo(msgspec.Struct, frozen=True):
+    """The request behind a page, to be shown. `ends_search`: it is the last request of a search."""
+
+    exchange: Exchange
+    fetched_at: datetime
+    elapsed_milliseconds: int
+    curl: str
+    ends_search: bool
+
+
 def describe_budget(meter: Meter) -> Budget:
-    used = max(window.used / window.limit for window in (meter.minute, meter.hour))
+    used = max(meter.minute.used / meter.minute.limit, meter.hour.used / meter.hour.limit)
     return Budget(
         meter=meter,
         kept=meter.minute.limit - max(1, int(meter.minute.limit * (1 - settings.BYCLOUD_RATE_RESERVE))),
@@ -110,3 +123,24 @@ def describe_unchanged(page: Cached[Any], meter: Meter) -> dict[str, Any]:
         "hour": [meter.hour.used, meter.hour.limit],
         "others": meter.others,
     }
+
+
+def describe_request(access: ApiSession, page: Cached[Any], *, ends_search: bool = False) -> RequestInfo:
+    exchange = page.exchange
+    return RequestInfo(
+        exchange=exchange,
+        fetched_at=page.fetched_at,
+        elapsed_milliseconds=round(exchange.elapsed_seconds * 1000),
+        curl=describe_curl(access, exchange),
+        ends_search=ends_search,
+    )
+
+
+def describe_curl(access: ApiSession, exchange: Exchange) -> str:
+    """The request behind a page as a curl command, with a shell variable in place of the credential."""
+    header = (
+        '"X-Api-Key: $BYCLOUD_API_KEY"'
+        if isinstance(access.credential, ApiKey)
+        else '"Authorization: Bearer $BYCLOUD_TOKEN"'
+    )
+    return f"curl --get {shlex.quote(access.region.base_url + exchange.target)} --header {header}"

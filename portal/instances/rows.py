@@ -1,7 +1,6 @@
 """Rows of the list: an instance as the table shows it, with its links. Does not depend on requests or the gateway."""
 
 import msgspec
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.bycloud import Flavor, Instance, PartialInstance, Region, is_unreadable, list_unreadable
@@ -9,17 +8,7 @@ from portal.core.http import LONGEST_ADDRESS, encode_query
 from portal.core.invisible import show_plain
 from portal.core.templatetags.portal import gigabytes, mebibytes
 from portal.instances.columns import list_addresses
-from portal.instances.links import list_url_at, raw_url
-from portal.instances.list_query import (
-    ListView,
-    can_add_tag,
-    can_be_hint,
-    canonical_id,
-    to_query_string,
-    with_flavor,
-    with_image,
-    with_tag,
-)
+from portal.instances.links import ListView, bare_list_url, can_add_tag, can_be_hint, canonical_id, list_url, raw_url
 from portal.instances.status import State, derive_state
 
 FIRST_ADDRESSES = 2
@@ -68,13 +57,13 @@ class Row(msgspec.Struct, frozen=True):
 
 def build_rows(instances: tuple[Instance, ...], *, region: Region, view: ListView) -> tuple[Row, ...]:
     """The rows of one page. `view` is their list: links add filters to it, and lead back to it."""
-    path = reverse("instances:list", args=[region])
-    back = to_query_string(view)
+    path = bare_list_url(region)
+    back = view.to_query_string()
     filter_urls: dict[str, str] = {}
 
     def link_tag(tag: str) -> Link:
         if tag not in filter_urls:
-            filter_urls[tag] = tag_url(path, view, tag)
+            filter_urls[tag] = tag_url(region, view, tag)
         return Link(shorten(tag), filter_urls[tag])
 
     rows = []
@@ -101,9 +90,9 @@ def build_rows(instances: tuple[Instance, ...], *, region: Region, view: ListVie
                 addresses=tuple(map(shorten, addresses[:FIRST_ADDRESSES])),
                 more_addresses=tuple(map(shorten, addresses[FIRST_ADDRESSES:MOST_ENTRIES])),
                 hidden_addresses=max(0, len(addresses) - MOST_ENTRIES),
-                flavor=link_flavor(path, view, instance),
+                flavor=link_flavor(region, view, instance),
                 sizes=describe_sizes(instance.flavor),
-                image=link_image(path, view, instance),
+                image=link_image(region, view, instance),
                 tags=tags[:FIRST_TAGS],
                 more_tags=tags[FIRST_TAGS:],
                 hidden_tags=max(0, len(given_tags) - MOST_ENTRIES),
@@ -129,23 +118,23 @@ def describe_sizes(flavor: Flavor | None) -> str:
     return " · ".join(filter(None, sizes))
 
 
-def link_image(path: str, view: ListView, instance: Instance) -> Link | None:
-    """The image, with a link to the same list filtered by it. `path` is the list's path."""
+def link_image(region: Region, view: ListView, instance: Instance) -> Link | None:
+    """The image, with a link to the same list filtered by it."""
     image = instance.image
     if image is None or not (image.name or image.id):
         return None
     image_id = canonical_id(image.id)
-    url = list_url_at(path, with_image(view, image_id)) if image_id else ""
+    url = list_url(region, view, image_id=image_id) if image_id else ""
     return Link(shorten(image.name or image.id or ""), url)
 
 
-def link_flavor(path: str, view: ListView, instance: Instance) -> Link | None:
+def link_flavor(region: Region, view: ListView, instance: Instance) -> Link | None:
     """The flavor, likewise."""
     flavor = instance.flavor
     if flavor is None or not (flavor.name or flavor.id):
         return None
     flavor_id = canonical_id(flavor.id)
-    url = list_url_at(path, with_flavor(view, flavor_id)) if flavor_id else ""
+    url = list_url(region, view, flavor_id=flavor_id) if flavor_id else ""
     return Link(shorten(flavor.name or flavor.id or ""), url)
 
 
@@ -154,9 +143,12 @@ def shorten(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT].rstrip() + "…"
 
 
-def tag_url(path: str, view: ListView, tag: str) -> str:
+def tag_url(region: Region, view: ListView, tag: str) -> str:
     """The same list filtered by this tag too; empty if the API's `tags` parameter cannot contain the tag."""
-    return list_url_at(path, with_tag(view, tag)) if can_add_tag(view, tag) else ""
+    if not can_add_tag(view, tag):
+        return ""
+    tags = view.query.tags
+    return list_url(region, view, tags=tags if tag in tags else (*tags, tag))
 
 
 def _instance_url(path: str, instance: Instance, back: str) -> str:

@@ -93,22 +93,17 @@ _TASKS = {
 _VM_STATES = {"BUILDING": "BUILD", "RESCUED": "RESCUE", "RESIZED": "VERIFY_RESIZE", "SOFT_DELETE": "SOFT_DELETED"}
 
 
-class Choice(msgspec.Struct, frozen=True):
-    """A status as an option of the filter. `value` is ByCloud's own value."""
+def list_choices(seen: Iterable[str], current: str) -> tuple[tuple[str, str], ...]:
+    """Pairs of value and label: all known statuses, those found in instances, and the current filter, even if unknown.
 
-    value: str
-    label: str
-
-
-def list_choices(seen: Iterable[str], current: str) -> tuple[Choice, ...]:
-    """All known statuses, those found in instances, and the current filter, even if unknown; sorted by label."""
-    words = {*_STATUSES, *seen, current} - {""}
-    return tuple(Choice(word, _label(word)) for word in sorted(words, key=lambda word: (word.upper(), word)))
-
-
-def _label(word: str) -> str:
-    look = _STATUSES.get(word)
-    return _("%(word)s (%(meaning)s)") % {"word": word, "meaning": look.word} if look else show_plain(word)
+    `value` is ByCloud's own. Sorted without regard to case.
+    """
+    choices = []
+    for word in sorted(sorted({*_STATUSES, *seen, current} - {""}), key=str.upper):
+        look = _STATUSES.get(word)
+        label = _("%(word)s (%(meaning)s)") % {"word": word, "meaning": look.word} if look else show_plain(word)
+        choices.append((word, label))
+    return tuple(choices)
 
 
 def derive_state(instance: Instance) -> State:

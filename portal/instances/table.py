@@ -15,8 +15,8 @@ from portal.core.formatting import relative_text
 from portal.core.fragment_cache import LruCache, name_values
 from portal.instances.cells import render_rows
 from portal.instances.columns import find_columns
-from portal.instances.display_options import DisplayOptions
-from portal.instances.list_query import ListView, to_query_string
+from portal.instances.controls import DisplayOptions
+from portal.instances.links import ListView
 from portal.instances.live import name_pending
 from portal.instances.rows import build_rows
 
@@ -51,7 +51,7 @@ def render_table(
     columns = find_columns(layout.columns)
     moments = [column.read for column in columns if column.kind == "moment"]
     ages = [_say_age(read(instance)) for instance in instances for read in moments]
-    key = name_values(region.code, to_query_string(view), layout, ages, instances)
+    key = name_values(region.code, view.to_query_string(), layout, ages, instances)
     table = _cache.find(key)
     if table is None:
         rows = build_rows(instances, region=region, view=view)

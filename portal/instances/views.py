@@ -1,133 +1,207 @@
-"""The views of the instance pages. docs/pages.md describes the URLs and every state."""
+"""The views of the instance pages. docs/pages.md describes the addresses and every state."""
 
+from collections.abc import Callable, Mapping
+from functools import wraps
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
+import structlog
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect, QueryDict
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url, replace_url
 
 from portal.bycloud import Region
+from portal.core.crypto import CryptoError
 from portal.core.http import is_same_query, leave_out, list_unknown, require_post
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest
 from portal.credentials import services as intake
-from portal.gateway import ApiSession, FetchFailed, FetchPolicy, read_meter
-from portal.instances import raw_json, responses
-from portal.instances.detail_query import PARAMETERS, DetailQuery, read_detail_query
-from portal.instances.errors import ErrorNotice, describe
-from portal.instances.fetch_policy import find_names, find_shown, get_api_session, list_or_error_notice, read_posted
-from portal.instances.links import instance_url, list_url, saved_view_url
-from portal.instances.list_query import ListView, is_uuid, read_view
-from portal.instances.services import Found, KnownValues, Missing, find_instance
-from portal.saved_views.services import find_default
+from portal.credentials.vault import resolve_credential
+from portal.gateway import ApiSession, Cached, CachedInstance, FetchFailed, FetchPolicy
+from portal.instances import detail, export, responses
+from portal.instances.errors import (
+    DetailFailedError,
+    DetailMissingError,
+    InstancesError,
+    InvalidHintsError,
+    InvalidListError,
+    ListFailedError,
+    NoCredentialError,
+)
+from portal.instances.forms import HINTS, ListForm, read_hints, read_view
+from portal.instances.links import (
+    DetailQuery,
+    ListView,
+    bare_list_url,
+    instance_url,
+    is_uuid,
+    list_url,
+    saved_view_url,
+)
+from portal.instances.lookup import InstanceNotFoundError, find_instance
+from portal.instances.services import KnownValues, Listing, list_instances, read_known_values
+from portal.saved_views import services as shelf
+
+LONGEST_NUMBER = 18
+
+View = Callable[..., HttpResponse]
+Handlers = Mapping[type[InstancesError], View]
+PAGES: Handlers = {
+    NoCredentialError: responses.ask_for_credential,
+    InvalidListError: responses.refuse_list,
+    ListFailedError: responses.fail_list,
+    InvalidHintsError: detail.refuse_instance,
+    DetailFailedError: detail.fail_instance,
+    DetailMissingError: detail.miss_instance,
+}
+IN_JSON: Handlers = {
+    NoCredentialError: export.ask_for_credential_in_json,
+    InvalidHintsError: export.refuse_in_json,
+    DetailFailedError: export.fail_in_json,
+    DetailMissingError: export.miss_in_json,
+}
 
 
-@requires(Capability.LIST_INSTANCES)
+def answers(capability: Capability, handlers: Handlers = PAGES) -> Callable[[View], View]:
+    """A view for members with the capability. What it cannot show becomes the response that `handlers` has for it."""
+
+    def declare(view: View) -> View:
+        @requires(capability)
+        @wraps(view)
+        def answer(request: MemberRequest, region: Region, **arguments: Any) -> HttpResponse:
+            try:
+                return view(request, region, **arguments)
+            except InstancesError as error:
+                return handlers[type(error)](request, region, error)
+
+        return answer
+
+    return declare
+
+
+@answers(Capability.LIST_INSTANCES)
 @require_safe
 def list_page(request: MemberRequest, region: Region) -> HttpResponse:
-    access = get_api_session(request, region)
-    if not isinstance(access, ApiSession):
-        return responses.ask_for_credential(request, region, access, url=request.get_full_path())
-    reading = read_view(request.GET, seen=find_names(access, request.GET))
-    view = reading.view
-    if view is None:
-        return responses.refuse_list(request, region, reading)
+    session = open_session(request, region)
+    view = read_list(session, request.GET)
+    unknown = list_unknown(request, ListForm.base_fields)
     # Without any parameter of its own, the list opens with the member's default view.
-    is_bare = len(reading.unknown) == len(request.GET)
-    default = find_default(member=request.user, region=region.code) if is_bare else None
+    is_bare = len(unknown) == len(request.GET)
+    links = shelf.list_links(request.user, region.code) if is_bare else None
+    default = next((link for link in links or () if link.is_default), None)
     if default:
-        return leave_out(request, reading.unknown, saved_view_url(region, default.query))
+        return leave_out(request, unknown, saved_view_url(region, default.query))
     url = list_url(region, view)
     given = request.META.get("QUERY_STRING", "")
     is_canonical = not given or is_same_query(given, url.partition("?")[2])
-    if not is_canonical and not responses.wants_fragment(request):
-        return leave_out(request, reading.unknown, url)
-    policy = _read_asking(request)
-    listing = list_or_error_notice(access, view.query, policy)
-    response = responses.answer_list(request, access, view, listing, policy=policy, unknown=reading.unknown)
+    target = responses.find_target(request)
+    if not is_canonical and not target:
+        return leave_out(request, unknown, url)
+    policy = _read_policy(request)
+    listing = fetch_listing(session, view, policy)
+    response = responses.answer_list(request, session, view, listing, policy=policy, unknown=unknown, links=links)
     if not is_canonical:
         return push_url(response, url)
     # After a response to a form, redirect to the list itself.
-    is_elsewhere = responses.wants_fragment(request) and request.htmx.current_url and not find_shown(request, region)
+    is_elsewhere = target and request.htmx.current_url and not _find_shown(request, region)
     return replace_url(response, url) if is_elsewhere else response
 
 
-@requires(Capability.OPEN_INSTANCE)
+@answers(Capability.OPEN_INSTANCE)
 @require_safe
 def detail_page(request: MemberRequest, region: Region, instance_id: UUID) -> HttpResponse:
-    access = get_api_session(request, region)
-    if not isinstance(access, ApiSession):
-        return responses.ask_for_credential(request, region, access, url=request.get_full_path())
-    hints = read_detail_query(request.GET)
-    if not isinstance(hints, DetailQuery):
-        return responses.refuse_instance(request, region, str(instance_id), hints)
+    session = open_session(request, region)
+    hints = read_hints(request.GET, str(instance_id))
     is_canonical = is_same_query(hints.to_query_string(), request.META.get("QUERY_STRING", ""))
-    if not is_canonical and not responses.wants_fragment(request):
-        return leave_out(request, list_unknown(request, PARAMETERS), instance_url(region, str(instance_id), hints))
-    policy = _read_asking(request)
-    outcome = _find(access, str(instance_id), hints, policy)
-    return responses.answer_instance(request, access, str(instance_id), hints, outcome, policy=policy)
+    if not is_canonical and not responses.find_target(request):
+        return leave_out(request, list_unknown(request, HINTS), instance_url(region, str(instance_id), hints))
+    policy = _read_policy(request)
+    found = _find(session, str(instance_id), hints, policy)
+    return detail.answer_instance(request, session, str(instance_id), hints, found, policy=policy)
 
 
-@requires(Capability.READ_RAW_INSTANCE)
+@answers(Capability.READ_RAW_INSTANCE, IN_JSON)
 @require_safe
 def raw(request: MemberRequest, region: Region, instance_id: UUID) -> HttpResponse:
-    """The raw JSON of one instance. Errors are JSON too."""
-    access = get_api_session(request, region)
-    if not isinstance(access, ApiSession):
-        return raw_json.refuse(
-            HTTPStatus.CONFLICT, access or _("You don't have a ByCloud credential for this region yet.")
-        )
-    hints = read_detail_query(request.GET)
-    if not isinstance(hints, DetailQuery):
-        return raw_json.refuse_parameters(hints)
-    outcome = _find(access, str(instance_id), hints, FetchPolicy.CACHE_FIRST)
-    if isinstance(outcome, ErrorNotice):
-        return raw_json.refuse_for(outcome)
-    if isinstance(outcome, Missing):
-        return raw_json.miss(outcome)
-    return raw_json.answer(outcome.instance.value, str(instance_id), is_download="download" in request.GET)
+    """The raw JSON of one instance."""
+    session = open_session(request, region)
+    hints = read_hints(request.GET, str(instance_id))
+    found = _find(session, str(instance_id), hints, FetchPolicy.CACHE_FIRST)
+    return export.answer_json(found.value, str(instance_id), is_download="download" in request.GET)
 
 
-@requires(Capability.LIST_INSTANCES)
+@answers(Capability.LIST_INSTANCES)
 @require_post
 def revalidate(request: MemberRequest, region: Region) -> HttpResponse:
     """Fetch a page again unless it is fresh."""
     return _renew(request, region, FetchPolicy.RETRY)
 
 
-@requires(Capability.FORCE_REFRESH)
+@answers(Capability.FORCE_REFRESH)
 @require_post
 def refresh(request: MemberRequest, region: Region) -> HttpResponse:
     """Fetch a page again, however fresh it is."""
     return _renew(request, region, FetchPolicy.FORCE)
 
 
-@requires(Capability.LIST_INSTANCES)
+@answers(Capability.LIST_INSTANCES)
 @require_post
 def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
     """Check the list's credential with one request to ByCloud. If it is valid, fetch the page again."""
-    access = get_api_session(request, region)
-    if isinstance(access, ApiSession):
-        checked = intake.check_again(request.held, region=region, asker=request.user)
-        if isinstance(checked, intake.Saved) and checked.is_checked:
-            messages.success(request, checked.sentence)
-        else:
-            messages.warning(request, checked.sentence)
-            return HttpResponseRedirect(_find_way_back(request, region), status=HTTPStatus.SEE_OTHER)
-    return _renew(request, region, FetchPolicy.RETRY)
+    open_session(request, region)
+    checked = intake.check_again(request.held, region=region, asker=request.user)
+    if isinstance(checked, intake.Saved) and checked.is_checked:
+        messages.success(request, checked.sentence)
+        return _renew(request, region, FetchPolicy.RETRY)
+    messages.warning(request, checked.sentence)
+    return HttpResponseRedirect(_find_way_back(request, region), status=HTTPStatus.SEE_OTHER)
 
 
-def _find_way_back(request: MemberRequest, region: Region) -> str:
-    """The URL of the page that a form belongs to, as far as it can be parsed."""
-    instance_id = request.POST.get("instance", "")
-    if is_uuid(instance_id):
-        hints = read_detail_query(QueryDict(request.POST.get("query", "")))
-        return instance_url(region, instance_id, hints if isinstance(hints, DetailQuery) else DetailQuery())
-    return list_url(region, read_view(read_posted(request, region), seen=KnownValues()).view or ListView())
+def open_session(request: MemberRequest, region: Region) -> ApiSession:
+    """The session for requests to ByCloud. Raises `NoCredentialError`.
+
+    Sets `request.held`, and adds to every log line whether the credential is the member's own or the team's.
+    """
+    try:
+        held = resolve_credential(request.user, region)
+    except CryptoError as error:
+        raise NoCredentialError(str(error)) from None
+    if held is None:
+        raise NoCredentialError
+    request.held = held.row
+    is_team = held.row.is_team
+    structlog.contextvars.bind_contextvars(asks_with="team" if is_team else "own")
+    return ApiSession(region, held.credential, asker=str(request.user.pk), is_shared=is_team)
+
+
+def read_list(session: ApiSession, given: QueryDict) -> ListView:
+    """Like `read_view`, with the known names, for which most lists have no filter."""
+    has_names = "flavor_id" in given or "image_id" in given
+    return read_view(given, known=read_known_values(session) if has_names else KnownValues())
+
+
+def _read_policy(request: MemberRequest) -> FetchPolicy:
+    """A page that refreshes itself sends a header that says so, and whether anything is in transition."""
+    refreshes = {"1": FetchPolicy.REVALIDATE, "quick": FetchPolicy.REVALIDATE_FAST}
+    return refreshes.get(request.headers.get("Portal-Refresh", ""), FetchPolicy.CACHE_FIRST)
+
+
+def fetch_listing(session: ApiSession, view: ListView, policy: FetchPolicy) -> Listing:
+    try:
+        return list_instances(session, view.query, policy=policy)
+    except FetchFailed as error:
+        raise ListFailedError(session, view, error.trouble) from None
+
+
+def _find(session: ApiSession, instance_id: str, hints: DetailQuery, policy: FetchPolicy) -> Cached[CachedInstance]:
+    try:
+        return find_instance(session, instance_id, name=hints.name, marker=hints.marker, policy=policy)
+    except InstanceNotFoundError as error:
+        raise DetailMissingError(session, instance_id, hints, error) from None
+    except FetchFailed as error:
+        raise DetailFailedError(session, instance_id, hints, error.trouble) from None
 
 
 def _renew(request: MemberRequest, region: Region, policy: FetchPolicy) -> HttpResponse:
@@ -135,50 +209,50 @@ def _renew(request: MemberRequest, region: Region, policy: FetchPolicy) -> HttpR
 
     Errors are shown in the response itself, because the page may not show them after a redirect.
     """
-    access = get_api_session(request, region)
-    if not isinstance(access, ApiSession):
-        url = list_url(region, ListView())
-        return responses.ask_for_credential(request, region, access, url=url)
+    session = open_session(request, region)
     instance_id = request.POST.get("instance", "")
     if is_uuid(instance_id):
-        given = QueryDict(request.POST.get("query", ""))
-        return _renew_instance(request, access, instance_id, given, policy)
-    return _renew_list(request, access, read_posted(request, region), policy)
+        hints = read_hints(QueryDict(request.POST.get("query", "")), instance_id)
+        found = _find(session, instance_id, hints, policy)
+        if found.trouble:
+            return detail.answer_instance(request, session, instance_id, hints, found, policy=policy)
+        url = instance_url(region, instance_id, hints)
+    else:
+        view = read_list(session, read_posted(request, region))
+        listing = fetch_listing(session, view, policy)
+        if listing.page.trouble and responses.find_target(request):
+            return responses.answer_list(request, session, view, listing, policy=policy)
+        url = list_url(region, view)
+    return HttpResponseRedirect(url, status=HTTPStatus.SEE_OTHER)
 
 
-def _renew_list(request: MemberRequest, access: ApiSession, given: QueryDict, policy: FetchPolicy) -> HttpResponse:
-    reading = read_view(given, seen=find_names(access, given))
-    view = reading.view
-    if view is None:
-        return responses.refuse_list(request, access.region, reading)
-    listing = list_or_error_notice(access, view.query, policy)
-    if isinstance(listing, ErrorNotice) or (listing.page.trouble and responses.wants_fragment(request)):
-        return responses.answer_list(request, access, view, listing, policy=policy)
-    return HttpResponseRedirect(list_url(access.region, view), status=HTTPStatus.SEE_OTHER)
-
-
-def _renew_instance(
-    request: MemberRequest, access: ApiSession, instance_id: str, given: QueryDict, policy: FetchPolicy
-) -> HttpResponse:
-    hints = read_detail_query(given)
-    if not isinstance(hints, DetailQuery):
-        return responses.refuse_instance(request, access.region, instance_id, hints)
-    outcome = _find(access, instance_id, hints, policy)
-    if not isinstance(outcome, Found) or outcome.instance.trouble:
-        return responses.answer_instance(request, access, instance_id, hints, outcome, policy=policy)
-    return HttpResponseRedirect(instance_url(access.region, instance_id, hints), status=HTTPStatus.SEE_OTHER)
-
-
-def _read_asking(request: MemberRequest) -> FetchPolicy:
-    """A page that refreshes itself sends a header that says so, and whether anything is in transition."""
-    refreshes = {"1": FetchPolicy.REVALIDATE, "quick": FetchPolicy.REVALIDATE_FAST}
-    return refreshes.get(request.headers.get("Portal-Refresh", ""), FetchPolicy.CACHE_FIRST)
-
-
-def _find(
-    access: ApiSession, instance_id: str, hints: DetailQuery, policy: FetchPolicy
-) -> Found | Missing | ErrorNotice:
+def _find_way_back(request: MemberRequest, region: Region) -> str:
+    """The address of the page that a form belongs to, as far as it can be parsed."""
+    instance_id = request.POST.get("instance", "")
     try:
-        return find_instance(access, instance_id, name=hints.name, marker=hints.marker, policy=policy)
-    except FetchFailed as error:
-        return describe(error.trouble, read_meter(access))
+        if is_uuid(instance_id):
+            return instance_url(region, instance_id, read_hints(QueryDict(request.POST.get("query", "")), instance_id))
+        return list_url(region, read_view(read_posted(request, region), known=KnownValues()))
+    except InvalidHintsError:
+        return instance_url(region, instance_id, DetailQuery())
+    except InvalidListError:
+        return list_url(region, ListView())
+
+
+def _find_shown(request: MemberRequest, region: Region) -> str | None:
+    """The address of the list that htmx sent the request from; None for any other page.
+
+    A response to a form may also show a list, but it has the form's address, which does not identify the list.
+    """
+    address = request.htmx.current_url_abs_path or ""
+    return address if address.partition("?")[0] == bare_list_url(region) else None
+
+
+def read_posted(request: MemberRequest, region: Region) -> QueryDict:
+    """The list that a form belongs to, from its query string or its address.
+
+    htmx may have changed the address since the form was rendered. It sends the current one with each request, and
+    the script adds it to forms that the browser submits.
+    """
+    text = _find_shown(request, region) or request.POST.get("query", "")
+    return QueryDict(text.partition("?")[2] if text.startswith("/") else text)

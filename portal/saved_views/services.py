@@ -19,7 +19,7 @@ MOST_VIEWS = 50
 
 
 class Link(NamedTuple):
-    """A view as shown in links."""
+    """A view as shown in links. `is_default`: the member's lists open with it."""
 
     pk: int
     name: str
@@ -27,6 +27,7 @@ class Link(NamedTuple):
     is_shared: bool
     owner_id: int
     owner_name: str
+    is_default: bool
 
 
 class TooManyViewsError(Exception):
@@ -39,19 +40,14 @@ class NameTakenError(Exception):
 
 def list_views(member: Member, region: str) -> tuple[SavedView, ...]:
     """The member's own and the shared views, by name. `is_default` is set on each for this member."""
-    default = Exists(DefaultView.objects.filter(member=member, view=OuterRef("pk")))
-    return tuple(_list_visible(member, region).select_related("owner").annotate(begins_list=default))
+    return tuple(_list_visible(member, region).select_related("owner").annotate(begins_list=_is_default(member)))
 
 
 def list_links(member: Member, region: str) -> tuple[Link, ...]:
-    """The same for the list page: plain values from a single query, because every list page needs them."""
-    fields = ("pk", "name", "query", "is_shared", "owner_id", "owner__username")
-    return tuple(Link(*values) for values in _list_visible(member, region).values_list(*fields))
-
-
-def find_default(*, member: Member, region: str) -> SavedView | None:
-    """The member's default view, if it is still visible to them."""
-    return _list_visible(member, region).filter(defaults__member=member).first()
+    """The same for the list page: plain values, because every list page needs them."""
+    fields = ("pk", "name", "query", "is_shared", "owner_id", "owner__username", "begins_list")
+    views = _list_visible(member, region).annotate(begins_list=_is_default(member))
+    return tuple([Link(*values) for values in views.values_list(*fields)])
 
 
 def find_own_view(pk: int, *, member: Member, region: str) -> SavedView | None:
@@ -110,6 +106,10 @@ def clear_default(*, member: Member, region: str) -> None:
 
 def _list_visible(member: Member, region: str) -> QuerySet[SavedView]:
     return SavedView.objects.filter(Q(owner=member) | Q(is_shared=True), region=region)
+
+
+def _is_default(member: Member) -> Exists:
+    return Exists(DefaultView.objects.filter(member=member, view=OuterRef("pk")))
 
 
 def _save(view: SavedView, *, was_shared: bool, request: HttpRequest) -> None:

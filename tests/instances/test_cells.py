@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from portal.bycloud import Address, Fault, Flavor, Image, Instance, Region, SecurityGroup, VolumeAttachment
 from portal.instances.cells import render_rows
 from portal.instances.columns import COLUMNS, find_columns
-from portal.instances.list_query import ListView
+from portal.instances.links import ListView
 from portal.instances.rows import LONGEST_TEXT, build_rows
 
 SPO1 = Region("spo1", "https://api.spo1.example")

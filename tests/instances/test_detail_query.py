@@ -3,8 +3,9 @@ from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.instances.detail_query import MOST_STEPS, DetailQuery, read_back, read_detail_query
-from portal.instances.list_query import ListView, can_be_hint, to_query_string
+from portal.instances.errors import InvalidHintsError
+from portal.instances.forms import read_back, read_hints
+from portal.instances.links import MOST_STEPS, DetailQuery, ListView, can_be_hint
 
 ID = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -17,20 +18,22 @@ hints = st.builds(
 )
 
 
+def read(query_string: str) -> DetailQuery:
+    return read_hints(QueryDict(query_string), ID)
+
+
 @given(hints)
 def test_hints_come_back_from_their_query_string(one: DetailQuery) -> None:
-    assert read_detail_query(QueryDict(one.to_query_string())) == one
+    assert read(one.to_query_string()) == one
 
 
 def test_no_hints_are_no_query_string() -> None:
     assert DetailQuery().to_query_string() == ""
-    assert read_detail_query(QueryDict("name=&back=&marker=&step=0")) == DetailQuery()
+    assert read("name=&back=&marker=&step=0") == DetailQuery()
 
 
 def test_a_name_is_kept_as_it_is_to_the_space() -> None:
-    read = read_detail_query(QueryDict("name=+web+"))
-    assert isinstance(read, DetailQuery)
-    assert read.name == " web "
+    assert read("name=+web+").name == " web "
 
 
 @pytest.mark.parametrize(
@@ -46,21 +49,19 @@ def test_a_name_is_kept_as_it_is_to_the_space() -> None:
     ],
 )
 def test_what_cannot_be_used_is_named(query_string: str, parameter: str) -> None:
-    read = read_detail_query(QueryDict(query_string))
-    assert isinstance(read, dict)
-    assert list(read) == [parameter]
+    with pytest.raises(InvalidHintsError) as error:
+        read(query_string)
+    assert list(error.value.problems) == [parameter]
 
 
 def test_other_parameters_change_nothing() -> None:
-    assert read_detail_query(QueryDict("download=1&utm_source=a&utm_source=b")) == DetailQuery()
+    assert read("download=1&utm_source=a&utm_source=b") == DetailQuery()
 
 
 def test_the_way_back_is_a_list_in_its_canonical_form() -> None:
-    read = read_detail_query(QueryDict("back=tags%3Db%252Cb%26limit%3D20"))
-    assert isinstance(read, DetailQuery)
-    assert read.back == "tags=b"
+    assert read("back=tags%3Db%252Cb%26limit%3D20").back == "tags=b"
     assert read_back("") == ListView()
-    assert to_query_string(read_back("name=a") or ListView()) == "name=a"
+    assert (read_back("name=a") or ListView()).to_query_string() == "name=a"
 
 
 def test_a_search_goes_on_by_itself_a_bounded_number_of_times() -> None:

@@ -6,9 +6,10 @@ import pytest
 
 from portal.bycloud import Address, ApiKey, BearerToken, Flavor, Image, Instance, InstancePage, InstanceQuery, Region
 from portal.gateway import ApiSession, Cached, CachedInstance, Exchange
-from portal.instances import pagination
-from portal.instances.detail import NetworkAddress, build_details, describe_curl
-from portal.instances.list_query import ListView
+from portal.instances import controls
+from portal.instances.detail import NetworkAddress, build_details
+from portal.instances.links import ListView
+from portal.instances.live import describe_curl
 from portal.instances.rows import LONGEST_TEXT, Row, build_rows, describe_sizes
 from portal.instances.services import KnownValues, Listing, NamedRef
 
@@ -117,8 +118,8 @@ def test_a_text_that_is_too_long_for_a_table_is_cut() -> None:
 
 def test_tokens_name_what_is_known_by_name() -> None:
     query = InstanceQuery(name="a", status="B", tags=("c", "d"), flavor_id=ID, image_id=OTHER_ID, limit=20)
-    tokens = pagination.build_active_filters(
-        ListView(query), region=SPO1, seen=KnownValues(flavors=(NamedRef(ID, "m1"),))
+    tokens = controls.build_active_filters(
+        ListView(query), region=SPO1, known=KnownValues(flavors=(NamedRef(ID, "m1"),))
     )
     assert [(token.label, token.value) for token in tokens] == [
         ("name", "a"),
@@ -143,21 +144,21 @@ def test_range_and_count_say_no_more_than_is_known(
     count: int, total: int | None, first: int | None, range_text: str, count_text: str
 ) -> None:
     page = listing(count, total=total, first=first)
-    assert (pagination.describe_range(page), pagination.describe_count(page)) == (range_text, count_text)
+    assert (controls.describe_range(page), controls.describe_count(page)) == (range_text, count_text)
 
 
 def test_more_to_come_counts_as_one_more_at_least() -> None:
-    assert pagination.describe_count(listing(20, total=None, first=1, more=True)) == "at least 21"
+    assert controls.describe_count(listing(20, total=None, first=1, more=True)) == "at least 21"
 
 
 def test_a_swapped_page_is_announced_with_its_range_and_time() -> None:
-    page = pagination.describe_page(listing(20, total=150, first=1), is_filtered=True)
+    page = controls.describe_page(listing(20, total=150, first=1), is_filtered=True)
     assert page.startswith("Instances 1–20 of 150, as of ")
 
 
 def test_a_swapped_page_without_rows_is_announced_as_what_it_is() -> None:
-    assert pagination.describe_page(listing(0, total=0, first=1), is_filtered=True) == "No matches"
-    assert pagination.describe_page(listing(0, total=0, first=1), is_filtered=False) == "No instances yet"
+    assert controls.describe_page(listing(0, total=0, first=1), is_filtered=True) == "No matches"
+    assert controls.describe_page(listing(0, total=0, first=1), is_filtered=False) == "No instances yet"
 
 
 def test_a_network_without_addresses_keeps_its_line() -> None:

@@ -12,15 +12,8 @@ from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, Region
 from portal.gateway import ApiSession, FetchFailed, FetchPolicy
-from portal.instances.services import (
-    Found,
-    Listing,
-    Missing,
-    NamedRef,
-    find_instance,
-    list_instances,
-    read_known_values,
-)
+from portal.instances.lookup import InstanceNotFoundError, find_instance
+from portal.instances.services import Listing, NamedRef, list_instances, read_known_values
 from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
 
@@ -28,6 +21,13 @@ FIRST = InstanceQuery()
 GONE = "00000000-0000-4000-8000-000000000000"
 OTHER = "11111111-1111-4111-8111-111111111111"
 TWENTY = [f"{n:08}-0000-4000-8000-000000000000" for n in range(20)]
+
+
+def miss(access: ApiSession, instance_id: str, **more: Any) -> InstanceNotFoundError:
+    """How a search ends that does not find the instance."""
+    with pytest.raises(InstanceNotFoundError) as error:
+        find_instance(access, instance_id, **more)
+    return error.value
 
 
 @pytest.fixture
@@ -173,8 +173,7 @@ def test_an_instance_from_a_seen_page_costs_no_request(acme: ApiSession, upstrea
     instance = list_instances(acme, FIRST).instances[3]
     assert instance.id is not None
     found = find_instance(acme, instance.id)
-    assert isinstance(found, Found)
-    assert found.instance.value.instance == instance
+    assert found.value.instance == instance
     assert len(upstream.requests()) == 1
 
 
@@ -186,8 +185,7 @@ def test_a_colleague_with_a_cold_cache_finds_it_by_its_name_in_one_request(
     caches["pages"].clear()
     upstream.clear()
     found = find_instance(acme, last.id, name=last.name)
-    assert isinstance(found, Found)
-    assert found.instance.value.instance == last
+    assert found.value.instance == last
     assert len(upstream.requests()) == 1
 
 
@@ -197,14 +195,12 @@ def test_a_renamed_instance_is_found_by_a_walk(acme: ApiSession, upstream: Upstr
     assert last.id is not None
     caches["pages"].clear()
     upstream.clear()
-    found = find_instance(acme, last.id, name="its-old-name")
-    assert isinstance(found, Found)
+    assert find_instance(acme, last.id, name="its-old-name").value.instance == last
     assert len(upstream.requests()) == 3
 
 
 def test_an_unknown_id_is_missing_after_the_whole_list(acme: ApiSession, upstream: Upstream) -> None:
-    missing = find_instance(acme, GONE)
-    assert isinstance(missing, Missing)
+    missing = miss(acme, GONE)
     assert (missing.searched, missing.total, missing.next_marker) == (150, 150, None)
     assert "marker=" in missing.page.exchange.target
     assert len(upstream.requests()) == 2
@@ -213,20 +209,17 @@ def test_an_unknown_id_is_missing_after_the_whole_list(acme: ApiSession, upstrea
 def test_a_walk_through_a_large_fleet_stops_and_can_go_on(acme: ApiSession, upstream: Upstream) -> None:
     with Sandbox(instances=1_000) as large:
         access = ApiSession(Region("spo1", large.url), BearerToken("sandbox-acme-token"))
-        missing = find_instance(access, GONE)
-        assert isinstance(missing, Missing)
+        missing = miss(access, GONE)
         assert (missing.searched, missing.total) == (500, 1000)
         assert missing.next_marker is not None
-        end = find_instance(access, GONE, marker=missing.next_marker)
-        assert isinstance(end, Missing)
+        end = miss(access, GONE, marker=missing.next_marker)
         assert (end.searched, end.total, end.next_marker) == (1000, 1000, None)
 
 
 def test_a_walk_ends_with_half_the_deadline(acme: ApiSession, upstream: Upstream, settings: Settings) -> None:
     settings.BYCLOUD_LIMITS = settings.BYCLOUD_LIMITS.__class__(deadline_seconds=1)
     upstream.script(delay=0.6)
-    missing = find_instance(acme, GONE)
-    assert isinstance(missing, Missing)
+    missing = miss(acme, GONE)
     assert missing.searched == 100
     assert missing.next_marker is not None
 
@@ -240,7 +233,7 @@ def test_a_search_by_name_that_took_long_leaves_the_walk_to_the_next_try(
         find_instance(acme, GONE, name="web-01")
     assert failure.value.trouble.kind == "timed-out"
     assert len(upstream.requests()) == 1
-    assert isinstance(find_instance(acme, GONE, name="web-01", policy=FetchPolicy.RETRY), Missing)
+    miss(acme, GONE, name="web-01", policy=FetchPolicy.RETRY)
     assert [request["query"] for request in upstream.requests()][1].startswith("limit=100")
 
 
@@ -262,13 +255,11 @@ def test_a_stale_instance_is_loaded_again_by_its_name(
     assert instance.id is not None
     clock.shift(timedelta(minutes=1))
     stale = find_instance(acme, instance.id)
-    assert isinstance(stale, Found)
-    assert not stale.instance.is_fresh
+    assert not stale.is_fresh
     again = find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE)
-    assert isinstance(again, Found)
-    assert again.instance.is_fresh
+    assert again.is_fresh
     assert [request["query"] for request in upstream.requests()][1:] == [f"name={instance.name}&limit=100"]
-    assert isinstance(find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE), Found)
+    assert find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE)
     assert len(upstream.requests()) == 2
     find_instance(acme, instance.id, policy=FetchPolicy.FORCE)
     assert len(upstream.requests()) == 3
@@ -282,21 +273,19 @@ def test_a_seen_instance_stays_readable_in_an_outage(
     clock.shift(timedelta(minutes=1))
     upstream.script(times=9, status=503)
     found = find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE)
-    assert isinstance(found, Found)
-    assert found.instance.trouble is not None
+    assert found.trouble is not None
     upstream.clear()
     find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE)
     upstream.script(times=9, status=503)
     found = find_instance(acme, instance.id, policy=FetchPolicy.FORCE)
-    assert isinstance(found, Found)
-    assert found.instance.trouble is not None
-    assert found.instance.trouble.kind == "server-fault"
+    assert found.trouble is not None
+    assert found.trouble.kind == "server-fault"
 
 
 def test_an_outage_is_not_taken_for_a_list_that_does_not_hold_the_instance(
     acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    assert isinstance(find_instance(acme, GONE), Missing)
+    miss(acme, GONE)
     clock.shift(timedelta(hours=3))
     upstream.script(times=9, status=503)
     with pytest.raises(FetchFailed) as failure:
@@ -313,7 +302,7 @@ def test_opening_an_instance_that_was_never_seen_waits_for_the_end_of_a_pause(
             find_instance(acme, GONE)
     assert len(upstream.requests()) == 3
     clock.shift(timedelta(seconds=2))
-    assert isinstance(find_instance(acme, GONE), Missing)
+    miss(acme, GONE)
 
 
 def test_an_outage_is_raised_for_an_instance_that_was_never_seen(acme: ApiSession, upstream: Upstream) -> None:
@@ -346,6 +335,6 @@ def test_an_instance_that_the_whole_list_does_not_hold_is_forgotten(
     assert instance.id is not None
     upstream.change(instance.id, action="delete", seconds=0)
     clock.shift(timedelta(minutes=1))
-    assert isinstance(find_instance(acme, instance.id), Found)
-    assert isinstance(find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE), Missing)
-    assert isinstance(find_instance(acme, instance.id), Missing)
+    assert find_instance(acme, instance.id)
+    miss(acme, instance.id, policy=FetchPolicy.REVALIDATE)
+    miss(acme, instance.id)

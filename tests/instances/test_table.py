@@ -11,8 +11,8 @@ from portal.bycloud import Instance, InstanceQuery, Region
 from portal.core.fragment_cache import LruCache
 from portal.instances import table
 from portal.instances.columns import DEFAULT_NAMES
-from portal.instances.display_options import DisplayOptions
-from portal.instances.list_query import ListView
+from portal.instances.controls import DisplayOptions
+from portal.instances.links import ListView
 from portal.instances.table import Table, render_table
 
 SPO1 = Region("spo1", "https://api.spo1.example")

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, Instance, Region
-from portal.gateway import ApiSession, remember
-from portal.instances.services import LONGEST_SEEN, MOST_SEEN, KnownValues, NamedRef, read_known_values
+from portal.gateway import ApiSession
+from portal.instances.services import LONGEST_SEEN, MOST_SEEN, read_known_values
 from portal.sandbox.malformed import FAR_TOO_MANY, MILLION, NO_RECORDS, ODD_FIELDS, TEN_MEGABYTES
 from portal.sandbox.server import Sandbox
 from tests.journeys.pages import LIST, Response, ids, link, text, words
@@ -304,20 +304,6 @@ def test_nesting_costs_neither_the_list_nor_memory(at_desk: Client, upstream: Up
         assert detail.status_code == 200
         assert most < 50_000_000
         assert nested in at_desk.get(f"{LIST}{first['id']}.json").content.decode()
-
-
-def test_suggestions_that_another_version_has_kept_too_long_are_in_no_page(at_desk: Client, sandbox: Sandbox) -> None:
-    long = "L" * (LONGEST_SEEN + 1)
-    access = ApiSession(Region("spo1", sandbox.url), BearerToken("sandbox-acme-token"))
-    named = (NamedRef(long, "m1.small"), NamedRef("id", long), NamedRef("id", "m1.small"))
-    remember(access, "seen", KnownValues(flavors=named, images=named, statuses=(long, "ODD"), tags=(long, "odd")))
-    assert long not in text(at_desk.get(LIST))
-    seen = read_known_values(access)
-    assert NamedRef("id", "m1.small") in seen.flavors
-    assert NamedRef("id", "m1.small") in seen.images
-    assert "ODD" in seen.statuses
-    assert "odd" in seen.tags
-    assert long not in str(seen)
 
 
 def test_ten_megabytes_of_a_status_are_in_no_page_now_or_later(at_desk: Client, upstream: Upstream) -> None:

@@ -13,7 +13,8 @@ from pytest_django import Settings
 
 from portal.bycloud import BearerToken
 from portal.gateway import ApiSession
-from portal.instances.services import MOST_PASSED_OVER, Found, find_instance
+from portal.instances.lookup import find_instance
+from portal.instances.services import MOST_PASSED_OVER
 from tests.journeys.pages import LIST, ask_htmx, form, has_rows, ids, link, refresh, text, words
 from tests.upstream import Upstream
 
@@ -116,7 +117,7 @@ def test_an_instance_behind_a_page_without_rows_is_found(at_desk: Client, upstre
     access = ApiSession(configured.BYCLOUD_REGIONS["spo1"], BearerToken("sandbox-acme-token"))
     caches["pages"].clear()
     upstream.script(mode="empty-page")
-    assert isinstance(find_instance(access, wanted), Found)
+    assert find_instance(access, wanted).value.instance.id == wanted
 
 
 def test_every_instance_is_reached_where_nothing_says_whether_more_follow(at_desk: Client, upstream: Upstream) -> None:

@@ -8,14 +8,16 @@ from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.bycloud import InstanceQuery
+from portal.bycloud import InstanceQuery, Region
 from portal.core.http import LONGEST_ADDRESS, add_way_back
-from portal.instances import list_query
+from portal.instances import links
 from portal.instances.columns import COLUMNS, order_names
-from portal.instances.list_query import ListView, ParsedQuery, read_view, to_query_string
+from portal.instances.forms import DENSITIES, ListForm, find_name
+from portal.instances.links import ListView, can_add_tag
 from portal.instances.services import KnownValues, NamedRef
 from portal.instances.status import KNOWN_STATUSES
 
+SPO1 = Region("spo1", "https://api.spo1.example")
 ID = "550e8400-e29b-41d4-a716-446655440000"
 OTHER_ID = "440e8400-e29b-41d4-a716-446655440000"
 THIRD_ID = "330e8400-e29b-41d4-a716-446655440000"
@@ -43,12 +45,14 @@ views = st.builds(
     ListView,
     query=queries,
     columns=st.just(()) | st.lists(st.sampled_from(list(COLUMNS))).map(order_names),
-    density=st.sampled_from(["", *list_query.DENSITIES]),
+    density=st.sampled_from(["", *DENSITIES]),
 )
 
 
-def read(query_string: str) -> ParsedQuery:
-    return read_view(QueryDict(query_string), seen=SEEN)
+def read(query_string: str) -> ListForm:
+    form = ListForm(QueryDict(query_string), known=SEEN)
+    form.full_clean()
+    return form
 
 
 def asked(query_string: str) -> InstanceQuery:
@@ -59,44 +63,44 @@ def asked(query_string: str) -> InstanceQuery:
 
 
 def problem(query_string: str, parameter: str) -> str:
-    reading = read(query_string)
-    assert reading.view is None
-    return reading.problems[parameter]
+    form = read(query_string)
+    assert list(form.errors) == [parameter]
+    return str(form.errors[parameter][0])
 
 
 @given(views)
 def test_every_view_comes_back_from_its_query_string(view: ListView) -> None:
-    assert read(to_query_string(view)).view == view
+    assert read(view.to_query_string()).view == view
 
 
 @given(views)
 def test_the_canonical_form_of_a_canonical_form_is_itself(view: ListView) -> None:
-    canonical = to_query_string(view)
+    canonical = view.to_query_string()
     again = read(canonical).view
     assert again is not None
-    assert to_query_string(again) == canonical
+    assert again.to_query_string() == canonical
 
 
-@given(st.lists(st.tuples(st.sampled_from([*list_query.PARAMETERS, "x"]), st.text(max_size=30)), max_size=9))
+@given(st.lists(st.tuples(st.sampled_from([*ListForm.base_fields, "x"]), st.text(max_size=30)), max_size=9))
 def test_whatever_is_sent_is_either_canonical_in_one_step_or_refused_by_name(pairs: list[tuple[str, str]]) -> None:
     reading = read(urlencode(pairs))
-    if reading.view is None:
-        assert reading.problems
+    if reading.view is None or reading.errors:
+        assert reading.errors
     else:
-        canonical = to_query_string(reading.view)
+        canonical = reading.view.to_query_string()
         assert read(canonical).view == reading.view
 
 
 def test_an_empty_query_string_is_the_whole_list_in_twenties() -> None:
     assert read("").view == ListView(InstanceQuery(limit=20))
-    assert to_query_string(ListView()) == ""
+    assert ListView().to_query_string() == ""
 
 
 def test_parameters_stand_in_the_documented_order() -> None:
     asked = f"marker={ID}&limit=50&image_id={ID}&flavor_id={ID}&tags=a,b&status=ACTIVE&name=web-*"
     view = read(f"density=compact&columns=state,name&{asked}").view
     assert view is not None
-    assert to_query_string(view) == (
+    assert view.to_query_string() == (
         f"name=web-%2A&status=ACTIVE&tags=a,b&flavor_id={ID}&image_id={ID}&limit=50&marker={ID}"
         "&columns=name,state&density=compact"
     )
@@ -155,9 +159,9 @@ def test_bytes_that_are_no_text_are_refused() -> None:
     assert "invalid character" in problem("name=%FF", "name")
 
 
-@pytest.mark.parametrize("parameter", list_query.PARAMETERS)
+@pytest.mark.parametrize("parameter", list(ListForm.base_fields))
 def test_a_text_that_is_too_long_is_refused(parameter: str) -> None:
-    longest = list_query.LONGEST[parameter]
+    longest = ListForm.base_fields[parameter].longest  # type: ignore[attr-defined]
     assert f"{longest} characters" in problem(f"{parameter}={'x' * (longest + 1)}", parameter)
 
 
@@ -167,60 +171,54 @@ def test_too_many_tags_are_refused() -> None:
 
 def test_a_parameter_given_twice_is_refused_and_both_texts_kept() -> None:
     reading = read("name=web&name=db")
-    assert "2 times" in reading.problems["name"]
-    assert reading.typed["name"] == "web,db"
+    assert "2 times" in reading.errors["name"][0]
+    assert reading["name"].value() == "web,db"
 
 
-def test_an_unknown_parameter_is_named_and_the_rest_still_read() -> None:
-    reading = read("name=web&sort=name&order=up&sort=age")
-    assert reading.unknown == ("sort", "order")
-    assert reading.view == ListView(InstanceQuery(name="web", limit=20))
+def test_an_unknown_parameter_changes_nothing() -> None:
+    assert read("name=web&sort=name&order=up&sort=age").view == ListView(InstanceQuery(name="web", limit=20))
 
 
 def view(**asked: Any) -> ListView:
     return ListView(InstanceQuery(**asked), columns=("name", "age"), density="compact")
 
 
-def test_a_changed_filter_or_size_goes_back_to_the_first_page() -> None:
+CHANGES: tuple[dict[str, Any], ...] = (
+    {"name": "db"},
+    {"name": None},
+    {"status": ""},
+    {"tags": ("a", "b", "c")},
+    {"tags": ()},
+    {"flavor_id": OTHER_ID},
+    {"image_id": None},
+    {"limit": 100},
+    {"limit": 20},
+    {"columns": ("name",)},
+    {"density": ""},
+)
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_a_change_goes_back_to_the_first_page_and_leaves_the_rest(changes: dict[str, Any]) -> None:
     whole = view(name="web", status="ACTIVE", tags=("a", "b"), flavor_id=ID, image_id=ID, limit=50, marker=OTHER_ID)
-    changed = [
-        list_query.with_limit(whole, 100),
-        list_query.with_tag(whole, "c"),
-        list_query.with_image(whole, OTHER_ID),
-        list_query.with_flavor(whole, OTHER_ID),
-        list_query.without_tag(whole, "a"),
-        list_query.without_filters(whole),
-        *(list_query.without_filter(whole, name) for name in ("name", "status", "tags", "flavor_id", "image_id")),
-    ]
-    assert all(one.query.marker is None and one != whole for one in changed)
-    assert all((one.columns, one.density) == (whole.columns, whole.density) for one in changed)
-
-
-def test_a_filter_taken_away_leaves_the_others() -> None:
-    filtered = view(name="web", tags=("a", "b"), limit=50)
-    assert list_query.without_filter(filtered, "name") == view(tags=("a", "b"), limit=50)
-    assert list_query.without_filter(filtered, "tags") == view(name="web", limit=50)
-    assert list_query.without_tag(filtered, "a") == view(name="web", tags=("b",), limit=50)
-    assert list_query.without_filters(filtered) == view(limit=50)
-
-
-def test_a_tag_is_added_once() -> None:
-    tagged = view(tags=("a",))
-    assert list_query.with_tag(tagged, "b").query.tags == ("a", "b")
-    assert list_query.with_tag(tagged, "a").query.tags == ("a",)
+    changed = whole.change(**changes)
+    assert changed.query.marker is None
+    for name in ("name", "status", "tags", "flavor_id", "image_id", "limit"):
+        assert getattr(changed.query, name) == changes.get(name, getattr(whole.query, name))
+    assert changed.columns == changes.get("columns", whole.columns)
+    assert changed.density == changes.get("density", whole.density)
+    assert links.list_url(SPO1, whole, **changes) == links.list_url(SPO1, changed)
 
 
 def test_paging_keeps_everything_else() -> None:
     first = view(name="web", limit=50)
-    assert list_query.at_marker(first, ID) == view(name="web", limit=50, marker=ID)
-    assert list_query.at_marker(list_query.at_marker(first, ID), None) == first
+    assert first.change(marker=ID) == view(name="web", limit=50, marker=ID)
+    assert first.change(marker=ID).change(marker=None) == first
+    assert links.list_url(SPO1, first, marker=ID) == links.list_url(SPO1, view(name="web", limit=50, marker=ID))
 
 
-def test_another_look_keeps_the_rows_and_their_page() -> None:
-    plain = ListView(InstanceQuery(name="web", limit=50, marker=ID))
-    looked = list_query.with_look(plain, columns=("name", "age"), density="compact")
-    assert looked == view(name="web", limit=50, marker=ID)
-    assert list_query.with_look(looked, columns=(), density="") == plain
+def test_the_list_without_anything_asks_for_twenty_rows_so_that_no_default_view_opens() -> None:
+    assert links.list_url(SPO1, view(name="web"), name="", columns=(), density="") == "/spo1/instances/?limit=20"
 
 
 def test_columns_stand_in_the_order_of_the_table_with_the_name_first_and_each_once() -> None:
@@ -239,33 +237,33 @@ def test_an_unknown_density_is_refused() -> None:
 
 @pytest.mark.parametrize("tag", ["", "a,b", " a", "a\nb", "x" * 1001])
 def test_a_tag_that_the_parameter_cannot_hold_is_no_filter(tag: str) -> None:
-    assert not list_query.can_add_tag(ListView(), tag)
+    assert not can_add_tag(ListView(), tag)
 
 
 def test_a_tag_beyond_the_most_is_no_filter() -> None:
     full = view(tags=tuple(str(number) for number in range(50)))
-    assert not list_query.can_add_tag(full, "one more")
-    assert list_query.can_add_tag(full, "7")
+    assert not can_add_tag(full, "one more")
+    assert can_add_tag(full, "7")
 
 
 def test_the_name_of_an_id_is_given_only_when_it_leads_back_to_it() -> None:
-    assert list_query.find_name(SEEN.flavors, ID) == "m1.medium"
-    assert list_query.find_name(SEEN.images, THIRD_ID) is None
-    assert list_query.find_name((NamedRef(ID, OTHER_ID),), ID) is None
-    assert list_query.find_name((), ID) is None
-    assert list_query.find_name((NamedRef(ID, " m1"),), ID) is None
+    assert find_name(SEEN.flavors, ID) == "m1.medium"
+    assert find_name(SEEN.images, THIRD_ID) is None
+    assert find_name((NamedRef(ID, OTHER_ID),), ID) is None
+    assert find_name((), ID) is None
+    assert find_name((NamedRef(ID, " m1"),), ID) is None
 
 
 def test_has_filters_counts_neither_size_nor_place() -> None:
-    assert not list_query.has_filters(view(limit=50, marker=ID))
-    assert list_query.has_filters(view(tags=("a",)))
+    assert not view(limit=50, marker=ID).has_filters
+    assert view(tags=("a",)).has_filters
 
 
 def test_a_list_whose_address_would_not_fit_is_refused_beside_its_longest_field() -> None:
     fits = urlencode({"tags": ",".join(f"株式会社{number:03}" for number in range(50)), "name": "株" * 200})
     view = read(fits).view
     assert view
-    canonical = to_query_string(view)
+    canonical = view.to_query_string()
     assert len(canonical) > 2048
     assert len(add_way_back("/sign-in/", f"/spo1/instances/?{canonical}")) <= LONGEST_ADDRESS
     other = urlencode({"tags": ",".join(f"{'株' * 13}{number}" for number in range(50))})

@@ -1,0 +1,242 @@
+"""What surrounds the rows of a list: display options, saved views, active filters, counter and pager."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.accounts.models import Member
+from portal.bycloud import Region
+from portal.core.formatting import clock_text
+from portal.core.http import make_absolute
+from portal.core.numbers import number_text
+from portal.instances.columns import COLUMNS, FIRST, read_names
+from portal.instances.forms import LARGEST_LIMIT, find_name
+from portal.instances.links import ListView, list_url, saved_view_url
+from portal.instances.services import KnownValues, Listing
+from portal.saved_views.services import Link
+
+PAGE_SIZES = (20, 50, 100)
+
+
+class DisplayOptions(msgspec.Struct, frozen=True):
+    """How a list is shown: column names in the order of the table, and a density."""
+
+    columns: tuple[str, ...]
+    density: str
+
+
+class Option(msgspec.Struct, frozen=True):
+    value: str
+    label: str | Promise
+    is_chosen: bool
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The form for the display options. `first` is the column that is always shown."""
+
+    first: str
+    columns: tuple[Option, ...]
+    sizes: tuple[int, ...]
+    limit: int | None
+    is_compact: bool
+
+
+class ViewLink(msgspec.Struct, frozen=True):
+    """A saved view as a link. `owner` is set if it belongs to another member."""
+
+    pk: int
+    name: str
+    url: str
+    is_current: bool
+    is_shared: bool
+    owner: str
+
+
+class Share(msgspec.Struct, frozen=True):
+    """The URLs to share: one with which people see their own columns, and one with the current columns."""
+
+    url: str
+    pinned_url: str
+
+
+class ActiveFilter(msgspec.Struct, frozen=True):
+    """An active filter, and the URL of the list without it."""
+
+    label: str
+    value: str
+    url: str
+
+
+class PageSize(msgspec.Struct, frozen=True):
+    limit: int
+    url: str
+    is_current: bool
+
+
+class Pager(msgspec.Struct, frozen=True):
+    """The position of the page and the links to others. A URL is empty if there is no such page."""
+
+    range: str
+    first_url: str
+    previous_url: str
+    next_url: str
+    sizes: tuple[PageSize, ...]
+
+
+def choose_display_options(view: ListView, member: Member) -> DisplayOptions:
+    """Those in the list's address, or else the member's preferences."""
+    return DisplayOptions(view.columns or read_names(member.columns), view.density or member.density)
+
+
+def list_page_sizes(largest: int | None) -> list[int]:
+    """The page sizes to offer, given the largest one allowed."""
+    most = min(largest or PAGE_SIZES[-1], PAGE_SIZES[-1])
+    return [*(size for size in PAGE_SIZES if size < most), most]
+
+
+def build_settings(view: ListView, layout: DisplayOptions, *, largest_limit: int | None) -> Settings:
+    limit = min(view.query.limit or PAGE_SIZES[0], largest_limit or LARGEST_LIMIT)
+    return Settings(
+        first=FIRST,
+        columns=tuple(
+            [
+                Option(column.name, column.title, column.name in layout.columns)
+                for column in COLUMNS.values()
+                if column.name != FIRST
+            ]
+        ),
+        sizes=tuple(sorted({*list_page_sizes(largest_limit), limit})),
+        limit=limit,
+        is_compact=layout.density == "compact",
+    )
+
+
+def build_share(view: ListView, layout: DisplayOptions, *, region: Region) -> Share:
+    pinned = list_url(region, view, columns=layout.columns, density=layout.density, marker=view.query.marker)
+    return Share(url=make_absolute(list_url(region, view)), pinned_url=make_absolute(pinned))
+
+
+def describe_view(view: ListView, layout: DisplayOptions) -> str:
+    """The parts of a view to save: everything that is shown, for any member, from its first page."""
+    return view.to_query_string(columns=layout.columns, density=layout.density)
+
+
+def link_views(
+    links: Iterable[Link], view: ListView, layout: DisplayOptions, *, member: Member, region: Region
+) -> tuple[ViewLink, ...]:
+    current = saved_view_url(region, describe_view(view, layout))
+    return tuple(
+        ViewLink(
+            pk=one.pk,
+            name=one.name,
+            url=(url := saved_view_url(region, one.query)),
+            is_current=url == current,
+            is_shared=one.is_shared,
+            owner="" if one.owner_id == member.pk else one.owner_name,
+        )
+        for one in links
+    )
+
+
+def build_active_filters(view: ListView, *, region: Region, known: KnownValues) -> tuple[ActiveFilter, ...]:
+    query, tags = view.query, view.query.tags
+    filters = []
+    if query.name:
+        filters.append(ActiveFilter(_("name"), query.name, list_url(region, view, name="")))
+    if query.status:
+        filters.append(ActiveFilter(_("status"), query.status, list_url(region, view, status="")))
+    for tag in tags:
+        others = tuple(other for other in tags if other != tag)
+        filters.append(ActiveFilter(_("tag"), tag, list_url(region, view, tags=others)))
+    if query.flavor_id:
+        flavor = find_name(known.flavors, query.flavor_id) or query.flavor_id
+        filters.append(ActiveFilter(_("flavor"), flavor, list_url(region, view, flavor_id="")))
+    if query.image_id:
+        image = find_name(known.images, query.image_id) or query.image_id
+        filters.append(ActiveFilter(_("image"), image, list_url(region, view, image_id="")))
+    return tuple(filters)
+
+
+def build_pager(listing: Listing, view: ListView, *, region: Region) -> Pager:
+    def at(marker: str | None) -> str:
+        return list_url(region, view, marker=marker)
+
+    return Pager(
+        range=describe_range(listing),
+        # Also if it is not known what came before.
+        first_url=at(None) if view.query.marker and not listing.marker_is_gone else "",
+        previous_url=at(listing.previous_marker) if listing.has_previous else "",
+        next_url=at(listing.next_marker) if listing.next_marker else "",
+        sizes=tuple(
+            [
+                PageSize(size, list_url(region, view, limit=size), is_current=size == listing.limit)
+                for size in list_page_sizes(listing.largest_limit)
+            ]
+        ),
+    )
+
+
+def describe_count(listing: Listing) -> str:
+    """How many instances the list has: `150`, or `at least 40` if the total is unknown; empty if none was seen yet."""
+    if listing.total is not None:
+        return number_text(listing.total)
+    # After a page without rows, the next one may be empty too.
+    more = 1 if listing.next_marker and listing.instances else 0
+    least = (listing.first_position or 1) - 1 + len(listing.instances) + more
+    return _("at least %(least)s") % {"least": number_text(least)} if least else ""
+
+
+def describe_range(listing: Listing) -> str:
+    """`21–40 of 150` if the position is known, otherwise the number of rows."""
+    shown = len(listing.instances)
+    if listing.first_position is None or not shown:
+        text = ngettext("%(shown)d shown", "%(shown)d shown", shown) % {"shown": shown}
+        return (
+            _("%(shown)s of %(total)s") % {"shown": text, "total": number_text(listing.total)}
+            if listing.total
+            else text
+        )
+    first, last = number_text(listing.first_position), number_text(listing.first_position + shown - 1)
+    if listing.total is None:
+        return f"{first}–{last}"
+    return _("%(first)s–%(last)s of %(total)s") % {"first": first, "last": last, "total": number_text(listing.total)}
+
+
+def describe_page(listing: Listing, *, is_filtered: bool) -> str:
+    """What a screen reader announces after a page was swapped in."""
+    if none_here := title_none_here(listing, is_filtered=is_filtered):
+        return none_here
+    if not listing.instances:
+        return _("No matches") if is_filtered else _("No instances yet")
+    numbers = {"range": describe_range(listing), "moment": describe_moment(listing.page.fetched_at)}
+    return _("Instances %(range)s, %(moment)s") % numbers
+
+
+def title_none_here(listing: Listing, *, is_filtered: bool) -> str:
+    """The title of a page without rows that is not the whole list; empty for any other page."""
+    if listing.instances or not listing.says_more:
+        return ""
+    return _("No match on this page") if is_filtered else _("No instances on this page")
+
+
+def describe_limit(listing: Listing, view: ListView) -> str:
+    """The note on a page that has fewer rows than its URL asks for; otherwise empty."""
+    asked = view.query.limit
+    if asked is None or listing.largest_limit is None or listing.limit >= asked:
+        return ""
+    numbers = {"limit": listing.limit, "asked": asked}
+    return (
+        _(
+            "ByCloud returns at most %(limit)d instances per page; this URL requests %(asked)d. "
+            "Select Next for the rest."
+        )
+        % numbers
+    )
+
+
+def describe_moment(fetched_at: datetime) -> str:
+    return _("as of %(time)s") % {"time": clock_text(fetched_at)}
