@@ -33,7 +33,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 def encode_query(pairs: Iterable[tuple[str, str]], *, safe: str = ",") -> str:
     """Encode a query string so that it survives being pasted: characters that chat apps would change are escaped."""
-    return "&".join(f"{name}={_FRAGILE.sub(_escape, quote_plus(text, safe=safe))}" for name, text in pairs)
+    encoded = []
+    for name, text in pairs:
+        encoded.append(f"{name}={_FRAGILE.sub(_escape, quote_plus(text, safe=safe))}")
+    return "&".join(encoded)
 
 
 def is_same_query(one: str, other: str) -> bool:

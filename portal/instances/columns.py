@@ -147,7 +147,7 @@ DEFAULT_NAMES = tuple(column.name for column in _ALL if column.is_default)
 def order_names(names: Iterable[str]) -> tuple[str, ...]:
     """The known names, in the order of the table, always with the first column."""
     chosen = {FIRST, *names}
-    return tuple(name for name in COLUMNS if name in chosen)
+    return tuple(filter(chosen.__contains__, COLUMNS))
 
 
 def read_names(text: str) -> tuple[str, ...]:
@@ -169,4 +169,4 @@ def list_unknown(names: Iterable[str]) -> list[str]:
 
 
 def find_columns(names: Iterable[str]) -> tuple[Column, ...]:
-    return tuple(COLUMNS[name] for name in names)
+    return tuple(map(COLUMNS.__getitem__, names))

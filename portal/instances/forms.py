@@ -58,16 +58,15 @@ class Parameter(forms.Field):
     def __init__(self, longest: int, parse: Callable[[str], Any] = str, **given: Any) -> None:
         super().__init__(required=False, **given)
         self.longest = longest
+        self.most_typed = min(longest, MOST_TYPED)
         self.parse = parse
-
-    @property
-    def most_typed(self) -> int:
-        return min(self.longest, MOST_TYPED)
 
     def prepare_value(self, value: Any) -> str:
         return ",".join(value) if isinstance(value, list) else value or ""
 
     def clean(self, texts: list[str]) -> Any:
+        if not texts:
+            return None
         try:
             text = self._read_single(texts)
             return self.parse(text) if text else None
@@ -79,7 +78,7 @@ class Parameter(forms.Field):
     def _read_single(self, texts: list[str]) -> str:
         if len(texts) > 1:
             raise ValueError(_("Given %(count)d times. Use it once.") % {"count": len(texts)})
-        text = texts[0].strip() if texts else ""
+        text = texts[0].strip()
         if len(text) > self.longest:
             words = ngettext("Longer than %(longest)d character.", "Longer than %(longest)d characters.", self.longest)
             raise ValueError(words % {"longest": self.longest})
@@ -186,7 +185,7 @@ class ListForm(forms.Form):
             "flavor_id": _suggest_names(self.known.flavors),
             "image_id": _suggest_names(self.known.images),
         }
-        shown = [name for name in self.fields if name in self.FILTERS or name in self.errors]
+        shown = [*self.FILTERS, *(name for name in self.errors if name not in self.FILTERS)]
         return [(self[name], suggestions.get(name, ())) for name in shown]
 
     def list_statuses(self) -> tuple[tuple[str, str], ...]:

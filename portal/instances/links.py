@@ -46,9 +46,10 @@ class ListView(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def pairs(self) -> dict[str, str]:
         """Every parameter as the address has it, in the documented order; empty if it is not set or the default."""
-        query, structs = self.query, msgspec.structs
-        values = {**structs.asdict(query), "columns": self.columns, "density": self.density}
-        return {name: _write(name, value) if value else "" for name, value in values.items()}
+        pairs = {**msgspec.structs.asdict(self.query), "columns": self.columns, "density": self.density}
+        for name, value in pairs.items():
+            pairs[name] = _write(name, value) if value else ""
+        return pairs
 
     def to_query_string(self, **changes: Any) -> str:
         """The canonical query string of this list, or of the one that the changes make of it.
@@ -58,7 +59,9 @@ class ListView(msgspec.Struct, frozen=True, dict=True):
         """
         pairs = self.pairs
         if changes:
-            pairs = pairs | {"marker": ""} | {name: _write(name, value) for name, value in changes.items()}
+            pairs = pairs | {"marker": ""}
+            for name, value in changes.items():
+                pairs[name] = _write(name, value) if value else ""
         return "&".join(filter(None, pairs.values()))
 
     def change(self, **changes: Any) -> "ListView":
@@ -147,7 +150,7 @@ def is_uuid(text: str | None) -> bool:
 def canonical_id(text: str | None) -> str:
     """An id from upstream in lower case, as in addresses; empty if it is not a UUID."""
     lower = (text or "").lower()
-    return lower if is_uuid(lower) else ""
+    return lower if _UUID.match(lower) else ""
 
 
 def find_forbidden_character(text: str) -> str | None:
@@ -158,8 +161,8 @@ def find_forbidden_character(text: str) -> str | None:
 
 
 def _write(name: str, value: Any) -> str:
-    """A parameter as the address has it."""
-    if not value or (name == "limit" and value == DEFAULT_LIMIT):
+    """A parameter as the address has it; empty if it is the default."""
+    if name == "limit" and value == DEFAULT_LIMIT:
         return ""
     return encode_query([(name, ",".join(value) if isinstance(value, tuple) else str(value))])
 

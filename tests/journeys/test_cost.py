@@ -21,7 +21,7 @@ def test_a_warm_list_reads_session_member_credential_and_saved_views_however_man
     assert upstream.requests() == []
 
 
-def test_a_list_without_parameters_reads_the_default_view_beside_them(
+def test_a_list_without_parameters_reads_the_default_view_with_the_others(
     at_desk: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     at_desk.get(LIST)
