@@ -25,5 +25,5 @@ def test_a_list_without_parameters_reads_the_default_view_with_the_others(
     at_desk: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     at_desk.get(LIST)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         assert at_desk.get(LIST).status_code == 200
