@@ -9,6 +9,7 @@ import structlog
 from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -89,26 +90,22 @@ def _refuse_too_many(request: HttpRequest, member: Member) -> HttpResponse | Non
     return ratelimit.respond_429(request)  # type: ignore[no-any-return]
 
 
-class MemberMiddleware:
+class MemberMiddleware(AuthenticationMiddleware):
     """Sets `request.user`. Ends a session after its idle or absolute timeout, and updates its last activity.
 
     The auto-refresh of an open page does not count as activity.
     """
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def process_request(self, request: HttpRequest) -> None:
         request.user = SimpleLazyObject(lambda: sessions.find_member(request.session) or AnonymousUser())  # type: ignore[assignment]
         # Health checks must not query the session, and without a cookie there is none.
         has_cookie = settings.SESSION_COOKIE_NAME in request.COOKIES
-        if has_cookie and not request.path_info.startswith(_HEALTH) and sessions.is_signed_in(request.session):
-            end = sessions.find_end(request.session)
-            if end:
-                self._end(request, end)
-            elif "Portal-Refresh" not in request.headers:
-                sessions.note_presence(request.session)
-        return self.get_response(request)
+        if not has_cookie or request.path_info.startswith(_HEALTH) or not sessions.is_signed_in(request.session):
+            return
+        if end := sessions.find_end(request.session):
+            self._end(request, end)
+        elif "Portal-Refresh" not in request.headers:
+            sessions.note_presence(request.session)
 
     def _end(self, request: HttpRequest, end: sessions.End) -> None:
         if isinstance(request.user, Member):
