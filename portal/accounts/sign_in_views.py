@@ -30,8 +30,9 @@ from portal.accounts.adapter import fail, may_sign_in_here
 from portal.accounts.allauth_internals import begin_authentication
 from portal.accounts.mfa.services import came_through_provider
 from portal.accounts.provider import Exchange
-from portal.core.http import add_way_back, is_at_public_host, make_absolute, require_post
+from portal.core.http import add_way_back, is_at_public_host, make_absolute
 from portal.core.permissions import Capability, requires
+from portal.core.request import require_post
 
 # Errors caused by invalid provider responses, besides those that allauth checks. (requests' errors are OSErrors.)
 _UNREADABLE = (OAuth2Error, OSError, KeyError, TypeError, ValueError, AttributeError, ImproperlyConfigured)

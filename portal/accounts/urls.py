@@ -10,9 +10,8 @@ from portal.accounts.mfa import reauthentication
 from portal.accounts.mfa import views as factor_views
 from portal.accounts.passwords import views as password_views
 from portal.accounts.sessions import views as session_views
-from portal.core.http import require_post
 from portal.core.permissions import Capability, requires
-from portal.core.request import require_form
+from portal.core.request import require_form, require_post
 
 
 def form(view: Callable[..., Any], capability: Capability) -> Callable[..., Any]:

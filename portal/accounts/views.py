@@ -13,9 +13,9 @@ from portal.accounts import services as team
 from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm, ThemeForm
 from portal.accounts.mfa.reauthentication import after_proof, after_proof_of_form
 from portal.accounts.models import Member
-from portal.core.http import find_own_path, make_absolute, require_post
+from portal.core.http import find_own_path, make_absolute
 from portal.core.permissions import Capability, requires
-from portal.core.request import MemberRequest, require_form
+from portal.core.request import MemberRequest, require_form, require_post
 
 
 def _read_post(request: HttpRequest) -> QueryDict | None:

@@ -13,9 +13,9 @@ from portal.audit.events import record_event
 from portal.audit.forms import FILTERS, PAGE_SIZE, EventFilter
 from portal.audit.models import Act, Event
 from portal.audit.services import CONTENT_TYPES, Format, read_page, write_events
-from portal.core.http import describe_unknown, encode_query, leave_out, list_unknown, require_post
+from portal.core.http import describe_unknown, encode_query, leave_out, list_unknown
 from portal.core.permissions import Capability, requires
-from portal.core.request import MemberRequest
+from portal.core.request import MemberRequest, require_post
 
 
 @requires(Capability.READ_AUDIT)

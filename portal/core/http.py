@@ -1,9 +1,8 @@
 """Helpers for client addresses, URLs, redirects and query strings."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from ipaddress import ip_address, ip_network
-from typing import Any, TypeVar
 from urllib.parse import quote_plus, urlsplit
 
 from django.conf import settings
@@ -14,7 +13,6 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
 
 from portal.bycloud import Region
 from portal.core.invisible import show_plain
@@ -28,7 +26,6 @@ LONGEST_ADDRESS = 8000
 # Characters that Markdown and chat apps treat as markup or cut off at the end of a URL; urlencode does not escape them.
 _FRAGILE = re.compile(r"[_~]|[.,-](?=[.,-]|&|$)")
 _UNRESERVED = re.compile(r"%(5F|7E|2E|2D)", re.IGNORECASE)
-View = TypeVar("View", bound=Callable[..., Any])
 
 
 def encode_query(pairs: Iterable[tuple[str, str]], *, safe: str = ",") -> str:
@@ -53,13 +50,6 @@ def add_way_back(url: str, back: str | None) -> str:
         return url
     whole = f"{url}?{encode_query([('next', back)], safe='/')}"
     return whole if len(whole) <= LONGEST_ADDRESS else add_way_back(url, back.partition("?")[0])
-
-
-def require_post(view: View) -> View:
-    """For a view that only processes a form and has no page for GET."""
-    view = require_POST(view)
-    view.takes_forms_only = True  # type: ignore[attr-defined]
-    return view
 
 
 def read_address(request: HttpRequest) -> str:

@@ -1,17 +1,27 @@
-"""The request type of views for members, and the decorator of form views."""
+"""The request type of views for members, and the decorators of views that take forms."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.http import HttpRequest
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.middleware import HtmxDetails
 
 if TYPE_CHECKING:
     from portal.accounts.models import Member
     from portal.credentials.models import Credential
 
+View = TypeVar("View", bound=Callable[..., Any])
+
 # GET shows the form, POST submits it.
 require_form = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def require_post(view: View) -> View:
+    """For a view that only processes a form and has no page for GET."""
+    view = require_POST(view)
+    view.takes_forms_only = True  # type: ignore[attr-defined]
+    return view
 
 
 class MemberRequest(HttpRequest):

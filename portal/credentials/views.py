@@ -16,9 +16,9 @@ from portal.accounts.mfa.reauthentication import after_proof, before_form
 from portal.audit.events import record_event
 from portal.bycloud import Region
 from portal.core.crypto import CryptoError
-from portal.core.http import find_own_path, require_post
+from portal.core.http import find_own_path
 from portal.core.permissions import Capability, requires
-from portal.core.request import MemberRequest, require_form
+from portal.core.request import MemberRequest, require_form, require_post
 from portal.credentials import services as intake
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential

@@ -12,9 +12,8 @@ from portal.accounts.models import Density
 from portal.audit.events import record_event
 from portal.audit.models import Act
 from portal.bycloud import Region
-from portal.core.http import require_post
 from portal.core.permissions import Capability
-from portal.core.request import MemberRequest
+from portal.core.request import MemberRequest, require_post
 from portal.gateway import FetchPolicy
 from portal.instances.columns import find_columns, write_names
 from portal.instances.controls import choose_display_options, describe_view

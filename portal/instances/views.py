@@ -14,9 +14,9 @@ from django_htmx.http import push_url, replace_url
 
 from portal.bycloud import Region
 from portal.core.crypto import CryptoError
-from portal.core.http import is_same_query, leave_out, list_unknown, require_post
+from portal.core.http import is_same_query, leave_out, list_unknown
 from portal.core.permissions import Capability, requires
-from portal.core.request import MemberRequest
+from portal.core.request import MemberRequest, require_post
 from portal.credentials import services as intake
 from portal.credentials.vault import resolve_credential
 from portal.gateway import ApiSession, Cached, CachedInstance, FetchFailed, FetchPolicy
@@ -152,7 +152,7 @@ def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
     """Check the list's credential with one request to ByCloud. If it is valid, fetch the page again."""
     open_session(request, region)
     checked = intake.check_again(request.held, region=region, asker=request.user)
-    if isinstance(checked, intake.Saved) and checked.is_checked:
+    if checked.is_checked:
         messages.success(request, checked.sentence)
         return _renew(request, region, FetchPolicy.RETRY)
     messages.warning(request, checked.sentence)

@@ -9,9 +9,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from portal.bycloud import Region
-from portal.core.http import require_post
 from portal.core.permissions import Capability, requires
-from portal.core.request import MemberRequest, require_form
+from portal.core.request import MemberRequest, require_form, require_post
 from portal.saved_views import services as shelf
 from portal.saved_views.forms import SavedViewForm
 from portal.saved_views.models import SavedView

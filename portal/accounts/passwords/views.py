@@ -16,9 +16,8 @@ from portal.accounts.forms import ChangePasswordForm, ForgottenForm
 from portal.accounts.mfa.reauthentication import after_proof
 from portal.accounts.models import Member
 from portal.accounts.passwords import services as passwords
-from portal.core.http import require_post
 from portal.core.permissions import Capability, requires
-from portal.core.request import MemberRequest, require_form
+from portal.core.request import MemberRequest, require_form, require_post
 
 
 @requires(Capability.MANAGE_OWN_PREFERENCES)

@@ -12,9 +12,8 @@ from portal.accounts.models import Member
 from portal.accounts.sessions import services as sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
-from portal.core.http import require_post
 from portal.core.permissions import Capability, requires
-from portal.core.request import MemberRequest
+from portal.core.request import MemberRequest, require_post
 
 
 @requires(Capability.MANAGE_OWN_PREFERENCES)
