@@ -3,11 +3,11 @@
 from portal.gateway.cache import (
     ApiSession,
     LastUsed,
+    get_cached,
     learn_largest_page,
     read_largest_page,
     read_last_used,
-    recall,
-    remember,
+    set_cached,
 )
 from portal.gateway.rate_limit import Meter, Window, read_meter
 from portal.gateway.results import (
@@ -39,12 +39,12 @@ __all__ = [
     "Window",
     "check_credential",
     "forget_instance",
+    "get_cached",
     "learn_largest_page",
     "read_instance",
     "read_largest_page",
     "read_last_used",
     "read_meter",
     "read_page",
-    "recall",
-    "remember",
+    "set_cached",
 ]

@@ -91,17 +91,17 @@ def flight_name(query: InstanceQuery) -> str:
     return f"flight:{query.to_query_string()}"
 
 
-def remember(session: ApiSession, name: str, value: msgspec.Struct) -> None:
+def set_cached(session: ApiSession, name: str, value: msgspec.Struct) -> None:
     """Cache `value` for a day."""
     caches["pages"].set(session.make_key(name), msgspec.msgpack.encode(value), KEPT_SECONDS)
 
 
-def recall(session: ApiSession, name: str, kind: type[T]) -> T | None:
+def get_cached(session: ApiSession, name: str, kind: type[T]) -> T | None:
     """The cached value, or None. A value that cannot be decoded (written by another version) counts as missing."""
     return decode(caches["pages"].get(session.make_key(name)), kind)
 
 
-def forget(session: ApiSession, name: str) -> None:
+def delete_cached(session: ApiSession, name: str) -> None:
     """Delete the cached value."""
     caches["pages"].delete(session.make_key(name))
 

@@ -27,13 +27,13 @@ from portal.gateway.backoff import end_backoff, find_backoff, is_credential_reje
 from portal.gateway.cache import (
     ApiSession,
     CachedAnswer,
+    delete_cached,
     flight_name,
-    forget,
+    get_cached,
     instance_name,
     load_page,
     page_name,
-    recall,
-    remember,
+    set_cached,
     store_answers,
     trouble_name,
 )
@@ -100,7 +100,7 @@ def read_page(
 
 def read_instance(session: ApiSession, instance_id: str) -> Cached[CachedInstance] | None:
     """An instance as it was on the last page that contained it, or None. Never goes upstream."""
-    answer = recall(session, instance_name(instance_id), CachedAnswer)
+    answer = get_cached(session, instance_name(instance_id), CachedAnswer)
     if answer is None:
         return None
     instance = decode_instance(answer.body)
@@ -113,7 +113,7 @@ def read_instance(session: ApiSession, instance_id: str) -> Cached[CachedInstanc
 
 def forget_instance(session: ApiSession, instance_id: str) -> None:
     """Remove an instance that a search of the whole list has not found."""
-    forget(session, instance_name(instance_id))
+    delete_cached(session, instance_name(instance_id))
 
 
 def check_credential(session: ApiSession, *, is_kept: bool = True) -> int | None:
@@ -228,14 +228,14 @@ def _load_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, e
         trouble = FetchError.from_error(error)
         if trouble.kind != "timed-out" or not _is_hasty(within_seconds):
             trouble = record_failure(session, trouble, began_at=began_at)
-            remember(session, trouble_name(query), trouble)
+            set_cached(session, trouble_name(query), trouble)
         raise FetchFailed(trouble) from None
     answers = {page_name(query): answer}
     for instance, source in zip(page.instances or (), split_instances(answer.body), strict=True):
         if instance.id:
             answers[instance_name(instance.id)] = msgspec.structs.replace(answer, body=source)
     store_answers(session, answers)
-    forget(session, trouble_name(query))
+    delete_cached(session, trouble_name(query))
     end_backoff(session)
     return Cached(page, clock.to_wall(answer.fetched_at), _exchange_behind(answer, from_store=False))
 

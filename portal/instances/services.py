@@ -110,7 +110,7 @@ def list_instances(
 
 def read_known_values(access: ApiSession) -> KnownValues:
     """The values found in the pages fetched with this credential so far."""
-    return gateway.recall(access, "seen", KnownValues) or KnownValues()
+    return gateway.get_cached(access, "seen", KnownValues) or KnownValues()
 
 
 def list_rows(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Listing:
@@ -138,7 +138,7 @@ def list_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, end
     """Exactly the requested page."""
     page, limit, largest_limit = _read_page(access, query, policy, ends_at)
     instances = page.value.instances or ()
-    place = Place(None, 1) if query.marker is None else gateway.recall(access, _place_name(query), Place)
+    place = Place(None, 1) if query.marker is None else gateway.get_cached(access, _place_name(query), Place)
     first_position = place.first_position if place else None
     next_marker = find_next_marker(page.value, query, limit, first_position)
     left_out = page.exchange.left_out
@@ -168,7 +168,7 @@ def _remember_place(access: ApiSession, query: InstanceQuery, listing: Listing) 
     """Store the position of the next page, and that it follows the page of `query`."""
     position = listing.first_position
     following = Place(query.marker, position + len(listing.instances) if position else None)
-    gateway.remember(access, _place_name(msgspec.structs.replace(query, marker=listing.next_marker)), following)
+    gateway.set_cached(access, _place_name(msgspec.structs.replace(query, marker=listing.next_marker)), following)
 
 
 def _place_name(query: InstanceQuery) -> str:
@@ -249,7 +249,7 @@ def _remember_seen(access: ApiSession, instances: tuple[Instance, ...]) -> None:
         tags=_first_words({*seen.tags, *filter(_is_suggested, (tag for one in instances for tag in _first_tags(one)))}),
     )
     if now != seen:
-        gateway.remember(access, "seen", now)
+        gateway.set_cached(access, "seen", now)
 
 
 def _is_suggested(text: str | None) -> TypeGuard[str]:

@@ -27,7 +27,7 @@ def fail(access: ApiSession, query: InstanceQuery = FIRST, policy: FetchPolicy =
     return failure.value
 
 
-def test_nobody_but_who_presses_retry_goes_upstream_in_a_pause(
+def test_only_an_explicit_retry_goes_upstream_during_backoff(
     acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     upstream.script(times=2, status=500)
@@ -155,7 +155,7 @@ def test_a_pause_is_not_lost_with_the_cache_and_is_entered_again(
     assert len(upstream.requests()) == 1
 
 
-def test_a_pause_that_comes_back_with_the_cache_after_it_was_ended_holds_nobody_back(
+def test_a_backoff_that_comes_back_with_the_cache_after_its_end_holds_no_request_back(
     acme: ApiSession, upstream: Upstream
 ) -> None:
     upstream.script(status=401)
@@ -237,7 +237,7 @@ def test_a_time_that_bycloud_names_goes_before_a_longer_pause_of_ones_own(
 
 
 @pytest.mark.parametrize("scope", ["credential", "region"])
-def test_a_refused_credential_stops_nobody_elses_in_any_scope(
+def test_a_rejected_credential_stops_no_other_in_any_scope(
     acme: ApiSession, globex: ApiSession, upstream: Upstream, settings: Settings, scope: str
 ) -> None:
     settings.BYCLOUD_RATE_SCOPE = scope

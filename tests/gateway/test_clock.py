@@ -22,7 +22,7 @@ from portal.gateway import (
     read_page,
 )
 from portal.gateway.backoff import Backoff
-from portal.gateway.cache import CachedAnswer, page_name, recall, remember
+from portal.gateway.cache import CachedAnswer, get_cached, page_name, set_cached
 from portal.gateway.locks import acquire_lock
 from portal.gateway.rate_limit import RequestLog, acquire_call, correct
 from portal.gateway.results import FetchError, Priority
@@ -117,7 +117,7 @@ def test_what_bycloud_says_of_the_minute_ends_with_the_minute(acme: ApiSession, 
 
 
 @pytest.mark.parametrize("by", STEPS)
-def test_a_lease_is_held_and_ends_as_it_should(acme: ApiSession, wall: Setter, by: timedelta) -> None:
+def test_a_lock_is_held_and_expires_on_time(acme: ApiSession, wall: Setter, by: timedelta) -> None:
     caches["counters"].add("page", b"the token of a process that died", 0.3)
     wall.step(by)
     assert acquire_lock("page") is None
@@ -139,12 +139,12 @@ def test_an_answer_from_the_future_is_stale_and_no_forced_refresh_is_satisfied_b
     acme: ApiSession, upstream: Upstream
 ) -> None:
     page = read_page(acme, FIRST)
-    kept = recall(acme, page_name(FIRST), CachedAnswer)
+    kept = get_cached(acme, page_name(FIRST), CachedAnswer)
     assert kept is not None
     for policy in (FetchPolicy.REVALIDATE, FetchPolicy.FORCE):
         asked = len(upstream.requests())
         ahead = msgspec.structs.replace(kept, fetched_at=datetime.now(UTC) + HOUR)
-        remember(acme, page_name(FIRST), ahead)
+        set_cached(acme, page_name(FIRST), ahead)
         assert not read_page(acme, FIRST).is_fresh
         assert read_page(acme, FIRST).is_due
         again = read_page(acme, FIRST, policy=policy)
@@ -153,7 +153,7 @@ def test_an_answer_from_the_future_is_stale_and_no_forced_refresh_is_satisfied_b
     assert page.is_fresh
 
 
-def test_a_pause_from_the_future_holds_nobody_back(acme: ApiSession, upstream: Upstream) -> None:
+def test_a_backoff_from_the_future_holds_no_request_back(acme: ApiSession, upstream: Upstream) -> None:
     now = datetime.now(UTC)
     trouble = FetchError("rate-limited", now + HOUR, "Too many", 429, retry_at=now + HOUR + timedelta(seconds=30))
     pause = Backoff(trouble, 1, trouble.retry_at, noted_at=now + HOUR, is_named=True)
@@ -161,7 +161,7 @@ def test_a_pause_from_the_future_holds_nobody_back(acme: ApiSession, upstream: U
     assert read_page(acme, FIRST).value.instances
 
 
-def test_a_request_log_from_the_future_stops_nobody(acme: ApiSession, settings: Settings) -> None:
+def test_a_request_log_from_the_future_stops_no_request(acme: ApiSession, settings: Settings) -> None:
     settings.BYCLOUD_RATE_PER_MINUTE = 10
     ahead = time() + 3600
     log = RequestLog({"1": (time() - 5, ahead)}, external_requests=9, external_until=ahead)
@@ -170,7 +170,9 @@ def test_a_request_log_from_the_future_stops_nobody(acme: ApiSession, settings: 
     acquire_call(acme, Priority.PERSON)
 
 
-def test_a_moment_at_the_end_of_time_stays_there(wall: Setter) -> None:
+@pytest.mark.parametrize("by", STEPS)
+def test_a_moment_at_the_end_of_time_stays_there(wall: Setter, by: timedelta) -> None:
     clock.now()
-    wall.step(HOUR)
-    assert clock.to_wall(datetime.max.replace(tzinfo=UTC)).year == 9999
+    wall.step(by)
+    last = datetime.max.replace(tzinfo=UTC)
+    assert [clock.to_wall(last).year, clock.from_wall(last).year] == [9999, 9999]

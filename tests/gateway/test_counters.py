@@ -27,7 +27,7 @@ def test_fat_pages_do_not_move_the_meter(acme: ApiSession) -> None:
     assert read_meter(acme).minute.used == 41
 
 
-def test_fat_pages_end_no_pause_and_free_no_lease(acme: ApiSession, upstream: Upstream) -> None:
+def test_fat_pages_end_no_backoff_and_release_no_lock(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(status=401)
     with pytest.raises(FetchFailed):
         read_page(acme, InstanceQuery())

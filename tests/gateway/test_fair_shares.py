@@ -18,7 +18,7 @@ from tests.upstream import Upstream
 
 
 @pytest.fixture(autouse=True)
-def _documented_budget(settings: Settings) -> None:
+def _documented_limit(settings: Settings) -> None:
     settings.BYCLOUD_RATE_PER_MINUTE = 60
     settings.BYCLOUD_RATE_PER_HOUR = 1000
     settings.BYCLOUD_RATE_SCOPE = "credential"
@@ -39,7 +39,7 @@ def count_granted(access: ApiSession, priority: Priority = Priority.PERSON, trie
     return granted
 
 
-def test_made_up_filters_of_one_refuse_nobody_elses_page(acme: ApiSession, upstream: Upstream) -> None:
+def test_made_up_filters_of_one_member_do_not_stop_the_others(acme: ApiSession, upstream: Upstream) -> None:
     greedy, other = as_member(acme, "1"), as_member(acme, "2")
     for number in range(30):
         read_page(greedy, InstanceQuery(name=f"made-up-{number}"))
@@ -100,7 +100,7 @@ def test_a_regions_budget_is_shared(acme: ApiSession, settings: Settings) -> Non
     assert count_granted(as_member(acme, "1", is_shared=False)) == 30
 
 
-def test_one_who_waits_for_much_leaves_places_to_the_others() -> None:
+def test_a_member_with_many_requests_leaves_slots_to_the_others() -> None:
     places = portal_settings.WEB_THREADS - RESERVED_THREADS
     with ExitStack() as waiting:
         for _ in range(places // 2):

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from portal.bycloud import InstanceQuery
 from portal.gateway import ApiSession, FetchError, FetchFailed, FetchPolicy, read_page
 from portal.gateway.backoff import record_failure
-from portal.gateway.cache import CachedAnswer, flight_name, page_name, recall, remember, trouble_name
+from portal.gateway.cache import CachedAnswer, flight_name, get_cached, page_name, set_cached, trouble_name
 from tests.upstream import Upstream
 
 FIRST = InstanceQuery()
@@ -28,7 +28,7 @@ def flight(acme: ApiSession) -> str:
 def test_the_others_page_is_taken_when_it_lands(acme: ApiSession, upstream: Upstream, flight: str) -> None:
     def land() -> None:
         body = b'{"instances": [{"id": "landed"}]}'
-        remember(acme, page_name(FIRST), CachedAnswer(body, datetime.now(UTC), "/v1/instances", 0.1, None))
+        set_cached(acme, page_name(FIRST), CachedAnswer(body, datetime.now(UTC), "/v1/instances", 0.1, None))
 
     Timer(0.2, land).start()
     (instance,) = read_page(acme, FIRST).value.instances or ()
@@ -38,7 +38,7 @@ def test_the_others_page_is_taken_when_it_lands(acme: ApiSession, upstream: Upst
 
 def test_the_others_failure_is_taken_too(acme: ApiSession, upstream: Upstream, flight: str) -> None:
     def fail() -> None:
-        remember(acme, trouble_name(FIRST), FetchError("server-fault", datetime.now(UTC), "Broken", 500))
+        set_cached(acme, trouble_name(FIRST), FetchError("server-fault", datetime.now(UTC), "Broken", 500))
 
     Timer(0.2, fail).start()
     with pytest.raises(FetchFailed) as failure:
@@ -80,5 +80,5 @@ def test_a_forced_read_takes_only_what_landed_after_it_began(acme: ApiSession, u
     caches["counters"].add(key, b"another process", 0.3)
     after = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert after.fetched_at > before.fetched_at
-    assert recall(acme, page_name(FIRST), CachedAnswer) is not None
+    assert get_cached(acme, page_name(FIRST), CachedAnswer) is not None
     assert len(upstream.requests()) == 2

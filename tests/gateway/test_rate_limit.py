@@ -25,7 +25,7 @@ from tests.upstream import Upstream
 
 
 @pytest.fixture(autouse=True)
-def _small_budget(settings: Settings) -> None:
+def _small_limit(settings: Settings) -> None:
     settings.BYCLOUD_RATE_PER_MINUTE = 10
     settings.BYCLOUD_RATE_PER_HOUR = 30
     settings.BYCLOUD_RATE_RESERVE = 0.2
@@ -44,7 +44,7 @@ def count_granted(access: ApiSession, priority: Priority, tries: int = 20) -> in
 
 
 @pytest.mark.parametrize(("priority", "share"), [(Priority.PERSON, 10), (Priority.REFRESH, 8), (Priority.SWEEP, 6)])
-def test_each_errand_has_its_share_of_the_minute(
+def test_each_priority_has_its_share_of_the_minute(
     acme: ApiSession, clock: time_machine.Traveller, priority: Priority, share: int
 ) -> None:
     assert count_granted(acme, priority) == share
@@ -56,7 +56,7 @@ def test_refreshes_leave_the_last_share_to_people(acme: ApiSession, clock: time_
     assert count_granted(acme, Priority.PERSON) == 2
 
 
-def test_nobody_spends_without_the_ledger(acme: ApiSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_request_is_granted_without_the_lock_on_the_log(acme: ApiSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "TURN_SECONDS", 0.05)
     caches["counters"].add(f"budget:{acme.cache_namespace}:lock", b"held", 60)
     with pytest.raises(Busy):
@@ -127,7 +127,7 @@ def test_many_threads_do_not_overdraw(acme: ApiSession) -> None:
         assert sum(pool.map(try_to_spend, range(60))) == 10
 
 
-def test_credentials_have_budgets_of_their_own_unless_the_region_is_one(
+def test_credentials_have_limits_of_their_own_unless_the_region_is_one(
     acme: ApiSession, globex: ApiSession, settings: Settings
 ) -> None:
     assert count_granted(acme, Priority.PERSON) == 10

@@ -17,10 +17,10 @@ from portal.gateway import (
     FetchFailed,
     FetchPolicy,
     check_credential,
+    get_cached,
     read_instance,
     read_page,
-    recall,
-    remember,
+    set_cached,
 )
 from portal.gateway.cache import CachedAnswer, flight_name, instance_name, page_name
 from portal.instances.services import KnownValues
@@ -158,7 +158,7 @@ def test_who_has_time_does_not_share_the_time_out_of_who_has_little_left(acme: A
     assert hasty.result() == "timed-out"
 
 
-def test_the_wait_for_the_ledger_is_part_of_the_deadline(
+def test_the_wait_for_the_request_log_is_part_of_the_deadline(
     acme: ApiSession, upstream: Upstream, settings: Settings
 ) -> None:
     settings.BYCLOUD_LIMITS = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=1.2)
@@ -316,17 +316,17 @@ def test_neither_keys_nor_values_of_the_store_hold_a_credential(acme: ApiSession
 
 
 def test_what_another_version_kept_is_read_as_nothing(acme: ApiSession) -> None:
-    remember(acme, "seen", CachedAnswer(b"", datetime.now(UTC), "/", 0.1, None))
-    assert recall(acme, "seen", CachedAnswer) is not None
-    remember(acme, "seen", KnownValues(statuses=("ACTIVE",)))
-    assert recall(acme, "seen", CachedAnswer) is None
+    set_cached(acme, "seen", CachedAnswer(b"", datetime.now(UTC), "/", 0.1, None))
+    assert get_cached(acme, "seen", CachedAnswer) is not None
+    set_cached(acme, "seen", KnownValues(statuses=("ACTIVE",)))
+    assert get_cached(acme, "seen", CachedAnswer) is None
 
 
 def test_what_another_version_could_read_and_this_one_cannot_is_fetched_anew(
     acme: ApiSession, upstream: Upstream
 ) -> None:
     def keep(name: str, body: bytes) -> None:
-        remember(acme, name, CachedAnswer(body, datetime.now(UTC), "/", 0.1, None))
+        set_cached(acme, name, CachedAnswer(body, datetime.now(UTC), "/", 0.1, None))
 
     keep(page_name(FIRST), b'{"instances": 5}')
     keep(instance_name("a"), b"[]")

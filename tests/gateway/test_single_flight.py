@@ -53,7 +53,7 @@ def test_an_error_reaches_everybody_who_joined_and_the_next_call_tries_again() -
     assert flights.join("a", lambda: 8, timeout_seconds=5) == 8
 
 
-def test_whoever_joined_waits_no_longer_than_the_deadline() -> None:
+def test_a_call_that_joined_waits_no_longer_than_the_deadline() -> None:
     flights: SingleFlight[int] = SingleFlight()
     begun, may_land = Event(), Event()
 

@@ -86,7 +86,7 @@ def test_the_command_line_has_as_many_as_it_needs(acme: ApiSession) -> None:
     assert count_asked(acme, "", TRIES + 1) == TRIES + 1
 
 
-def test_nothing_is_tried_without_the_ledger(
+def test_nothing_is_tried_without_the_lock_on_the_log(
     acme: ApiSession, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_limit, "TURN_SECONDS", 0.05)

@@ -51,7 +51,7 @@ def apart(
         yield right, wrong, cookie, other_cookie
 
 
-def test_two_machines_an_hour_apart_agree_on_ages_pauses_and_the_budget(
+def test_two_machines_an_hour_apart_agree_on_ages_backoff_and_the_rate_limit(
     apart: tuple[Portal, Portal, str, str], house: House, upstream: Upstream
 ) -> None:
     right, wrong, right_cookie, wrong_cookie = apart
@@ -66,7 +66,7 @@ def test_two_machines_an_hour_apart_agree_on_ages_pauses_and_the_budget(
         assert "in 59 minutes" not in seen.text
         assert "data-due" not in seen.text
         assert len(upstream.requests()) == asked + 1
-        # Whoever insists is never satisfied by what seems to come from the future.
+        # A forced refresh is never satisfied by what seems to come from the future.
         other.post(f"{LIST}refresh/", seen, other_cookie, query=path.partition("?")[2])
         assert len(upstream.requests()) == asked + 2
     vera = [portal.try_to_sign_in("vera", house.password)[1] for portal in (wrong, right)]
@@ -111,7 +111,7 @@ def seconds_until(moment: datetime | None) -> float:
 
 
 @pytest.mark.parametrize("seconds", APART)
-def test_a_redis_whose_clock_is_set_stops_nobody(redis_time: dict[str, float], seconds: float) -> None:
+def test_a_redis_whose_clock_is_set_stops_no_request(redis_time: dict[str, float], seconds: float) -> None:
     for _ in range(10):
         acquire_call(ACCESS, Priority.PERSON)
     with pytest.raises(RateLimitReached):

@@ -109,7 +109,7 @@ def test_a_fetcher_that_is_killed_frees_the_others_within_seconds(
         assert isinstance(fetching.exception(), requests.ConnectionError)
 
 
-def test_they_spend_one_budget(house: House, pair: Pair, shared_redis: Redis, upstream: Upstream) -> None:
+def test_they_share_one_rate_limit(house: House, pair: Pair, shared_redis: Redis, upstream: Upstream) -> None:
     otto = house.sign_in(pair[0], "otto")
     with house.open_portals(2, CACHE_URL=shared_redis.url, BYCLOUD_RATE_PER_MINUTE="20") as portals:
         portals[0].get(LIST, otto)
