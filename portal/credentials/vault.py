@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 from cryptography.fernet import InvalidToken, MultiFernet
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
@@ -69,7 +69,8 @@ def resolve_credential(member: Member, region: bycloud.Region) -> ResolvedCreden
     member has entered.
     """
     rows = models.Credential.objects.filter(Q(member=member) | Q(member=None), region=region.code)
-    row = rows.order_by(F("member").asc(nulls_last=True)).first()
+    # At most two. Sorting them by the database takes Django half as long again as the query.
+    row = min(rows, key=lambda row: row.is_team, default=None)
     if row is None:
         return None
     if row.pause:

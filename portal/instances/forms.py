@@ -188,7 +188,7 @@ class ListForm(forms.Form):
         shown = [*self.FILTERS, *(name for name in self.errors if name not in self.FILTERS)]
         return [(self[name], suggestions.get(name, ())) for name in shown]
 
-    def list_statuses(self) -> tuple[tuple[str, str], ...]:
+    def list_statuses(self) -> list[tuple[str, str]]:
         """The choices of the status, as pairs of value and label."""
         return list_choices(self.known.statuses, self._text("status"))
 

@@ -5,14 +5,15 @@ shown as it is, in a neutral colour, and is never an error. Case is ignored.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
 from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from portal.bycloud import Fault, Instance, list_unreadable
+from portal.bycloud import Instance, list_unreadable
 from portal.core.invisible import show_plain
 
 Tone = Literal["ok", "pending", "off", "error", "warn", "neutral"]
@@ -93,17 +94,20 @@ _TASKS = {
 _VM_STATES = {"BUILDING": "BUILD", "RESCUED": "RESCUE", "RESIZED": "VERIFY_RESIZE", "SOFT_DELETE": "SOFT_DELETED"}
 
 
-def list_choices(seen: Iterable[str], current: str) -> tuple[tuple[str, str], ...]:
+def list_choices(seen: Iterable[str], current: str) -> list[tuple[str, str]]:
     """Pairs of value and label: all known statuses, those found in instances, and the current filter, even if unknown.
 
     `value` is ByCloud's own. Sorted without regard to case.
     """
-    choices = []
-    for word in sorted(sorted({*_STATUSES, *seen, current} - {""}), key=str.upper):
-        look = _STATUSES.get(word)
-        label = _("%(word)s (%(meaning)s)") % {"word": word, "meaning": look.word} if look else show_plain(word)
-        choices.append((word, label))
-    return tuple(choices)
+    others = sorted({*seen, current} - {"", *_STATUSES})
+    choices = [*_list_known(get_language()), *((word, show_plain(word)) for word in others)]
+    return sorted(choices, key=lambda choice: choice[0].upper()) if others else choices
+
+
+@lru_cache(maxsize=8)
+def _list_known(_language: str | None) -> tuple[tuple[str, str], ...]:
+    label = _("%(word)s (%(meaning)s)")
+    return tuple((word, label % {"word": word, "meaning": look.word}) for word, look in sorted(_STATUSES.items()))
 
 
 def derive_state(instance: Instance) -> State:
@@ -111,40 +115,32 @@ def derive_state(instance: Instance) -> State:
     if "status" in list_unreadable(instance):
         # Using another field instead would be a guess.
         return State(_("Unreadable"), "neutral")
-    status = _normal(instance.status) or _status_of(_normal(instance.vm_state))
+    status = _normal(instance.status)
+    if not status:
+        vm_state = _normal(instance.vm_state)
+        status = _VM_STATES.get(vm_state, vm_state)
     raw_status = instance.status or instance.vm_state or ""
     look = _STATUSES.get(status)
     status_word = str(look.word) if look else _shorten(raw_status)
     is_fault = status == "ERROR"
-    fault = _first_words(instance.fault) if is_fault else ""
+    fault = _shorten(instance.fault.message or "") if is_fault and instance.fault else ""
     task = _normal(instance.task_state)
     if task:
         word = str(_TASKS[task]) if task in _TASKS else _shorten(instance.task_state or "")
         return State(word, "pending", detail=status_word, fault=fault, is_fault=is_fault, is_pending=True)
     power = _normal(instance.power_state)
-    power_word = str(_POWERS[power]) if power in _POWERS else _shorten(instance.power_state or "")
+    is_odd = power not in _SILENT_POWERS and (look is None or (look.powers and power not in look.powers))
+    power_word = _POWERS.get(power) or _shorten(instance.power_state or "")
+    detail = _("power: %(power)s") % {"power": power_word} if is_odd else ""
     if look is None:
-        detail = "" if power in _SILENT_POWERS else _power_text(power_word)
         return State(status_word or _("No state"), "neutral", detail=detail)
-    if look.powers and power not in look.powers | _SILENT_POWERS:
-        return State(status_word, "warn", detail=_power_text(power_word))
+    if detail:
+        return State(status_word, "warn", detail=detail)
     return State(status_word, look.tone, fault=fault, is_fault=is_fault, is_pending=look.tone == "pending")
 
 
 def _normal(word: str | None) -> str:
-    return (word or "").strip().upper().replace("-", "_").replace(" ", "_")
-
-
-def _status_of(vm_state: str) -> str:
-    return _VM_STATES.get(vm_state, vm_state)
-
-
-def _power_text(word: str) -> str:
-    return _("power: %(power)s") % {"power": word}
-
-
-def _first_words(fault: Fault | None) -> str:
-    return _shorten(fault.message or "") if fault else ""
+    return word.strip().upper().replace("-", "_").replace(" ", "_") if word else ""
 
 
 def _shorten(text: str) -> str:

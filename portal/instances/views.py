@@ -90,7 +90,7 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     # Without any parameter of its own, the list opens with the member's default view.
     is_bare = len(unknown) == len(request.GET)
     links = shelf.list_links(request.user, region.code) if is_bare else None
-    default = next((link for link in links or () if link.is_default), None)
+    default = next((link for link in links or () if link.default_id), None)
     if default:
         return leave_out(request, unknown, saved_view_url(region, default.query))
     url = list_url(region, view)

@@ -6,7 +6,7 @@ The query string is not interpreted here; the caller must have validated it.
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from portal.accounts.models import Member
@@ -19,7 +19,7 @@ MOST_VIEWS = 50
 
 
 class Link(NamedTuple):
-    """A view as shown in links. `is_default`: the member's lists open with it."""
+    """A view as shown in links. `default_id` is set if the member's lists open with it."""
 
     pk: int
     name: str
@@ -27,7 +27,7 @@ class Link(NamedTuple):
     is_shared: bool
     owner_id: int
     owner_name: str
-    is_default: bool
+    default_id: int | None
 
 
 class TooManyViewsError(Exception):
@@ -40,13 +40,15 @@ class NameTakenError(Exception):
 
 def list_views(member: Member, region: str) -> tuple[SavedView, ...]:
     """The member's own and the shared views, by name. `is_default` is set on each for this member."""
-    return tuple(_list_visible(member, region).select_related("owner").annotate(begins_list=_is_default(member)))
+    default = Exists(DefaultView.objects.filter(member=member, view=OuterRef("pk")))
+    return tuple(_list_visible(member, region).select_related("owner").annotate(begins_list=default))
 
 
 def list_links(member: Member, region: str) -> tuple[Link, ...]:
     """The same for the list page: plain values, because every list page needs them."""
-    fields = ("pk", "name", "query", "is_shared", "owner_id", "owner__username", "begins_list")
-    views = _list_visible(member, region).annotate(begins_list=_is_default(member))
+    own = FilteredRelation("defaults", condition=Q(defaults__member=member))
+    views = _list_visible(member, region).annotate(own_default=own)
+    fields = ("pk", "name", "query", "is_shared", "owner_id", "owner__username", "own_default")
     return tuple([Link(*values) for values in views.values_list(*fields)])
 
 
@@ -106,10 +108,6 @@ def clear_default(*, member: Member, region: str) -> None:
 
 def _list_visible(member: Member, region: str) -> QuerySet[SavedView]:
     return SavedView.objects.filter(Q(owner=member) | Q(is_shared=True), region=region)
-
-
-def _is_default(member: Member) -> Exists:
-    return Exists(DefaultView.objects.filter(member=member, view=OuterRef("pk")))
 
 
 def _save(view: SavedView, *, was_shared: bool, request: HttpRequest) -> None:
