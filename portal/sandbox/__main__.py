@@ -11,7 +11,7 @@ from functools import partial
 from portal.sandbox.organizations import ORGANIZATIONS
 from portal.sandbox.server import Sandbox
 
-LARGEST_FLEET = 1_000_000
+LARGEST_FLEET = 100_000
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,7 +23,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.latency,
             options.port,
             host=options.host,
-            seed=options.seed,
             rate_per_minute=options.rate_per_minute,
             rate_per_hour=options.rate_per_hour,
             settle_seconds=options.settle,
@@ -54,7 +53,6 @@ def _parser() -> argparse.ArgumentParser:
         "--instances", type=partial(_whole, most=LARGEST_FLEET), default=150, help="size of acme's fleet (150)"
     )
     parser.add_argument("--latency", type=_seconds, default=0.0, help="seconds before each answer (0)")
-    parser.add_argument("--seed", type=int, default=1, help="another seed, another fleet (1)")
     parser.add_argument("--rate-per-minute", type=_whole, default=60, help="requests for each credential (60)")
     parser.add_argument("--rate-per-hour", type=_whole, default=1000, help="requests for each credential (1000)")
     parser.add_argument("--settle", type=_seconds, default=5.0, help="seconds until a changed instance settles (5)")

@@ -1,14 +1,12 @@
 """Changes to an instance: the state it takes at once, and the one it settles in some seconds later."""
 
-import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from portal.sandbox import catalog
-from portal.sandbox.addresses import addresses
-from portal.sandbox.catalog import FLAVORS, IMAGES, State
+from portal.sandbox.catalog import State
 from portal.sandbox.filters import Json
-from portal.sandbox.fleet import REGION, Changed, Fleet, written
+from portal.sandbox.fleet import Changed, Fleet, written
 
 LONGEST_SETTLE_SECONDS = 3600.0
 
@@ -28,15 +26,9 @@ class _Step:
 _STEPS = {
     "reboot": _Step(catalog.REBOOTING, catalog.ACTIVE),
     "stop": _Step(catalog.STOPPING, catalog.STOPPED),
-    "start": _Step(catalog.STARTING, catalog.ACTIVE),
-    "pause": _Step(catalog.PAUSING, catalog.PAUSED),
-    "unpause": _Step(catalog.UNPAUSING, catalog.ACTIVE),
-    "suspend": _Step(catalog.SUSPENDING, catalog.SUSPENDED),
-    "resume": _Step(catalog.RESUMING, catalog.ACTIVE),
-    "resize": _Step(catalog.RESIZING, catalog.RESIZED),
     "delete": _Step(catalog.DELETING, None),
 }
-ACTIONS = (*_STEPS, "rename", "set", "create")
+ACTIONS = (*_STEPS, "rename", "set")
 
 
 def change_instance(fleet: Fleet, number: int, asked: Json, *, settle_seconds: float) -> Json | None:
@@ -51,8 +43,6 @@ def change_instance(fleet: Fleet, number: int, asked: Json, *, settle_seconds: f
     action = asked.get("action")
     seconds = read_seconds(asked, settle_seconds)
     settles_at = now + timedelta(seconds=seconds)
-    if action == "create":
-        return create_instance(fleet, {**asked, "like": current}, settle_seconds=settle_seconds)
     if action in _STEPS:
         step = _STEPS[action]
         during = {**current, **step.during.fields(), "updated_at": written(now)}
@@ -65,60 +55,6 @@ def change_instance(fleet: Fleet, number: int, asked: Json, *, settle_seconds: f
         raise ChangeError(f"action is none of {', '.join(ACTIONS)}")
     fleet.changed[number] = Changed(during=during, after=after, settles_at=settles_at)
     return fleet.find_instance(number, now) or during
-
-
-def create_instance(fleet: Fleet, asked: Json, *, settle_seconds: float) -> Json:
-    """Create an instance, the newest of its fleet: building at first, then active. Raises `ChangeError`."""
-    now = datetime.now(UTC)
-    settles_at = now + timedelta(seconds=read_seconds(asked, settle_seconds))
-    number = fleet.end
-    identifier = fleet.identities.id_of(number)
-    like: Json = (
-        copy.deepcopy(asked["like"])
-        if "like" in asked
-        else {
-            "description": None,
-            "flavor": FLAVORS["m1.small"],
-            "image": IMAGES["Debian 13"],
-            "security_groups": [{"name": "default"}],
-            "key_names": [],
-            "metadata": {},
-            "tags": [],
-        }
-    )
-    name = _read_name(asked) if "name" in asked else f"new-{fleet.created + 1:02d}"
-    during = {
-        "id": identifier,
-        "crn": f"crn:{REGION}:compute:instance:{identifier}",
-        "name": name,
-        "description": like["description"],
-        **catalog.BUILDING.fields(),
-        "flavor": like["flavor"],
-        "image": like["image"],
-        "addresses": {},
-        "security_groups": like["security_groups"],
-        "volumes_attached": [],
-        "key_names": like["key_names"],
-        "metadata": like["metadata"],
-        "tags": like["tags"],
-        "fault": None,
-        "created_at": written(now),
-        "updated_at": None,
-        "launched_at": None,
-        "terminated_at": None,
-    }
-    during |= _read_fields(asked, during) if "fields" in asked else {}
-    after = {
-        **during,
-        **catalog.ACTIVE.fields(),
-        "addresses": addresses(("private",), number),
-        "updated_at": written(settles_at),
-        "launched_at": written(settles_at),
-    }
-    after |= _read_fields(asked, during) if "fields" in asked else {}
-    fleet.created += 1
-    fleet.changed[number] = Changed(during=during, after=after, settles_at=settles_at)
-    return during if settles_at > now else after
 
 
 def read_seconds(asked: Json, default: float) -> float:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from portal.sandbox.changes import ChangeError, change_instance, create_instance
+from portal.sandbox.changes import ChangeError, change_instance
 from portal.sandbox.exchange import Answer, Request, error_answer, json_answer
 from portal.sandbox.faults import FaultError, read_fault
 from portal.sandbox.filters import LARGEST_LIMIT, UUID, Json
@@ -94,13 +94,6 @@ def _set_limits(service: Service, body: Json, _: str) -> Answer:
     return _NO_CONTENT
 
 
-def _create_instance(service: Service, body: Json, _: str) -> Answer:
-    fleet = service.fleets.get(body.get("organization", "acme"))
-    if fleet is None:
-        raise ControlError(f"organization is none of {', '.join(service.fleets)}")
-    return json_answer(create_instance(fleet, body, settle_seconds=service.settle_seconds), status=201)
-
-
 def _read_instance(service: Service, _: Json, identifier: str) -> Answer:
     found = _find(service, identifier)
     instance = found and found[0].find_instance(found[1], service.now())
@@ -132,7 +125,6 @@ _ACTIONS: dict[tuple[str, str], Callable[[Service, Any, str], Answer]] = {
     ("GET", "requests"): _list_requests,
     ("DELETE", "requests"): _clear_requests,
     ("POST", "limits"): _set_limits,
-    ("POST", "instances"): _create_instance,
     ("GET", "instances/<id>"): _read_instance,
     ("POST", "instances/<id>"): _change_instance,
 }

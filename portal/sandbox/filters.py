@@ -28,9 +28,6 @@ class Filters:
     flavor_id: str | None = None
     image_id: str | None = None
 
-    def take_all(self) -> bool:
-        return self == Filters()
-
     def take(self, instance: Json) -> bool:
         """Whether the instance, in the form of the response, matches."""
         return self.take_name(instance["name"]) and self.take_traits(

@@ -1,7 +1,6 @@
 """The instances of one organization: computed on request, with only changed ones in memory."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +9,6 @@ from portal.sandbox.catalog import BUILDING
 from portal.sandbox.filters import Filters, Json
 from portal.sandbox.identities import Identities
 from portal.sandbox.pattern import Slot
-from portal.sandbox.selection import Selection
 
 REGION = "spo1"
 _OLDEST = timedelta(days=4 * 365)
@@ -33,29 +31,23 @@ class Changed:
 class Fleet:
     """Instances are numbered by age, the oldest is 0. Number `n` is at position `n % len(pattern)` of the pattern.
 
-    The same name, seed and size give the same instances. Their times are relative to `started_at`.
+    The same name and size give the same instances. Their times are relative to `started_at`.
     """
 
     organization: str
     pattern: tuple[Slot, ...]
     size: int
     started_at: datetime
-    seed: int
-    created: int = 0
     changed: dict[int, Changed] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.identities = Identities(f"{self.seed}/{self.organization}")
-
-    @property
-    def end(self) -> int:
-        """The number of the next instance."""
-        return self.size + self.created
+        self.key = f"1/{self.organization}"
+        self.identities = Identities(self.key)
 
     def find_number(self, identifier: str) -> int | None:
         """The number of an instance that exists or has existed; None for an unknown id."""
         number = self.identities.find_number(identifier)
-        return number if number is not None and number < self.end else None
+        return number if number is not None and number < self.size else None
 
     def find_instance(self, number: int, now: datetime) -> Json | None:
         """The instance object as in the API's response at this time; None if it is deleted."""
@@ -63,27 +55,19 @@ class Fleet:
             return self.changed[number].at(now)
         return self._original(number)
 
-    def select(self, filters: Filters, now: datetime) -> Selection:
-        """The numbers of all matching instances, without checking each."""
-        ranges = tuple(self._ranges(filters))
-        current = {number: changed.at(now) for number, changed in self.changed.items()}
-        return Selection(
-            ranges=ranges,
-            without=frozenset(number for number in current if any(number in each for each in ranges)),
-            extra=tuple(sorted(number for number, now_is in current.items() if now_is and filters.take(now_is))),
-        )
-
-    def _ranges(self, filters: Filters) -> Iterator[range]:
-        if filters.take_all():
-            yield range(self.size)
-            return
-        period = len(self.pattern)
+    def select(self, filters: Filters, now: datetime) -> list[int]:
+        """The numbers of all matching instances, ascending."""
+        found: list[int] = []
         for place, slot in enumerate(self.pattern):
-            if not filters.take_traits(status=slot.state.status, tags=slot.tags, flavor=slot.flavor, image=slot.image):
-                continue
-            count = len(range(place, self.size, period))
-            for blocks in slot.series.blocks(filters.name, count):
-                yield range(place + blocks.start * period, place + (blocks.stop - 1) * period + 1, period)
+            if filters.take_traits(status=slot.state.status, tags=slot.tags, flavor=slot.flavor, image=slot.image):
+                numbers = range(place, self.size, len(self.pattern))
+                if filters.name is None:
+                    found += numbers
+                else:
+                    found += (number for block, number in enumerate(numbers) if filters.take_name(slot.name(block)))
+        current = {number: changed.at(now) for number, changed in self.changed.items()}
+        found = [number for number in found if number not in current]
+        return sorted([*found, *(number for number, now_is in current.items() if now_is and filters.take(now_is))])
 
     def _original(self, number: int) -> Json:
         block, place = divmod(number, len(self.pattern))
@@ -98,7 +82,7 @@ class Fleet:
         return {
             "id": identifier,
             "crn": f"crn:{REGION}:compute:instance:{identifier}",
-            "name": slot.series.name(block),
+            "name": slot.name(block),
             "description": slot.description,
             **slot.state.fields(),
             "flavor": slot.flavor,
@@ -124,7 +108,7 @@ class Fleet:
 
     def _volume(self, number: int, position: int) -> Json:
         return {
-            "id": Identities(f"{self.seed}/{self.organization}/volume/{position}").id_of(number),
+            "id": Identities(f"{self.key}/volume/{position}").id_of(number),
             "device": f"/dev/vd{'bcdefghij'[position]}" if (number + position) % 7 else None,
             "delete_on_termination": position == 0,
         }
@@ -136,7 +120,7 @@ class Fleet:
 
     def _chance(self, number: int) -> float:
         """A pseudo-random number in [0, 1), always the same for the same instance."""
-        drawn = hashlib.blake2b(f"{self.seed}/{self.organization}/{number}".encode(), digest_size=4).digest()
+        drawn = hashlib.blake2b(f"{self.key}/{number}".encode(), digest_size=4).digest()
         return int.from_bytes(drawn, "big") / 2**32
 
 

@@ -1,7 +1,7 @@
 """`GET /v1/instances`: one page of a fleet, with `meta` and `links` (docs page api/compute/list-instances)."""
 
+from bisect import bisect_left
 from datetime import datetime
-from itertools import islice
 from urllib.parse import urlencode
 
 from portal.sandbox.filters import PARAMETERS, Asked, Json, ParameterError
@@ -20,19 +20,19 @@ def list_page(fleet: Fleet, asked: Asked, *, now: datetime, base_url: str) -> Js
         bound = fleet.find_number(asked.marker)
         if bound is None:
             raise ParameterError("Field 'marker' names no instance of this organization")
-    selection = fleet.select(asked.filters, now)
-    found = list(islice(selection.below(bound), asked.limit + 1))
-    shown, has_more = found[: asked.limit], len(found) > asked.limit
+    numbers = fleet.select(asked.filters, now)
+    at = len(numbers) if bound is None else bisect_left(numbers, bound)
+    shown = numbers[max(0, at - asked.limit) : at][::-1]
+    has_more = at > asked.limit
     last = fleet.identities.id_of(shown[-1]) if shown else None
     previous = None
     if bound is not None:
         # The previous page ends at the marker, so its own marker is the first instance above it.
-        before = list(islice(selection.above(bound - 1), asked.limit + 1))
-        marker = fleet.identities.id_of(before[-1]) if len(before) > asked.limit else None
-        previous = _link(base_url, asked, marker)
+        above = at + asked.limit
+        previous = _link(base_url, asked, fleet.identities.id_of(numbers[above]) if above < len(numbers) else None)
     return {
         "instances": [fleet.find_instance(number, now) for number in shown],
-        "meta": {"total": selection.total, "limit": asked.limit, "marker": last, "has_more": has_more},
+        "meta": {"total": len(numbers), "limit": asked.limit, "marker": last, "has_more": has_more},
         "links": {
             "self": _link(base_url, asked, asked.marker),
             "next": _link(base_url, asked, last) if has_more else None,

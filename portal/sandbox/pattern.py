@@ -4,6 +4,7 @@ Made of data and a seeded shuffle only, without times or sequence numbers.
 """
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any
 
 from portal.sandbox import catalog
 from portal.sandbox.catalog import FLAVORS, IMAGES, State
-from portal.sandbox.names import NameSeries
 
 LONG_NAME = "a-very-long-name-" + "0123456789" * 23 + "-the-end"
 LONG_TEXT = "A description that goes on and on. " * 120
@@ -43,9 +43,14 @@ MARKED_UP = Trouble(500, "Build of <b>instance</b> aborted: \"disk\" & 'network'
 
 @dataclass(frozen=True)
 class Slot:
-    """A position in the pattern. Networks are kinds that `addresses.py` defines."""
+    """A position in the pattern. Networks are kinds that `addresses.py` defines.
 
-    series: NameSeries
+    Its instances are called `web-01`, `web-23`, `web-45` for the stem `web-` and the numbers 1, 23, 45; without numbers
+    `canary`, `canary-02`, `canary-03`.
+    """
+
+    stem: str
+    numbers: range | None
     description: str | None
     state: State
     flavor: dict[str, Any] | None
@@ -58,6 +63,12 @@ class Slot:
     tags: tuple[str, ...]
     fault: Trouble | None = None
     is_terminated: bool = False
+
+    def name(self, block: int) -> str:
+        """The name of its instance in this repetition of the pattern, the first is 0."""
+        if self.numbers is not None:
+            return f"{self.stem}{self.numbers[block]:02d}"
+        return f"{self.stem}-{block + 1:02d}" if block else self.stem
 
 
 @dataclass(frozen=True)
@@ -136,7 +147,8 @@ def _odd(
     is_terminated: bool = False,
 ) -> Slot:
     return Slot(
-        series=NameSeries(name, lone=True),
+        stem=name,
+        numbers=None,
         description=description,
         state=state,
         flavor=FLAVORS[flavor] if flavor else None,
@@ -214,9 +226,9 @@ _FAULTS = {("ci-runner-", 6): NO_VOLUME}
 _STATES |= dict.fromkeys(_FAULTS, catalog.FAILED)
 
 
-def acme_pattern(seed: int) -> tuple[Slot, ...]:
+def acme_pattern() -> tuple[Slot, ...]:
     """150 slots, oldest first."""
-    chance = random.Random(f"{seed}/acme")  # noqa: S311 (a made-up fleet, not a secret)
+    chance = random.Random("1/acme")  # noqa: S311 (a made-up fleet, not a secret)
     roles = [role for role in ACME_ROLES for _ in range(role.count)]
     chance.shuffle(roles)
     # The two that are still building are among the newest.
@@ -234,9 +246,9 @@ def _less(roles: list[Role], taken: list[Role]) -> list[Role]:
     return left
 
 
-def globex_pattern(seed: int) -> tuple[Slot, ...]:
+def globex_pattern() -> tuple[Slot, ...]:
     """12 slots, oldest first."""
-    chance = random.Random(f"{seed}/globex")  # noqa: S311 (as above)
+    chance = random.Random("1/globex")  # noqa: S311 (as above)
     roles = [role for role in GLOBEX_ROLES for _ in range(role.count)]
     chance.shuffle(roles)
     return tuple(_place(roles, chance))
@@ -251,7 +263,8 @@ def _place(roles: list[Role], chance: random.Random) -> Iterator[Slot]:
         managed = (("managed-by", "terraform"),) if chance.randrange(10) else ()
         key = (role.stem, position)
         yield Slot(
-            series=NameSeries(role.stem, first=position + 1, step=role.count),
+            stem=role.stem,
+            numbers=range(position + 1, sys.maxsize, role.count),
             description=role.description if chance.randrange(5) else None,
             state=_STATES.get(key, catalog.ACTIVE),
             flavor=FLAVORS[chance.choice(role.flavors)],

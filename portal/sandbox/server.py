@@ -39,22 +39,19 @@ class Sandbox:
         port: int = 0,
         *,
         host: str = "127.0.0.1",
-        seed: int = 1,
         rate_per_minute: int = _MANY,
         rate_per_hour: int = _MANY,
         settle_seconds: float = 5.0,
     ) -> None:
         self._service = Service(
             instances=instances,
-            seed=seed,
             latency=latency,
             rate_per_minute=rate_per_minute,
             rate_per_hour=rate_per_hour,
             settle_seconds=settle_seconds,
         )
-        self._server = (_Server6 if ":" in host else _Server)(self._service, host, port)
-        bound = self._server.socket.getsockname()[1]
-        self.url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+        self._server = _Server(self._service, host, port)
+        self.url = f"http://{host}:{self._server.socket.getsockname()[1]}"
         self._service.base_url = self.url
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="sandbox", daemon=True)
 
@@ -107,10 +104,6 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         ends_at = time.monotonic() + 1
         while self.connections and time.monotonic() < ends_at:
             time.sleep(0.005)
-
-
-class _Server6(_Server):
-    address_family = socket.AF_INET6
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -24,7 +24,6 @@ class Service:
     """The state of the sandbox. Hold `lock` to read or change fleets, faults, limits or the log."""
 
     instances: int
-    seed: int
     latency: float
     rate_per_minute: int
     rate_per_hour: int
@@ -36,7 +35,7 @@ class Service:
     log: deque[Json] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
 
     def __post_init__(self) -> None:
-        acme, globex = acme_pattern(self.seed), globex_pattern(self.seed)
+        acme, globex = acme_pattern(), globex_pattern()
         self._plans = (("acme", acme, self.instances), ("globex", globex, len(globex)), ("initech", acme, 0))
         self.reset()
 
@@ -47,9 +46,7 @@ class Service:
             self.largest_page, self.refuses_larger = LARGEST_LIMIT, False
             self.faults.clear()
             self.log.clear()
-            self.fleets = {
-                name: Fleet(name, pattern, size, self.started_at, self.seed) for name, pattern, size in self._plans
-            }
+            self.fleets = {name: Fleet(name, pattern, size, self.started_at) for name, pattern, size in self._plans}
 
     def now(self) -> datetime:
         return datetime.now(UTC)

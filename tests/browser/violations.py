@@ -4,8 +4,11 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 # Only what is wrong leaves the page: a whole report is as long as the page.
-_RUN = """async () => (await axe.run({resultTypes: ['violations']})).violations.flatMap(({id, nodes}) => nodes.map(node =>
-    `${id}: ${node.html.slice(0, 120)}: ${node.failureSummary.split('\\n').at(-1).trim()}`))"""
+_RUN = """async () => {
+    const {violations} = await axe.run({resultTypes: ['violations']});
+    return violations.flatMap(({id, nodes}) => nodes.map(node =>
+        `${id}: ${node.html.slice(0, 120)}: ${node.failureSummary.split('\\n').at(-1).trim()}`));
+}"""
 
 
 def find_violations(page: Page) -> list[str]:

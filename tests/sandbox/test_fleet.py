@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def everything() -> list[dict[str, Any]]:
-    fleet = Fleet("acme", acme_pattern(1), 150, NOW, seed=1)
+    fleet = Fleet("acme", acme_pattern(), 150, NOW)
     found = [fleet.find_instance(number, NOW) for number in range(150)]
     return [each for each in found if each]
 
