@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import include, path, register_converter
 
-from portal.core.regions import RegionConverter
+from portal.core.http import RegionConverter
 from portal.site import development
 
 register_converter(RegionConverter, "region")

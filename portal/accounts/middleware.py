@@ -26,8 +26,7 @@ from portal.accounts.models import Member
 from portal.accounts.sessions import services as sessions
 from portal.audit.events import record_event
 from portal.audit.models import Act
-from portal.core.http import add_way_back, find_own_path
-from portal.core.paths import describe_path
+from portal.core.http import add_way_back, describe_path, find_own_path
 from portal.core.permissions import Capability
 
 GetResponse = Callable[[HttpRequest], HttpResponse]

@@ -1,7 +1,8 @@
-"""Helpers for client addresses, URLs, redirects and query strings."""
+"""Helpers for client addresses, URLs and their paths, redirects and query strings."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from urllib.parse import quote_plus, urlsplit
 
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.request import split_domain_port
-from django.urls import Resolver404, resolve, reverse
+from django.urls import Resolver404, URLResolver, get_resolver, get_urlconf, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -23,9 +24,28 @@ LONGEST_NAME = 80
 LONGEST_NAMES = 240
 # Proxies accept request lines of about 8,000 bytes, as RFC 9112, section 3, recommends.
 LONGEST_ADDRESS = 8000
+# URL arguments that are safe to log: ids of rows and instances.
+_HARMLESS = ("pk", "instance_id")
+_MOST_SEGMENTS = 8
+_LONGEST_SEGMENT = 40
 # Characters that Markdown and chat apps treat as markup or cut off at the end of a URL; urlencode does not escape them.
 _FRAGILE = re.compile(r"[_~]|[.,-](?=[.,-]|&|$)")
 _UNRESERVED = re.compile(r"%(5F|7E|2E|2D)", re.IGNORECASE)
+
+
+class RegionConverter:
+    """For routes with a region code in the settings. Views get a `bycloud.Region`."""
+
+    regex = "[a-z0-9-]+"
+
+    def to_python(self, value: str) -> Region:
+        region: Region | None = settings.BYCLOUD_REGIONS.get(value)
+        if region is None:
+            raise ValueError(value)
+        return region
+
+    def to_url(self, value: Region | str) -> str:
+        return value if isinstance(value, str) else value.code
 
 
 def encode_query(pairs: Iterable[tuple[str, str]], *, safe: str = ",") -> str:
@@ -133,6 +153,34 @@ def describe_unknown(unknown: Sequence[str]) -> str:
     if more > 0:
         names += ngettext(" and %(count)d more", " and %(count)d more", more) % {"count": more}
     return _("The address holds parameters that mean nothing here: %(names)s. They were left out.") % {"names": names}
+
+
+def describe_path(request: HttpRequest) -> str:
+    """The path for the log and the audit: known words, regions and, for a resolved route, ids. Of other segments, which
+    came from outside and may be secret, only the length is kept.
+    """
+    match = request.resolver_match
+    known = {str(match.kwargs[name]) for name in _HARMLESS if name in match.kwargs} if match else set()
+    words, regions = _list_words(get_resolver(get_urlconf())), settings.BYCLOUD_REGIONS
+    shown = []
+    for segment in request.path.split("/", _MOST_SEGMENTS):
+        word = segment.removesuffix(".json")
+        is_known = len(word) <= _LONGEST_SEGMENT and (word in words or word in regions or word in known)
+        shown.append(segment if not word or is_known else f"[{len(segment)} characters]")
+    return "/".join(shown)
+
+
+@lru_cache(maxsize=8)
+def _list_words(resolver: URLResolver) -> frozenset[str]:
+    """All literal segments of the URL patterns, and the prefix of static files."""
+    return frozenset(_walk(resolver)) | {settings.STATIC_URL.strip("/")}
+
+
+def _walk(resolver: URLResolver) -> Iterator[str]:
+    for entry in resolver.url_patterns:
+        yield from (segment for segment in str(entry.pattern).split("/") if "<" not in segment)
+        if isinstance(entry, URLResolver):
+            yield from _walk(entry)
 
 
 def _shorten(text: str, longest: int) -> str:

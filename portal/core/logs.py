@@ -10,7 +10,7 @@ import structlog
 from django.http import HttpRequest
 from structlog.types import EventDict, Processor, WrappedLogger
 
-from portal.core.paths import describe_path
+from portal.core.http import describe_path
 
 REMOVED = "[removed]"
 # Longer texts are cut before they are searched and logged, because they may come from outside.

@@ -11,8 +11,7 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 from django_structlog.middlewares import RequestMiddleware
 
-from portal.core.http import read_address
-from portal.core.paths import describe_path
+from portal.core.http import describe_path, read_address
 
 # Passkeys are used on the portal's own pages; all other features are disabled.
 _PERMISSIONS = ", ".join(
