@@ -9,11 +9,11 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from importlib import import_module
+from inspect import ismodule
 from itertools import product
 from pathlib import Path
 from pkgutil import walk_packages
 from time import perf_counter
-from types import ModuleType
 from typing import Any
 
 LENGTH = 8192
@@ -51,7 +51,7 @@ def _search(value: Any, *, depth: int, seen: set[int]) -> Iterator["re.Pattern[A
     if isinstance(value, re.Pattern):
         yield value
         return
-    if depth == 0 or id(value) in seen or isinstance(value, str | bytes | int | float | ModuleType | None):
+    if depth == 0 or id(value) in seen or isinstance(value, str | bytes | int | float | None) or ismodule(value):
         return
     seen.add(id(value))
     inner: Iterable[Any] = ()
