@@ -36,7 +36,7 @@ PYTEST := $(BIN)/pytest -n 3 -q
 # What must not have a branch without a test: the way upstream, the vault, the access rules.
 FULLY_COVERED := portal/bycloud/*,portal/gateway/*,portal/credentials/vault.py,portal/core/crypto.py,portal/core/permissions.py,portal/accounts/middleware.py
 # Where no Redis is installed, what is done with one cannot be tested.
-NEEDS_REDIS := command -v redis-server >/dev/null || echo portal/gateway/failover_cache.py
+NEEDS_REDIS := command -v redis-server >/dev/null || echo portal/gateway/clock.py,portal/gateway/failover_cache.py
 
 benchmark: develop ## Measure what pages and the gateway cost (BENCHMARKS="simulation stores flights waiting views")
 	@$(BIN)/python -m tests.benchmarks $(BENCHMARKS)

@@ -104,16 +104,19 @@ class FailoverCache(BaseCache):
         self._do("clear")
 
     def _do(self, operation: str, *arguments: Any) -> Any:
-        if not self.is_alone:
+        retry_at = _retry_at.get(self._server, 0.0)
+        if retry_at <= monotonic():
             try:
                 answer = getattr(self._redis, operation)(*arguments)
             except (RedisError, OSError) as error:
                 self._begin_outage(error)
             else:
-                if _retry_at.pop(self._server, None):
-                    log.info("cache_server_back")
-                # Each time: another thread may have begun to write there while Redis was unavailable.
-                self._memory.clear()
+                # Otherwise an outage has begun since.
+                if _retry_at.get(self._server, 0.0) == retry_at:
+                    if _retry_at.pop(self._server, None):
+                        log.info("cache_server_back")
+                    # Each time: another thread may have written there just after the outage.
+                    self._memory.clear()
                 return answer
         return getattr(self._memory, operation)(*arguments)
 

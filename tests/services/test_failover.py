@@ -103,6 +103,20 @@ def test_what_is_kept_alone_just_after_all_was_dropped_is_dropped_too(
     assert cache.is_alone
 
 
+def test_an_answer_from_before_the_outage_does_not_end_it(
+    cache: FailoverCache, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get_late(*_arguments: Any) -> bytes:
+        own_redis.stop()
+        cache.set("two", b"alone")
+        return b"late"
+
+    monkeypatch.setattr(cache._redis, "get", get_late)
+    assert cache.get("one") == b"late"
+    assert cache.is_alone
+    assert cache.get("two") == b"alone"
+
+
 def test_what_redis_has_kept_is_there_again(cache: FailoverCache, own_redis: Redis) -> None:
     cache.set("one", b"shared")
     own_redis.hang()
