@@ -5,7 +5,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help install develop run test test-all benchmark check format lock messages screenshots chromium servers gettext clean
+.PHONY: help install develop run test test-all benchmark check format lock messages screenshots chromium servers clean
 
 help: ## List these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -46,7 +46,6 @@ check: develop ## Lint, check types, templates, deployment settings and migratio
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	git ls-files -z 'templates/*.html' | xargs -0 $(BIN)/djade --check --target-version 5.2
 	$(BIN)/djlint --lint --quiet templates
 	@$(PRODUCTION_LIKE) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	@$(PRODUCTION_LIKE) DATABASE_URL=sqlite://:memory: $(BIN)/python manage.py makemigrations --check --dry-run --skip-checks
@@ -57,10 +56,9 @@ PRODUCTION_LIKE = env ENV_FILE=/dev/null ALLOWED_HOSTS=portal.example.com \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')" \
 	CREDENTIAL_KEYS="$$($(BIN)/python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')"
 
-format: develop ## Format Python and templates
+format: develop ## Format Python
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
-	git ls-files -z 'templates/*.html' | xargs -0 $(BIN)/djade --target-version 5.2
 
 # The lock files name no package host; pip takes them from wherever it is told to, and checks each hash.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
@@ -70,11 +68,12 @@ lock: develop ## Write requirements/*.txt anew from requirements/*.in (UPGRADE=-
 	$(LOCK) $(UPGRADE) requirements/development.in --constraint requirements/runtime.txt \
 		--output-file requirements/development.txt
 
-messages: develop gettext ## Collect what is to be translated into locale/, and compile what is translated
-	@$(BIN)/django-admin makemessages --all --no-wrap --no-obsolete --add-location=file $(foreach place,.venv .local .node staticfiles tests templates/development,--ignore '$(place)/*')
-	@for catalog in locale/*/LC_MESSAGES/django.po; do \
-		sed -i '/^"POT-Creation-Date/d' $$catalog; \
-		msgfmt --check-format --statistics --output-file $${catalog%.po}.mo $$catalog || exit 1; done
+messages: develop ## Collect what is to be translated into locale/, and compile what is translated
+	@$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml --no-wrap --add-location file \
+		--keywords "gettext_lazy ngettext_lazy:1,2 pgettext_lazy:1c,2" --output-file .local/messages.pot .
+	@$(BIN)/pybabel --quiet update --domain django --input-file .local/messages.pot --output-dir locale --no-wrap --ignore-obsolete
+	@sed -i -E '/^"(POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By)/d' locale/*/LC_MESSAGES/django.po
+	@$(BIN)/pybabel compile --domain django --directory locale --statistics
 
 screenshots: develop chromium ## Take the pictures of README and docs anew
 	@$(BIN)/python -m tests.browser.screenshots
@@ -127,12 +126,6 @@ chromium:
 		echo "Installing Chromium for the browser tests …"; \
 		{ apt-get update -q; for package in chromium chromium-headless-shell; do \
 			DEBIAN_FRONTEND=noninteractive apt-get install -yq $$package || true; done; } >/dev/null; fi
-
-gettext:
-	@command -v msgfmt >/dev/null && command -v xgettext >/dev/null && exit 0; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "Installing GNU gettext for the translations …"; \
-		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq gettext; } >/dev/null || true; fi
 
 # The HTML checker runs on Java, Lighthouse on Node.js 18.16 or later.
 java:

@@ -120,7 +120,6 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "django_structlog",
-    "lucide",
 ]
 MIDDLEWARE = [
     "portal.core.middleware.SecurityHeadersMiddleware",
@@ -145,24 +144,21 @@ MIDDLEWARE = [
 ]
 TEMPLATES = [
     {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
         "DIRS": [BASE_DIR / "templates"],
+        # Also the widgets of django.forms.
         "APP_DIRS": True,
         "OPTIONS": {
+            "environment": "portal.core.jinja.environment",
             "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "portal.core.jinja.csrf",
                 "portal.site.context.frame",
             ],
-            "builtins": [
-                "django.templatetags.i18n",
-                "django.templatetags.static",
-                "lucide.templatetags.lucide",
-                "portal.core.templatetags.portal",
-            ],
         },
-    }
+    },
+    # Texts that allauth shows by itself.
+    {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True},
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

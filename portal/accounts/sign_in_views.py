@@ -3,6 +3,7 @@
 import json
 import secrets
 from typing import Any
+from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter as get_account_adapter
 from allauth.account.stages import LoginStageController
@@ -57,6 +58,7 @@ class SignInView(LoginView):  # type: ignore[misc]  # allauth has no types
         return facts | {
             "provider_name": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
             "has_password_form": is_asked_for or not settings.SSO_ONLY,
+            "local_url": f"?{urlencode(self.request.GET.dict() | {'local': '1'})}",
         }
 
 

@@ -38,7 +38,8 @@ def list_events(request: MemberRequest) -> HttpResponse:
         "newer": f"?{encode_query((kept | {'after': str(page.newer)}).items())}" if page.newer else "",
         "older": f"?{encode_query((kept | {'before': str(page.older)}).items())}" if page.older else "",
     }
-    return render(request, "audit/list.html", {"form": form, "page": page, "page_urls": page_urls, "kept": kept})
+    context = {"form": form, "unknown": "", "page": page, "page_urls": page_urls, "kept": kept}
+    return render(request, "audit/list.html", context)
 
 
 @requires(Capability.READ_AUDIT)
@@ -48,7 +49,8 @@ def export_events(request: MemberRequest) -> HttpResponseBase:
     form = EventFilter({name: request.POST.get(name, "") for name in FILTERS})
     kind = _read_format(request.POST.get("format", ""))
     if kind is None or not form.is_valid():
-        return render(request, "audit/list.html", {"form": form, "page": None}, status=HTTPStatus.BAD_REQUEST)
+        context = {"form": form, "unknown": "", "page": None}
+        return render(request, "audit/list.html", context, status=HTTPStatus.BAD_REQUEST)
     newest = Event.objects.values_list("id", flat=True).first() or 0
     asked = urlencode({name: form.data[name] for name in FILTERS if form.data[name]})
     record_event(Act.AUDIT_EXPORTED, request=request, member=request.user, subject=f"{kind}, {asked or 'everything'}")

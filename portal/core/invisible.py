@@ -38,6 +38,8 @@ def show(text: str) -> SafeString:
 
     At most `MOST_MARKS` characters are marked.
     """
+    if _is_plain(text):
+        return mark_safe(escape(text))
     html: list[str] = []
     done = 0
     for found in _find(text):
@@ -51,6 +53,8 @@ def show(text: str) -> SafeString:
 
 def show_plain(text: str) -> str:
     """Like `show`, as plain text: `web[U+200B]-01`."""
+    if _is_plain(text):
+        return text
     pieces: list[str] = []
     done = 0
     for found in _find(text):
@@ -71,6 +75,11 @@ def name_hidden(text: str) -> tuple[str, ...]:
     """
     runs = (found[0][0] for found in _RUN.finditer(text) if found[0][0] != " " and _is_hidden(found))
     return tuple(_name(sign) for sign in list(dict.fromkeys(runs))[:MOST_NAMED])
+
+
+def _is_plain(text: str) -> bool:
+    """Whether the text surely has nothing to mark, which nearly all of a page has not."""
+    return text.isascii() and text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " "
 
 
 def _find(text: str) -> Iterator[re.Match[str]]:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.bycloud import Address, Instance, Region, list_unreadable, list_unreadable_paths
+from portal.core.filters import shorten
 from portal.core.numbers import number_text
 from portal.core.request import MemberRequest
 from portal.gateway import ApiSession, Cached, CachedInstance, FetchPolicy, read_meter
@@ -40,7 +41,7 @@ from portal.instances.responses import (
     renew_url,
     respond,
 )
-from portal.instances.rows import Link, describe_sizes, link_flavor, link_image, shorten, tag_url
+from portal.instances.rows import Link, describe_sizes, link_flavor, link_image, tag_url
 from portal.instances.status import State, derive_state
 
 TEMPLATE = "instances/detail.html"
@@ -91,7 +92,7 @@ class DetailPage(Page):
     """Each field is a variable of the templates. `problems` are pairs of a parameter and its error."""
 
     shown_name: str
-    url: str
+    page_url: str
     back_url: str
     instance: Instance | None = None
     details: Details | None = None
@@ -196,7 +197,7 @@ def refuse_instance(request: MemberRequest, region: Region, error: InvalidHintsE
         region=region,
         instance_id=error.instance_id,
         shown_name=error.instance_id,
-        url=instance_url(region, error.instance_id, DetailQuery()),
+        page_url=instance_url(region, error.instance_id, DetailQuery()),
         back_url=bare_list_url(region),
         problems=tuple(error.problems.items()),
     )
@@ -257,7 +258,7 @@ def _build_page(request: MemberRequest, session: ApiSession, instance_id: str, h
         region=region,
         instance_id=instance_id,
         shown_name=hints.name or instance_id,
-        url=url,
+        page_url=url,
         back_url=list_url(region, read_back(hints.back) or ListView()),
         query_string=hints.to_query_string(),
         target="#instance",

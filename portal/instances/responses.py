@@ -1,6 +1,5 @@
 """Renders the list: the whole page, or the region that htmx requested. Sends no requests to ByCloud."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -37,7 +36,7 @@ from portal.instances.live import (
     name_trouble,
 )
 from portal.instances.services import Listing, read_known_values
-from portal.instances.table import Table, render_table
+from portal.instances.table import Table, build_table
 from portal.saved_views.services import Link, list_links
 
 _REGIONS = {
@@ -45,10 +44,6 @@ _REGIONS = {
     "results": "instances/_results.html",
     "instance": "instances/_instance.html",
 }
-# Templates in which whitespace does not matter. An instance's JSON must stay as it is.
-_WITHOUT_LITERAL_TEXT = frozenset({"instances/list.html", "instances/_instances.html", "instances/_results.html"})
-# A twentieth of the response, even compressed.
-_INDENTATION = re.compile(rb"(?<=>)\n\s+(?=<)")
 VARY = ("HX-Request", "HX-Target", "HX-Trigger", "Cookie")
 
 
@@ -178,7 +173,7 @@ def answer_list(
     version = make_page_version(request, *_name_content(listing), filters, layout)
     if is_shown_already(request, version):
         return answer_unchanged(session, page)
-    table = render_table(listing.instances, region=region, view=view, layout=layout)
+    table = build_table(listing.instances, region=region, view=view, layout=layout)
     has_filters = view.has_filters
     shown = replace(
         _build_page(request, session, view, layout=layout, filters=filters, links=links),
@@ -306,8 +301,6 @@ def respond(
     held = getattr(request, "held", None)
     variables = {**vars(page), "held": held, "expiry_warning": describe_expiry(held) if held else ""}
     response = render(request, template, variables, status=notice.status if notice else status)
-    if template in _WITHOUT_LITERAL_TEXT:
-        response.content = _INDENTATION.sub(b"\n", response.content)
     if notice and notice.retry_seconds:
         response.headers["Retry-After"] = str(notice.retry_seconds)
     patch_vary_headers(response, VARY)

@@ -4,16 +4,15 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from portal.bycloud import Flavor, Instance, PartialInstance, Region, is_unreadable, list_unreadable
+from portal.core.filters import gigabytes, mebibytes, shorten
 from portal.core.http import LONGEST_ADDRESS, encode_query
 from portal.core.invisible import show_plain
-from portal.core.templatetags.portal import gigabytes, mebibytes
 from portal.instances.columns import list_addresses
 from portal.instances.links import ListView, bare_list_url, can_add_tag, can_be_hint, canonical_id, list_url, raw_url
 from portal.instances.status import State, derive_state
 
 FIRST_ADDRESSES = 2
 FIRST_TAGS = 3
-LONGEST_TEXT = 120
 # How many entries of a list an expanded cell shows.
 MOST_ENTRIES = 30
 
@@ -136,11 +135,6 @@ def link_flavor(region: Region, view: ListView, instance: Instance) -> Link | No
     flavor_id = canonical_id(flavor.id)
     url = list_url(region, view, flavor_id=flavor_id) if flavor_id else ""
     return Link(shorten(flavor.name or flavor.id or ""), url)
-
-
-def shorten(text: str) -> str:
-    """A text cut to fit in the table. The instance's page has all of it."""
-    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT].rstrip() + "…"
 
 
 def tag_url(region: Region, view: ListView, tag: str) -> str:

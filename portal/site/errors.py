@@ -179,7 +179,7 @@ def _answer(
     template: str = "errors/error.html",
     context: dict[str, Any] | None = None,
 ) -> HttpResponse:
-    facts = {"status": int(status), "title": title, "text": text, "request_id": _read_request_id(), **(context or {})}
+    facts = _describe(status, title, text) | (context or {})
     is_fragment = _wants_fragment(request)
     response = render(request, "errors/_error.html" if is_fragment else template, facts, status=status)
     patch_vary_headers(response, ["HX-Request"])
@@ -187,7 +187,7 @@ def _answer(
 
 
 def _answer_alone(request: HttpRequest, status: HTTPStatus, *, title: str, text: str) -> HttpResponse:
-    facts = {"status": int(status), "title": title, "text": text, "request_id": _read_request_id()}
+    facts = _describe(status, title, text)
     template = "errors/_error.html" if _wants_fragment(request) else "errors/alone.html"
     try:
         return HttpResponse(render_to_string(template, facts), status=status)
@@ -195,6 +195,13 @@ def _answer_alone(request: HttpRequest, status: HTTPStatus, *, title: str, text:
         # The template engine or the static files manifest may be broken, too.
         log.exception("error_page_failed")
         return HttpResponse(f"{title}\n{text}\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+def _describe(status: HTTPStatus, title: str, text: str) -> dict[str, Any]:
+    """What every error page shows; the URLs are those of what can be done about it."""
+    request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))
+    empty = dict.fromkeys(("action_url", "action_label", "start_url"), "")
+    return {"status": int(status), "title": title, "text": text, "request_id": request_id, **empty}
 
 
 def _wants_fragment(request: HttpRequest) -> bool:
@@ -206,7 +213,3 @@ def _wants_fragment(request: HttpRequest) -> bool:
 def _find_member(request: HttpRequest) -> Member | None:
     user = getattr(request, "user", None)
     return user if isinstance(user, Member) else None
-
-
-def _read_request_id() -> str:
-    return str(structlog.contextvars.get_contextvars().get("request_id", ""))

@@ -177,7 +177,7 @@ class TestAnApp:
         vera.save()
         page = client.post(ASKED, {"code": make_code(app)}, follow=True)
         assert page.redirect_chain == [("/sign-in/", 302)]
-        assert "You can&#x27;t sign in" in page.content.decode()
+        assert "You can&#39;t sign in" in page.content.decode()
         assert not is_signed_in(client)
         assert client.get(ASKED)["Location"] == "/sign-in/"
         # The code is not used up.

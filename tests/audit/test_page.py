@@ -1,6 +1,8 @@
 """The audit page: filters, pages, and invalid values."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -33,7 +35,13 @@ def get_page(client: Client, **query: Any) -> Any:
 
 
 def ids(response: Any) -> list[int]:
-    return [event.pk for event in response.context["page"].events]
+    return [int(pk) for pk in re.findall(r'data-event-id="(\d+)"', text_of(response))]
+
+
+def find_link(response: Any, words: str) -> str:
+    """The address of a link of the pager; empty if there is no such page."""
+    links = re.findall(r'<a class="button small" href="([^"]*)"[^>]*>(.*?)</a>', text_of(response), re.DOTALL)
+    return next((unescape(url) for url, content in links if re.sub(r"<[^>]*>", "", content).strip() == words), "")
 
 
 def text_of(response: Any) -> str:
@@ -129,15 +137,15 @@ def test_pages_go_there_and_back_over_the_same_events(as_ada: Client, monkeypatc
     wanted = [write(name="vera") for _ in range(5)][::-1]
     first = get_page(as_ada, member="vera")
     assert ids(first) == wanted[:2]
-    assert (first.context["page"].older, first.context["page"].newer) == (wanted[1], None)
-    assert f"?member=vera&amp;before={wanted[1]}" in text_of(first)
+    assert find_link(first, "Older") == f"?member=vera&before={wanted[1]}"
+    assert find_link(first, "Newer") == ""
     write(name="vera")
     second = get_page(as_ada, member="vera", before=wanted[1])
     assert ids(second) == wanted[2:4]
     third = get_page(as_ada, member="vera", before=wanted[3])
     assert ids(third) == wanted[4:]
-    assert third.context["page"].older is None
-    back = get_page(as_ada, member="vera", after=third.context["page"].newer)
+    assert find_link(third, "Older") == ""
+    back = as_ada.get(f"/audit/{find_link(third, 'Newer')}")
     assert ids(back) == wanted[2:4]
     assert ids(get_page(as_ada, member="vera", after=wanted[2])) == wanted[:2]
 
@@ -145,8 +153,9 @@ def test_pages_go_there_and_back_over_the_same_events(as_ada: Client, monkeypatc
 def test_the_newest_page_from_behind_has_nothing_newer(as_ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(views, "PAGE_SIZE", 2)
     wanted = [write(name="vera") for _ in range(3)][::-1]
-    page = get_page(as_ada, member="vera", after=wanted[2]).context["page"]
-    assert ([event.pk for event in page.events], page.newer, page.older) == (wanted[:2], None, wanted[1])
+    page = get_page(as_ada, member="vera", after=wanted[2])
+    assert ids(page) == wanted[:2]
+    assert (find_link(page, "Newer"), find_link(page, "Older")) == ("", f"?member=vera&before={wanted[1]}")
 
 
 def test_only_what_was_typed_is_marked_as_typed(as_ada: Client, vera: Member) -> None:
@@ -165,9 +174,8 @@ def test_what_was_typed_and_is_no_name_is_said_to_be_none(as_ada: Client) -> Non
 
 def test_what_the_command_line_did_is_told_apart_from_what_anybody_typed(as_ada: Client) -> None:
     record_event(Act.MEMBER_ADDED, subject="eve (viewer)")
-    (done,) = get_page(as_ada, member="command line").context["page"].events
     text = text_of(get_page(as_ada, member="command line"))
-    assert done.subject == "eve (viewer)"
+    assert "eve (viewer)" in text
     assert "<em>command line</em>" in text
     assert "(as typed)" not in text
     write(name="command line", act=Act.SIGN_IN_FAILED)

@@ -5,12 +5,11 @@ It does not need the gettext programs, so that its tests run everywhere.
 
 import ast
 import gettext
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.utils.translation.template import templatize
+from django.template import engines
 
 ROOT = Path(__file__).parent.parent.parent
 LOCALES = ROOT / "locale"
@@ -23,7 +22,6 @@ _PLACES = {
     "pgettext": (0, 1, None),
     "npgettext": (0, 1, 2),
 }
-_CALLS = re.compile(r"(?<!\w)(?:_|[np]{0,2}gettext)\(")
 
 
 @dataclass(frozen=True)
@@ -80,24 +78,11 @@ def read_code(source: str) -> Iterator[Message]:
 
 
 def read_template(source: str) -> Iterator[Message]:
-    """The messages of a template, by way of the calls that Django makes of its tags for xgettext."""
-    calls = templatize(source)
-    for found in _CALLS.finditer(calls):
-        node = _parse_call(calls[found.start() :])
-        yield _read_call(node, _PLACES.get(found[0].rstrip("("), _PLACES["gettext"]))
-
-
-def _parse_call(text: str) -> ast.Call:
-    """The call at the beginning of a text that is not Python as a whole."""
-    end = 0
-    while True:
-        end = text.index(")", end) + 1
-        try:
-            node = ast.parse(text[:end], mode="eval").body
-        except SyntaxError:
-            continue
-        assert isinstance(node, ast.Call)
-        return node
+    """The messages of a template, as Jinja2 itself extracts them."""
+    for _line, function, found in engines["jinja2"].env.extract_translations(source):  # type: ignore[attr-defined]
+        texts = (found,) if isinstance(found, str) else found
+        context, singular, plural = _PLACES.get(function, _PLACES["gettext"])
+        yield Message(*("" if place is None else texts[place] for place in (singular, plural, context)))
 
 
 def _read_call(node: ast.Call, places: tuple[int | None, int, int | None]) -> Message:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.template.base import Lexer, TokenType
+from django.template import engines
 from django.utils import translation
 
 from tests.conventions.catalogs import (
@@ -26,9 +26,6 @@ CATALOGS = sorted(LOCALES.glob("*/LC_MESSAGES/django.po"))
 PLACEHOLDERS = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 # Names, signs and keys: the same in every language.
 SAME_EVERYWHERE = {"ByCloud", "CRN", "Enter", "Esc", "GET", "HTTP", "ID", "IP", "IPv", "JSON", "MAC", "vCPU"}
-
-# Slots that hold a value for a component, and nothing to be read.
-VALUES = {"slot as icon_name", "slot as kind", "slot as oob"}
 
 
 def read_all(text: str) -> Counter[str]:
@@ -81,17 +78,13 @@ def test_what_is_compiled_is_what_is_written(path: Path) -> None:
 
 @pytest.mark.parametrize("path", list_templates(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_word_in_a_template_escapes_translation(path: Path) -> None:
-    tokens = Lexer(path.read_text(encoding="utf-8")).tokenize()
     inside = False
     text = ""
-    for token in tokens:
-        if token.token_type is TokenType.BLOCK:
-            if token.contents.startswith("blocktranslate") or token.contents in VALUES:
-                inside = True
-            elif token.contents.startswith(("endblocktranslate", "endslot")):
-                inside = False
-        elif token.token_type is TokenType.TEXT and not inside:
-            text += token.contents
+    for _line, kind, content in engines["jinja2"].env.lex(path.read_text(encoding="utf-8")):  # type: ignore[attr-defined]
+        if kind == "name" and content in {"trans", "endtrans"}:
+            inside = content == "trans"
+        elif kind == "data" and not inside:
+            text += content
     named = re.findall(r'\b(?:alt|aria-label|placeholder|title)="([^"]*)"', text)
     seen = re.sub(r"<!--.*?-->|<[^>]*>|&\w+;", " ", text, flags=re.DOTALL)
     words = set(re.findall(r"[^\W\d_]{2,}", " ".join([seen, *named])))
@@ -118,9 +111,9 @@ print("not this")
 
 def test_messages_are_found_in_templates() -> None:
     source = """
-{% translate "It's (so)" %} {% translate "now" context "time" %} {% wrap "panel" title=_("Keys") %}{% endwrap %}
-{% blocktranslate with name=member.name %}Hello {{ name }}{% endblocktranslate %}
-{% blocktranslate count count=rows %}{{ count }} row{% plural %}{{ count }} rows{% endblocktranslate %}
+{{ _("It's (so)") }} {{ pgettext("time", "now") }} {% call ui.panel(title=_("Keys")) %}{% endcall %}
+{% trans name=member.name %}Hello {{ name }}{% endtrans %}
+{% trans count=rows %}{{ count }} row{% pluralize %}{{ count }} rows{% endtrans %}
 """
     assert list(read_template(source)) == [
         Message("It's (so)"),

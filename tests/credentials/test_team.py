@@ -2,6 +2,7 @@
 
 import io
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ MARK = "You are using your team's credential for spo1"
 
 
 def words_of(response: Any) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).replace("&#x27;", "'").split())
+    return " ".join(re.sub(r"<[^>]+>", " ", unescape(response.content.decode())).split())
 
 
 @pytest.fixture
@@ -230,7 +231,7 @@ def test_there_is_one_for_each_region(db: None) -> None:
 def test_the_team_page_says_who_uses_it(as_ada: Client, vera: Member) -> None:
     keep(None, GLOBEX)
     cell = as_ada.get("/team/").content.decode().split('data-member="vera"')[1].split("</tr>")[0]
-    assert "The team&#x27;s" in cell
+    assert "The team's" in unescape(cell)
 
 
 def test_it_can_be_set_on_the_command_line(db: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

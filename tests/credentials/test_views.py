@@ -1,6 +1,7 @@
 """The pages where members manage their own credentials, over real HTTP to the sandbox."""
 
 from contextlib import ExitStack
+from html import unescape
 from typing import Any
 
 import pytest
@@ -117,7 +118,7 @@ def test_what_bycloud_refuses_is_not_stored_and_the_earlier_one_stays(
     ("fault", "words"),
     [
         ({"status": 500}, "had an error (500)"),
-        ({"status": 429}, "ByCloud&#x27;s rate limit was reached (429)"),
+        ({"status": 429}, "ByCloud&#39;s rate limit was reached (429)"),
         ({"status": 404}, "rejected the request (404)"),
         ({"body": "<p>not JSON</p>"}, "ByCloud sent an unexpected response"),
     ],
@@ -317,7 +318,7 @@ def test_a_credential_under_a_lost_key_is_said_and_can_be_entered_again(
 ) -> None:
     keep(vera, OLD)
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
-    assert "Can&#x27;t be decrypted; enter it again" in text_of(at_desk.get(LIST))
+    assert "Can't be decrypted; enter it again" in unescape(text_of(at_desk.get(LIST)))
     assert "can't be decrypted" in text_of(at_desk.get(EDIT))
     at_desk.post(EDIT, TOKEN)
     assert vault.find_credential(vera, Region("spo1", "")) == BearerToken("sandbox-acme-token")
@@ -388,9 +389,8 @@ def render_missing(rf: RequestFactory, **context: object) -> str:
     """The part that other pages show in place of what a credential would have brought."""
     request = rf.get("/spo1/instances/?name=web-*&status=ACTIVE")
     region = Region("spo1", "http://127.0.0.1:1")
-    return render_to_string(
-        "credentials/_missing.html", {"region": region, "form": CredentialForm(), **context}, request=request
-    )
+    shown = {"region": region, "form": CredentialForm(), "problem": "", "next": "", **context}
+    return render_to_string("credentials/_missing.html", shown, request=request)
 
 
 def test_where_a_credential_is_missing_the_form_stands_and_leads_back(rf: RequestFactory) -> None:
@@ -470,7 +470,7 @@ def test_a_credential_that_cannot_be_opened_cannot_be_checked_either(
     keep(vera, OLD)
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
     assert f'action="{CHECK}"' not in text_of(at_desk.get(LIST))
-    assert "can&#x27;t be decrypted. Enter it again" in text_of(at_desk.post(CHECK, follow=True))
+    assert "can&#39;t be decrypted. Enter it again" in text_of(at_desk.post(CHECK, follow=True))
     assert upstream.requests() == []
 
 

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from portal.bycloud import Address, ApiKey, BearerToken, Flavor, Image, Instance, InstancePage, InstanceQuery, Region
+from portal.core.filters import LONGEST_IN_TABLE
 from portal.gateway import ApiSession, Cached, CachedInstance, Exchange
 from portal.instances import controls
 from portal.instances.detail import NetworkAddress, build_details
 from portal.instances.links import ListView
 from portal.instances.live import describe_curl
-from portal.instances.rows import LONGEST_TEXT, Row, build_rows, describe_sizes
+from portal.instances.rows import Row, build_rows, describe_sizes
 from portal.instances.services import KnownValues, Listing, NamedRef
 
 SPO1 = Region("spo1", "https://api.spo1.example")
@@ -111,8 +112,8 @@ def test_sizes_are_told_as_far_as_they_are_known(flavor: Flavor | None, sizes: s
 
 def test_a_text_that_is_too_long_for_a_table_is_cut() -> None:
     shown = row(Instance(id=ID, name="x" * 10_000, tags=("y" * 10_000,)))
-    assert shown.name == "x" * LONGEST_TEXT + "…"
-    assert shown.tags[0].text == "y" * LONGEST_TEXT + "…"
+    assert shown.name == "x" * LONGEST_IN_TABLE + "…"
+    assert shown.tags[0].text == "y" * LONGEST_IN_TABLE + "…"
     assert shown.tags[0].url == ""
 
 

@@ -120,6 +120,6 @@ def test_each_form_that_posts_has_a_check_value_and_no_other_gives_it_away() -> 
     for template in TEMPLATES.rglob("*.html"):
         for tag, body in re.findall(r"(<form\b.*?>)(.*?)</form>", template.read_text(encoding="utf-8"), re.DOTALL):
             posts = re.search(r'method="?post', tag, re.IGNORECASE) is not None
-            if posts != ("{% csrf_token %}" in body):
+            if posts != ("{{ csrf_input }}" in body):
                 wrong.append(f"{template.relative_to(TEMPLATES)}: {tag[:80]}")
     assert wrong == []

@@ -2,24 +2,24 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from django.template import Context, Engine, Template
+from django.template import engines
 from django.utils import translation
 from lucide import IconDoesNotExist
 
-from portal.core.templatetags.portal import is_older
+from portal.core.filters import is_older
 
 NOW = datetime(2026, 11, 23, 17, 32, 7, tzinfo=UTC)
 HOSTILE = "\"><script>alert('1')</script>"
-ESCAPED = "&quot;&gt;&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt;"
+ESCAPED = "&#34;&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;"
 
 
 def render(source: str, **values: object) -> str:
-    return Template(source, engine=Engine.get_default()).render(Context(values))
+    return engines["jinja2"].from_string('{% import "components.html" as ui %}' + source).render(values)
 
 
 @time_machine.travel(NOW, tick=False)
 def test_a_relative_time_has_the_exact_one_within_reach_of_mouse_and_keyboard() -> None:
-    assert render("{% ago moment %}", moment=NOW - timedelta(days=3)) == (
+    assert render("{{ ui.ago(moment) }}", moment=NOW - timedelta(days=3)) == (
         '<time class="ago" datetime="2026-11-20T17:32:07Z" title="20 Nov 2026, 17:32:07 (UTC)" tabindex="0" data-ago>'
         "3 days ago</time>"
     )
@@ -27,7 +27,7 @@ def test_a_relative_time_has_the_exact_one_within_reach_of_mouse_and_keyboard() 
 
 @time_machine.travel(NOW, tick=False)
 def test_exact_and_clock_tell_the_time_to_the_second() -> None:
-    assert render("{% exact moment %}|{% clock moment %}", moment=NOW) == (
+    assert render("{{ ui.exact(moment) }}|{{ ui.clock(moment) }}", moment=NOW) == (
         '<time datetime="2026-11-23T17:32:07Z">23 Nov 2026, 17:32:07 (UTC)</time>|'
         '<time datetime="2026-11-23T17:32:07Z">17:32:07 (UTC)</time>'
     )
@@ -35,39 +35,39 @@ def test_exact_and_clock_tell_the_time_to_the_second() -> None:
 
 @pytest.mark.parametrize("tag", ["ago", "exact", "clock"])
 def test_a_moment_that_is_absent_is_a_dash(tag: str) -> None:
-    assert render(f"{{% {tag} moment %}}", moment=None) == "–"
+    assert render(f"{{{{ ui.{tag}(moment) }}}}", moment=None) == "–"
 
 
 def test_a_copy_button_says_what_it_copies() -> None:
-    assert render('{% copy value "the ID of web-01" %}', value="2d9b") == (
+    assert render('{{ ui.copy(value, "the ID of web-01") }}', value="2d9b") == (
         '<button type="button" class="copy" data-copy="2d9b" aria-label="Copy the ID of web-01"></button>'
     )
 
 
 def test_a_copy_button_need_not_repeat_what_stands_before_it() -> None:
-    assert render('{% copy value "it" stands_before=True %}', value="2d9b") == (
+    assert render('{{ ui.copy(value, "it", stands_before=true) }}', value="2d9b") == (
         '<button type="button" class="copy" data-copy="" aria-label="Copy it"></button>'
     )
 
 
 def test_a_copy_button_need_not_repeat_the_id_of_its_row() -> None:
-    assert render('{% copy value "it" stands_in_row=True %}', value="2d9b") == (
+    assert render('{{ ui.copy(value, "it", stands_in_row=true) }}', value="2d9b") == (
         '<button type="button" class="copy" data-copy="" data-of-row aria-label="Copy it"></button>'
     )
 
 
 def test_there_is_no_button_to_copy_nothing() -> None:
-    assert render('{% copy value "the ID" %}', value=None) == ""
+    assert render('{{ ui.copy(value, "the ID") }}', value=None) == ""
 
 
 def test_what_is_copied_and_what_it_is_called_are_escaped() -> None:
-    html = render("{% copy value label %}", value=HOSTILE, label=HOSTILE)
+    html = render("{{ ui.copy(value, label) }}", value=HOSTILE, label=HOSTILE)
     assert html.count(ESCAPED) == 2
     assert "<script>" not in html
 
 
 def test_an_icon_only_decorates() -> None:
-    html = render('{% icon "search" %}{% icon "x" 14 %}')
+    html = render('{{ icon("search") }}{{ icon("x", 14) }}')
     assert html.count("<svg") == html.count('aria-hidden="true"') == html.count('class="icon"') == 2
     assert 'width="16"' in html
     assert 'width="14"' in html
@@ -75,7 +75,7 @@ def test_an_icon_only_decorates() -> None:
 
 def test_an_unknown_icon_is_an_error_at_once() -> None:
     with pytest.raises(IconDoesNotExist):
-        render('{% icon "no-such-icon" %}')
+        render('{{ icon("no-such-icon") }}')
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_sizes_are_written_as_the_active_language_writes_numbers() -> None:
 
 
 def test_disks_are_shown_in_gigabytes() -> None:
-    assert render("{{ 40|gigabytes }} {{ none|gigabytes }}", none=None) == "40 GB –"
+    assert render("{{ 40|gigabytes }} {{ none|gigabytes }}") == "40 GB –"
 
 
 @pytest.mark.parametrize(("value", "text"), [(None, "–"), ("", "–"), (0, "0"), (False, "False"), ("web", "web")])
@@ -117,7 +117,7 @@ def test_a_dash_does_not_let_markup_through() -> None:
 
 
 def test_a_short_id_is_its_beginning() -> None:
-    assert render("{{ id|short_id }} {{ none|short_id }}", id="2d9b0c0e-0000-4000", none=None) == "2d9b0c0e –"
+    assert render("{{ id|short_id }} {{ none|short_id }}", id="2d9b0c0e-0000-4000") == "2d9b0c0e –"
 
 
 def test_what_comes_from_the_future_is_as_stale_as_can_be() -> None:

@@ -1,0 +1,115 @@
+"""Every template escapes what it shows, and a name or an attribute that is not there is an error."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from django import forms
+from django.conf import settings
+from django.template import engines
+from jinja2 import Environment, UndefinedError, meta
+
+from portal.core.filters import FILTERS
+
+ROOT = Path(settings.BASE_DIR) / "templates"
+# Without what needs more than texts: components, which all others are made of, and a widget, below.
+NAMES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in ROOT.rglob("*.html")
+    if path.name not in {"components.html", "multiple_input.html"}
+)
+ATTACK = "\"'><script>alert(1)</script>{{ 7 * 7 }}"
+# The other filters take moments or numbers.
+OF_TEXTS = {"brief", "copy_label", "dash", "short_id", "shorten", "visible", "visible_plain"}
+ENV: Environment = engines["jinja2"].env  # type: ignore[attr-defined]
+
+
+class Hostile(str):
+    """An attack that has whatever a template looks for: attributes, entries, calls and figures."""
+
+    __slots__ = ()
+    width = 2
+
+    def __new__(cls) -> Self:
+        return super().__new__(cls, ATTACK)
+
+    def __getattr__(self, name: str) -> "Hostile":
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Hostile()
+
+    def __getitem__(self, key: Any) -> str:
+        return str.__getitem__(self, key) if isinstance(key, slice) else Hostile()
+
+    def __iter__(self) -> Iterator["Hostile"]:
+        return iter([Hostile()] * self.width)
+
+    def __call__(self, *_values: object, **_named: object) -> "Hostile":
+        return Hostile()
+
+    def __index__(self) -> int:
+        return 1
+
+    def __round__(self) -> int:
+        return 1
+
+    def __sub__(self, _other: object) -> int:
+        return 1
+
+    __int__ = __radd__ = __rsub__ = __truediv__ = __sub__
+
+
+def find_names(template: str) -> set[str]:
+    """What a template and those that it includes or extends look for in their context."""
+    tree = ENV.parse(ENV.loader.get_source(ENV, template)[0])  # type: ignore[union-attr]
+    names = meta.find_undeclared_variables(tree)
+    for other in meta.find_referenced_templates(tree):
+        names |= find_names(str(other))
+    return names - set(ENV.globals)
+
+
+@pytest.fixture(scope="module")
+def env() -> Environment:
+    """The portal's, but for filters that would refuse an attack, and the help texts of forms, which may have markup."""
+    made = ENV.overlay()
+    other = {name: lambda *_values: Hostile() for name in FILTERS if name not in OF_TEXTS}
+    made.filters = {**ENV.filters, **other, "safe": str}
+    made.globals = {**ENV.globals, "url": lambda *_values: ATTACK, "icon": lambda *_values: ""}
+    return made
+
+
+@pytest.mark.filterwarnings("ignore:Plural value must be an integer")
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_becomes_markup(name: str, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = dict.fromkeys(find_names(name), Hostile())
+    try:
+        html = env.get_template(name).render(context)
+    except ValueError:
+        monkeypatch.setattr(Hostile, "width", 3)
+        html = env.get_template(name).render(context)
+    assert ATTACK not in html
+    assert "<script>" not in html
+    assert not context or "alert(1)" in html
+
+
+def test_only_help_texts_may_have_markup() -> None:
+    texts = "".join(path.read_text(encoding="utf-8") for path in ROOT.rglob("*.html"))
+    assert re.findall(r"[\w.]+\|safe", texts) == ["field.help_text|safe"]
+    assert "autoescape" not in texts
+
+
+def test_a_choice_is_shown_as_text() -> None:
+    class Sample(forms.Form):
+        kind = forms.ChoiceField(label=ATTACK, choices=[(ATTACK, ATTACK)], widget=forms.RadioSelect)
+
+    html = Sample({"kind": ATTACK}).as_div()
+    assert html.count("alert(1)") == 3
+    assert "<script>" not in html
+
+
+@pytest.mark.parametrize("source", ["{{ absent }}", "{% if absent %}{% endif %}", "{{ 'text'.absent }}"])
+def test_what_is_not_there_is_an_error(source: str) -> None:
+    with pytest.raises(UndefinedError):
+        ENV.from_string(source).render()
