@@ -293,7 +293,7 @@ def test_a_refused_token_stops_the_page_until_it_is_replaced(
     refused = refresh(at_desk, page)
     assert ids(refused) == ids(page)
     assert 'data-error="rejected"' in text(refused)
-    assert "Nothing more is asked of ByCloud with it until it is checked again and taken" in words(refused)
+    assert "ByCloud isn't asked again until you check it again" in words(refused)
     upstream.clear()
     clock.shift(timedelta(minutes=20))
     assert refresh(at_desk, refused).status_code == 204

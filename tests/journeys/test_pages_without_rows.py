@@ -215,7 +215,7 @@ def test_a_page_size_that_is_refused_is_learned(at_desk: Client, upstream: Upstr
     upstream.script(times=None, match="limit=100", **refusal)
     response = at_desk.get(f"{LIST}?limit=100")
     assert (response.status_code, len(ids(response))) == (200, 50)
-    assert "ByCloud gives at most 50 instances a page; this address asks for 100." in words(response)
+    assert "ByCloud returns at most 50 instances per page; this URL requests 100." in words(response)
     assert "1–50 of 150" in words(response)
     sizes = text(response).partition('class="page-sizes"')[2].partition("</ul>")[0]
     assert re.findall(r">(\d+)</", sizes) == ["20", "50"]

@@ -60,10 +60,10 @@ def test_people_who_wait_for_a_hanging_bycloud_hold_no_database_connection(
     otto = house.sign_in(pair[0], "otto")
     assert pair[0].get(LIST, otto).status_code == 200
     upstream.script(delay=12, times=None, match="hangs")
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = [pool.submit(pair[one % 2].get, f"{LIST}?name=hangs-{one}", otto) for one in range(AT_ONCE)]
+    with ThreadPoolExecutor(SOME_AT_ONCE) as pool:
+        waiting = [pool.submit(pair[one % 2].get, f"{LIST}?name=hangs-{one}", otto) for one in range(SOME_AT_ONCE)]
         # Each has passed sign-in and found its credential, all over the few connections of two processes.
-        wait_for_requests(upstream, AT_ONCE + 1)
+        wait_for_requests(upstream, SOME_AT_ONCE + 1)
         with psycopg.connect(house.database_url) as connection:
             found = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
             row = found.fetchone()
