@@ -14,7 +14,7 @@ from tests.services.portals import LIST, House, Portal, list_ids
 from tests.services.servers import Redis
 from tests.upstream import Upstream
 
-PEOPLE = 8
+PEOPLE = 4
 # Whoever asks has an answer by then, whatever happens.
 DEADLINE_SECONDS = 10
 PAGES = ("", "?limit=50", "?name=web-%2A", "?status=ACTIVE")
@@ -105,7 +105,7 @@ def test_every_request_is_answered_while_redis_goes_hangs_and_comes(
 def test_without_redis_each_portal_keeps_to_its_share_of_the_limit(
     house: House, own_redis: Redis, upstream: Upstream
 ) -> None:
-    limit = 20
+    limit = 8
     # A ByCloud that says nothing of its own count: the portals must know by themselves.
     upstream.script(times=None, headers=dict.fromkeys(("X-RateLimit-Limit", "X-RateLimit-Remaining")))
     with house.open_portals(2, CACHE_URL=own_redis.url, BYCLOUD_RATE_PER_MINUTE=str(limit)) as portals:
