@@ -45,7 +45,9 @@ def show(text: str) -> SafeString:
     for found in _find(text):
         run = found[0]
         words = escape(_name(run))
-        mark = f'<span class="sign" role="img" aria-label="{words}" title="{words}" data-sign="{_label(run)}">'
+        mark = (
+            f'<span class="invisible-char" role="img" aria-label="{words}" title="{words}" data-symbol="{_label(run)}">'
+        )
         html += (escape(text[done : found.start()]), mark, escape(run), "</span>")
         done = found.end()
     return mark_safe("".join((*html, escape(text[done:]))))

@@ -211,17 +211,17 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   run();
 });
 
-const showBudget = ({ minute, hour, others }) => {
-  const budget = document.getElementById("budget");
+const showRateLimit = ({ minute, hour, others }) => {
+  const menu = document.getElementById("rate-limit");
   const [minuteUsed, minuteLimit] = minute;
   const [hourUsed, hourLimit] = hour;
   for (const [name, value] of Object.entries({ minuteUsed, minuteLimit, hourUsed, hourLimit, others })) {
-    for (const place of budget.querySelectorAll(`[data-${name.replace(/[A-Z]/, "-$&")}]`)) place.textContent = formatNumber(value);
+    for (const place of menu.querySelectorAll(`[data-${name.replace(/[A-Z]/, "-$&")}]`)) place.textContent = formatNumber(value);
   }
   const share = Math.max(minuteUsed / minuteLimit, hourUsed / hourLimit);
-  budget.classList.toggle("is-high", share >= 0.8);
-  budget.classList.toggle("is-out", share >= 1);
-  budget.querySelector(".gauge-used").setAttribute("width", Math.min(100, (100 * minuteUsed) / minuteLimit));
+  menu.classList.toggle("is-high", share >= 0.8);
+  menu.classList.toggle("is-out", share >= 1);
+  menu.querySelector(".gauge-used").setAttribute("width", Math.min(100, (100 * minuteUsed) / minuteLimit));
 };
 
 document.addEventListener("portal:unchanged", ({ detail }) => {
@@ -233,7 +233,7 @@ document.addEventListener("portal:unchanged", ({ detail }) => {
   for (const time of [clock, age]) time.dateTime = detail.at;
   clock.textContent = detail.clock;
   age.title = detail.exact;
-  showBudget(detail);
+  showRateLimit(detail);
   updateTimes();
   run();
 });

@@ -208,7 +208,9 @@ def show_instance(query: str, section: str, *, name: str = "ada") -> Callable[[S
 
 def unfold_instance(stage: Stage) -> Page:
     page = show_instance("name=web-*", "#found")(stage)
-    page.locator("#json details > summary, #working > summary").evaluate_all("all => all.forEach(one => one.click())")
+    page.locator("#json details > summary, #request-details > summary").evaluate_all(
+        "all => all.forEach(one => one.click())"
+    )
     return page
 
 
@@ -220,7 +222,7 @@ def mend_filters(stage: Stage) -> Page:
     expect(page.locator("#tools")).to_be_visible()
     page.locator("#id_name").fill("web-*")
     page.locator("#id_name").press("Enter")
-    expect(page.locator("#results .token")).to_contain_text("web-*")
+    expect(page.locator("#results .active-filter")).to_contain_text("web-*")
     return page
 
 
@@ -436,7 +438,7 @@ def lose_the_portal(stage: Stage) -> Page:
 
 
 def use_everything_up(stage: Stage) -> Page:
-    page = unfold(SHORT, "#budget")(stage)
+    page = unfold(SHORT, "#rate-limit")(stage)
     page.evaluate(USED_UP)
     expect(page.locator(".budget-out")).to_be_visible()
     return page
@@ -510,7 +512,7 @@ STATES = (
     State("list in Portuguese", speak_portuguese),
     State("menu of the person", unfold(SHORT, "#person")),
     State("menu of themes", unfold(SHORT, "#theme")),
-    State("budget and working unfolded", unfold(SHORT, "#working", "#budget")),
+    State("budget and working unfolded", unfold(SHORT, "#request-details", "#rate-limit")),
     State("budget used up, and old", use_everything_up),
     State("rows unfolded", unfold_rows),
     State("instance", show_instance("name=web-*", "#found")),

@@ -39,7 +39,7 @@ def test_filters_stand_as_tokens_and_in_the_url_and_can_be_taken_away(visits: Vi
     page.get_by_label("Name", exact=True).fill("web-*")
     page.get_by_label("Status", exact=True).select_option("ACTIVE")
     page.locator("#filters").get_by_role("button", name="Filter").click()
-    tokens = page.locator("#results .token")
+    tokens = page.locator("#results .active-filter")
     expect(tokens).to_have_count(2)
     # The status has asked as it was chosen, and the button once more.
     expect(page.locator("html")).not_to_have_class(re.compile("is-loading"))

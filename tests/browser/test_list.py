@@ -62,7 +62,7 @@ def test_typing_asks_once_when_it_pauses_and_leaves_the_field_as_it_is(typing: P
     field.evaluate("field => { field.wasMarked = true; }")
     typing.clock.run_for(PAUSE)
     typing.clock.resume()
-    expect(typing.locator(".token")).to_have_text("name: shop-*")
+    expect(typing.locator(".active-filter")).to_have_text("name: shop-*")
     assert names == ["shop-*"]
     assert typing.url.endswith(f"{LIST}?name=shop-%2A")
     assert field.evaluate("field => field.wasMarked && field === document.activeElement")
@@ -88,7 +88,7 @@ def test_typing_slowly_makes_no_step_of_the_history_and_enter_makes_one(typing: 
     before = typing.evaluate("() => history.length")
     typing.locator("#id_name").focus()
     type_slowly(typing, "shop-*")
-    expect(typing.locator(".token")).to_have_text("name: shop-*")
+    expect(typing.locator(".active-filter")).to_have_text("name: shop-*")
     assert "name=shop-" in typing.url
     assert typing.evaluate("() => history.length") == before
     typing.keyboard.press("Enter")
@@ -100,7 +100,7 @@ def test_typing_slowly_makes_no_step_of_the_history_and_enter_makes_one(typing: 
     expect(typing.locator("#counter")).to_have_text("(12)")
     assert typing.url.endswith("?limit=20")
     typing.go_forward()
-    expect(typing.locator(".token")).to_have_text("name: shop-*")
+    expect(typing.locator(".active-filter")).to_have_text("name: shop-*")
 
 
 def test_leaving_the_field_makes_one_step_of_what_was_typed(typing: Page) -> None:
@@ -109,7 +109,7 @@ def test_leaving_the_field_makes_one_step_of_what_was_typed(typing: Page) -> Non
     type_slowly(typing, "ma")
     typing.keyboard.type("il-*")
     typing.keyboard.press("Tab")
-    expect(typing.locator(".token")).to_have_text("name: mail-*")
+    expect(typing.locator(".active-filter")).to_have_text("name: mail-*")
     typing.wait_for_function(f"() => history.length === {before + 1}")
     typing.go_back()
     expect(typing.locator("#counter")).to_have_text("(12)")
@@ -127,7 +127,7 @@ def test_what_an_input_method_composes_is_asked_for_when_it_is_a_word(visits: Vi
     assert names == []
     session.send("Input.insertText", {"text": "株"})
     typing.clock.run_for(PAUSE + 50)
-    expect(typing.locator(".token")).to_have_text("name: 株")
+    expect(typing.locator(".active-filter")).to_have_text("name: 株")
     assert names == ["株"]
     assert list_upstream_asks(visits)[len(upstream) :] == ["株"]
 
@@ -140,7 +140,7 @@ def test_each_pause_asks_upstream_once_at_most_and_rows_stay_while_it_does(visit
     typing.clock.run_for(PAUSE + 50)
     expect(typing.locator("#filters.htmx-request")).to_have_count(1)
     expect(typing.locator("#table tbody tr")).to_have_count(12)
-    expect(typing.locator(".token")).to_have_text("name: shop-0*")
+    expect(typing.locator(".active-filter")).to_have_text("name: shop-0*")
     typing.keyboard.press("Tab")
     typing.wait_for_timeout(300)
     assert list_upstream_asks(visits)[asked:] == ["shop-0*"]
@@ -153,7 +153,7 @@ def test_what_is_typed_later_takes_the_place_of_what_is_still_asked_for(typing: 
     for text in ("shop-*", "mail-*"):
         typing.locator("#id_name").fill(text)
         typing.clock.run_for(PAUSE)
-    expect(typing.locator(".token")).to_have_text("name: mail-*")
+    expect(typing.locator(".active-filter")).to_have_text("name: mail-*")
     assert names == ["shop-*", "mail-*"]
     assert len(held) == 1
     assert typing.url.endswith("?name=mail-%2A")
@@ -162,10 +162,10 @@ def test_what_is_typed_later_takes_the_place_of_what_is_still_asked_for(typing: 
 
 def test_a_status_that_is_picked_filters_at_once_and_a_token_brings_the_form_back(typing: Page) -> None:
     typing.locator("#id_status").select_option("ACTIVE")
-    expect(typing.locator(".token")).to_have_text("status: ACTIVE")
+    expect(typing.locator(".active-filter")).to_have_text("status: ACTIVE")
     assert typing.url.endswith("?status=ACTIVE")
-    typing.locator(".token").click()
-    expect(typing.locator(".token")).to_have_count(0)
+    typing.locator(".active-filter").click()
+    expect(typing.locator(".active-filter")).to_have_count(0)
     expect(typing.locator("#id_status")).to_have_value("")
     assert typing.url.endswith("?limit=20")
 
@@ -193,7 +193,7 @@ def test_a_flavor_that_was_never_seen_is_refused_beside_its_field(visits: Visits
     typing.clock.run_for(PAUSE)
     expect(typing.locator("#id_flavor_id_error")).to_have_count(0)
     expect(typing.locator("#counter")).to_have_text("(2)")
-    for part in ("#tools", "#views", "#table", ".token"):
+    for part in ("#tools", "#views", "#table", ".active-filter"):
         expect(typing.locator(part)).to_be_visible()
     assert typing.url.endswith("?name=mail-%2A")
     # Nothing is left over from the refusal: the next filter changes the rows and their counter alone.
@@ -224,10 +224,10 @@ def test_a_click_right_after_typing_does_not_lose_the_filter(visits: Visits, ott
     otto.locator("#instances").get_by_role("link", name=clicked).or_(
         otto.locator("#instances").get_by_role("button", name=clicked)
     ).click()
-    expect(otto.locator(".token")).to_contain_text("tag:")
+    expect(otto.locator(".active-filter")).to_contain_text("tag:")
     expect(otto.locator("#pager")).to_contain_text("1–20 of")
     otto.wait_for_timeout(300)
-    expect(otto.locator(".token")).to_contain_text("tag:")
+    expect(otto.locator(".active-filter")).to_contain_text("tag:")
     assert "marker=" not in otto.url
 
 
@@ -296,5 +296,5 @@ def test_an_export_that_failed_is_tried_again_with_its_filter(visits: Visits, ot
     visits.portal.clear_faults()
     otto.locator("#notice").get_by_role("button", name="Retry").click()
     expect(otto.locator("#table tbody tr")).to_have_count(7)
-    expect(otto.locator(".token")).to_have_text("name: web-*")
+    expect(otto.locator(".active-filter")).to_have_text("name: web-*")
     expect(otto).to_have_url(re.compile(r"/spo1/instances/\?name=web-%2A&limit=7$"))

@@ -63,7 +63,7 @@ def rename(visits: Visits, page: Page, number: int, name: str) -> None:
 
 
 def test_a_refresh_without_changes_swaps_nothing_and_moves_the_date_on(visits: Visits, lena: Page) -> None:
-    parts = [lena.locator(name) for name in ("#results", "#freshness", "#live", row(lena, 0), "#working")]
+    parts = [lena.locator(name) for name in ("#results", "#freshness", "#live", row(lena, 0), "#request-details")]
     before = lena.locator("#freshness time").first.get_attribute("datetime")
     for part in parts:
         part.evaluate(MARK)
@@ -90,7 +90,7 @@ def test_a_refresh_changes_the_changed_row_and_leaves_the_others_alone(visits: V
 def test_a_refresh_keeps_focus_scroll_and_what_is_unfolded_in_the_row_that_changes(visits: Visits, lena: Page) -> None:
     lena.set_viewport_size({"width": 700, "height": 500})
     changed = lena.locator(row(lena, 5))
-    lena.locator("#working > summary").click()
+    lena.locator("#request-details > summary").click()
     copy = changed.locator("th .copy")
     copy.scroll_into_view_if_needed()
     copy.focus()
@@ -102,7 +102,7 @@ def test_a_refresh_keeps_focus_scroll_and_what_is_unfolded_in_the_row_that_chang
     assert wait_for_refresh(lena) == 200
     expect(changed).to_contain_text("two")
     assert lena.evaluate(places) == before
-    expect(lena.locator("#working")).to_have_attribute("open", "")
+    expect(lena.locator("#request-details")).to_have_attribute("open", "")
 
 
 def test_an_open_list_of_addresses_stays_open_when_its_row_changes(visits: Visits, lena: Page) -> None:
@@ -383,7 +383,7 @@ def test_a_tab_that_was_paused_says_what_is_true_when_pages_refresh_only_when_as
 
 
 def test_the_budget_opens_its_explanation_and_stays_open_over_a_refresh(visits: Visits, lena: Page) -> None:
-    budget = lena.locator("#budget")
+    budget = lena.locator("#rate-limit")
     used = budget.locator("td[data-minute-used]")
     expect(budget.locator("summary")).to_contain_text(re.compile(r"\d+ of [\d,]+ this minute"))
     budget.locator("summary").click()
@@ -418,5 +418,5 @@ def test_without_scripts_nothing_claims_to_refresh(visits: Visits) -> None:
     expect(page.locator("#freshness")).to_be_visible()
     for hidden in ("[data-live-status]", "[data-live-pause]"):
         expect(page.locator(hidden)).to_be_hidden()
-    page.locator("#budget summary").click()
-    expect(page.locator("#budget table")).to_be_visible()
+    page.locator("#rate-limit summary").click()
+    expect(page.locator("#rate-limit table")).to_be_visible()

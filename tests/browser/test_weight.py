@@ -105,7 +105,7 @@ def test_twenty_rows_that_a_filter_has_found_are_small(visits: Visits) -> None:
     page.locator("#filters").get_by_label("Name", exact=True).fill("*")
     with open_line(page) as line, page.expect_request_finished(is_swap):
         page.locator("#filters").get_by_role("button", name="Filter").click()
-    expect(page.locator("#results .token")).to_have_count(1)
+    expect(page.locator("#results .active-filter")).to_have_count(1)
     assert len(list_ids(page)) == 20
     assert max(line.bodies) <= 5 * KB
 

@@ -103,7 +103,8 @@ def test_a_tag_is_a_link_where_it_leads_somewhere() -> None:
 
 # What a component is known by; elsewhere it would be a second copy. Rows and filters are flat, see docs/interface.md.
 MARKUP = re.compile(
-    r'class="(?:alert|button|dialog|empty|facts|field|gauge|menu|panel|pager|status|table-scroll|tag|toast|token)[ "]'
+    r'class="(?:active-filter|alert|button|dialog|empty|facts|field|gauge|menu|panel|pager|status|table-scroll|tag|toast)'
+    r'[ "]'
 )
 FLAT = {"instances/_filters.html", "instances/_table.html"}
 

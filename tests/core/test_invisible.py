@@ -16,7 +16,7 @@ def unmark(markup: str) -> str:
 
 
 def marks(text: str) -> list[str]:
-    return re.findall(r'data-sign="([^"]*)"', show(text))
+    return re.findall(r'data-symbol="([^"]*)"', show(text))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.upstream import Upstream
 
 ID = "550e8400-e29b-41d4-a716-446655440000"
 ODD = "web\u200b-\u202e01  x"
-SEEN = '<span class="sign" role="img" aria-label="zero width space (U+200B)"'
+SEEN = '<span class="invisible-char" role="img" aria-label="zero width space (U+200B)"'
 PLAIN = "web[U+200B]-[U+202E]01␣␣x"
 
 
@@ -31,7 +31,7 @@ def test_a_pasted_filter_says_what_it_holds_and_offers_to_leave_it_out(
     assert "No matches" in words(response)
     assert "The filters contain invisible characters" in words(response)
     assert re.search(rf"exactly as entered, including: [a-z -]+ \({re.escape(code)}\)", words(response))
-    assert f'data-sign="{code}"' in text(response)
+    assert f'data-symbol="{code}"' in text(response)
     assert f": we[{code}]b" in text(response)
     assert link(response, "Remove them") == f"{LIST}?{parameter}=web"
     clean = at_desk.get(f"{LIST}?{parameter}=web")
@@ -111,5 +111,5 @@ def test_a_name_of_blanks_is_a_link_that_says_so(at_desk: Client, upstream: Upst
     page = at_desk.get(LIST)
     assert has_rows(page)
     assert ids(page) == [ID]
-    assert f'data-sign="{label}"' in text(page).partition('<th scope="row">')[2].partition("</a>")[0]
+    assert f'data-symbol="{label}"' in text(page).partition('<th scope="row">')[2].partition("</a>")[0]
     assert at_desk.get(detail_url(page)).status_code == 200
