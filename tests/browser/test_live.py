@@ -158,7 +158,8 @@ def test_what_changes_is_looked_at_more_often_and_the_page_says_so(visits: Visit
     seen = note_refreshes(lena)
     for _ in range(3):
         wait_for_refresh(lena, 6)
-    assert len(seen) == 3
+    # In 22 seconds; a fourth one where answers are fast.
+    assert len(seen) in {3, 4}
     assert {request.headers["portal-refresh"] for request in seen} == {"quick"}
     for _ in range(13):
         lena.clock.run_for(8000)
