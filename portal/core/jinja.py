@@ -11,10 +11,11 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
+from django.utils.safestring import SafeString, mark_safe
 from jinja2 import Environment, StrictUndefined
 from jinja2.ext import Extension
 from lucide import jinja as lucide
-from markupsafe import Markup
+from markupsafe import escape
 
 from portal.core.filters import FILTERS
 
@@ -68,16 +69,16 @@ def url(name: str, *args: object) -> str:
     return reverse(name, args=args)
 
 
-def attributes(given: dict[str, object]) -> Markup:
+def attributes(given: dict[str, object]) -> SafeString:
     """HTML attributes: ` hx-get="/" data-retry`. Empty ones are left out; True renders a boolean attribute."""
-    html = Markup()
+    html = ""
     for key, value in given.items():
         if not key.startswith(_HANDED_ON):
             raise TypeError(f"no component takes {key}")
         if value is not None and value is not False and value != "":
             name = key.replace("_", "-")
-            html += f" {name}" if value is True else Markup(' {}="{}"').format(name, value)
-    return html
+            html += f" {name}" if value is True else f' {name}="{escape(value)}"'
+    return mark_safe(html)
 
 
 @lru_cache(maxsize=128)
