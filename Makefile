@@ -69,6 +69,7 @@ lock: develop ## Write requirements/*.txt anew from requirements/*.in (UPGRADE=-
 		--output-file requirements/development.txt
 
 messages: develop ## Collect what is to be translated into locale/, and compile what is translated
+	@mkdir -p .local
 	@$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml --no-wrap --add-location file \
 		--keywords "gettext_lazy ngettext_lazy:1,2 pgettext_lazy:1c,2" --output-file .local/messages.pot .
 	@$(BIN)/pybabel --quiet update --domain django --input-file .local/messages.pot --output-dir locale --no-wrap --ignore-obsolete
