@@ -27,6 +27,8 @@ MOST_NAMED = 5
 _FEW = 5
 _SPACE = "␣"
 _RUN = re.compile(f"([{IGNORABLE}{BLANKS}{CONTROLS} ])\\1*")
+# ASCII words with single spaces between them have nothing to mark, which nearly all texts of a page are.
+is_plain = re.compile("[!-~]+(?: [!-~]+)*").fullmatch
 _BLANK = re.compile(f"[{BLANKS}{CONTROLS} ]")
 _JOINERS = frozenset("\u200c\u200d")
 _LAST_WITHOUT_JOINING = "\u02ff"
@@ -38,7 +40,7 @@ def show(text: str) -> SafeString:
 
     At most `MOST_MARKS` characters are marked.
     """
-    if _is_plain(text):
+    if is_plain(text):
         return mark_safe(escape(text))
     html: list[str] = []
     done = 0
@@ -55,7 +57,7 @@ def show(text: str) -> SafeString:
 
 def show_plain(text: str) -> str:
     """Like `show`, as plain text: `web[U+200B]-01`."""
-    if _is_plain(text):
+    if is_plain(text):
         return text
     pieces: list[str] = []
     done = 0
@@ -77,11 +79,6 @@ def name_hidden(text: str) -> tuple[str, ...]:
     """
     runs = (found[0][0] for found in _RUN.finditer(text) if found[0][0] != " " and _is_hidden(found))
     return tuple(_name(sign) for sign in list(dict.fromkeys(runs))[:MOST_NAMED])
-
-
-def _is_plain(text: str) -> bool:
-    """Whether the text surely has nothing to mark, which nearly all of a page has not."""
-    return text.isascii() and text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " "
 
 
 def _find(text: str) -> Iterator[re.Match[str]]:

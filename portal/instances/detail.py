@@ -114,9 +114,9 @@ def build_details(stored: CachedInstance, *, region: Region) -> Details:
         name=shorten(instance.name or ""),
         state=state,
         shows_fault=instance.fault is not None and state.is_fault,
-        flavor=link_flavor(region, whole_list, instance),
+        flavor=link_flavor(region, whole_list, instance.flavor),
         sizes=describe_sizes(instance.flavor),
-        image=link_image(region, whole_list, instance),
+        image=link_image(region, whole_list, instance.image),
         addresses=_first(
             NetworkAddress(network, address)
             for network, addresses in (instance.addresses or {}).items()

@@ -1,9 +1,11 @@
 """Rows of the list: an instance as the table shows it, with its links. Does not depend on requests or the gateway."""
 
+from functools import cache, partial
+
 import msgspec
 from django.utils.translation import gettext as _
 
-from portal.bycloud import Flavor, Instance, PartialInstance, Region, is_unreadable, list_unreadable
+from portal.bycloud import Flavor, Image, Instance, PartialInstance, Region, is_unreadable, list_unreadable
 from portal.core.filters import gigabytes, mebibytes, shorten
 from portal.core.http import LONGEST_ADDRESS, encode_query
 from portal.core.invisible import show_plain
@@ -57,23 +59,22 @@ class Row(msgspec.Struct, frozen=True):
 def build_rows(instances: tuple[Instance, ...], *, region: Region, view: ListView) -> tuple[Row, ...]:
     """The rows of one page. `view` is their list: links add filters to it, and lead back to it."""
     path = bare_list_url(region)
-    back = view.to_query_string()
-    filter_urls: dict[str, str] = {}
-
-    def link_tag(tag: str) -> Link:
-        if tag not in filter_urls:
-            filter_urls[tag] = tag_url(region, view, tag)
-        return Link(shorten(tag), filter_urls[tag])
-
+    query_string = view.to_query_string()
+    back = encode_query([("back", query_string)]) if query_string else ""
+    # Many rows have the same ones.
+    tag_link, flavor_link = cache(partial(link_tag, region, view)), cache(partial(link_flavor, region, view))
+    image_link = cache(partial(link_image, region, view))
+    sizes, label = cache(describe_sizes), _("the id of %(name)s")
     rows = []
     keys: set[str] = set()
     for number, instance in enumerate(instances):
         addresses = list_addresses(instance)
         given_tags = instance.tags or ()
-        tags = tuple(map(link_tag, given_tags[:MOST_ENTRIES]))
-        url = _instance_url(path, instance, back)
+        tags = tuple(map(tag_link, given_tags[:MOST_ENTRIES]))
         unreadable = list_unreadable(instance)
-        key = canonical_id(instance.id) or str(number)
+        instance_id = canonical_id(instance.id)
+        key = instance_id or str(number)
+        url = _instance_url(f"{path}{instance_id}/", instance.name or "", back) if instance_id else ""
         if key in keys:
             # The id occurs more than once on the page.
             key = f"{key}-{number}"
@@ -83,15 +84,15 @@ def build_rows(instances: tuple[Instance, ...], *, region: Region, view: ListVie
                 id=shorten(instance.id or ""),
                 key=key,
                 name=shorten(instance.name or ""),
-                label=_("the id of %(name)s") % {"name": show_plain(shorten(instance.name or instance.id or ""))},
+                label=label % {"name": show_plain(shorten(instance.name or instance.id or ""))},
                 url=url,
                 state=derive_state(instance),
                 addresses=tuple(map(shorten, addresses[:FIRST_ADDRESSES])),
                 more_addresses=tuple(map(shorten, addresses[FIRST_ADDRESSES:MOST_ENTRIES])),
                 hidden_addresses=max(0, len(addresses) - MOST_ENTRIES),
-                flavor=link_flavor(region, view, instance),
-                sizes=describe_sizes(instance.flavor),
-                image=link_image(region, view, instance),
+                flavor=flavor_link(instance.flavor),
+                sizes=sizes(instance.flavor),
+                image=image_link(instance.image),
                 tags=tags[:FIRST_TAGS],
                 more_tags=tags[FIRST_TAGS:],
                 hidden_tags=max(0, len(given_tags) - MOST_ENTRIES),
@@ -117,9 +118,8 @@ def describe_sizes(flavor: Flavor | None) -> str:
     return " · ".join(filter(None, sizes))
 
 
-def link_image(region: Region, view: ListView, instance: Instance) -> Link | None:
+def link_image(region: Region, view: ListView, image: Image | None) -> Link | None:
     """The image, with a link to the same list filtered by it."""
-    image = instance.image
     if image is None or not (image.name or image.id):
         return None
     image_id = canonical_id(image.id)
@@ -127,9 +127,8 @@ def link_image(region: Region, view: ListView, instance: Instance) -> Link | Non
     return Link(shorten(image.name or image.id or ""), url)
 
 
-def link_flavor(region: Region, view: ListView, instance: Instance) -> Link | None:
+def link_flavor(region: Region, view: ListView, flavor: Flavor | None) -> Link | None:
     """The flavor, likewise."""
-    flavor = instance.flavor
     if flavor is None or not (flavor.name or flavor.id):
         return None
     flavor_id = canonical_id(flavor.id)
@@ -137,24 +136,24 @@ def link_flavor(region: Region, view: ListView, instance: Instance) -> Link | No
     return Link(shorten(flavor.name or flavor.id or ""), url)
 
 
+def link_tag(region: Region, view: ListView, tag: str) -> Link:
+    """The tag, with the same list filtered by it too; without if the API's `tags` parameter cannot contain it."""
+    return Link(shorten(tag), tag_url(region, view, tag))
+
+
 def tag_url(region: Region, view: ListView, tag: str) -> str:
-    """The same list filtered by this tag too; empty if the API's `tags` parameter cannot contain the tag."""
     if not can_add_tag(view, tag):
         return ""
     tags = view.query.tags
     return list_url(region, view, tags=tags if tag in tags else (*tags, tag))
 
 
-def _instance_url(path: str, instance: Instance, back: str) -> str:
-    """The instance's page; empty if its id is not a UUID."""
-    instance_id = canonical_id(instance.id)
-    if not instance_id:
-        return ""
-    name = instance.name or ""
-    hints = [("name", name if can_be_hint(name) else ""), ("back", back)]
-    url = f"{path}{instance_id}/?{encode_query([pair for pair in hints if pair[1]])}".removesuffix("?")
+def _instance_url(path: str, name: str, back: str) -> str:
+    """The instance's page at `path`, with the encoded way back."""
+    hint = encode_query([("name", name)]) if can_be_hint(name) else ""
+    url = f"{path}?{hint}{'&' if hint and back else ''}{back}".removesuffix("?")
     # The way back is required; the name is only a hint.
-    return url if len(url) <= LONGEST_ADDRESS else f"{path}{instance_id}/?{encode_query([('back', back)])}"
+    return url if len(url) <= LONGEST_ADDRESS else f"{path}?{back}"
 
 
 def _link_raw(region: Region, instance: Instance) -> str:
