@@ -70,7 +70,7 @@ def test_the_parts_stand_in_order_and_each_has_an_anchor(at_desk: Client) -> Non
         "keys",
         "tags",
         "json",
-        "working",
+        "request-details",
     ]
     assert [href[1:] for href in links(response) if href.startswith("#") and href != "#main"] == sections[1:]
 

@@ -248,7 +248,9 @@ def test_when_the_hour_is_out_the_hour_is_named(
     assert "Paused for 3000 s to stay within 10 requests an hour" in words(at_desk.get(LIST))
 
 
-@pytest.mark.parametrize(("used", "classes"), [(40, "budget"), (48, "budget is-high"), (60, "budget is-high is-out")])
+@pytest.mark.parametrize(
+    ("used", "classes"), [(40, "rate-limit"), (48, "budget is-high"), (60, "budget is-high is-out")]
+)
 def test_the_meter_says_how_much_is_used(at_desk: Client, settings: Settings, used: int, classes: str) -> None:
     at_desk.get(LIST)
     use_up(settings, used - 1)
