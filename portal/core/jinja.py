@@ -23,7 +23,9 @@ LONGEST_COPIED = 2000
 # Attributes that components accept beside their own arguments: `hx_get` becomes `hx-get`.
 _HANDED_ON = ("aria_", "data_", "hx_")
 _INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
-_LINE_OF_TAGS = re.compile(r"^((?:\{%(?:(?!%\}).)*%\}|\{#.*?#\})*\{[%#](?:(?![%#]\}).)*?)(-?[%#]\})\n", re.MULTILINE)
+_LINE_OF_TAGS = re.compile(
+    r"^((?:\{%(?:(?!%\}).)*%\}|\{#(?:(?!#\}).)*#\})*\{[%#](?:(?![%#]\}).)*?)(-?[%#]\})\n", re.MULTILINE
+)
 
 
 class LeanSource(Extension):
