@@ -249,7 +249,7 @@ def test_when_the_hour_is_out_the_hour_is_named(
 
 
 @pytest.mark.parametrize(
-    ("used", "classes"), [(40, "rate-limit"), (48, "budget is-high"), (60, "budget is-high is-out")]
+    ("used", "classes"), [(40, "rate-limit"), (48, "rate-limit is-high"), (60, "rate-limit is-high is-out")]
 )
 def test_the_meter_says_how_much_is_used(at_desk: Client, settings: Settings, used: int, classes: str) -> None:
     at_desk.get(LIST)
