@@ -131,7 +131,8 @@ def test_they_keep_one_pause(house: House, pair: Pair, upstream: Upstream) -> No
     first = pair[0].get(LIST, otto)
     second = pair[1].get(f"{LIST}?limit=50", otto)
     assert (first.status_code, second.status_code) == (503, 503)
-    assert 0 < int(second.headers["Retry-After"]) <= 30
+    # Rounded up, by a clock that may be a moment behind the other's.
+    assert 0 < int(second.headers["Retry-After"]) <= 31
     assert len(upstream.requests()) == 1
     vera = house.sign_in(pair[0], "vera")
     assert pair[1].get(LIST, vera).status_code == 200
