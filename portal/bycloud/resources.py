@@ -8,7 +8,7 @@ list raises `InvalidResponse` with the JSON path. Source: api/compute/list-insta
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 
@@ -50,17 +50,30 @@ class VolumeAttachment(msgspec.Struct, frozen=True):
     delete_on_termination: bool | None = None
 
 
-class Fault(msgspec.Struct, frozen=True):
+class _Dated(msgspec.Struct, frozen=True):
+    """A time without an offset is UTC: the docs use `Z` everywhere."""
+
+    times: ClassVar[tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        for name in self.times:
+            moment = getattr(self, name)
+            if moment is not None and moment.tzinfo is None:
+                msgspec.structs.force_setattr(self, name, moment.replace(tzinfo=UTC))
+
+
+class Fault(_Dated, frozen=True):
+    times: ClassVar = ("created",)
+
     code: int | None = None
     message: str | None = None
     details: str | None = None
     created: datetime | None = None
 
-    def __post_init__(self) -> None:
-        _set_utc(self, "created")
 
+class Instance(_Dated, frozen=True):
+    times: ClassVar = ("created_at", "updated_at", "launched_at", "terminated_at")
 
-class Instance(msgspec.Struct, frozen=True):
     id: str | None = None
     crn: str | None = None
     name: str | None = None
@@ -82,9 +95,6 @@ class Instance(msgspec.Struct, frozen=True):
     updated_at: datetime | None = None
     launched_at: datetime | None = None
     terminated_at: datetime | None = None
-
-    def __post_init__(self) -> None:
-        _set_utc(self, "created_at", "updated_at", "launched_at", "terminated_at")
 
 
 class PartialInstance(Instance, frozen=True):
@@ -135,14 +145,6 @@ class _RawPage(msgspec.Struct, frozen=True):
 
 class _RawList(msgspec.Struct, frozen=True):
     instances: msgspec.Raw = msgspec.Raw(b"null")
-
-
-def _set_utc(value: msgspec.Struct, *names: str) -> None:
-    """A time without an offset is UTC: the docs use `Z` everywhere."""
-    for name in names:
-        moment = getattr(value, name)
-        if moment is not None and moment.tzinfo is None:
-            msgspec.structs.force_setattr(value, name, moment.replace(tzinfo=UTC))
 
 
 def list_unreadable(instance: Instance) -> frozenset[str]:

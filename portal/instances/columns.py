@@ -49,7 +49,7 @@ class Column(msgspec.Struct, frozen=True):
 
 def list_addresses(instance: Instance) -> tuple[str, ...]:
     """All IP addresses of all networks, in the order of the response."""
-    return tuple(address.addr for address in _list_all_addresses(instance) if address.addr)
+    return tuple([address.addr for address in _list_all_addresses(instance) if address.addr])
 
 
 def _list_all_addresses(instance: Instance) -> Iterable[Address]:

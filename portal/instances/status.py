@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from portal.bycloud import Instance, list_unreadable
+from portal.bycloud import Instance, PartialInstance, list_unreadable
 from portal.core.invisible import show_plain
 
 Tone = Literal["ok", "pending", "off", "error", "warn", "neutral"]
@@ -112,26 +112,29 @@ def _list_known(_language: str | None) -> tuple[tuple[str, str], ...]:
 
 def derive_state(instance: Instance) -> State:
     """The state to show for an instance. `vm_state` is used only if there is no `status`."""
-    if "status" in list_unreadable(instance):
+    if isinstance(instance, PartialInstance) and "status" in list_unreadable(instance):
         # Using another field instead would be a guess.
         return State(_("Unreadable"), "neutral")
-    status = _normal(instance.status)
+    raw_status = instance.status or instance.vm_state or ""
+    # As ByCloud writes them, nearly all need no normalizing.
+    status = raw_status if raw_status in _STATUSES else _normal(instance.status)
     if not status:
         vm_state = _normal(instance.vm_state)
         status = _VM_STATES.get(vm_state, vm_state)
-    raw_status = instance.status or instance.vm_state or ""
     look = _STATUSES.get(status)
     status_word = str(look.word) if look else _shorten(raw_status)
     is_fault = status == "ERROR"
     fault = _shorten(instance.fault.message or "") if is_fault and instance.fault else ""
-    task = _normal(instance.task_state)
+    task = _normal(instance.task_state) if instance.task_state else ""
     if task:
         word = str(_TASKS[task]) if task in _TASKS else _shorten(instance.task_state or "")
         return State(word, "pending", detail=status_word, fault=fault, is_fault=is_fault, is_pending=True)
-    power = _normal(instance.power_state)
+    power = instance.power_state or ""
+    power = power if power in _POWERS else _normal(power)
     is_odd = power not in _SILENT_POWERS and (look is None or (look.powers and power not in look.powers))
-    power_word = _POWERS.get(power) or _shorten(instance.power_state or "")
-    detail = _("power: %(power)s") % {"power": power_word} if is_odd else ""
+    detail = ""
+    if is_odd:
+        detail = _("power: %(power)s") % {"power": _POWERS.get(power) or _shorten(instance.power_state or "")}
     if look is None:
         return State(status_word or _("No state"), "neutral", detail=detail)
     if detail:
