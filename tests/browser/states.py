@@ -440,7 +440,7 @@ def lose_the_portal(stage: Stage) -> Page:
 def use_everything_up(stage: Stage) -> Page:
     page = unfold(SHORT, "#rate-limit")(stage)
     page.evaluate(USED_UP)
-    expect(page.locator(".budget-out")).to_be_visible()
+    expect(page.locator(".rate-limit-out")).to_be_visible()
     return page
 
 

@@ -35,9 +35,15 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture(scope="session")
-def shared_redis() -> Iterator[Redis]:
-    """For tests that leave it running."""
+def running_redis() -> Iterator[Redis]:
     yield from start_redis()
+
+
+@pytest.fixture
+def shared_redis(running_redis: Redis) -> Redis:
+    """For tests that leave it running. Nothing is cached in it yet."""
+    start_anew(running_redis)
+    return running_redis
 
 
 @pytest.fixture
@@ -70,15 +76,15 @@ def upstream(house: House) -> Upstream:
 
 
 @pytest.fixture(scope="session")
-def two_portals(house: House, shared_redis: Redis) -> Iterator[tuple[Portal, Portal]]:
-    with house.open_portals(2, CACHE_URL=shared_redis.url) as (first, second):
+def two_portals(house: House, running_redis: Redis) -> Iterator[tuple[Portal, Portal]]:
+    with house.open_portals(2, CACHE_URL=running_redis.url) as (first, second):
         yield first, second
 
 
 @pytest.fixture
 def pair(two_portals: tuple[Portal, Portal], shared_redis: Redis, upstream: Upstream) -> tuple[Portal, Portal]:
-    """Two processes that have nothing in common but PostgreSQL, Redis and ByCloud. Nothing is kept in Redis yet."""
-    start_anew(shared_redis)
+    """Two processes that have nothing in common but PostgreSQL, an empty Redis and ByCloud."""
+    del shared_redis, upstream
     return two_portals
 
 

@@ -32,8 +32,8 @@ def small_redis() -> Iterator[Redis]:
 def fill_with_fat_pages() -> None:
     for number in range(40):
         caches["pages"].set(f"fat-{number}", FAT_PAGE)
-    assert caches["pages"].get("fat-0") is None
-    assert caches["pages"].get("fat-39") is not None
+    # Which ones go is Redis's guess at the oldest.
+    assert sum(caches["pages"].get(f"fat-{number}") is None for number in range(40))
 
 
 def test_fat_pages_do_not_move_the_meter(small_redis: Redis, shared_redis: Redis, settings: Settings) -> None:
