@@ -1,7 +1,11 @@
-"""The Jinja2 environment of all own templates: they escape everything, and an undefined name is an error."""
+"""The Jinja2 environment of all own templates: they escape everything, and an undefined name is an error.
+
+So is a function in the place of what it returns. Django's templates call it; Jinja2 would print it.
+"""
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
+from inspect import isroutine
 from typing import Any
 
 import django_htmx.jinja
@@ -41,7 +45,11 @@ class LeanSource(Extension):
 
 def environment(**options: Any) -> Environment:
     """Called by Django's template backend with the options of the settings."""
-    options |= {"undefined": StrictUndefined, "extensions": ["jinja2.ext.i18n", LeanSource]}
+    options |= {
+        "undefined": StrictUndefined,
+        "finalize": refuse_function,
+        "extensions": ["jinja2.ext.i18n", LeanSource],
+    }
     made = Environment(**options)  # noqa: S701 - Django's backend sets autoescape
     made.install_gettext_callables(  # type: ignore[attr-defined]
         translation.gettext, translation.ngettext, newstyle=True, pgettext=translation.pgettext
@@ -59,6 +67,13 @@ def environment(**options: Any) -> Environment:
         LONGEST_COPIED=LONGEST_COPIED,
     )
     return made
+
+
+def refuse_function(value: object) -> object:
+    """What a template prints, unchanged. Raises TypeError for a function that was not called."""
+    if isinstance(value, partial) or isroutine(value):
+        raise TypeError(f"a template prints {value!r} without calling it")
+    return value
 
 
 def csrf(request: HttpRequest) -> dict[str, object]:

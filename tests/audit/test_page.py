@@ -58,6 +58,11 @@ def test_the_newest_event_stands_first_with_its_exact_time(as_ada: Client, ada: 
     assert "&lt;b&gt;x&lt;/b&gt;" in text
 
 
+def test_each_event_says_what_happened(as_ada: Client) -> None:
+    write(act=Act.SINGLE_SIGN_ON_FAILED)
+    assert re.search(r'<td data-label="What">Single sign-on failed</td>', text_of(get_page(as_ada)))
+
+
 def test_times_are_in_the_readers_own_zone(as_ada: Client, ada: Member) -> None:
     Member.objects.filter(pk=ada.pk).update(time_zone="America/Sao_Paulo")
     write()

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.template import engines
 from jinja2 import Environment, UndefinedError, meta
 
+from portal.audit.models import Act, Event
 from portal.core.filters import FILTERS
 
 ROOT = Path(settings.BASE_DIR) / "templates"
@@ -113,3 +114,11 @@ def test_a_choice_is_shown_as_text() -> None:
 def test_what_is_not_there_is_an_error(source: str) -> None:
     with pytest.raises(UndefinedError):
         ENV.from_string(source).render()
+
+
+def test_a_function_is_not_printed_in_the_place_of_what_it_returns(env: Environment) -> None:
+    event = Event(act=Act.SIGNED_IN)
+    assert env.from_string("{{ event.get_act_display() }}").render(event=event) == "Signed in"
+    for source in ("{{ event.get_act_display }}", "{{ event.clean }}"):
+        with pytest.raises(TypeError, match="without calling it"):
+            env.from_string(source).render(event=event)
