@@ -57,11 +57,11 @@ def sync_role_from_groups(member: Member, role: str, *, request: HttpRequest) ->
             member.set_unusable_password()
             member.save(update_fields=["password"])
             end_sessions(member)
-            what = f"{member.username}: none any more, by her groups"
+            what = f"{member.username}: none any more, by their groups"
             record_event(Act.PASSWORD_CHANGED, request=request, member=member, subject=what)
         if role == member.role:
             return True
-        what = f"{member.username}: {member.role} → {role}, by her groups"
+        what = f"{member.username}: {member.role} → {role}, by their groups"
         if admins == {member.pk}:
             record_event(Act.LAST_ADMIN_KEPT, request=request, member=member, subject=what)
             return False

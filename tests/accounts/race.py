@@ -56,7 +56,7 @@ def run_at_once(acts: list[Callable[[], int]]) -> list[int]:
 
 
 def race_last_admin(action: str) -> object:
-    """Two admins take the rights from each other, and each from herself; how many are left, round by round."""
+    """Two admins take the rights from each other, and each from themselves; how many are left, round by round."""
     ada, bea = (Member.objects.create_user(name, password=PASSWORD, role=Role.ADMIN) for name in ("ada", "bea"))
     left, answers = [], []
     for _ in range(ROUNDS):
@@ -93,7 +93,7 @@ def race_user_name() -> object:
 
 
 def race_last_factor() -> object:
-    """A member who needs a second factor removes both of hers at once; how many are left, round by round."""
+    """A member who needs a second factor removes both of theirs at once; how many are left, round by round."""
     settings.REQUIRE_SECOND_FACTOR = "everybody"
     vera = Member.objects.create_user("vera", password=PASSWORD)
     left, answers = [], []

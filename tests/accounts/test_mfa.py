@@ -70,7 +70,7 @@ def acts(*wanted: Act) -> list[tuple[str, str, str]]:
 
 @pytest.fixture
 def app(client: Client, vera: Member, clock: time_machine.Traveller) -> str:
-    """Vera's app; she is signed out again."""
+    """Vera's app. They are signed out again."""
     client.force_login(vera)
     secret = set_up_app(client)
     clock.shift(30)

@@ -75,7 +75,7 @@ def is_signed_in(client: Client) -> bool:
 
 @pytest.fixture
 def halfway(client: Client, vera: Member) -> Client:
-    """Vera has a second factor, and has entered her password."""
+    """Vera has a second factor, and has entered the password."""
     Authenticator.objects.create(user=vera, type="totp", data={"secret": "x"})
     assert client.post("/sign-in/", {"login": "vera", "password": PASSWORD})["Location"] == SECOND
     return client

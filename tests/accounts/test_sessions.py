@@ -28,7 +28,7 @@ def sign_in(name: str, user_agent: str = FIREFOX) -> Client:
 
 
 def enter_as_ada() -> Client:
-    """Who acts on others, and so has proved who she is."""
+    """Who acts on others, and so has confirmed who they are."""
     client = sign_in("ada")
     client.post("/second-factor/again/", {"password": PASSWORD})
     return client
@@ -214,14 +214,14 @@ def test_a_session_that_is_ended_while_a_request_is_at_work_leads_to_sign_in(
 ) -> None:
     def end(*_args: Any, **_rest: Any) -> HttpResponse:
         MemberSession.objects.filter(member=vera).delete()
-        return HttpResponse("what she asked for")
+        return HttpResponse("what was asked for")
 
     client = sign_in("vera")
     clock.shift(timedelta(minutes=2))
     monkeypatch.setattr("portal.accounts.views.render", end)
     answer = client.get("/preferences/")
     assert (answer.status_code, answer["Location"]) == (302, "/preferences/")
-    assert b"what she asked for" not in answer.content
+    assert b"what was asked for" not in answer.content
     answer = client.get("/preferences/")
     assert answer["Location"] == "/sign-in/?next=/preferences/"
     assert "Your session has ended" in text_of(client.get(answer["Location"]))

@@ -276,7 +276,7 @@ class TestRoles:
         come_in(later, "s-20")
         assert later.get("/team/").status_code == 403
         assert client.get("/team/").status_code == 302
-        what = "olga: admin → viewer, by her groups"
+        what = "olga: admin → viewer, by their groups"
         assert acts(Act.ROLE_CHANGED) == [(Act.ROLE_CHANGED, "olga", what)]
 
     def test_in_the_same_browser_she_comes_in_again_with_the_new_role(
@@ -307,7 +307,7 @@ class TestRoles:
         page = later.get("/team/")
         assert page.status_code == 200
         assert "Your groups no longer make you an admin" in page.content.decode()
-        what = "olga: admin → viewer, by her groups"
+        what = "olga: admin → viewer, by their groups"
         assert acts(Act.LAST_ADMIN_KEPT, Act.ROLE_CHANGED) == [(Act.LAST_ADMIN_KEPT, "olga", what)]
 
     def test_with_another_admin_there_she_is_one_no_longer(
@@ -587,7 +587,7 @@ class TestSingleSignOnOnly:
 
 
 class TestLinkedMembers:
-    """Whoever is known by her subject comes in through the provider, so that her groups are asked about each time."""
+    """Members who are known by their subject come in through the provider, so their groups are read each time."""
 
     @pytest.fixture
     def olga(self, provider: Provider, ada: Member) -> Member:
@@ -643,11 +643,11 @@ class TestLinkedMembers:
         assert client.get(path).status_code == 404
 
     def test_her_password_goes_when_she_comes_in(self, client: Client, olga: Member) -> None:
-        """Else she would be asked for it as a proof, and it would be refused."""
+        """Else they would be asked for it as a proof, and it would be refused."""
         come_in(client, "s-90")
         assert not Member.objects.get(pk=olga.pk).has_usable_password()
         assert client.get("/second-factor/app/").status_code == 200
-        assert acts(Act.PASSWORD_CHANGED) == [(Act.PASSWORD_CHANGED, "olga", "olga: none any more, by her groups")]
+        assert acts(Act.PASSWORD_CHANGED) == [(Act.PASSWORD_CHANGED, "olga", "olga: none any more, by their groups")]
 
     def test_so_it_does_when_she_is_an_admin_no_longer(self, client: Client, provider: Provider, olga: Member) -> None:
         Member.objects.filter(pk=olga.pk).update(role=Role.ADMIN)
@@ -714,7 +714,7 @@ class TestSecondFactor:
 def test_two_first_sign_ins_at_once_make_one_member(
     client: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another request of hers adds her between this one's look for the subject and its new row."""
+    """Another request of theirs adds them between this one's look for the subject and its new row."""
     provider.add_person("s-70", preferred_username="olga", groups=["staff"])
     come_in(Client(), "s-70")
     monkeypatch.setattr(SocialLogin, "_lookup_by_socialaccount", lambda _login: False)

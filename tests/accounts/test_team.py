@@ -183,7 +183,7 @@ def test_whoever_lost_her_rights_while_waiting_is_refused(ada: Member, otto: Mem
 
 
 def test_that_is_on_record_as_any_refusal(as_ada: Client, vera: Member, monkeypatch: pytest.MonkeyPatch) -> None:
-    """She loses them after the middleware has let her through."""
+    """They lose them after the middleware has let them through."""
     view = team.change_role
 
     def lose_first(*args: Any, **options: Any) -> Member:

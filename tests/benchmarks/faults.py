@@ -107,7 +107,7 @@ def write(lines: Iterable[list[str]]) -> None:
 
 def main() -> None:
     logging.disable(logging.ERROR)
-    say("## Each fault: when the person has an answer, and what she sees\n")
+    say("## Each fault: when the person has an answer, and what they see\n")
     lines = list(measure())
     write(lines)
     say(f"{format_table(HEADINGS, lines)}\n")

@@ -66,7 +66,7 @@ def standing_portal(chromium: str, template: Path, tmp_path_factory: pytest.Temp
 @pytest.fixture
 def portal(standing_portal: Portal) -> Portal:
     """One for all tests of a worker, which each of them finds as at its start: 150 instances of acme and what belongs
-    to the other organizations, Ada, Otto, Vera and Lena (she alone is with globex), and nothing stored.
+    to the other organizations, Ada, Otto, Vera and Lena (who alone is with globex), and nothing stored.
     """
     standing_portal.begin()
     return standing_portal

@@ -188,7 +188,7 @@ def unfold_rows(stage: Stage) -> Page:
 def refuse_sign_in(stage: Stage) -> Page:
     page = visit("/sign-in/", name="")(stage)
     page.locator("input[name=login]").fill("ada")
-    page.locator("input[name=password]").fill("not her password")
+    page.locator("input[name=password]").fill("not the password")
     page.locator("main form button[type=submit]").click()
     expect(page.locator(".errorlist, .error, .alert").first).to_be_visible()
     return page
@@ -344,7 +344,7 @@ def choose_password(stage: Stage) -> Page:
 
 def refuse_password(stage: Stage) -> Page:
     page = visit("/password/")(stage)
-    page.locator("input[name=old_password]").fill("not her password")
+    page.locator("input[name=old_password]").fill("not the password")
     page.locator("input[name=new_password1]").fill("short")
     page.locator("input[name=new_password2]").fill("shorter")
     page.locator("main form button[type=submit]").click()

@@ -65,7 +65,7 @@ class Keys:
 
 
 def enter(visits: Visits, name: str) -> tuple[Page, Keys]:
-    """A new member, signed in, with an authenticator in her browser."""
+    """A new member, signed in, with an authenticator in their browser."""
     visits.portal.add_member(name, "viewer")
     page = visits.sign_in(name)
     return page, Keys(page)

@@ -282,7 +282,7 @@ def test_no_default_is_left_of_a_view_that_is_removed_as_soon_as_it_was_found(at
     found: list[str] = []
 
     def remove_in_between(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
-        """An admin does it, as soon as no transaction keeps her from it."""
+        """An admin does it, as soon as no transaction keeps them from it."""
         if len(found) == 1 and len(connection.savepoint_ids) == depth:
             found.append(sql)
             SavedView.objects.filter(pk=number).delete()

@@ -26,7 +26,7 @@ def _production(settings: Settings) -> None:
 
 @pytest.fixture
 def victim(ada: Member) -> Client:
-    """Ada's browser: it has her session and a check value of its own."""
+    """Ada's browser: it has their session and a check value of its own."""
     client = SecureClient(enforce_csrf_checks=True)
     client.force_login(ada)
     client.get("/preferences/")
@@ -105,7 +105,7 @@ def test_the_right_value_from_the_right_place_is_taken(victim: Client) -> None:
 
 
 def test_signing_somebody_in_from_elsewhere_is_refused(vera: Member) -> None:
-    """Into an account of the attacker's, to see what she enters there."""
+    """Into an account of the attacker's, to see what they enter there."""
     client = SecureClient(enforce_csrf_checks=True)
     assert client.post("/sign-in/", {"login": "vera", "password": PASSWORD}).status_code == 403
     assert "__Host-sessionid" not in client.cookies

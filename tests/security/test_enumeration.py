@@ -88,7 +88,7 @@ def test_the_throttle_shuts_for_strangers_as_it_does_for_members() -> None:
 
 
 def test_what_a_name_fills_does_not_tell_whose_address_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five tries as vera shut her out under her address, too, in words and at a cost that a stranger's also have."""
+    """Five tries as vera shut them out under their address, too, in words and at a cost that a stranger's also have."""
     encode, hashed = MD5PasswordHasher.encode, list[str]()
 
     def count(hasher: MD5PasswordHasher, password: str, salt: str) -> str:

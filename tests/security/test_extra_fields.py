@@ -64,7 +64,7 @@ def view(vera: Member) -> SavedView:
 
 
 def freeze(member: Member) -> dict[str, Any]:
-    """All of a member's row but what she may choose for herself, and what signing in changes."""
+    """All of a member's row but what they may choose for themselves, and what signing in changes."""
     row = model_to_dict(Member.objects.get(pk=member.pk))
     return {name: value for name, value in row.items() if name not in ALLOWED_TO_CHANGE | {"last_login"}}
 

@@ -100,7 +100,7 @@ def test_no_header_names_another_path(db: None, header: str) -> None:
 
 
 def test_a_mail_is_never_sent_for_another_name(settings: Settings, vera: Member) -> None:
-    """A lie there would send the victim, with the link in her hand, to somebody else's host."""
+    """A lie there would send the victim, with the link in hand, to somebody else's host."""
     settings.EMAIL_URL = "submission://mail.example.com"
     for lie in LIES:
         assert SecureClient().post("/password/forgotten/", {"login": "vera"}, HTTP_HOST=lie).status_code == 400

@@ -46,7 +46,7 @@ def test_an_anonymous_session_that_exists_is_not_taken_over(client: Client, vera
 
 
 def test_the_session_of_another_member_is_not_taken_over(client: Client, ada: Member, vera: Member) -> None:
-    """He signs in as himself, plants his own session, and she signs in over it."""
+    """One signs in, plants their own session, and the other signs in over it."""
     thief = Client()
     planted = sign_in(thief, "ada")
     client.cookies[COOKIE] = planted
