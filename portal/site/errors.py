@@ -156,12 +156,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
     time, is usually a temporary problem.
     """
     if isinstance(sys.exc_info()[1], OperationalError):
-        return _answer_alone(
+        response = _answer_alone(
             request,
             HTTPStatus.SERVICE_UNAVAILABLE,
             title=_("The portal is unavailable"),
             text=_("The database request failed and was logged. Try again in a moment."),
         )
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
     return _answer_alone(
         request,
         HTTPStatus.INTERNAL_SERVER_ERROR,

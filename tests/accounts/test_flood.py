@@ -1,5 +1,6 @@
 """Many sign-ins at once, from many addresses: memory usage, and response times for other members."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -74,10 +75,9 @@ def test_sixty_wrong_passwords_at_once_take_little_memory_and_leave_room_for_oth
     assert slowest < 10
     # How many are turned away is a matter of the machine's speed.
     for answer in (answer for answer in flood.result() if answer.status_code != 200):
-        assert answer.status_code == 503
-        # For others SQLite was locked too long, where the machine has much else to do.
-        if "Too many passwords at once" in answer.text:
-            assert answer.headers["Retry-After"] == "5"
+        assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "5")
+        # On a busy machine SQLite may be locked for longer than a request waits for it.
+        assert re.search("Too many passwords at once|The portal is unavailable", answer.text)
 
 
 @pytest.fixture

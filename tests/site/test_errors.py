@@ -93,6 +93,7 @@ def test_without_its_database_the_portal_says_that_it_cannot_answer_now(
         broken.setattr("django.db.backends.utils.CursorWrapper.execute", fail)
         response = calm.get("/preferences/")
     assert response.status_code == 503
+    assert response["Retry-After"] == "5"
     assert "The portal is unavailable" in text_of(response)
     assert "gone" not in text_of(response)
 
