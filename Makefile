@@ -22,7 +22,7 @@ test: develop chromium servers ## Run the tests, except slow ones (TESTS=tests/g
 
 test-all: develop servers ## Run slow tests and others with coverage, and hold that to its bars
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 4 -q --ignore tests/browser
+	$(BIN)/coverage run -m pytest -n 3 -q --ignore tests/browser
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='$(FULLY_COVERED)' --omit="$$($(NEEDS_REDIS))"
@@ -30,8 +30,8 @@ test-all: develop servers ## Run slow tests and others with coverage, and hold t
 # Tests start many Pythons, which are there in half of the time where modules are compiled once.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Two workers more than cores: browser and services tests wait for about half of their time.
-PYTEST := $(BIN)/pytest -n 4 -q
+# One worker more than cores: browser and services tests wait for about half of their time.
+PYTEST := $(BIN)/pytest -n 3 -q
 
 # What must not have a branch without a test: the way upstream, the vault, the access rules.
 FULLY_COVERED := portal/bycloud/*,portal/gateway/*,portal/credentials/vault.py,portal/core/crypto.py,portal/core/permissions.py,portal/accounts/middleware.py
