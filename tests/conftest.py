@@ -21,7 +21,7 @@ from portal.bycloud import Region
 from portal.core.permissions import Role
 from portal.sandbox.server import Sandbox
 from tests.memory import forget_everything
-from tests.services.portals import House, open_house
+from tests.services.portals import Deployment, open_deployment
 from tests.template import set_up_once
 from tests.ticking import all_clocks_agree
 from tests.upstream import Upstream
@@ -131,12 +131,12 @@ def empty_database(
 
 
 @pytest.fixture(scope="module")
-def house(empty_database: Path, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def deployment(empty_database: Path, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Members in a database of SQLite, a sandbox, and room for portals. (`tests/services` have one on PostgreSQL.)"""
-    folder = tmp_path_factory.mktemp("house")
+    folder = tmp_path_factory.mktemp("deployment")
     copy(empty_database, folder / "portal.sqlite3")
-    with open_house(f"sqlite:///{folder / 'portal.sqlite3'}", folder, template / "static") as house:
-        yield house
+    with open_deployment(f"sqlite:///{folder / 'portal.sqlite3'}", folder, template / "static") as deployment:
+        yield deployment
 
 
 @pytest.fixture

@@ -24,13 +24,13 @@ def encode(content: bytes) -> str:
 class Key:
     """Set up for `owner`, for use alone or after the password (WebAuthn level 2, sections 5.8.1, 6.1 and 6.5.4)."""
 
-    def __init__(self, owner: Member, *, is_alone: bool = True, knows_her: bool = True) -> None:
+    def __init__(self, owner: Member, *, is_alone: bool = True, verifies_user: bool = True) -> None:
         self._private = ec.generate_private_key(ec.SECP256R1())
         self._id = secrets.token_bytes(16)
         self._owner = owner
         public = dict(ES256.from_cryptography_key(self._private.public_key()))  # type: ignore[no-untyped-call]
         key = b"\0" * 16 + len(self._id).to_bytes(2) + self._id + cbor.encode(public)
-        data = _make_data(is_verified=knows_her, key=key)
+        data = _make_data(is_verified=verifies_user, key=key)
         response = {
             "clientDataJSON": encode(_make_client_data("create", "")),
             "attestationObject": encode(cbor.encode({"fmt": "none", "attStmt": {}, "authData": data})),

@@ -18,7 +18,7 @@ from portal.accounts.models import Invitation, Member
 from portal.accounts.passwords import services as passwords
 from portal.audit import models as audit
 from tests.conftest import PASSWORD
-from tests.services.portals import House, Portal, open_session, read_token
+from tests.services.portals import Deployment, Portal, open_session, read_token
 
 AT_ONCE = 60
 # In KiB. Two hashes at work, what their threads keep, and what sixty requests take by themselves.
@@ -30,8 +30,8 @@ HASHED = (
 
 
 @pytest.fixture
-def portal(house: House) -> Iterator[Portal]:
-    with house.open_portals(1, TRUSTED_PROXY_COUNT="1") as (portal,):
+def portal(deployment: Deployment) -> Iterator[Portal]:
+    with deployment.open_portals(1, TRUSTED_PROXY_COUNT="1") as (portal,):
         yield portal
 
 

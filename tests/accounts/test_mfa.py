@@ -492,9 +492,9 @@ class TestReset:
     def test_an_admin_resets_it_and_ends_the_sessions(
         self, client: Client, app: str, vera: Member, ada: Member
     ) -> None:
-        hers = Client()
-        sign_in(hers, "vera")
-        hers.post(ASKED, {"code": make_code(app)})
+        vera_client = Client()
+        sign_in(vera_client, "vera")
+        vera_client.post(ASKED, {"code": make_code(app)})
         client.force_login(ada)
         assert "Reset two-factor authentication… vera" in client.get("/team/").content.decode()
         address = f"/team/{vera.pk}/second-factor/"
@@ -503,7 +503,7 @@ class TestReset:
         assert asked["Location"].startswith("/second-factor/again/")
         assert client.post(asked["Location"], {"password": PASSWORD})["Location"] == "/team/"
         assert not Authenticator.objects.exists()
-        assert hers.get("/preferences/").status_code == 302
+        assert vera_client.get("/preferences/").status_code == 302
         assert acts(Act.SECOND_FACTOR_RESET) == [(Act.SECOND_FACTOR_RESET, "ada", "vera")]
         assert sign_in(Client(), "vera")["Location"] == "/"
         assert "vera has no two-factor authentication." in client.post(address, follow=True).content.decode()

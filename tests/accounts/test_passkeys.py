@@ -195,7 +195,7 @@ def test_a_good_one_opens_alone(client: Client, vera: Member) -> None:
     [
         ({}, False),
         ({"is_alone": False}, True),
-        ({"knows_her": False}, True),
+        ({"verifies_user": False}, True),
     ],
 )
 def test_alone_it_must_know_her_and_be_meant_for_that(
@@ -218,8 +218,8 @@ def test_a_challenge_of_the_second_factor_opens_nothing_alone(
     clock: time_machine.Traveller,
     is_verified: bool,  # noqa: FBT001
 ) -> None:
-    """Otto, who has found vera's key, is asked for his own after his password: that need not know who holds it. When
-    his sign-in has run out, the challenge is still in the session.
+    """Otto signs in with a password, is asked for a key, and answers with Vera's. User verification is optional there.
+    After the sign-in has expired, the challenge is still in the session.
     """
     Key(otto)
     client.post("/sign-in/", {"login": "otto", "password": PASSWORD})

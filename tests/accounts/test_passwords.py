@@ -118,12 +118,12 @@ def test_past_the_limit_nothing_tells_whether_the_old_password_was_right(vera: M
 
 
 def test_an_admins_link_sets_a_password_once_and_ends_all_sessions(ada: Member, vera: Member, client: Client) -> None:
-    theirs, hers = sign_in("vera"), enter_as_ada()
-    link = make_link(vera, hers)
+    member, admin = sign_in("vera"), enter_as_ada()
+    link = make_link(vera, admin)
     assert "For vera." in text_of(client.get(link))
     answer = choose(client, link)
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
-    assert not is_in(theirs)
+    assert not is_in(member)
     vera.refresh_from_db()
     assert vera.check_password(NEW)
     assert client.get(link).status_code == 404
@@ -133,25 +133,25 @@ def test_an_admins_link_sets_a_password_once_and_ends_all_sessions(ada: Member, 
     assert link.split("/")[-2] not in " ".join(Event.objects.values_list("subject", flat=True))
 
 
-def test_a_link_that_is_used_in_a_browser_where_she_is_signed_in_ends_that_session_too(
+def test_a_link_that_is_used_in_a_browser_where_the_member_is_signed_in_ends_that_session_too(
     ada: Member, vera: Member, clock: time_machine.Traveller
 ) -> None:
-    hers = sign_in("vera")
+    member = sign_in("vera")
     link = make_link(vera, enter_as_ada())
     clock.shift(timedelta(minutes=2))
-    answer = choose(hers, link)
+    answer = choose(member, link)
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
-    assert "Your password was reset. Sign in with the new one" in text_of(hers.get("/sign-in/"))
-    assert not is_in(hers)
+    assert "Your password was reset. Sign in with the new one" in text_of(member.get("/sign-in/"))
+    assert not is_in(member)
 
 
-def test_an_admin_makes_no_link_for_herself_which_would_spare_her_the_old_password(ada: Member, otto: Member) -> None:
+def test_an_admin_cannot_make_a_link_for_themselves_and_skip_the_old_password(ada: Member, otto: Member) -> None:
     Member.objects.filter(pk=otto.pk).update(role=Role.ADMIN)
-    hers = enter_as_ada()
-    page = hers.get("/team/").content.decode()
+    admin = enter_as_ada()
+    page = admin.get("/team/").content.decode()
     assert f'action="/team/{otto.pk}/password/"' in page
     assert f'action="/team/{ada.pk}/password/"' not in page
-    answer = hers.post(f"/team/{ada.pk}/password/")
+    answer = admin.post(f"/team/{ada.pk}/password/")
     assert (answer.status_code, answer["Location"]) == (302, "/password/")
     assert not Event.objects.filter(act=Act.PASSWORD_LINK_MADE).exists()
 
@@ -159,8 +159,8 @@ def test_an_admin_makes_no_link_for_herself_which_would_spare_her_the_old_passwo
 def test_a_link_ends_with_an_hour_a_sign_in_or_the_account(
     ada: Member, vera: Member, otto: Member, client: Client, clock: time_machine.Traveller
 ) -> None:
-    hers = enter_as_ada()
-    veras, ottos = make_link(vera, hers), make_link(otto, hers)
+    admin = enter_as_ada()
+    veras, ottos = make_link(vera, admin), make_link(otto, admin)
     clock.shift(timedelta(minutes=10))
     sign_in("vera")
     assert client.get(veras).status_code == 404

@@ -87,7 +87,7 @@ def test_cancelling_leads_back_to_the_team(as_ada: Client, vera: Member) -> None
 
 
 def test_who_has_nothing_to_prove_with_is_not_asked(as_ada: Client, ada: Member, vera: Member) -> None:
-    """She came by single sign-on."""
+    """The member signed in by single sign-on."""
     ada.set_unusable_password()
     ada.save()
     as_ada.force_login(ada)

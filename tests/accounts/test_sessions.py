@@ -187,10 +187,10 @@ def test_nobody_ends_anothers_session_but_an_admin(ada: Member, otto: Member, ve
 
 
 def test_a_change_of_role_ends_the_sessions_of_whom_it_concerns(ada: Member, otto: Member, vera: Member) -> None:
-    theirs, hers = sign_in("vera"), enter_as_ada()
-    hers.post(f"/team/{vera.pk}/role/", {"role": "operator"})
-    assert not is_in(theirs)
-    assert is_in(hers)
+    vera_client, admin = sign_in("vera"), enter_as_ada()
+    admin.post(f"/team/{vera.pk}/role/", {"role": "operator"})
+    assert not is_in(vera_client)
+    assert is_in(admin)
 
 
 def test_a_session_that_ends_in_mid_work_leads_back_to_the_same_page(vera: Member) -> None:

@@ -240,7 +240,7 @@ class TestRoles:
             (set(), None),
         ],
     )
-    def test_the_highest_role_of_her_groups_is_hers(
+    def test_a_member_gets_the_highest_role_of_their_groups(
         self, provider: Provider, groups: set[str], role: Role | None
     ) -> None:
         assert find_role(groups) == role

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.accounts.models import Count, Member
-from tests.services.portals import House
+from tests.services.portals import Deployment
 
 
 @pytest.fixture
@@ -78,12 +78,12 @@ def test_one_address_makes_a_few_rows_however_many_names_it_types(client: Client
     assert Count.objects.count() < 40
 
 
-def test_a_throttle_holds_over_the_end_of_the_process(house: House) -> None:
-    with house.open_portals(1) as (portal,):
+def test_a_throttle_holds_over_the_end_of_the_process(deployment: Deployment) -> None:
+    with deployment.open_portals(1) as (portal,):
         for _ in range(5):
             assert portal.try_to_sign_in("vera", "wrong")[0].status_code == 200
         portal.kill()
-    with house.open_portals(1) as (portal,):
-        refused, _ = portal.try_to_sign_in("vera", house.password)
+    with deployment.open_portals(1) as (portal,):
+        refused, _ = portal.try_to_sign_in("vera", deployment.password)
     assert refused.status_code == 200
     assert "Too many failed attempts" in refused.text

@@ -22,7 +22,7 @@ from portal.bycloud import BearerToken, Region
 from portal.core.permissions import Role
 from portal.sandbox.server import Sandbox
 from tests.benchmarks.figures import format_table
-from tests.benchmarks.stage import say
+from tests.benchmarks.servers import say
 from tests.credentials.rows import keep
 from tests.faults import SCRIPTED, Fault, open_regions
 from tests.journeys.pages import LIST, Response, has_rows, refresh

@@ -5,7 +5,7 @@ from threading import Barrier
 from time import perf_counter
 
 from tests.benchmarks.figures import format_table
-from tests.benchmarks.stage import Server, control, count_requests, say, stage
+from tests.benchmarks.servers import Server, control, count_requests, run_servers, say
 from tests.benchmarks.wire import Wire
 
 AT_ONCE = 100
@@ -39,16 +39,16 @@ def count_outages(portal: Server) -> int:
 
 def main() -> None:
     say(f"## {AT_ONCE} requests at once for one cold page, two processes over Redis, upstream 200 ms\n")
-    with stage() as scene:
-        redis = scene.start_redis()
+    with run_servers() as servers:
+        redis = servers.start_redis()
         if redis is None:
             say("No Redis is installed, so there is nothing that two processes could share.\n")
             return
-        sandbox = scene.start_sandbox(instances=10_000, latency=UPSTREAM_SECONDS)
-        scene.prepare({"spo1": sandbox}, CACHE_URL=redis, WEB_CONCURRENCY="2")
+        sandbox = servers.start_sandbox(instances=10_000, latency=UPSTREAM_SECONDS)
+        servers.prepare({"spo1": sandbox}, CACHE_URL=redis, WEB_CONCURRENCY="2")
         rows = []
         for threads in (32, 128):
-            portal = scene.start_portal(WEB_THREADS=str(threads))
+            portal = servers.start_portal(WEB_THREADS=str(threads))
             for turn in range(TURNS):
                 control(sandbox, "DELETE", "requests")
                 away = count_outages(portal)

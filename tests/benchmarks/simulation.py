@@ -15,7 +15,7 @@ from portal.bycloud import BearerToken, InstanceQuery, Region
 from portal.gateway import ApiSession, FetchFailed, FetchPolicy, read_page
 from portal.sandbox.server import Sandbox
 from tests.benchmarks.figures import count_most_within, format_table, middle, percentile
-from tests.benchmarks.stage import TOKEN, control, say
+from tests.benchmarks.servers import TOKEN, control, say
 from tests.ticking import all_clocks_agree
 
 MINUTE, HOUR = 60.0, 3600.0

@@ -12,7 +12,7 @@ from portal.bycloud import BearerToken, InstanceQuery, Region, decode_instance_p
 from portal.gateway import ApiSession, read_page
 from portal.sandbox.server import Sandbox
 from tests.benchmarks.figures import format_table, middle
-from tests.benchmarks.stage import TOKEN, say, stage
+from tests.benchmarks.servers import TOKEN, run_servers, say
 
 ROUNDS = 11
 READS = 200
@@ -80,8 +80,8 @@ def time_decoding(access: ApiSession, query: InstanceQuery) -> float:
 
 def main() -> None:
     say(f"## The gateway on a warm page: microseconds a read, median of {ROUNDS} rounds of {READS}\n")
-    with stage() as scene, Sandbox() as sandbox:
-        stores = list_stores(scene.start_redis())
+    with run_servers() as servers, Sandbox() as sandbox:
+        stores = list_stores(servers.start_redis())
         access = ApiSession(Region("spo1", sandbox.url), BearerToken(TOKEN))
         figures = measure(access, stores)
         with keeping_pages_in(MEMORY):

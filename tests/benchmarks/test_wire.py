@@ -3,7 +3,7 @@
 import pytest
 
 from portal.sandbox.server import Sandbox
-from tests.benchmarks.stage import TOKEN, control, count_requests
+from tests.benchmarks.servers import TOKEN, control, count_requests
 from tests.benchmarks.wire import Wire, is_whole, load, read_status, write_request
 
 AS_ACME = {"Authorization": f"Bearer {TOKEN}"}

@@ -9,7 +9,7 @@ import requests
 
 from tests.benchmarks.figures import Aim, format_table, middle, percentile
 from tests.benchmarks.processes import cpu_seconds, pss_megabytes
-from tests.benchmarks.stage import NAME, TOKEN, Server, Stage, control, count_requests, say, stage
+from tests.benchmarks.servers import NAME, TOKEN, Server, Servers, control, count_requests, run_servers, say
 from tests.benchmarks.wire import Reply, Wire, load, write_request
 
 ROUNDS = int(os.environ.get("BENCHMARK_ROUNDS", "5"))
@@ -186,23 +186,23 @@ def list_aims(targets: dict[str, Target], cold: Cold, memory: tuple[float, float
     ]
 
 
-def bring_up(scene: Stage) -> tuple[Server, Server, str, str, bool]:
-    small, medium = scene.start_sandbox(), scene.start_sandbox(instances=10_000)
-    large = scene.start_sandbox(instances=100_000)
-    cold = scene.start_sandbox(instances=10_000, latency=UPSTREAM_SECONDS)
-    redis = scene.start_redis()
+def bring_up(servers: Servers) -> tuple[Server, Server, str, str, bool]:
+    small, medium = servers.start_sandbox(), servers.start_sandbox(instances=10_000)
+    large = servers.start_sandbox(instances=100_000)
+    cold = servers.start_sandbox(instances=10_000, latency=UPSTREAM_SECONDS)
+    redis = servers.start_redis()
     several = {"CACHE_URL": redis, "WEB_CONCURRENCY": "2"} if redis else {}
     regions = {"small": small, "middle": medium, "large": large, "cold": cold}
-    scene.prepare(regions, settings="tests.benchmarks.settings", **several)
-    scene.command("fill_machines", medium, NAME)
-    portal = scene.start_portal()
-    admin = scene.start_portal(DJANGO_SETTINGS_MODULE="tests.benchmarks.admin_settings", cookie=portal.cookie)
+    servers.prepare(regions, settings="tests.benchmarks.settings", **several)
+    servers.command("fill_machines", medium, NAME)
+    portal = servers.start_portal()
+    admin = servers.start_portal(DJANGO_SETTINGS_MODULE="tests.benchmarks.admin_settings", cookie=portal.cookie)
     return portal, admin, small, cold, bool(redis)
 
 
 def main() -> None:
-    with stage() as scene:
-        portal, admin, small, cold_url, has_redis = bring_up(scene)
+    with run_servers() as servers:
+        portal, admin, small, cold_url, has_redis = bring_up(servers)
         processes = "2 processes over Redis" if has_redis else "1 process (no Redis is installed)"
         say(f"## Views: {processes}, {ROUNDS} rounds\n")
         targets = list_targets(portal, admin)

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import sleep
 
 from tests.benchmarks.figures import format_table, middle, percentile
-from tests.benchmarks.stage import Server, control, say, stage
+from tests.benchmarks.servers import Server, control, run_servers, say
 
 WAITERS = (0, 4, 12, 24, 60)
 HANGS_SECONDS = 9.0
@@ -32,12 +32,12 @@ def time_warm(portal: Server) -> list[float]:
 
 def main() -> None:
     say("## Warm pages while others wait for a ByCloud that hangs, milliseconds to the first byte\n")
-    with stage() as scene:
-        redis = scene.start_redis()
+    with run_servers() as servers:
+        redis = servers.start_redis()
         several = {"CACHE_URL": redis, "WEB_CONCURRENCY": "2"} if redis else {}
-        sandbox = scene.start_sandbox()
-        scene.prepare({"spo1": sandbox}, **several)
-        portal = scene.start_portal()
+        sandbox = servers.start_sandbox()
+        servers.prepare({"spo1": sandbox}, **several)
+        portal = servers.start_portal()
         time_warm(portal)
         warm: dict[int, list[float]] = {waiters: [] for waiters in WAITERS}
         outcomes: dict[int, list[int]] = {waiters: [] for waiters in WAITERS}

@@ -46,7 +46,7 @@ NEWCOMERS = {
 
 
 @dataclass
-class Stage:
+class StateRunner:
     """A portal of its own, and its people's browsers. `open` closes what was open before, and begins anew."""
 
     portal: Portal
@@ -98,7 +98,7 @@ class Stage:
 
 
 @contextlib.contextmanager
-def run_stage_portal(state: Path, template: Path | None = None) -> Iterator[Portal]:
+def run_state_portal(state: Path, template: Path | None = None) -> Iterator[Portal]:
     with run_portal(state, settings=SETTINGS, instances=INSTANCES, template=template) as portal:
         for name, newcomer in NEWCOMERS.items():
             portal.add_member(name, newcomer.role, kind=newcomer.kind, secret=newcomer.secret)
@@ -109,25 +109,25 @@ def run_stage_portal(state: Path, template: Path | None = None) -> Iterator[Port
 @dataclass(frozen=True)
 class State:
     name: str
-    show: Callable[[Stage], Page]
+    show: Callable[[StateRunner], Page]
 
 
-def visit(path: str, *, name: str = "ada") -> Callable[[Stage], Page]:
+def visit(path: str, *, name: str = "ada") -> Callable[[StateRunner], Page]:
     """An address, as `name` sees it."""
 
-    def show(stage: Stage) -> Page:
-        page = stage.page_of(name)
+    def show(runner: StateRunner) -> Page:
+        page = runner.page_of(name)
         page.goto(path)
         return page
 
     return show
 
 
-def unfold(path: str, *summaries: str) -> Callable[[Stage], Page]:
+def unfold(path: str, *summaries: str) -> Callable[[StateRunner], Page]:
     """An address, with something on it opened."""
 
-    def show(stage: Stage) -> Page:
-        page = visit(path)(stage)
+    def show(runner: StateRunner) -> Page:
+        page = visit(path)(runner)
         for summary in summaries:
             page.locator(f"{summary} > summary").click()
             expect(page.locator(summary)).to_have_attribute("open", "")
@@ -136,18 +136,18 @@ def unfold(path: str, *summaries: str) -> Callable[[Stage], Page]:
     return show
 
 
-def fail(query: str, *, said: str, seen_before: bool = False, **fault: object) -> Callable[[Stage], Page]:
+def fail(query: str, *, said: str, seen_before: bool = False, **fault: object) -> Callable[[StateRunner], Page]:
     """A list for which ByCloud has no good answer, with rows from before or without."""
 
-    def show(stage: Stage) -> Page:
-        page = stage.page_of("otto")
+    def show(runner: StateRunner) -> Page:
+        page = runner.page_of("otto")
         path = f"/spo1/instances/?{query}"
         if seen_before:
             page.goto(path)
-            stage.portal.script_fault(match=query, **fault)
+            runner.portal.script_fault(match=query, **fault)
             press_refresh(page)
         else:
-            stage.portal.script_fault(match=query, **fault)
+            runner.portal.script_fault(match=query, **fault)
             page.goto(path)
         expect(page.locator("#notice")).to_contain_text(said)
         expect(page.locator("#table")).to_have_count(int(seen_before))
@@ -156,13 +156,13 @@ def fail(query: str, *, said: str, seen_before: bool = False, **fault: object) -
     return show
 
 
-def trouble_of(name: str, query: str, *, said: str, **fault: object) -> Callable[[Stage], Page]:
+def trouble_of(name: str, query: str, *, said: str, **fault: object) -> Callable[[StateRunner], Page]:
     """A list of somebody whose credential is in trouble altogether."""
 
-    def show(stage: Stage) -> Page:
-        page = stage.page_of(name)
+    def show(runner: StateRunner) -> Page:
+        page = runner.page_of(name)
         page.goto("/spo1/instances/")
-        stage.portal.script_fault(**fault)
+        runner.portal.script_fault(**fault)
         press_refresh(page)
         expect(page.locator("#notice")).to_be_visible()
         page.goto(f"/spo1/instances/{query}")
@@ -177,16 +177,16 @@ def press_refresh(page: Page) -> None:
         page.locator(".page-head").get_by_role("button", name="Refresh").click()
 
 
-def unfold_rows(stage: Stage) -> Page:
-    page = visit(f"{LIST}?limit=50")(stage)
+def unfold_rows(runner: StateRunner) -> Page:
+    page = visit(f"{LIST}?limit=50")(runner)
     folded = page.locator("[data-instance-id] details:not(.menu)")
     assert folded.count()
     folded.evaluate_all("all => all.slice(0, 5).forEach(one => { one.open = true; })")
     return page
 
 
-def refuse_sign_in(stage: Stage) -> Page:
-    page = visit("/sign-in/", name="")(stage)
+def refuse_sign_in(runner: StateRunner) -> Page:
+    page = visit("/sign-in/", name="")(runner)
     page.locator("input[name=login]").fill("ada")
     page.locator("input[name=password]").fill("not the password")
     page.locator("main form button[type=submit]").click()
@@ -194,11 +194,11 @@ def refuse_sign_in(stage: Stage) -> Page:
     return page
 
 
-def show_instance(query: str, section: str, *, name: str = "ada") -> Callable[[Stage], Page]:
+def show_instance(query: str, section: str, *, name: str = "ada") -> Callable[[StateRunner], Page]:
     """The page of the first instance that a filter finds."""
 
-    def show(stage: Stage) -> Page:
-        page = visit(f"/spo1/instances/?{query}", name=name)(stage)
+    def show(runner: StateRunner) -> Page:
+        page = visit(f"/spo1/instances/?{query}", name=name)(runner)
         page.locator("[data-instance-id] th a").first.click()
         expect(page.locator(section)).to_be_visible()
         return page
@@ -206,17 +206,17 @@ def show_instance(query: str, section: str, *, name: str = "ada") -> Callable[[S
     return show
 
 
-def unfold_instance(stage: Stage) -> Page:
-    page = show_instance("name=web-*", "#found")(stage)
+def unfold_instance(runner: StateRunner) -> Page:
+    page = show_instance("name=web-*", "#found")(runner)
     page.locator("#json details > summary, #request-details > summary").evaluate_all(
         "all => all.forEach(one => one.click())"
     )
     return page
 
 
-def mend_filters(stage: Stage) -> Page:
+def mend_filters(runner: StateRunner) -> Page:
     """The list after a filter that was refused, and corrected without leaving the page."""
-    page = visit(f"{SHORT}&flavor_id=what")(stage)
+    page = visit(f"{SHORT}&flavor_id=what")(runner)
     page.locator("#id_flavor_id").fill("")
     page.locator("#id_flavor_id").press("Tab")
     expect(page.locator("#tools")).to_be_visible()
@@ -226,11 +226,11 @@ def mend_filters(stage: Stage) -> Page:
     return page
 
 
-def leave_alone(minutes: int, said: str) -> Callable[[Stage], Page]:
+def leave_alone(minutes: int, said: str) -> Callable[[StateRunner], Page]:
     """A list that nobody has looked after for so long."""
 
-    def show(stage: Stage) -> Page:
-        page = stage.page_of("ada")
+    def show(runner: StateRunner) -> Page:
+        page = runner.page_of("ada")
         page.clock.install()
         page.goto(SHORT)
         page.clock.fast_forward(minutes * 60_000)
@@ -240,24 +240,24 @@ def leave_alone(minutes: int, said: str) -> Callable[[Stage], Page]:
     return show
 
 
-def fail_unseen_instance(stage: Stage) -> Page:
-    page = stage.page_of("otto")
-    stage.portal.script_fault(times=4, status=503)
+def fail_unseen_instance(runner: StateRunner) -> Page:
+    page = runner.page_of("otto")
+    runner.portal.script_fault(times=4, status=503)
     page.goto(f"{LIST}{NOWHERE}/?marker={NOWHERE}")
     expect(page.locator("#notice")).to_be_visible()
     return page
 
 
-def fail_instance(stage: Stage) -> Page:
-    page = show_instance("name=db-*", "#found", name="otto")(stage)
-    stage.portal.script_fault(times=4, status=503)
+def fail_instance(runner: StateRunner) -> Page:
+    page = show_instance("name=db-*", "#found", name="otto")(runner)
+    runner.portal.script_fault(times=4, status=503)
     press_refresh(page)
     expect(page.locator("#notice")).to_be_visible()
     return page
 
 
-def refuse_credential(stage: Stage) -> Page:
-    page = visit("/credentials/spo1/", name="nils")(stage)
+def refuse_credential(runner: StateRunner) -> Page:
+    page = visit("/credentials/spo1/", name="nils")(runner)
     page.get_by_label("Bearer token", exact=True).check()
     page.locator("input[name=token]").fill("not-a-token-of-the-sandbox")
     page.get_by_role("button", name="Verify and save").click()
@@ -265,24 +265,24 @@ def refuse_credential(stage: Stage) -> Page:
     return page
 
 
-def make_invitation(stage: Stage) -> Page:
-    page = visit("/team/invitations/")(stage)
+def make_invitation(runner: StateRunner) -> Page:
+    page = visit("/team/invitations/")(runner)
     page.locator("main input[name=name]").fill("Bruna Souza")
     page.locator("main form button[type=submit]").click()
-    prove_if_asked(page, stage.portal.passwords["ada"], then=page.locator("#invitation-link"))
+    prove_if_asked(page, runner.portal.passwords["ada"], then=page.locator("#invitation-link"))
     return page
 
 
-def accept_invitation(stage: Stage) -> Page:
-    link = make_invitation(stage).locator("#invitation-link").inner_text()
-    page = stage.page_of("")
+def accept_invitation(runner: StateRunner) -> Page:
+    link = make_invitation(runner).locator("#invitation-link").inner_text()
+    page = runner.page_of("")
     page.goto(link)
     expect(page.locator("input[name=username]")).to_be_visible()
     return page
 
 
-def refuse_acceptance(stage: Stage) -> Page:
-    page = accept_invitation(stage)
+def refuse_acceptance(runner: StateRunner) -> Page:
+    page = accept_invitation(runner)
     page.locator("input[name=username]").fill("ada")
     page.locator("input[name=password1]").fill("short")
     page.locator("input[name=password2]").fill("shorter")
@@ -291,11 +291,11 @@ def refuse_acceptance(stage: Stage) -> Page:
     return page
 
 
-def show_member_form(word: str) -> Callable[[Stage], Page]:
+def show_member_form(word: str) -> Callable[[StateRunner], Page]:
     """What the team page offers for one member."""
 
-    def show(stage: Stage) -> Page:
-        page = visit("/team/")(stage)
+    def show(runner: StateRunner) -> Page:
+        page = visit("/team/")(runner)
         page.locator("[data-member=otto]").get_by_role("link", name=re.compile(f"^{word}")).click()
         expect(page.locator("main form button[type=submit]")).to_be_visible()
         return page
@@ -303,47 +303,47 @@ def show_member_form(word: str) -> Callable[[Stage], Page]:
     return show
 
 
-def show_deactivated(stage: Stage) -> Page:
-    page = visit("/team/")(stage)
+def show_deactivated(runner: StateRunner) -> Page:
+    page = visit("/team/")(runner)
     fred = page.locator("[data-member=fred]")
     fred.get_by_role("link", name=re.compile("^Deactivate")).click()
     page.locator("main form button[type=submit]").click()
-    prove_if_asked(page, stage.portal.passwords["ada"], then=fred)
+    prove_if_asked(page, runner.portal.passwords["ada"], then=fred)
     expect(fred).to_contain_text("Deactivated")
     return page
 
 
-def show_sessions_of(stage: Stage) -> Page:
-    stage.page_of("otto")
-    page = visit("/team/")(stage)
+def show_sessions_of(runner: StateRunner) -> Page:
+    runner.page_of("otto")
+    page = visit("/team/")(runner)
     page.locator("[data-member=otto]").get_by_role("link", name=re.compile("^Sessions")).click()
     expect(page.get_by_role("button", name="End all sessions")).to_be_visible()
     return page
 
 
-def make_password_link(stage: Stage) -> Page:
-    page = visit("/team/")(stage)
+def make_password_link(runner: StateRunner) -> Page:
+    page = visit("/team/")(runner)
     page.locator("[data-member=vera]").get_by_role("button", name=re.compile("^Password reset link")).click()
-    prove_if_asked(page, stage.portal.passwords["ada"], then=page.locator("#password-link"))
+    prove_if_asked(page, runner.portal.passwords["ada"], then=page.locator("#password-link"))
     return page
 
 
-def set_team_credential(stage: Stage) -> Page:
-    page = visit("/team/credentials/spo1/")(stage)
-    prove_if_asked(page, stage.portal.passwords["ada"], then=page.locator("input[name=token]"))
+def set_team_credential(runner: StateRunner) -> Page:
+    page = visit("/team/credentials/spo1/")(runner)
+    prove_if_asked(page, runner.portal.passwords["ada"], then=page.locator("input[name=token]"))
     return page
 
 
-def choose_password(stage: Stage) -> Page:
-    link = make_password_link(stage).locator("#password-link").inner_text()
-    page = stage.page_of("")
+def choose_password(runner: StateRunner) -> Page:
+    link = make_password_link(runner).locator("#password-link").inner_text()
+    page = runner.page_of("")
     page.goto(link)
     expect(page.locator("input[name=new_password1]")).to_be_visible()
     return page
 
 
-def refuse_password(stage: Stage) -> Page:
-    page = visit("/password/")(stage)
+def refuse_password(runner: StateRunner) -> Page:
+    page = visit("/password/")(runner)
     page.locator("input[name=old_password]").fill("not the password")
     page.locator("input[name=new_password1]").fill("short")
     page.locator("input[name=new_password2]").fill("shorter")
@@ -352,15 +352,15 @@ def refuse_password(stage: Stage) -> Page:
     return page
 
 
-def save_preferences(stage: Stage) -> Page:
-    page = visit("/preferences/", name="vera")(stage)
+def save_preferences(runner: StateRunner) -> Page:
+    page = visit("/preferences/", name="vera")(runner)
     page.locator("main form button[type=submit]").first.click()
     expect(page.locator("#messages .alert")).to_be_visible()
     return page
 
 
-def save_view(stage: Stage) -> Page:
-    page = unfold(f"{SHORT}&name=web-*", "#save-view")(stage)
+def save_view(runner: StateRunner) -> Page:
+    page = unfold(f"{SHORT}&name=web-*", "#save-view")(runner)
     page.locator("#view-name").fill("Web servers")
     page.locator("#view-shared").check()
     page.locator("#save-view").get_by_role("button", name="Save").click()
@@ -369,32 +369,32 @@ def save_view(stage: Stage) -> Page:
     return page
 
 
-def edit_view(stage: Stage) -> Page:
-    page = save_view(stage)
+def edit_view(runner: StateRunner) -> Page:
+    page = save_view(runner)
     page.locator("main").get_by_role("link", name=re.compile("Rename|Edit|Change")).first.click()
     expect(page.locator("main form button[type=submit]").first).to_be_visible()
     return page
 
 
-def show_keys(stage: Stage) -> Page:
-    page = visit(SHORT)(stage)
+def show_keys(runner: StateRunner) -> Page:
+    page = visit(SHORT)(runner)
     page.keyboard.press("?")
     expect(page.locator("#shortcuts")).to_be_visible()
     return page
 
 
-def speak_portuguese(stage: Stage) -> Page:
-    page = stage.page_of("ada")
+def speak_portuguese(runner: StateRunner) -> Page:
+    page = runner.page_of("ada")
     page.set_extra_http_headers({"Accept-Language": "pt-BR"})
     page.goto(SHORT)
     expect(page.locator("html")).to_have_attribute("lang", re.compile("pt-br", re.IGNORECASE))
     return page
 
 
-def break_the_database(stage: Stage) -> Page:
-    page = stage.page_of("ada")
+def break_the_database(runner: StateRunner) -> Page:
+    page = runner.page_of("ada")
     rename = "ALTER TABLE {} RENAME TO {}".format
-    with contextlib.closing(sqlite3.connect(stage.portal.state / "portal.sqlite3", timeout=10)) as database:
+    with contextlib.closing(sqlite3.connect(runner.portal.state / "portal.sqlite3", timeout=10)) as database:
         database.execute(rename("audit_event", "audit_event_away"))
         try:
             page.goto("/audit/")
@@ -404,11 +404,11 @@ def break_the_database(stage: Stage) -> Page:
     return page
 
 
-def spoil_a_row(stage: Stage) -> Page:
+def spoil_a_row(runner: StateRunner) -> Page:
     """A number that is none, which only another program can have written."""
-    page = stage.page_of("ada")
+    page = runner.page_of("ada")
     keep = "UPDATE accounts_member SET refresh_seconds = ? WHERE username = 'ada'"
-    with contextlib.closing(sqlite3.connect(stage.portal.state / "portal.sqlite3", timeout=10)) as database:
+    with contextlib.closing(sqlite3.connect(runner.portal.state / "portal.sqlite3", timeout=10)) as database:
         database.execute(keep, ["often"])
         database.commit()
         try:
@@ -420,16 +420,16 @@ def spoil_a_row(stage: Stage) -> Page:
     return page
 
 
-def lose_the_form(stage: Stage) -> Page:
-    page = visit("/preferences/")(stage)
+def lose_the_form(runner: StateRunner) -> Page:
+    page = visit("/preferences/")(runner)
     page.context.clear_cookies(name=re.compile("csrf"))
     page.locator("main form button[type=submit]").first.click()
     expect(page.locator(".error-code")).to_have_text("403")
     return page
 
 
-def lose_the_portal(stage: Stage) -> Page:
-    page = visit(SHORT)(stage)
+def lose_the_portal(runner: StateRunner) -> Page:
+    page = visit(SHORT)(runner)
     page.context.set_offline(True)
     page.locator("#pager").get_by_role("link", name="Next").click()
     expect(page.locator("#request-error .alert")).to_be_visible()
@@ -437,23 +437,23 @@ def lose_the_portal(stage: Stage) -> Page:
     return page
 
 
-def use_everything_up(stage: Stage) -> Page:
-    page = unfold(SHORT, "#rate-limit")(stage)
+def use_everything_up(runner: StateRunner) -> Page:
+    page = unfold(SHORT, "#rate-limit")(runner)
     page.evaluate(USED_UP)
     expect(page.locator(".rate-limit-out")).to_be_visible()
     return page
 
 
-def pause(stage: Stage) -> Page:
-    page = visit(SHORT)(stage)
+def pause(runner: StateRunner) -> Page:
+    page = visit(SHORT)(runner)
     page.locator("#pause").click()
     expect(page.locator("#pause")).to_have_attribute("aria-pressed", "true")
     return page
 
 
-def swap(stage: Stage) -> Page:
+def swap(runner: StateRunner) -> Page:
     """What stands there once htmx has put rows in the place of others, twice."""
-    page = visit(SHORT)(stage)
+    page = visit(SHORT)(runner)
     for shows in ("6–10", "11–15"):
         page.locator("#pager").get_by_role("link", name="Next").click()
         expect(page.locator("#pager")).to_contain_text(shows)

@@ -59,7 +59,7 @@ class Keys:
     def forget(self) -> None:
         self.line.send("WebAuthn.clearCredentials", self.which)
 
-    def stop_knowing_her(self) -> None:
+    def stop_verifying_users(self) -> None:
         """The wrong finger, the wrong PIN."""
         self.line.send("WebAuthn.setUserVerified", self.which | {"isUserVerified": False})
 
@@ -79,7 +79,7 @@ def set_up_passkey(page: Page, *, alone: bool = True) -> None:
     if confirm.is_visible():
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Continue").click()
-    name.fill("Her laptop")
+    name.fill("Work laptop")
     page.get_by_label("Passwordless sign-in with this passkey").set_checked(alone)
     page.get_by_role("button", name="Finish").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Recovery codes")
@@ -105,7 +105,7 @@ def test_a_passkey_signs_in_alone_and_leads_back(visits: Visits) -> None:
     set_up_passkey(page)
     assert keys.count() == 1
     page.goto("/second-factor/")
-    expect(page.locator("#passkeys")).to_contain_text("Her laptop")
+    expect(page.locator("#passkeys")).to_contain_text("Work laptop")
     sign_out(page)
     page.goto("/preferences/")
     page.get_by_role("button", name=PASSKEY).click()
@@ -141,7 +141,7 @@ def test_whoever_is_not_recognised_stays_out_and_is_told(visits: Visits) -> None
     page, keys = enter(visits, "pat")
     set_up_passkey(page)
     sign_out(page)
-    keys.stop_knowing_her()
+    keys.stop_verifying_users()
     page.get_by_role("button", name=PASSKEY).click()
     expect(page.locator("[data-passkey-error]")).to_contain_text("canceled or timed out")
     expect(page.get_by_role("button", name=PASSKEY)).to_be_enabled()
@@ -156,7 +156,7 @@ def test_a_passkey_proves_who_one_is_and_once_removed_opens_nothing(visits: Visi
     page.get_by_role("button", name=PASSKEY).click()
     expect_inside(page)
     page.goto("/second-factor/")
-    page.get_by_role("link", name="Rename Her laptop").click()
+    page.get_by_role("link", name="Rename Work laptop").click()
     expect(page.get_by_role("heading", name="Confirm access")).to_be_visible()
     page.get_by_role("link", name="Use a passkey instead").click()
     assert find_violations(page) == []
@@ -240,7 +240,7 @@ def test_axe_finds_nothing_on_the_pages_of_second_factors(visits: Visits, scheme
     found["codes"] = find_violations(page)
     page.goto("/second-factor/")
     found["index"] = find_violations(page)
-    page.get_by_role("link", name="Remove… Her laptop").click()
+    page.get_by_role("link", name="Remove… Work laptop").click()
     expect(page).to_have_url(re.compile("/remove/"))
     found["remove"] = find_violations(page)
     page.set_viewport_size({"width": 360, "height": 800})

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.boxes import find_faults
 from tests.browser.portal import Portal
-from tests.browser.states import STATES, Stage, run_stage_portal
+from tests.browser.states import STATES, StateRunner, run_state_portal
 from tests.browser.violations import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -25,16 +25,16 @@ THEMES: tuple[Mapping[int, Literal["light", "dark"]], ...] = (
 
 
 @pytest.fixture(scope="session")
-def stage_portal(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    with run_stage_portal(tmp_path_factory.mktemp("stage") / "state", template) as portal:
+def state_portal(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    with run_state_portal(tmp_path_factory.mktemp("runner") / "state", template) as portal:
         yield portal
 
 
 @pytest.fixture
-def stage(stage_portal: Portal, browser: Browser) -> Iterator[Stage]:
-    stage = Stage(stage_portal, browser)
-    yield stage
-    stage.close()
+def runner(state_portal: Portal, browser: Browser) -> Iterator[StateRunner]:
+    runner = StateRunner(state_portal, browser)
+    yield runner
+    runner.close()
 
 
 def look(page: Page, themes: Mapping[int, Literal["light", "dark"]]) -> Iterator[str]:
@@ -48,7 +48,7 @@ def look(page: Page, themes: Mapping[int, Literal["light", "dark"]]) -> Iterator
 
 
 @pytest.mark.parametrize("number", range(len(STATES)), ids=lambda number: STATES[number].name)
-def test_axe_finds_nothing_and_every_box_is_in_its_place(stage: Stage, number: int) -> None:
-    page = stage.open(STATES[number])
-    found = "\n".join([*look(page, THEMES[number % 2]), *stage.trouble])
+def test_axe_finds_nothing_and_every_box_is_in_its_place(runner: StateRunner, number: int) -> None:
+    page = runner.open(STATES[number])
+    found = "\n".join([*look(page, THEMES[number % 2]), *runner.trouble])
     assert not found, f"{STATES[number].name}:\n{found}"

@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import QUIET, find_chromium
 from tests.browser.portal import ROOT
-from tests.browser.states import STATES, Stage, State, run_stage_portal
+from tests.browser.states import STATES, State, StateRunner, run_state_portal
 
 PAGES = ROOT / "test-results" / "html"
 CHECKER = ROOT / ".node" / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
@@ -34,11 +34,11 @@ def main() -> int:
     PAGES.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as api:
         browser = api.chromium.launch(executable_path=find_chromium(), args=QUIET, chromium_sandbox=os.geteuid() != 0)
-        with run_stage_portal(Path(folder) / "state") as portal:
-            stage = Stage(portal, browser)
+        with run_state_portal(Path(folder) / "state") as portal:
+            runner = StateRunner(portal, browser)
             for state in STATES:
-                save(stage, state)
-            stage.close()
+                save(runner, state)
+            runner.close()
         browser.close()
     found = check()
     for path, message in found:
@@ -48,10 +48,10 @@ def main() -> int:
     return bool(found)
 
 
-def save(stage: Stage, state: State) -> None:
-    page = stage.open(state)
+def save(runner: StateRunner, state: State) -> None:
+    page = runner.open(state)
     name = "".join(letter if letter.isalnum() else "-" for letter in state.name)
-    (PAGES / f"{name}.html").write_text(stage.answers[page].text(), encoding="utf-8")
+    (PAGES / f"{name}.html").write_text(runner.answers[page].text(), encoding="utf-8")
     (PAGES / f"{name}.after.html").write_text(page.content(), encoding="utf-8")
 
 

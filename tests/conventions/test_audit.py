@@ -57,28 +57,28 @@ def test_what_a_day_brings_is_on_record_with_request_address_and_browser(
     ada: Member, otto: Member, vera: Member
 ) -> None:
     address, browser = "198.51.100.7", "Lynx/2.9"
-    hers, his = (Client(REMOTE_ADDR=address, headers={"user-agent": browser}) for _ in range(2))
+    admin, viewer = (Client(REMOTE_ADDR=address, headers={"user-agent": browser}) for _ in range(2))
     TOTP.activate(otto, generate_totp_secret())
     pending = Invitation(name="Eve", created_by=ada)
     pending.make_token()
     pending.save()
     password = {"password": PASSWORD}
     day: tuple[tuple[Client, str, dict[str, str]], ...] = (
-        (his, "/sign-in/", {"login": "vera", "password": "wrong"}),
-        (his, "/sign-in/", {"login": "vera", **password}),
-        (his, "/team/invitations/", {"name": "Eve", "role": "viewer"}),
-        (hers, "/sign-in/", {"login": "ada", **password}),
-        (hers, "/second-factor/again/", password),
-        (hers, "/team/invitations/", {"name": "Eve", "role": "viewer"}),
-        (hers, f"/team/invitations/{pending.pk}/revoke/", {}),
-        (hers, f"/team/{otto.pk}/role/", {"role": "viewer"}),
-        (hers, f"/team/{otto.pk}/second-factor/", {}),
-        (hers, f"/team/{otto.pk}/password/", {}),
-        (hers, f"/team/{otto.pk}/deactivate/", {}),
-        (hers, f"/team/{otto.pk}/activate-again/", {}),
-        (hers, f"/team/{vera.pk}/sessions/end/", {}),
-        (hers, "/audit/export/", {"format": "csv"}),
-        (hers, "/sign-out/", {}),
+        (viewer, "/sign-in/", {"login": "vera", "password": "wrong"}),
+        (viewer, "/sign-in/", {"login": "vera", **password}),
+        (viewer, "/team/invitations/", {"name": "Eve", "role": "viewer"}),
+        (admin, "/sign-in/", {"login": "ada", **password}),
+        (admin, "/second-factor/again/", password),
+        (admin, "/team/invitations/", {"name": "Eve", "role": "viewer"}),
+        (admin, f"/team/invitations/{pending.pk}/revoke/", {}),
+        (admin, f"/team/{otto.pk}/role/", {"role": "viewer"}),
+        (admin, f"/team/{otto.pk}/second-factor/", {}),
+        (admin, f"/team/{otto.pk}/password/", {}),
+        (admin, f"/team/{otto.pk}/deactivate/", {}),
+        (admin, f"/team/{otto.pk}/activate-again/", {}),
+        (admin, f"/team/{vera.pk}/sessions/end/", {}),
+        (admin, "/audit/export/", {"format": "csv"}),
+        (admin, "/sign-out/", {}),
     )
     answers = [client.post(path, form) for client, path, form in day]
     events = list(Event.objects.order_by("id"))

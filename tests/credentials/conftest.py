@@ -8,7 +8,7 @@ from portal.sandbox.server import Sandbox
 
 
 @pytest.fixture
-def at_desk(client: Client, vera: Member, sandbox: Sandbox) -> Client:
+def viewer_client(client: Client, vera: Member, sandbox: Sandbox) -> Client:
     """Vera, signed in, with the sandbox behind `spo1`. A viewer keeps a credential like everybody else."""
     client.force_login(vera)
     return client

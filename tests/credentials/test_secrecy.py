@@ -102,17 +102,22 @@ def keep_the_teams(ada: Member) -> list[str]:
 
 @pytest.fixture
 def run(  # noqa: PLR0917 -- fixtures
-    at_desk: Client, vera: Member, ada: Member, upstream: Upstream, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    viewer_client: Client,
+    vera: Member,
+    ada: Member,
+    upstream: Upstream,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Traces:
     """What is left after setting, failing in every way, using, replacing, rotating and removing."""
     traces = Traces()
 
     def send(**given: str) -> None:
-        response = at_desk.post(EDIT, given, follow=True)
-        traces.answers.append(response.content.decode() + str(response.headers) + str(at_desk.cookies))
+        response = viewer_client.post(EDIT, given, follow=True)
+        traces.answers.append(response.content.decode() + str(response.headers) + str(viewer_client.cookies))
 
     def look(url: str) -> None:
-        traces.answers.append(at_desk.get(url).content.decode())
+        traces.answers.append(viewer_client.get(url).content.decode())
 
     send(kind="bearer", token="a-refused-token")
     send(kind="bearer", token="sandbox-forbidden-token")
@@ -148,7 +153,7 @@ def run(  # noqa: PLR0917 -- fixtures
     with pytest.raises(CommandError) as lost:
         call_command("rotate_credential_keys", stdout=out)
     errors += traceback.format_exception(lost.value)
-    traces.answers.append(at_desk.post(f"{EDIT}remove/", follow=True).content.decode())
+    traces.answers.append(viewer_client.post(f"{EDIT}remove/", follow=True).content.decode())
     traces.answers.append(out.getvalue() + "".join(errors))
     traces.tables += dump_tables()
     traces.caches = dump_caches()

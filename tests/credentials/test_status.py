@@ -33,13 +33,13 @@ def in_days(days: int) -> Any:
     return timezone.localdate() + timedelta(days=days)
 
 
-def test_the_last_day_is_optional_and_kept(at_desk: Client, vera: Member) -> None:
+def test_the_last_day_is_optional_and_kept(viewer_client: Client, vera: Member) -> None:
     day = in_days(200)
-    at_desk.post(EDIT, TOKEN)
+    viewer_client.post(EDIT, TOKEN)
     assert Credential.objects.get().expires_on is None
-    at_desk.post(EDIT, {**TOKEN, "expires_on": day.isoformat()})
+    viewer_client.post(EDIT, {**TOKEN, "expires_on": day.isoformat()})
     assert Credential.objects.get().expires_on == day
-    assert f"{day.day} {day:%b %Y}" in words_of(at_desk.get(LIST))
+    assert f"{day.day} {day:%b %Y}" in words_of(viewer_client.get(LIST))
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_the_last_day_is_optional_and_kept(at_desk: Client, vera: Member) -> Non
     ],
 )
 def test_a_last_day_that_cannot_be_is_named_beside_its_field(
-    at_desk: Client, upstream: Upstream, text: str, words: str
+    viewer_client: Client, upstream: Upstream, text: str, words: str
 ) -> None:
-    response = at_desk.post(EDIT, {**TOKEN, "expires_on": text})
+    response = viewer_client.post(EDIT, {**TOKEN, "expires_on": text})
     assert response.status_code == 422
     assert words in words_of(response)
     assert upstream.requests() == []
@@ -71,10 +71,10 @@ def test_a_last_day_that_cannot_be_is_named_beside_its_field(
     ],
 )
 def test_the_list_warns_ahead_and_goes_on_with_an_expired_one(
-    at_desk: Client, vera: Member, days: int, words: str
+    viewer_client: Client, vera: Member, days: int, words: str
 ) -> None:
     keep(vera, GOOD, expires_on=in_days(days))
-    response = at_desk.get(INSTANCES)
+    response = viewer_client.get(INSTANCES)
     assert "of 150" in words_of(response), "ByCloud decides whether it works"
     assert (
         'id="credential"' in response.content.decode() if words else 'id="credential"' not in response.content.decode()
@@ -82,93 +82,93 @@ def test_the_list_warns_ahead_and_goes_on_with_an_expired_one(
     assert words in words_of(response)
 
 
-def test_how_many_days_ahead_is_a_setting(at_desk: Client, vera: Member, settings: Settings) -> None:
+def test_how_many_days_ahead_is_a_setting(viewer_client: Client, vera: Member, settings: Settings) -> None:
     settings.CREDENTIAL_WARN_DAYS = 3
     keep(vera, GOOD, expires_on=in_days(4))
-    assert "expires in" not in words_of(at_desk.get(INSTANCES))
+    assert "expires in" not in words_of(viewer_client.get(INSTANCES))
 
 
 def test_the_last_day_ends_in_the_members_own_zone(
-    at_desk: Client, vera: Member, clock: time_machine.Traveller, settings: Settings
+    viewer_client: Client, vera: Member, clock: time_machine.Traveller, settings: Settings
 ) -> None:
     settings.SESSION_IDLE = settings.SESSION_ABSOLUTE = timedelta.max
     clock.move_to("2026-11-24T01:00:00Z")
     keep(vera, GOOD, expires_on="2026-11-23")
-    assert "expired on 23 Nov 2026" in words_of(at_desk.get(INSTANCES))
+    assert "expired on 23 Nov 2026" in words_of(viewer_client.get(INSTANCES))
     Member.objects.filter(pk=vera.pk).update(time_zone="America/Sao_Paulo")
-    assert "expires today" in words_of(at_desk.get(INSTANCES))
+    assert "expires today" in words_of(viewer_client.get(INSTANCES))
 
 
-def test_an_instances_own_page_warns_too(at_desk: Client, vera: Member) -> None:
+def test_an_instances_own_page_warns_too(viewer_client: Client, vera: Member) -> None:
     keep(vera, GOOD, expires_on=in_days(2))
-    listed = at_desk.get(INSTANCES).content.decode()
+    listed = viewer_client.get(INSTANCES).content.decode()
     found = re.search(r'<tr data-instance-id="([^"]*)"', listed)
     assert found
-    assert "expires in 2 days" in words_of(at_desk.get(f"{INSTANCES}{found[1]}/"))
+    assert "expires in 2 days" in words_of(viewer_client.get(f"{INSTANCES}{found[1]}/"))
 
 
 def test_the_page_says_what_it_sees_and_when_it_was_last_used(
-    at_desk: Client, vera: Member, clock: time_machine.Traveller
+    viewer_client: Client, vera: Member, clock: time_machine.Traveller
 ) -> None:
-    at_desk.post(EDIT, TOKEN)
+    viewer_client.post(EDIT, TOKEN)
     clock.shift(5 * 60)
-    at_desk.get(f"{INSTANCES}?name=web-*", follow=True)
+    viewer_client.get(f"{INSTANCES}?name=web-*", follow=True)
     clock.shift(3 * 60)
-    words = words_of(at_desk.get(LIST))
+    words = words_of(viewer_client.get(LIST))
     assert "150 instances" in words
     assert "Verified 8 minutes ago" in words
     assert "3 minutes ago" in words
-    words = words_of(at_desk.get(EDIT))
+    words = words_of(viewer_client.get(EDIT))
     assert "Visible instances 150" in words
     assert "Last used 3 minutes ago" in words
     assert "Last rejected –" in words or "Last rejected —" in words
 
 
-def test_what_it_sees_is_counted_anew_by_each_check(at_desk: Client, vera: Member, upstream: Upstream) -> None:
+def test_what_it_sees_is_counted_anew_by_each_check(viewer_client: Client, vera: Member, upstream: Upstream) -> None:
     row = keep(vera, GOOD, visible_total=7)
     upstream.script(body={"instances": [{"id": "i-1"}], "meta": {"total": 3}})
-    at_desk.post(f"{EDIT}check/")
+    viewer_client.post(f"{EDIT}check/")
     row.refresh_from_db()
     assert row.visible_total == 3
 
 
 @pytest.mark.parametrize("total", [-1, 2**63])
-def test_a_total_that_nobody_can_have_is_no_total(at_desk: Client, upstream: Upstream, total: int) -> None:
+def test_a_total_that_nobody_can_have_is_no_total(viewer_client: Client, upstream: Upstream, total: int) -> None:
     upstream.script(body={"instances": [{"id": "i-1"}], "meta": {"total": total}})
-    assert at_desk.post(EDIT, TOKEN).status_code == 302
+    assert viewer_client.post(EDIT, TOKEN).status_code == 302
     assert Credential.objects.get().visible_total is None
 
 
 def test_a_refusal_shows_until_bycloud_takes_it_again(
-    at_desk: Client, vera: Member, upstream: Upstream, clock: time_machine.Traveller
+    viewer_client: Client, vera: Member, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     row = keep(vera, GOOD)
     clock.shift(60)
     upstream.script(status=401, times=None)
-    at_desk.get(INSTANCES)
+    viewer_client.get(INSTANCES)
     assert read_status(row).is_refused
-    words = words_of(at_desk.get(LIST))
+    words = words_of(viewer_client.get(LIST))
     assert "Rejected by ByCloud" in words
     assert "Rejected just now" in words
     upstream.clear()
     clock.shift(60)
-    at_desk.post(f"{EDIT}check/")
+    viewer_client.post(f"{EDIT}check/")
     assert not read_status(row).is_refused
-    assert "Rejected by ByCloud" not in words_of(at_desk.get(LIST))
+    assert "Rejected by ByCloud" not in words_of(viewer_client.get(LIST))
 
 
-def test_looking_at_lists_writes_nothing_to_the_database(at_desk: Client, vera: Member) -> None:
+def test_looking_at_lists_writes_nothing_to_the_database(viewer_client: Client, vera: Member) -> None:
     keep(vera, GOOD)
     before = list(Credential.objects.values())
-    at_desk.get(INSTANCES)
-    at_desk.get(LIST)
+    viewer_client.get(INSTANCES)
+    viewer_client.get(LIST)
     assert list(Credential.objects.values()) == before
 
 
-def test_an_emptied_cache_leaves_what_is_in_the_row(at_desk: Client, vera: Member) -> None:
+def test_an_emptied_cache_leaves_what_is_in_the_row(viewer_client: Client, vera: Member) -> None:
     keep(vera, GOOD, visible_total=150)
     caches["counters"].clear()
-    words = words_of(at_desk.get(LIST))
+    words = words_of(viewer_client.get(LIST))
     assert "Valid" in words
     assert "150 instances" in words
 

@@ -81,37 +81,37 @@ def test_checking_it_again_stays_on_its_own_page(as_ada: Client) -> None:
     assert "The credential for spo1 is valid" in words_of(response)
 
 
-def test_who_has_none_of_her_own_sees_with_it_and_is_told_so(at_desk: Client, vera: Member) -> None:
+def test_who_has_none_of_her_own_sees_with_it_and_is_told_so(viewer_client: Client, vera: Member) -> None:
     keep(None, GLOBEX)
-    response = at_desk.get(INSTANCES)
+    response = viewer_client.get(INSTANCES)
     assert "of 12" in words_of(response)
     assert MARK in words_of(response)
     assert 'href="/credentials/spo1/"' in response.content.decode()
     found = re.search(r'<tr data-instance-id="([^"]*)"', response.content.decode())
     assert found
-    assert MARK in words_of(at_desk.get(f"{INSTANCES}{found[1]}/"))
-    assert "None (team credential is used)" in words_of(at_desk.get("/credentials/"))
+    assert MARK in words_of(viewer_client.get(f"{INSTANCES}{found[1]}/"))
+    assert "None (team credential is used)" in words_of(viewer_client.get("/credentials/"))
 
 
-def test_her_own_goes_before_it_and_no_mark_is_left(at_desk: Client, vera: Member) -> None:
+def test_her_own_goes_before_it_and_no_mark_is_left(viewer_client: Client, vera: Member) -> None:
     keep(None, GLOBEX)
     keep(vera, ACME)
-    response = at_desk.get(INSTANCES)
+    response = viewer_client.get(INSTANCES)
     assert "of 150" in words_of(response)
     assert MARK not in words_of(response)
 
 
 def test_it_never_steps_in_for_one_that_is_refused_or_cannot_be_opened(
-    at_desk: Client, vera: Member, settings: Settings
+    viewer_client: Client, vera: Member, settings: Settings
 ) -> None:
     keep(vera, BearerToken("a-token-nobody-gave-out"))
     keep(None, GLOBEX)
-    assert at_desk.get(INSTANCES).status_code == 403
+    assert viewer_client.get(INSTANCES).status_code == 403
     key = settings.CREDENTIAL_KEYS[0]
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
     Credential.objects.filter(member=None).delete()
     keep(None, GLOBEX)
-    assert at_desk.get(INSTANCES).status_code == 409
+    assert viewer_client.get(INSTANCES).status_code == 409
     settings.CREDENTIAL_KEYS = [key]
 
 
@@ -123,10 +123,10 @@ def test_it_never_steps_in_for_one_that_is_refused_or_cannot_be_opened(
     ],
 )
 def test_when_it_is_refused_the_page_says_whose_it_is_and_whom_to_ask(
-    at_desk: Client, token: str, words: str, way_on: str
+    viewer_client: Client, token: str, words: str, way_on: str
 ) -> None:
     keep(None, BearerToken(token))
-    response = at_desk.get(INSTANCES)
+    response = viewer_client.get(INSTANCES)
     assert response.status_code == 403
     notice = words_of(response).split(words)[1]
     assert "An admin can replace it" in notice
@@ -134,32 +134,32 @@ def test_when_it_is_refused_the_page_says_whose_it_is_and_whom_to_ask(
     assert "Your ByCloud token" not in words_of(response)
 
 
-def test_its_expiry_is_said_as_the_teams(at_desk: Client) -> None:
+def test_its_expiry_is_said_as_the_teams(viewer_client: Client) -> None:
     keep(None, GLOBEX, expires_on="2020-01-31")
-    words = words_of(at_desk.get(INSTANCES))
+    words = words_of(viewer_client.get(INSTANCES))
     assert "The team's credential for spo1 expired on 31 Jan 2020" in words
     assert "of 12" in words
 
 
 def test_an_open_page_that_refreshes_itself_says_so_when_another_credential_is_used(
-    at_desk: Client, vera: Member
+    viewer_client: Client, vera: Member
 ) -> None:
     keep(None, GLOBEX)
-    instance = detail_url(at_desk.get(INSTANCES))
+    instance = detail_url(viewer_client.get(INSTANCES))
     for address in (INSTANCES, instance):
-        page = at_desk.get(address)
-        assert refresh(at_desk, page).status_code == 204
+        page = viewer_client.get(address)
+        assert refresh(viewer_client, page).status_code == 204
         own = keep(vera, GLOBEX)
-        assert refresh(at_desk, page).status_code == 200
+        assert refresh(viewer_client, page).status_code == 200
         own.delete()
 
 
 def test_its_pages_are_those_of_the_same_credential_entered_by_a_member(
-    at_desk: Client, ada: Member, upstream: Upstream
+    viewer_client: Client, ada: Member, upstream: Upstream
 ) -> None:
     keep(None, GLOBEX)
     keep(ada, GLOBEX)
-    at_desk.get(INSTANCES)
+    viewer_client.get(INSTANCES)
     asked = len(upstream.requests())
     client = Client()
     enter(client, ada)
@@ -167,34 +167,34 @@ def test_its_pages_are_those_of_the_same_credential_entered_by_a_member(
     assert len(upstream.requests()) == asked
 
 
-def test_an_export_with_it_is_on_record_as_such(at_desk: Client, vera: Member) -> None:
+def test_an_export_with_it_is_on_record_as_such(viewer_client: Client, vera: Member) -> None:
     row = keep(None, GLOBEX)
-    at_desk.post(f"{INSTANCES}export/", {"format": "csv"})
+    viewer_client.post(f"{INSTANCES}export/", {"format": "csv"})
     subject = Event.objects.get(act=Act.INSTANCES_EXPORTED).subject
     assert f"csv with the team's credential {row.fingerprint}" in subject
     keep(vera, ACME)
-    at_desk.post(f"{INSTANCES}export/", {"format": "csv"})
+    viewer_client.post(f"{INSTANCES}export/", {"format": "csv"})
     assert "team" not in Event.objects.filter(act=Act.INSTANCES_EXPORTED)[0].subject
 
 
 @pytest.mark.parametrize("path", [LIST, EDIT, REMOVE, f"{EDIT}check/"])
-def test_nobody_but_an_admin_comes_near_it(at_desk: Client, otto: Member, path: str) -> None:
+def test_nobody_but_an_admin_comes_near_it(viewer_client: Client, otto: Member, path: str) -> None:
     row = keep(None, GLOBEX)
     for member in (None, otto):
         if member:
-            at_desk.force_login(member)
-        assert at_desk.get(path).status_code == 403
-        assert at_desk.post(path, TOKEN).status_code == 403
+            viewer_client.force_login(member)
+        assert viewer_client.get(path).status_code == 403
+        assert viewer_client.post(path, TOKEN).status_code == 403
     assert Credential.objects.get() == row
 
 
-def test_a_members_own_pages_never_touch_it(at_desk: Client, vera: Member) -> None:
+def test_a_members_own_pages_never_touch_it(viewer_client: Client, vera: Member) -> None:
     row = keep(None, GLOBEX)
-    at_desk.post("/credentials/spo1/remove/")
-    at_desk.post("/credentials/spo1/", {"kind": "bearer", "token": "sandbox-acme-token", "member": ""})
+    viewer_client.post("/credentials/spo1/remove/")
+    viewer_client.post("/credentials/spo1/", {"kind": "bearer", "token": "sandbox-acme-token", "member": ""})
     assert Credential.objects.get(member=None).fingerprint == row.fingerprint
     assert Credential.objects.get(member=vera).fingerprint != row.fingerprint
-    assert row.fingerprint not in at_desk.get("/credentials/").content.decode()
+    assert row.fingerprint not in viewer_client.get("/credentials/").content.decode()
 
 
 def test_an_admins_page_of_the_team_never_touches_her_own(as_ada: Client, ada: Member) -> None:

@@ -49,8 +49,8 @@ def test_the_urls_are_the_agreed_ones(sandbox: Sandbox) -> None:
     assert reverse("credentials:remove", args=["spo1"]) == REMOVE
 
 
-def test_the_list_has_a_line_for_each_region(at_desk: Client) -> None:
-    text = text_of(at_desk.get(LIST))
+def test_the_list_has_a_line_for_each_region(viewer_client: Client) -> None:
+    text = text_of(viewer_client.get(LIST))
     assert 'data-region="spo1"' in text
     assert 'data-region="sao2"' in text
     assert "None yet" in text
@@ -65,9 +65,9 @@ def test_the_list_has_a_line_for_each_region(at_desk: Client) -> None:
     ],
 )
 def test_a_credential_bycloud_takes_is_saved_and_shown_as_a_fingerprint(
-    at_desk: Client, vera: Member, given: dict[str, str], credential: BearerToken | ApiKey
+    viewer_client: Client, vera: Member, given: dict[str, str], credential: BearerToken | ApiKey
 ) -> None:
-    response = at_desk.post(EDIT, given, follow=True)
+    response = viewer_client.post(EDIT, given, follow=True)
     row = find_row(vera)
     assert row is not None
     assert row.checked_at is not None
@@ -78,14 +78,14 @@ def test_a_credential_bycloud_takes_is_saved_and_shown_as_a_fingerprint(
     assert row.get_kind_display() in text_of(response)
 
 
-def test_saving_asks_bycloud_for_one_instance_once(at_desk: Client, upstream: Upstream) -> None:
-    at_desk.post(EDIT, TOKEN)
+def test_saving_asks_bycloud_for_one_instance_once(viewer_client: Client, upstream: Upstream) -> None:
+    viewer_client.post(EDIT, TOKEN)
     assert len(upstream.requests()) == 1
     assert "limit=1" in str(upstream.requests()[0])
 
 
-def test_setting_is_on_record_by_fingerprint(at_desk: Client, vera: Member) -> None:
-    at_desk.post(EDIT, TOKEN)
+def test_setting_is_on_record_by_fingerprint(viewer_client: Client, vera: Member) -> None:
+    viewer_client.post(EDIT, TOKEN)
     row = find_row(vera)
     assert row is not None
     event = Event.objects.get(act=Act.CREDENTIAL_SET)
@@ -103,10 +103,10 @@ def test_setting_is_on_record_by_fingerprint(at_desk: Client, vera: Member) -> N
     ],
 )
 def test_what_bycloud_refuses_is_not_stored_and_the_earlier_one_stays(
-    at_desk: Client, vera: Member, given: dict[str, str], words: str
+    viewer_client: Client, vera: Member, given: dict[str, str], words: str
 ) -> None:
     keep(vera, OLD)
-    response = at_desk.post(EDIT, given)
+    response = viewer_client.post(EDIT, given)
     assert response.status_code == 422
     assert words in text_of(response)
     assert 'id="credential_token_error"' in text_of(response)
@@ -124,10 +124,10 @@ def test_what_bycloud_refuses_is_not_stored_and_the_earlier_one_stays(
     ],
 )
 def test_when_bycloud_cannot_tell_it_is_stored_as_unchecked(
-    at_desk: Client, vera: Member, upstream: Upstream, fault: dict[str, object], words: str
+    viewer_client: Client, vera: Member, upstream: Upstream, fault: dict[str, object], words: str
 ) -> None:
     upstream.script(times=9, **fault)
-    response = at_desk.post(EDIT, TOKEN, follow=True)
+    response = viewer_client.post(EDIT, TOKEN, follow=True)
     row = find_row(vera)
     assert row is not None
     assert row.checked_at is None
@@ -136,48 +136,48 @@ def test_when_bycloud_cannot_tell_it_is_stored_as_unchecked(
     assert "Not verified yet" in text_of(response)
 
 
-def test_when_bycloud_cannot_be_reached_it_is_stored_as_unchecked(at_desk: Client, vera: Member) -> None:
-    response = at_desk.post("/credentials/sao2/", TOKEN, follow=True)
+def test_when_bycloud_cannot_be_reached_it_is_stored_as_unchecked(viewer_client: Client, vera: Member) -> None:
+    response = viewer_client.post("/credentials/sao2/", TOKEN, follow=True)
     assert Credential.objects.get(member=vera, region="sao2").checked_at is None
     assert "could not be reached" in text_of(response)
 
 
 def test_when_bycloud_is_too_slow_it_is_stored_as_unchecked(
-    at_desk: Client, vera: Member, upstream: Upstream, settings: Settings
+    viewer_client: Client, vera: Member, upstream: Upstream, settings: Settings
 ) -> None:
     settings.BYCLOUD_LIMITS = type(settings.BYCLOUD_LIMITS)(deadline_seconds=0.2)
     upstream.script(times=9, delay=1)
-    response = at_desk.post(EDIT, TOKEN, follow=True)
+    response = viewer_client.post(EDIT, TOKEN, follow=True)
     assert find_row(vera) is not None
     assert "did not answer in time" in text_of(response)
 
 
 def test_when_as_many_wait_for_bycloud_as_may_it_is_stored_as_unchecked(
-    at_desk: Client, vera: Member, settings: Settings, upstream: Upstream
+    viewer_client: Client, vera: Member, settings: Settings, upstream: Upstream
 ) -> None:
     with ExitStack() as places:
         for _ in range(settings.WEB_THREADS - RESERVED_THREADS):
             places.enter_context(acquire_slot())
-        response = at_desk.post(EDIT, TOKEN, follow=True)
+        response = viewer_client.post(EDIT, TOKEN, follow=True)
     assert find_row(vera) is not None
     assert "did not answer in time" in text_of(response)
     assert upstream.requests() == []
 
 
 def test_when_the_portals_own_budget_is_out_it_is_stored_as_unchecked_and_bycloud_is_not_blamed(
-    at_desk: Client, vera: Member, settings: Settings, upstream: Upstream
+    viewer_client: Client, vera: Member, settings: Settings, upstream: Upstream
 ) -> None:
     settings.BYCLOUD_RATE_PER_MINUTE = 1
-    at_desk.post(EDIT, TOKEN)
-    response = at_desk.post(CHECK, follow=True)
+    viewer_client.post(EDIT, TOKEN)
+    response = viewer_client.post(CHECK, follow=True)
     assert "the portal has reached its API rate limit" in text_of(response)
     assert len(upstream.requests()) == 1
     assert find_row(vera) is not None
 
 
-def test_replacing_keeps_one_row_and_its_dates(at_desk: Client, vera: Member) -> None:
+def test_replacing_keeps_one_row_and_its_dates(viewer_client: Client, vera: Member) -> None:
     before = keep(vera, OLD)
-    at_desk.post(EDIT, API_KEY)
+    viewer_client.post(EDIT, API_KEY)
     after = Credential.objects.get(member=vera)
     assert (after.pk, after.created_at) == (before.pk, before.created_at)
     assert after.replaced_at is not None
@@ -186,8 +186,8 @@ def test_replacing_keeps_one_row_and_its_dates(at_desk: Client, vera: Member) ->
     assert after.fingerprint != before.fingerprint
 
 
-def test_an_error_keeps_the_kind_and_the_access_key_id_but_no_secret(at_desk: Client) -> None:
-    response = at_desk.post(EDIT, {**API_KEY, "secret_access_key": "a-wrong-secret"})
+def test_an_error_keeps_the_kind_and_the_access_key_id_but_no_secret(viewer_client: Client) -> None:
+    response = viewer_client.post(EDIT, {**API_KEY, "secret_access_key": "a-wrong-secret"})
     text = text_of(response)
     assert response.status_code == 422
     assert 'value="AKIASANDBOXACME"' in text
@@ -217,9 +217,9 @@ def test_an_error_keeps_the_kind_and_the_access_key_id_but_no_secret(at_desk: Cl
     ],
 )
 def test_what_cannot_be_a_credential_is_named_beside_its_field_and_bycloud_is_not_asked(
-    at_desk: Client, vera: Member, upstream: Upstream, given: dict[str, str], words: str
+    viewer_client: Client, vera: Member, upstream: Upstream, given: dict[str, str], words: str
 ) -> None:
-    response = at_desk.post(EDIT, given)
+    response = viewer_client.post(EDIT, given)
     assert response.status_code == 422
     assert words in text_of(response)
     assert f'value="{given.get("token")}"' not in text_of(response)
@@ -227,121 +227,128 @@ def test_what_cannot_be_a_credential_is_named_beside_its_field_and_bycloud_is_no
     assert upstream.requests() == []
 
 
-def test_a_whole_pair_in_the_field_of_the_id_is_not_shown_again(at_desk: Client) -> None:
-    text = text_of(at_desk.post(EDIT, {"kind": "api-key", "access_key_id": "AKIASANDBOXACME:sandbox-acme-secret"}))
+def test_a_whole_pair_in_the_field_of_the_id_is_not_shown_again(viewer_client: Client) -> None:
+    text = text_of(
+        viewer_client.post(EDIT, {"kind": "api-key", "access_key_id": "AKIASANDBOXACME:sandbox-acme-secret"})
+    )
     assert "An access key ID contains no colon. Enter the part after it as the secret access key" in text
     assert "sandbox-acme-secret" not in text
 
 
-def test_the_other_kinds_fields_are_not_looked_at(at_desk: Client, vera: Member) -> None:
-    at_desk.post(EDIT, {**TOKEN, "access_key_id": "a\x00b", "secret_access_key": "with spaces"})
+def test_the_other_kinds_fields_are_not_looked_at(viewer_client: Client, vera: Member) -> None:
+    viewer_client.post(EDIT, {**TOKEN, "access_key_id": "a\x00b", "secret_access_key": "with spaces"})
     assert vault.find_credential(vera, Region("spo1", "")) == BearerToken("sandbox-acme-token")
 
 
-def test_the_form_starts_with_the_kind_that_is_kept(at_desk: Client, vera: Member) -> None:
+def test_the_form_starts_with_the_kind_that_is_kept(viewer_client: Client, vera: Member) -> None:
     keep(vera, ApiKey("AKIA550E8400E29B41D4", "a-secret"))
-    text = " ".join(text_of(at_desk.get(EDIT)).split())
+    text = " ".join(text_of(viewer_client.get(EDIT)).split())
     assert 'id="credential_kind_1" checked' in text
     assert "AKIA550E8400E29B41D4</" not in text
 
 
-def test_after_saving_one_is_back_where_one_came_from(at_desk: Client) -> None:
+def test_after_saving_one_is_back_where_one_came_from(viewer_client: Client) -> None:
     came_from = "/spo1/instances/?name=web-*&status=ACTIVE"
-    form = at_desk.get(EDIT, {"next": came_from})
+    form = viewer_client.get(EDIT, {"next": came_from})
     assert 'name="next" value="/spo1/instances/?name=web-*&amp;status=ACTIVE"' in text_of(form)
-    response = at_desk.post(EDIT, {**TOKEN, "next": came_from})
+    response = viewer_client.post(EDIT, {**TOKEN, "next": came_from})
     assert response["Location"] == came_from
 
 
-def test_the_way_back_outlives_an_error(at_desk: Client) -> None:
-    response = at_desk.post(f"{EDIT}?next=/spo1/instances/", REFUSED_TOKEN)
+def test_the_way_back_outlives_an_error(viewer_client: Client) -> None:
+    response = viewer_client.post(f"{EDIT}?next=/spo1/instances/", REFUSED_TOKEN)
     assert 'name="next" value="/spo1/instances/"' in text_of(response)
 
 
 @pytest.mark.parametrize(
     "elsewhere", ["https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)", "\\\\elsewhere.example"]
 )
-def test_the_way_back_never_leads_elsewhere(at_desk: Client, elsewhere: str) -> None:
-    assert 'name="next" value="' not in text_of(at_desk.get(EDIT, {"next": elsewhere})).split('id="credential_form"')[1]
-    assert at_desk.post(EDIT, {**TOKEN, "next": elsewhere})["Location"] == LIST
+def test_the_way_back_never_leads_elsewhere(viewer_client: Client, elsewhere: str) -> None:
+    assert (
+        'name="next" value="'
+        not in text_of(viewer_client.get(EDIT, {"next": elsewhere})).split('id="credential_form"')[1]
+    )
+    assert viewer_client.post(EDIT, {**TOKEN, "next": elsewhere})["Location"] == LIST
 
 
-def test_removing_is_asked_about_before_it_is_done(at_desk: Client, vera: Member) -> None:
-    assert REMOVE not in text_of(at_desk.get(EDIT))
+def test_removing_is_asked_about_before_it_is_done(viewer_client: Client, vera: Member) -> None:
+    assert REMOVE not in text_of(viewer_client.get(EDIT))
     keep(vera, OLD)
-    assert f'href="{EDIT}#removal"' in text_of(at_desk.get(LIST))
-    assert f'method="post" action="{REMOVE}"' in text_of(at_desk.get(EDIT)).split('id="removal"')[1]
+    assert f'href="{EDIT}#removal"' in text_of(viewer_client.get(LIST))
+    assert f'method="post" action="{REMOVE}"' in text_of(viewer_client.get(EDIT)).split('id="removal"')[1]
 
 
-def test_a_removed_credential_is_gone_and_on_record(at_desk: Client, vera: Member) -> None:
+def test_a_removed_credential_is_gone_and_on_record(viewer_client: Client, vera: Member) -> None:
     row = keep(vera, OLD)
-    response = at_desk.post(REMOVE, follow=True)
+    response = viewer_client.post(REMOVE, follow=True)
     assert find_row(vera) is None
     assert "Credential for spo1 removed" in text_of(response)
     event = Event.objects.get(act=Act.CREDENTIAL_REMOVED)
     assert (event.member, event.subject) == (vera, f"spo1 {row.fingerprint}")
 
 
-def test_removing_twice_says_so_and_records_once(at_desk: Client, vera: Member) -> None:
+def test_removing_twice_says_so_and_records_once(viewer_client: Client, vera: Member) -> None:
     keep(vera, OLD)
-    at_desk.post(REMOVE)
-    response = at_desk.post(REMOVE, follow=True)
+    viewer_client.post(REMOVE)
+    response = viewer_client.post(REMOVE, follow=True)
     assert "no credential for spo1 to remove" in text_of(response)
     assert Event.objects.filter(act=Act.CREDENTIAL_REMOVED).count() == 1
 
 
-def test_a_get_never_removes(at_desk: Client, vera: Member) -> None:
+def test_a_get_never_removes(viewer_client: Client, vera: Member) -> None:
     keep(vera, OLD)
-    assert at_desk.get(REMOVE).status_code == 405
+    assert viewer_client.get(REMOVE).status_code == 405
     assert find_row(vera) is not None
 
 
-def test_a_credential_for_a_region_no_longer_served_can_still_be_removed(at_desk: Client, vera: Member) -> None:
+def test_a_credential_for_a_region_no_longer_served_can_still_be_removed(viewer_client: Client, vera: Member) -> None:
     keep(vera, OLD, region="old1")
-    assert "no longer serves old1" in text_of(at_desk.get(LIST))
-    assert at_desk.get("/credentials/old1/").status_code == 404
-    at_desk.post("/credentials/old1/remove/")
+    assert "no longer serves old1" in text_of(viewer_client.get(LIST))
+    assert viewer_client.get("/credentials/old1/").status_code == 404
+    viewer_client.post("/credentials/old1/remove/")
     assert not Credential.objects.exists()
 
 
-def test_nobody_reaches_another_members_credential(at_desk: Client, ada: Member, vera: Member) -> None:
-    hers = keep(ada, OLD)
-    assert hers.fingerprint not in text_of(at_desk.get(LIST))
-    assert hers.fingerprint not in text_of(at_desk.get(EDIT))
-    at_desk.post(REMOVE)
-    at_desk.post(EDIT, TOKEN)
+def test_nobody_reaches_another_members_credential(viewer_client: Client, ada: Member, vera: Member) -> None:
+    of_ada = keep(ada, OLD)
+    assert of_ada.fingerprint not in text_of(viewer_client.get(LIST))
+    assert of_ada.fingerprint not in text_of(viewer_client.get(EDIT))
+    viewer_client.post(REMOVE)
+    viewer_client.post(EDIT, TOKEN)
     assert vault.find_credential(ada, Region("spo1", "")) == OLD
 
 
 def test_a_credential_under_a_lost_key_is_said_and_can_be_entered_again(
-    at_desk: Client, vera: Member, settings: Settings
+    viewer_client: Client, vera: Member, settings: Settings
 ) -> None:
     keep(vera, OLD)
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
-    assert "Can't be decrypted; enter it again" in unescape(text_of(at_desk.get(LIST)))
-    assert "can't be decrypted" in text_of(at_desk.get(EDIT))
-    at_desk.post(EDIT, TOKEN)
+    assert "Can't be decrypted; enter it again" in unescape(text_of(viewer_client.get(LIST)))
+    assert "can't be decrypted" in text_of(viewer_client.get(EDIT))
+    viewer_client.post(EDIT, TOKEN)
     assert vault.find_credential(vera, Region("spo1", "")) == BearerToken("sandbox-acme-token")
 
 
-def test_without_any_key_the_page_says_who_must_act(at_desk: Client, upstream: Upstream, settings: Settings) -> None:
+def test_without_any_key_the_page_says_who_must_act(
+    viewer_client: Client, upstream: Upstream, settings: Settings
+) -> None:
     settings.CREDENTIAL_KEYS = []
-    response = at_desk.post(EDIT, TOKEN)
+    response = viewer_client.post(EDIT, TOKEN)
     assert response.status_code == 422
     assert "CREDENTIAL_KEYS" in text_of(response)
     assert upstream.requests() == []
 
 
-def test_reading_the_pages_changes_nothing(at_desk: Client, vera: Member) -> None:
+def test_reading_the_pages_changes_nothing(viewer_client: Client, vera: Member) -> None:
     keep(vera, OLD)
     before = list(Credential.objects.values())
-    at_desk.get(LIST)
-    at_desk.get(EDIT)
+    viewer_client.get(LIST)
+    viewer_client.get(EDIT)
     assert list(Credential.objects.values()) == before
 
 
-def test_the_secret_fields_are_passwords_without_autocomplete(at_desk: Client) -> None:
-    text = text_of(at_desk.get(EDIT))
+def test_the_secret_fields_are_passwords_without_autocomplete(viewer_client: Client) -> None:
+    text = text_of(viewer_client.get(EDIT))
     for name in ("token", "secret_access_key"):
         field = next(part for part in text.split("<input ") if f'name="{name}"' in part)
         assert 'type="text"' in field, "a browser would fill in the password saved for the portal"
@@ -362,9 +369,9 @@ def test_the_secret_fields_are_passwords_without_autocomplete(at_desk: Client) -
     ],
 )
 def test_the_members_own_password_is_refused_before_anything_is_sent_or_stored(
-    at_desk: Client, upstream: Upstream, given: dict[str, str], field: str, region: str
+    viewer_client: Client, upstream: Upstream, given: dict[str, str], field: str, region: str
 ) -> None:
-    response = at_desk.post(f"/credentials/{region}/", given)
+    response = viewer_client.post(f"/credentials/{region}/", given)
     assert response.status_code == 422
     assert f'id="credential_{field}_error"' in text_of(response)
     assert "your password for the portal" in text_of(response)
@@ -373,16 +380,18 @@ def test_the_members_own_password_is_refused_before_anything_is_sent_or_stored(
     assert not Credential.objects.exists()
 
 
-def test_a_password_with_blanks_around_it_is_refused_too(at_desk: Client, vera: Member, upstream: Upstream) -> None:
+def test_a_password_with_blanks_around_it_is_refused_too(
+    viewer_client: Client, vera: Member, upstream: Upstream
+) -> None:
     vera.set_password(f" {PASSWORD} ")
     vera.save()
-    at_desk.force_login(vera)
-    assert "your password for the portal" in text_of(at_desk.post(EDIT, {**TOKEN, "token": f" {PASSWORD} "}))
+    viewer_client.force_login(vera)
+    assert "your password for the portal" in text_of(viewer_client.post(EDIT, {**TOKEN, "token": f" {PASSWORD} "}))
     assert upstream.requests() == []
 
 
-def test_an_unknown_region_is_not_found(at_desk: Client) -> None:
-    assert at_desk.get("/credentials/nowhere/").status_code == 404
+def test_an_unknown_region_is_not_found(viewer_client: Client) -> None:
+    assert viewer_client.get("/credentials/nowhere/").status_code == 404
 
 
 def render_missing(rf: RequestFactory, **context: object) -> str:
@@ -411,16 +420,16 @@ def test_where_a_credential_does_not_open_the_form_stands_below_the_reason(rf: R
 
 
 def test_an_unchecked_credential_is_checked_without_entering_it_again(
-    at_desk: Client, vera: Member, upstream: Upstream
+    viewer_client: Client, vera: Member, upstream: Upstream
 ) -> None:
     upstream.script(status=500, times=None)
-    at_desk.post(EDIT, TOKEN)
+    viewer_client.post(EDIT, TOKEN)
     upstream.clear()
     before = find_row(vera)
     assert before is not None
     assert before.checked_at is None
-    assert f'action="{CHECK}"' in text_of(at_desk.get(LIST))
-    response = at_desk.post(CHECK, follow=True)
+    assert f'action="{CHECK}"' in text_of(viewer_client.get(LIST))
+    response = viewer_client.post(CHECK, follow=True)
     assert response.redirect_chain == [(LIST, 302)]
     assert "The credential for spo1 is valid." in text_of(response)
     row = find_row(vera)
@@ -438,39 +447,39 @@ def test_an_unchecked_credential_is_checked_without_entering_it_again(
     ],
 )
 def test_a_check_that_ends_in_a_refusal_says_so_and_keeps_the_credential(
-    at_desk: Client, vera: Member, token: str, sentence: str
+    viewer_client: Client, vera: Member, token: str, sentence: str
 ) -> None:
     keep(vera, BearerToken(token))
     before = find_row(vera)
-    assert sentence in text_of(at_desk.post(CHECK, follow=True))
+    assert sentence in text_of(viewer_client.post(CHECK, follow=True))
     after = find_row(vera)
     assert before is not None
     assert after is not None
     assert (bytes(after.sealed), after.checked_at) == (bytes(before.sealed), before.checked_at)
 
 
-def test_a_check_that_nobody_answers_says_why(at_desk: Client, vera: Member, upstream: Upstream) -> None:
+def test_a_check_that_nobody_answers_says_why(viewer_client: Client, vera: Member, upstream: Upstream) -> None:
     keep(vera, OLD)
     upstream.script(status=500, times=None)
-    assert "could not be verified: ByCloud had an error (500)" in text_of(at_desk.post(CHECK, follow=True))
+    assert "could not be verified: ByCloud had an error (500)" in text_of(viewer_client.post(CHECK, follow=True))
 
 
 def test_a_check_is_of_ones_own_credential_alone(
-    at_desk: Client, vera: Member, otto: Member, upstream: Upstream
+    viewer_client: Client, vera: Member, otto: Member, upstream: Upstream
 ) -> None:
     keep(otto, BearerToken("sandbox-acme-token"))
-    assert "There is no credential for spo1 to verify." in text_of(at_desk.post(CHECK, follow=True))
+    assert "There is no credential for spo1 to verify." in text_of(viewer_client.post(CHECK, follow=True))
     assert upstream.requests() == []
     assert find_row(vera) is None
 
 
 def test_a_credential_that_cannot_be_opened_cannot_be_checked_either(
-    at_desk: Client, vera: Member, settings: Settings, upstream: Upstream
+    viewer_client: Client, vera: Member, settings: Settings, upstream: Upstream
 ) -> None:
     keep(vera, OLD)
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
-    assert f'action="{CHECK}"' not in text_of(at_desk.get(LIST))
-    assert "can&#39;t be decrypted. Enter it again" in text_of(at_desk.post(CHECK, follow=True))
+    assert f'action="{CHECK}"' not in text_of(viewer_client.get(LIST))
+    assert "can&#39;t be decrypted. Enter it again" in text_of(viewer_client.post(CHECK, follow=True))
     assert upstream.requests() == []
 
 
@@ -484,6 +493,6 @@ def test_a_check_says_nothing_of_a_credential_saved_in_the_meantime(vera: Member
     assert row.checked_at is None
 
 
-def test_the_way_back_with_backslashes_stays_here(at_desk: Client) -> None:
-    text = text_of(at_desk.get(EDIT, {"next": r"http://testserver/\elsewhere.example/"}))
+def test_the_way_back_with_backslashes_stays_here(viewer_client: Client) -> None:
+    text = text_of(viewer_client.get(EDIT, {"next": r"http://testserver/\elsewhere.example/"}))
     assert 'name="next" value="/elsewhere.example/"' in text

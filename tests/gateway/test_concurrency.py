@@ -11,28 +11,28 @@ from tests.upstream import Upstream
 
 
 @pytest.fixture
-def full_house() -> Iterator[None]:
-    """All places before upstream are taken."""
+def all_slots_taken() -> Iterator[None]:
+    """Every upstream slot is in use."""
     with ExitStack() as stack:
         for _ in range(settings.WEB_THREADS - RESERVED_THREADS):
             stack.enter_context(acquire_slot())
         yield
 
 
-@pytest.mark.usefixtures("full_house")
-def test_there_is_no_place_beyond_the_last() -> None:
+@pytest.mark.usefixtures("all_slots_taken")
+def test_no_slot_is_given_beyond_the_last() -> None:
     with pytest.raises(Busy), acquire_slot():
         pass
 
 
-@pytest.mark.usefixtures("full_house")
-def test_who_checks_a_credential_needs_a_place_too(acme: ApiSession, upstream: Upstream) -> None:
+@pytest.mark.usefixtures("all_slots_taken")
+def test_checking_a_credential_needs_a_slot_too(acme: ApiSession, upstream: Upstream) -> None:
     with pytest.raises(Busy):
         check_credential(acme)
     assert upstream.requests() == []
 
 
-def test_a_place_is_free_again_after_a_failure() -> None:
+def test_a_slot_is_released_after_a_failure() -> None:
     for _ in range(settings.WEB_THREADS):
         with pytest.raises(ZeroDivisionError), acquire_slot():
             raise ZeroDivisionError
@@ -42,7 +42,7 @@ def test_when_all_wait_the_stored_page_is_shown_and_a_new_one_is_refused_at_once
     acme: ApiSession, upstream: Upstream, request: pytest.FixtureRequest
 ) -> None:
     read_page(acme, InstanceQuery())
-    request.getfixturevalue("full_house")
+    request.getfixturevalue("all_slots_taken")
     page = read_page(acme, InstanceQuery(), policy=FetchPolicy.FORCE)
     assert page.trouble is not None
     assert page.trouble.kind == "busy"

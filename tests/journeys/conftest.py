@@ -10,7 +10,7 @@ from tests.credentials.rows import keep
 
 
 @pytest.fixture
-def at_desk(client: Client, otto: Member, sandbox: Sandbox) -> Client:
+def operator_client(client: Client, otto: Member, sandbox: Sandbox) -> Client:
     """Otto, who operates the 150 instances of acme."""
     keep(otto, BearerToken("sandbox-acme-token"))
     client.force_login(otto)

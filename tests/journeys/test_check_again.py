@@ -18,17 +18,17 @@ OLD = timedelta(minutes=1)
 
 
 def test_one_refusal_is_healed_without_a_new_token(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    rows = ids(at_desk.get(f"{LIST}?status=ACTIVE"))
+    rows = ids(operator_client.get(f"{LIST}?status=ACTIVE"))
     clock.shift(OLD)
     upstream.script(times=1, status=401)
-    refused = ask_htmx(at_desk, f"{LIST}?status=ACTIVE", "results", **{"Portal-Refresh": "1"})
+    refused = ask_htmx(operator_client, f"{LIST}?status=ACTIVE", "results", **{"Portal-Refresh": "1"})
     assert link(refused, "Replace token")
     action, fields = form(refused, "Check again")
     assert action == CHECK
     asked = len(upstream.requests())
-    healed = at_desk.post(action, fields, follow=True)
+    healed = operator_client.post(action, fields, follow=True)
     ((address, status),) = healed.redirect_chain
     assert (status, "status=ACTIVE" in address) == (303, True)
     assert ids(healed) == rows
@@ -36,29 +36,31 @@ def test_one_refusal_is_healed_without_a_new_token(
     assert "The credential for spo1 is valid" in words(healed)
     assert len(upstream.requests()) == asked + 2
     # Other pages that met the refusal, too.
-    assert "rejected your token" not in words(at_desk.get(LIST))
+    assert "rejected your token" not in words(operator_client.get(LIST))
 
 
 def test_a_page_that_met_the_refusal_does_not_speak_of_it_any_more(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    at_desk.get(f"{LIST}?limit=50")
+    operator_client.get(f"{LIST}?limit=50")
     clock.shift(OLD)
     upstream.script(times=1, status=401)
-    assert "rejected your token" in words(ask_htmx(at_desk, f"{LIST}?limit=50", "results", **{"Portal-Refresh": "1"}))
-    at_desk.post(CHECK, {"query": ""})
-    assert "rejected your token" not in words(at_desk.get(f"{LIST}?limit=50"))
+    assert "rejected your token" in words(
+        ask_htmx(operator_client, f"{LIST}?limit=50", "results", **{"Portal-Refresh": "1"})
+    )
+    operator_client.post(CHECK, {"query": ""})
+    assert "rejected your token" not in words(operator_client.get(f"{LIST}?limit=50"))
 
 
 def test_an_instances_page_offers_it_and_comes_back_to_itself(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    url = detail_url(at_desk.get(LIST))
+    url = detail_url(operator_client.get(LIST))
     clock.shift(OLD)
     upstream.script(times=1, status=401)
-    refused = ask_htmx(at_desk, url, "instance", **{"Portal-Refresh": "1"})
+    refused = ask_htmx(operator_client, url, "instance", **{"Portal-Refresh": "1"})
     action, fields = form(refused, "Check again")
-    healed = at_desk.post(action, fields, follow=True)
+    healed = operator_client.post(action, fields, follow=True)
     assert (healed.status_code, healed.redirect_chain[-1][0].partition("?")[0]) == (200, url.partition("?")[0])
     assert "rejected your token" not in words(healed)
 

@@ -29,19 +29,19 @@ def find(client: Client, name: str) -> str:
     return f"{LIST}{ids(client.get(f'{LIST}?name={name}'))[0]}/"
 
 
-def test_a_row_opens_its_instance_without_asking_upstream(at_desk: Client, upstream: Upstream) -> None:
-    url = open_first(at_desk)
+def test_a_row_opens_its_instance_without_asking_upstream(operator_client: Client, upstream: Upstream) -> None:
+    url = open_first(operator_client)
     assert re.fullmatch(rf"{LIST}[0-9a-f-]{{36}}/\?name=[\w-]+", url)
     upstream.clear()
-    response = at_desk.get(url)
+    response = operator_client.get(url)
     assert response.status_code == 200
     assert upstream.requests() == []
     assert "Yes, no request was made for this page" in words(response)
 
 
-def test_every_field_of_the_instance_is_on_its_page(at_desk: Client, upstream: Upstream) -> None:
-    instance = json.loads(at_desk.get(find(at_desk, "web-20").rstrip("/") + ".json").content)
-    page = words(at_desk.get(f"{LIST}{instance['id']}/"))
+def test_every_field_of_the_instance_is_on_its_page(operator_client: Client, upstream: Upstream) -> None:
+    instance = json.loads(operator_client.get(find(operator_client, "web-20").rstrip("/") + ".json").content)
+    page = words(operator_client.get(f"{LIST}{instance['id']}/"))
     flat = [
         instance[name]
         for name in ("id", "crn", "name", "description", "status", "power_state", "vm_state")
@@ -58,8 +58,8 @@ def test_every_field_of_the_instance_is_on_its_page(at_desk: Client, upstream: U
     assert "2 vCPU · 4 GiB · 40 GB" in page
 
 
-def test_the_parts_stand_in_order_and_each_has_an_anchor(at_desk: Client) -> None:
-    response = at_desk.get(find(at_desk, "gpu-batch"))
+def test_the_parts_stand_in_order_and_each_has_an_anchor(operator_client: Client) -> None:
+    response = operator_client.get(find(operator_client, "gpu-batch"))
     sections = re.findall(r'<section id="([\w-]+)"', text(response))
     assert sections == [
         "fault",
@@ -75,17 +75,17 @@ def test_the_parts_stand_in_order_and_each_has_an_anchor(at_desk: Client) -> Non
     assert [href[1:] for href in links(response) if href.startswith("#") and href != "#main"] == sections[1:]
 
 
-def test_a_fault_is_shown_with_its_code_message_details_and_time(at_desk: Client) -> None:
-    page = words(at_desk.get(find(at_desk, "gpu-batch")))
+def test_a_fault_is_shown_with_its_code_message_details_and_time(operator_client: Client) -> None:
+    page = words(operator_client.get(find(operator_client, "gpu-batch")))
     assert "Fault 500 No valid host was found" in page
     assert "Details" in page
 
 
-def test_absent_values_are_dashes_and_absent_parts_are_told(at_desk: Client, upstream: Upstream) -> None:
-    url = open_first(at_desk)
+def test_absent_values_are_dashes_and_absent_parts_are_told(operator_client: Client, upstream: Upstream) -> None:
+    url = open_first(operator_client)
     upstream.script(mode="only-ids")
-    at_desk.post(f"{LIST}refresh/", {"query": ""})
-    page = words(at_desk.get(url.partition("?")[0]))
+    operator_client.post(f"{LIST}refresh/", {"query": ""})
+    page = words(operator_client.get(url.partition("?")[0]))
     assert "None" not in page
     assert "Description –" in page
     for told in ("No network addresses", "No volumes attached", "No keys", "No tag", "No metadata"):
@@ -94,9 +94,9 @@ def test_absent_values_are_dashes_and_absent_parts_are_told(at_desk: Client, ups
 
 
 def test_a_link_works_for_a_colleague_whose_cache_is_cold_by_its_name(
-    at_desk: Client, vera: Member, upstream: Upstream
+    operator_client: Client, vera: Member, upstream: Upstream
 ) -> None:
-    url = open_first(at_desk, "?name=web-07")
+    url = open_first(operator_client, "?name=web-07")
     keep(vera, ApiKey("AKIASANDBOXACME", "sandbox-acme-secret"))
     colleague = Client()
     colleague.force_login(vera)
@@ -109,57 +109,57 @@ def test_a_link_works_for_a_colleague_whose_cache_is_cold_by_its_name(
     assert "sandbox-acme-secret" not in text(response)
 
 
-def test_a_link_without_a_hint_works_too(at_desk: Client, vera: Member, upstream: Upstream) -> None:
-    url = find(at_desk, "web-01")
+def test_a_link_without_a_hint_works_too(operator_client: Client, vera: Member, upstream: Upstream) -> None:
+    url = find(operator_client, "web-01")
     keep(vera, ApiKey("AKIASANDBOXACME", "sandbox-acme-secret"))
     colleague = Client()
     colleague.force_login(vera)
     assert "web-01" in words(colleague.get(url))
 
 
-def test_an_instance_of_another_organization_is_not_found(at_desk: Client, viewing: Client) -> None:
-    url = open_first(at_desk)
+def test_an_instance_of_another_organization_is_not_found(operator_client: Client, viewing: Client) -> None:
+    url = open_first(operator_client)
     response = viewing.get(url)
     assert response.status_code == 404
     assert "Instance not found" in words(response)
     assert "12 instances of spo1 were searched" in words(response)
 
 
-def test_each_volume_has_a_copy_button_with_a_name_of_its_own(at_desk: Client, upstream: Upstream) -> None:
-    url = find(at_desk, "web-20")
+def test_each_volume_has_a_copy_button_with_a_name_of_its_own(operator_client: Client, upstream: Upstream) -> None:
+    url = find(operator_client, "web-20")
     volumes = [{"id": f"{number}0000000-0000-4000-8000-000000000000"} for number in (1, 2)]
     upstream.change(url.split("/")[-2], action="set", fields={"volumes_attached": volumes})
-    page = text(at_desk.post(f"{LIST}refresh/", {"instance": url.split("/")[-2], "query": ""}, follow=True))
+    page = text(operator_client.post(f"{LIST}refresh/", {"instance": url.split("/")[-2], "query": ""}, follow=True))
     names = re.findall(r'class="copy"[^>]* aria-label="([^"]*)"', page)
     assert {f"Copy {volume['id']}" for volume in volumes} <= set(names)
 
 
-def test_flavor_image_and_tags_lead_to_the_list_of_their_like(at_desk: Client) -> None:
-    page = at_desk.get(find(at_desk, "web-20"))
+def test_flavor_image_and_tags_lead_to_the_list_of_their_like(operator_client: Client) -> None:
+    page = operator_client.get(find(operator_client, "web-20"))
     for label, parameter in (("m1.medium", "flavor_id="), ("Ubuntu 24.04 LTS", "image_id="), ("frontend", "tags=")):
         url = link(page, label)
         assert url.startswith(f"{LIST}?{parameter}")
-        assert "web-20" in words(at_desk.get(url))
+        assert "web-20" in words(operator_client.get(url))
 
 
-def test_back_leads_to_the_list_as_it_was_left(at_desk: Client) -> None:
+def test_back_leads_to_the_list_as_it_was_left(operator_client: Client) -> None:
     query = "?name=web-%2A&limit=50"
-    left = at_desk.get(f"{LIST}{query}")
+    left = operator_client.get(f"{LIST}{query}")
     row = ids(left)[0]
-    assert f"{LIST}{query}#{row}" in links(at_desk.get(detail_url(left)))
+    assert f"{LIST}{query}#{row}" in links(operator_client.get(detail_url(left)))
     assert f' id="{row}"' in text(left)
 
 
-def test_back_from_a_later_page_keeps_its_marker(at_desk: Client) -> None:
-    second = link(at_desk.get(LIST), "Next")
-    left = at_desk.get(second)
-    assert f"{second}#{ids(left)[0]}" in links(at_desk.get(detail_url(left)))
+def test_back_from_a_later_page_keeps_its_marker(operator_client: Client) -> None:
+    second = link(operator_client.get(LIST), "Next")
+    left = operator_client.get(second)
+    assert f"{second}#{ids(left)[0]}" in links(operator_client.get(detail_url(left)))
 
 
-def test_back_is_never_an_address_of_somebody_else(at_desk: Client, upstream: Upstream) -> None:
-    url = open_first(at_desk).partition("?")[0]
+def test_back_is_never_an_address_of_somebody_else(operator_client: Client, upstream: Upstream) -> None:
+    url = open_first(operator_client).partition("?")[0]
     upstream.clear()
-    response = at_desk.get(f"{url}?back=https://elsewhere.example/")
+    response = operator_client.get(f"{url}?back=https://elsewhere.example/")
     assert response.status_code == 400
     assert not [href for href in links(response) if "elsewhere" in href]
     assert upstream.requests() == []
@@ -168,76 +168,78 @@ def test_back_is_never_an_address_of_somebody_else(at_desk: Client, upstream: Up
 @pytest.mark.parametrize(
     "query", ["marker=x", "step=many", "name=a&name=b", "name=%00", f"name={'x' * 300}", "back=limit%3D0"]
 )
-def test_bad_parameters_are_named_and_bycloud_is_not_asked(at_desk: Client, upstream: Upstream, query: str) -> None:
+def test_bad_parameters_are_named_and_bycloud_is_not_asked(
+    operator_client: Client, upstream: Upstream, query: str
+) -> None:
     upstream.clear()
-    response = at_desk.get(f"{LIST}{GONE}/?{query}")
+    response = operator_client.get(f"{LIST}{GONE}/?{query}")
     assert response.status_code == 400
     assert f"{query.partition('=')[0]} :" in words(response)
     assert link(response, "Remove them") == f"{LIST}{GONE}/"
     assert upstream.requests() == []
 
 
-def test_the_address_of_an_instance_has_one_canonical_form(at_desk: Client) -> None:
-    url = open_first(at_desk, "?tags=web").partition("?")[0]
-    response = at_desk.get(f"{url}?back=tags%3Dweb%252Cweb&name=web-01&marker=")
+def test_the_address_of_an_instance_has_one_canonical_form(operator_client: Client) -> None:
+    url = open_first(operator_client, "?tags=web").partition("?")[0]
+    response = operator_client.get(f"{url}?back=tags%3Dweb%252Cweb&name=web-01&marker=")
     assert response.status_code == 302
     assert response.headers["Location"] == f"{url}?name=web-01&back=tags%3Dweb"
 
 
 def test_a_stale_instance_is_shown_at_once_and_then_asks_once(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    url = open_first(at_desk)
+    url = open_first(operator_client)
     clock.shift(OLD)
     upstream.clear()
-    stale = at_desk.get(url)
+    stale = operator_client.get(url)
     assert is_due(stale)
     assert upstream.requests() == []
-    fresh = ask_htmx(at_desk, url, "instance", **{"Portal-Refresh": "1"})
+    fresh = ask_htmx(operator_client, url, "instance", **{"Portal-Refresh": "1"})
     assert text(fresh).lstrip().startswith('<article id="instance"')
     assert not is_due(fresh)
     assert len(upstream.requests()) == 1
 
 
-def test_a_refresh_shows_what_has_changed(at_desk: Client, upstream: Upstream) -> None:
-    url = find(at_desk, "web-20")
+def test_a_refresh_shows_what_has_changed(operator_client: Client, upstream: Upstream) -> None:
+    url = find(operator_client, "web-20")
     identifier = url.split("/")[-2]
-    assert "Active" in words(at_desk.get(url))
+    assert "Active" in words(operator_client.get(url))
     upstream.change(identifier, action="stop")
-    response = at_desk.post(f"{LIST}refresh/", {"instance": identifier, "query": "back=tags%3Dweb"})
+    response = operator_client.post(f"{LIST}refresh/", {"instance": identifier, "query": "back=tags%3Dweb"})
     assert (response.status_code, response.headers["Location"]) == (303, f"{url}?back=tags%3Dweb")
-    assert "Stopping" in words(at_desk.get(url))
+    assert "Stopping" in words(operator_client.get(url))
 
 
-def test_a_failed_refresh_keeps_the_facts_and_says_why(at_desk: Client, upstream: Upstream) -> None:
-    url = find(at_desk, "web-20")
+def test_a_failed_refresh_keeps_the_facts_and_says_why(operator_client: Client, upstream: Upstream) -> None:
+    url = find(operator_client, "web-20")
     upstream.script(times=None, status=500)
-    response = at_desk.post(f"{LIST}refresh/", {"instance": url.split("/")[-2], "query": ""})
+    response = operator_client.post(f"{LIST}refresh/", {"instance": url.split("/")[-2], "query": ""})
     assert response.status_code == 200
     assert "ByCloud is unavailable (500)" in words(response)
     assert "web-20" in words(response)
     assert "Summary" in words(response)
 
 
-def test_a_refresh_of_an_instance_with_a_bad_query_is_refused(at_desk: Client, upstream: Upstream) -> None:
+def test_a_refresh_of_an_instance_with_a_bad_query_is_refused(operator_client: Client, upstream: Upstream) -> None:
     upstream.clear()
-    response = at_desk.post(f"{LIST}refresh/", {"instance": GONE, "query": "marker=up"})
+    response = operator_client.post(f"{LIST}refresh/", {"instance": GONE, "query": "marker=up"})
     assert response.status_code == 400
     assert upstream.requests() == []
 
 
-def test_a_refresh_tells_that_an_instance_is_gone(at_desk: Client, upstream: Upstream) -> None:
-    url = find(at_desk, "web-20")
+def test_a_refresh_tells_that_an_instance_is_gone(operator_client: Client, upstream: Upstream) -> None:
+    url = find(operator_client, "web-20")
     identifier = url.split("/")[-2]
     upstream.script(times=None, status=200, body=json.dumps({"instances": [], "meta": {"total": 0, "has_more": False}}))
-    response = at_desk.post(f"{LIST}refresh/", {"instance": identifier, "query": ""})
+    response = operator_client.post(f"{LIST}refresh/", {"instance": identifier, "query": ""})
     assert response.status_code == 404
     assert "Instance not found" in words(response)
 
 
-def test_an_outage_with_nothing_known_is_not_not_found(at_desk: Client, upstream: Upstream) -> None:
+def test_an_outage_with_nothing_known_is_not_not_found(operator_client: Client, upstream: Upstream) -> None:
     upstream.script(times=None, status=503)
-    response = at_desk.get(f"{LIST}{GONE}/?name=web-01")
+    response = operator_client.get(f"{LIST}{GONE}/?name=web-01")
     assert response.status_code == 503
     assert "ByCloud is unavailable (503)" in words(response)
     assert form(response, "Retry")[1]["query"] == "name=web-01"
@@ -250,8 +252,8 @@ def test_without_a_credential_the_page_takes_one(client: Client, vera: Member, s
     assert f'name="next" value="{LIST}{GONE}/?name=a"' in text(response)
 
 
-def test_the_working_is_shown_and_can_be_copied_without_the_token(at_desk: Client, sandbox: Sandbox) -> None:
-    page = at_desk.get(open_first(at_desk, "?name=web-%2A"))
+def test_the_working_is_shown_and_can_be_copied_without_the_token(operator_client: Client, sandbox: Sandbox) -> None:
+    page = operator_client.get(open_first(operator_client, "?name=web-%2A"))
     assert "GET /v1/instances?name=web-*&limit=20" in words(page)
     command = f"curl --get '{sandbox.url}/v1/instances?name=web-*&limit=20'"
     assert f'{command} --header "Authorization: Bearer $BYCLOUD_TOKEN"' in text(page)
@@ -269,9 +271,11 @@ def large_fleet(upstream: Upstream, *, pages: int) -> None:
         upstream.script(status=200, body=json.dumps({"instances": rows, "meta": meta}))
 
 
-def test_a_long_search_shows_how_far_it_has_come_and_goes_on_by_itself(at_desk: Client, upstream: Upstream) -> None:
+def test_a_long_search_shows_how_far_it_has_come_and_goes_on_by_itself(
+    operator_client: Client, upstream: Upstream
+) -> None:
     large_fleet(upstream, pages=5)
-    response = at_desk.get(f"{LIST}{GONE}/?name=&back=tags%3Dweb", follow=True)
+    response = operator_client.get(f"{LIST}{GONE}/?name=&back=tags%3Dweb", follow=True)
     assert response.status_code == 200
     said = "Searched 500 of 10,000 instances. Not found yet."
     assert said in words(response)
@@ -281,20 +285,20 @@ def test_a_long_search_shows_how_far_it_has_come_and_goes_on_by_itself(at_desk: 
     assert onward.endswith("&step=1")
     assert 'hx-trigger="load delay' in text(response)
     large_fleet(upstream, pages=5)
-    further = ask_htmx(at_desk, onward, "instance")
+    further = ask_htmx(operator_client, onward, "instance")
     assert text(further).lstrip().startswith('<article id="instance"')
     assert link(further, "Continue searching").endswith("&step=2")
 
 
-def test_after_ten_steps_the_search_waits_for_the_person(at_desk: Client, upstream: Upstream) -> None:
+def test_after_ten_steps_the_search_waits_for_the_person(operator_client: Client, upstream: Upstream) -> None:
     large_fleet(upstream, pages=5)
-    response = at_desk.get(f"{LIST}{GONE}/?step=10")
+    response = operator_client.get(f"{LIST}{GONE}/?step=10")
     assert "Continue searching" in words(response)
     assert "load delay" not in text(response)
 
 
-def test_a_search_to_the_end_says_how_much_was_searched(at_desk: Client, upstream: Upstream) -> None:
-    response = at_desk.get(f"{LIST}{GONE}/")
+def test_a_search_to_the_end_says_how_much_was_searched(operator_client: Client, upstream: Upstream) -> None:
+    response = operator_client.get(f"{LIST}{GONE}/")
     assert response.status_code == 404
     assert "150 instances of spo1 were searched" in words(response)
     assert 'data-announce="Instance not found"' in text(response)
@@ -303,8 +307,8 @@ def test_a_search_to_the_end_says_how_much_was_searched(at_desk: Client, upstrea
     assert len(upstream.requests()) == 2
 
 
-def test_a_search_whose_place_is_gone_can_begin_anew(at_desk: Client) -> None:
-    response = at_desk.get(f"{LIST}{GONE}/?name=web&marker={GONE}&step=3")
+def test_a_search_whose_place_is_gone_can_begin_anew(operator_client: Client) -> None:
+    response = operator_client.get(f"{LIST}{GONE}/?name=web&marker={GONE}&step=3")
     assert response.status_code == 502
     assert form(response, "Retry")[1]["query"] == "name=web"
 
@@ -317,27 +321,27 @@ def raw(url: str) -> str:
     return f"{path.rstrip('/')}.json?{query}".rstrip("?")
 
 
-def test_the_raw_json_is_what_bycloud_sent_to_the_byte(at_desk: Client, upstream: Upstream) -> None:
+def test_the_raw_json_is_what_bycloud_sent_to_the_byte(operator_client: Client, upstream: Upstream) -> None:
     one = '{ "id": "550e8400-e29b-41d4-a716-446655440000",\n "name":"web",  "x": 1.50, "ç": "\\u00e7" }'
     upstream.script(status=200, body=f'{{"instances": [{one}]}}')
-    url = open_first(at_desk)
-    response = at_desk.get(raw(url))
+    url = open_first(operator_client)
+    response = operator_client.get(raw(url))
     assert response.content.decode() == one
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert "Content-Disposition" not in response.headers
 
 
-def test_the_raw_json_can_be_downloaded(at_desk: Client) -> None:
-    page = at_desk.get(open_first(at_desk))
-    response = at_desk.get(link(page, "Download"))
+def test_the_raw_json_can_be_downloaded(operator_client: Client) -> None:
+    page = operator_client.get(open_first(operator_client))
+    response = operator_client.get(link(page, "Download"))
     identifier = link(page, "Open").split("/")[-1].partition(".json")[0]
     assert response.headers["Content-Disposition"] == f'attachment; filename="instance-{identifier}.json"'
     assert json.loads(response.content)["id"] == identifier
 
 
-def test_raw_json_of_nothing_is_a_404_in_json(at_desk: Client) -> None:
-    response = at_desk.get(f"{LIST}{GONE}.json")
+def test_raw_json_of_nothing_is_a_404_in_json(operator_client: Client) -> None:
+    response = operator_client.get(f"{LIST}{GONE}.json")
     assert response.status_code == 404
     assert response.json()["error"] == {
         "code": 404,
@@ -348,17 +352,17 @@ def test_raw_json_of_nothing_is_a_404_in_json(at_desk: Client) -> None:
     }
 
 
-def test_trouble_is_json_with_its_status(at_desk: Client, upstream: Upstream) -> None:
+def test_trouble_is_json_with_its_status(operator_client: Client, upstream: Upstream) -> None:
     upstream.script(times=None, status=500)
-    response = at_desk.get(f"{LIST}{GONE}.json")
+    response = operator_client.get(f"{LIST}{GONE}.json")
     assert response.status_code == 502
     assert response.json()["error"]["message"] == "ByCloud is unavailable (500)"
     assert response.json()["error"]["request_id"].startswith("req-")
 
 
-def test_bad_parameters_are_a_400_in_json(at_desk: Client, upstream: Upstream) -> None:
+def test_bad_parameters_are_a_400_in_json(operator_client: Client, upstream: Upstream) -> None:
     upstream.clear()
-    response = at_desk.get(f"{LIST}{GONE}.json?marker=up")
+    response = operator_client.get(f"{LIST}{GONE}.json?marker=up")
     assert response.status_code == 400
     assert response.json()["error"]["parameters"] == {"marker": "Not a valid ID."}
     assert upstream.requests() == []

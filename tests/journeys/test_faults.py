@@ -99,9 +99,9 @@ def check_screen(response: Response, fault: Fault | faults.Region) -> None:
 
 
 @pytest.mark.parametrize("fault", SCRIPTED, ids=NAMES)
-def test_a_fault_with_nothing_seen_before(at_desk: Client, upstream: Upstream, fault: Fault) -> None:
+def test_a_fault_with_nothing_seen_before(operator_client: Client, upstream: Upstream, fault: Fault) -> None:
     spoil(upstream, fault)
-    response = ask(at_desk, LIST)
+    response = ask(operator_client, LIST)
     if fault.is_survived:
         check_decency(response)
         assert fault.said in words(response)
@@ -112,10 +112,10 @@ def test_a_fault_with_nothing_seen_before(at_desk: Client, upstream: Upstream, f
 
 
 @pytest.mark.parametrize("fault", SCRIPTED, ids=NAMES)
-def test_a_fault_after_the_page_was_seen(at_desk: Client, upstream: Upstream, fault: Fault) -> None:
-    seen = at_desk.get(LIST)
+def test_a_fault_after_the_page_was_seen(operator_client: Client, upstream: Upstream, fault: Fault) -> None:
+    seen = operator_client.get(LIST)
     spoil(upstream, fault)
-    response = ask_again(at_desk, seen)
+    response = ask_again(operator_client, seen)
     if fault.is_survived and response.status_code == 204:
         # What is wrong with it is nothing that is shown.
         return
@@ -130,18 +130,18 @@ def test_a_fault_after_the_page_was_seen(at_desk: Client, upstream: Upstream, fa
 
 
 @pytest.mark.parametrize("fault", [fault for fault in SCRIPTED if not fault.is_survived], ids=lambda fault: fault.name)
-def test_a_fault_on_an_instances_page(at_desk: Client, upstream: Upstream, fault: Fault) -> None:
-    url = detail_url(at_desk.get(f"{LIST}?name={DETAIL_NAME}"))
-    seen = at_desk.get(url)
-    other = detail_url(at_desk.get(LIST)).replace("-4", "-5", 1).replace("-8", "-9", 1)
+def test_a_fault_on_an_instances_page(operator_client: Client, upstream: Upstream, fault: Fault) -> None:
+    url = detail_url(operator_client.get(f"{LIST}?name={DETAIL_NAME}"))
+    seen = operator_client.get(url)
+    other = detail_url(operator_client.get(LIST)).replace("-4", "-5", 1).replace("-8", "-9", 1)
     spoil(upstream, fault)
-    response = ask_again(at_desk, seen)
+    response = ask_again(operator_client, seen)
     check_decency(response)
     assert response.status_code == 200
     assert fault.said in words(response)
     assert DETAIL_NAME in words(response)
     assert "Showing the last known data, from" in words(response)
-    check_screen(ask(at_desk, f"{other.partition('?')[0]}?name=another"), fault)
+    check_screen(ask(operator_client, f"{other.partition('?')[0]}?name=another"), fault)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -158,51 +158,51 @@ def test_a_region_that_cannot_be_reached(
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_region_that_can_be_reached_no_more(
-    at_desk: Client, settings: Settings, places: dict[str, faults.Region], place: str
+    operator_client: Client, settings: Settings, places: dict[str, faults.Region], place: str
 ) -> None:
-    seen = at_desk.get(LIST)
+    seen = operator_client.get(LIST)
     # By way of a proxy, so that the region stays the same.
     settings.BYCLOUD_LIMITS = type(settings.BYCLOUD_LIMITS)(deadline_seconds=DEADLINE, proxy=places[place].url)
-    response = ask_again(at_desk, seen)
+    response = ask_again(operator_client, seen)
     check_decency(response)
     assert response.status_code == 200
     assert ids(response) == ids(seen)
     assert places[place].said in words(response)
 
 
-def test_links_to_another_host_are_never_linked_to(at_desk: Client, upstream: Upstream) -> None:
+def test_links_to_another_host_are_never_linked_to(operator_client: Client, upstream: Upstream) -> None:
     upstream.script(mode="links-elsewhere")
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert link(response, "Next").startswith(f"{LIST}?marker=")
     assert not [href for href in links(response) if "elsewhere" in href]
 
 
-def test_a_redirect_takes_the_credential_nowhere(at_desk: Client, upstream: Upstream) -> None:
+def test_a_redirect_takes_the_credential_nowhere(operator_client: Client, upstream: Upstream) -> None:
     with Sandbox() as stranger:
         upstream.script(mode="redirect", location=f"{stranger.url}/v1/instances")
-        assert at_desk.get(LIST).status_code == 502
+        assert operator_client.get(LIST).status_code == 502
         assert Upstream(stranger.url).requests() == []
 
 
-def test_a_cursor_that_leads_to_itself_is_taken_as_the_end(at_desk: Client, upstream: Upstream) -> None:
+def test_a_cursor_that_leads_to_itself_is_taken_as_the_end(operator_client: Client, upstream: Upstream) -> None:
     upstream.script(times=None, mode="endless")
-    second = at_desk.get(link(at_desk.get(LIST), "Next"))
+    second = operator_client.get(link(operator_client.get(LIST), "Next"))
     assert len(ids(second)) == 20
     with pytest.raises(AssertionError, match="no link"):
         link(second, "Next")
 
 
-def test_a_search_in_a_list_without_an_end_comes_to_an_end(at_desk: Client, upstream: Upstream) -> None:
+def test_a_search_in_a_list_without_an_end_comes_to_an_end(operator_client: Client, upstream: Upstream) -> None:
     upstream.script(times=None, mode="endless")
     # The list says that more follows, and leads nowhere: that the instance does not exist would be a guess.
-    assert at_desk.get(f"{LIST}00000000-0000-4000-8000-000000000000/").status_code == 502
+    assert operator_client.get(f"{LIST}00000000-0000-4000-8000-000000000000/").status_code == 502
     assert len(upstream.requests()) <= 5
 
 
-def test_hostile_texts_are_inert_in_html_and_json(at_desk: Client, upstream: Upstream) -> None:
+def test_hostile_texts_are_inert_in_html_and_json(operator_client: Client, upstream: Upstream) -> None:
     upstream.script(times=None, mode="hostile")
-    listing = at_desk.get(f"{LIST}?limit=50")
-    pages = [listing, *(at_desk.get(detail_url(listing, number)) for number in range(len(HOSTILE)))]
+    listing = operator_client.get(f"{LIST}?limit=50")
+    pages = [listing, *(operator_client.get(detail_url(listing, number)) for number in range(len(HOSTILE)))]
     for page in pages:
         body = page.content.decode()
         assert page.status_code == 200
@@ -210,7 +210,7 @@ def test_hostile_texts_are_inert_in_html_and_json(at_desk: Client, upstream: Ups
             assert harm not in body
     for number, hostile in enumerate(HOSTILE):
         url = detail_url(listing, number).partition("?")[0].rstrip("/") + ".json"
-        raw = at_desk.get(f"{url}?download=1")
+        raw = operator_client.get(f"{url}?download=1")
         assert raw.headers["Content-Type"] == "application/json"
         assert raw.headers["X-Content-Type-Options"] == "nosniff"
         assert re.fullmatch(r'attachment; filename="instance-[0-9a-f-]{36}\.json"', raw.headers["Content-Disposition"])
@@ -218,13 +218,13 @@ def test_hostile_texts_are_inert_in_html_and_json(at_desk: Client, upstream: Ups
 
 
 def test_a_hostile_refusal_is_inert_in_the_page_its_headers_and_the_log(
-    at_desk: Client, upstream: Upstream, log_lines: io.StringIO
+    operator_client: Client, upstream: Upstream, log_lines: io.StringIO
 ) -> None:
     hostile = "<script>alert(1)</script>\r\nSet-Cookie: a=b \x1b[31m\u202e" + "x" * 10_000
     error = {"message": hostile, "details": hostile, "request_id": hostile}
     upstream.script(times=None, status=500, headers={"X-Request-Id": "<img src=x>"}, body={"error": error})
-    page = at_desk.get(LIST)
-    raw = at_desk.get(f"{LIST}00000000-0000-4000-8000-000000000000.json")
+    page = operator_client.get(LIST)
+    raw = operator_client.get(f"{LIST}00000000-0000-4000-8000-000000000000.json")
     assert (page.status_code, raw.status_code) == (502, 502)
     body = page.content.decode()
     for harm in ("<script>alert", "<img src=x", "\x1b", "\u202e"):

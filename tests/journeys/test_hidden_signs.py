@@ -23,10 +23,10 @@ def serve(upstream: Upstream, **fields: object) -> None:
 @pytest.mark.parametrize("sign", ["\u200b", "\ufeff", "\u00ad", "\u202e", "\u2060", "\u200d"])
 @pytest.mark.parametrize("parameter", ["name", "tags"])
 def test_a_pasted_filter_says_what_it_holds_and_offers_to_leave_it_out(
-    at_desk: Client, parameter: str, sign: str
+    operator_client: Client, parameter: str, sign: str
 ) -> None:
     code = f"U+{ord(sign):04X}"
-    response = at_desk.get(f"{LIST}?{parameter}={quote(f'we{sign}b')}")
+    response = operator_client.get(f"{LIST}?{parameter}={quote(f'we{sign}b')}")
     assert response.status_code == 200
     assert "No matches" in words(response)
     assert "The filters contain invisible characters" in words(response)
@@ -34,28 +34,28 @@ def test_a_pasted_filter_says_what_it_holds_and_offers_to_leave_it_out(
     assert f'data-symbol="{code}"' in text(response)
     assert f": we[{code}]b" in text(response)
     assert link(response, "Remove them") == f"{LIST}?{parameter}=web"
-    clean = at_desk.get(f"{LIST}?{parameter}=web")
+    clean = operator_client.get(f"{LIST}?{parameter}=web")
     assert "invisible characters" not in words(clean)
 
 
-def test_who_wants_it_exactly_gets_it(at_desk: Client, upstream: Upstream) -> None:
+def test_who_wants_it_exactly_gets_it(operator_client: Client, upstream: Upstream) -> None:
     serve(upstream, tags=["a\u200bb"])
-    tag = re.search(rf'href="({LIST}\?tags=[^"]*)"', text(at_desk.get(LIST)))
+    tag = re.search(rf'href="({LIST}\?tags=[^"]*)"', text(operator_client.get(LIST)))
     assert tag
     upstream.clear()
-    page = at_desk.get(tag[1])
+    page = operator_client.get(tag[1])
     assert "tags=a%E2%80%8Bb" in upstream.requests()[0]["query"]
     assert "invisible characters" in words(page)
 
 
-def test_htmx_is_told_as_well(at_desk: Client) -> None:
-    response = ask_htmx(at_desk, f"{LIST}?name=we%E2%80%8Bb", "results")
+def test_htmx_is_told_as_well(operator_client: Client) -> None:
+    response = ask_htmx(operator_client, f"{LIST}?name=we%E2%80%8Bb", "results")
     assert "The filters contain invisible characters" in words(response)
 
 
 @pytest.mark.parametrize("parameter", ["marker", "flavor_id", "limit", "status&limit=0&marker"])
-def test_a_value_that_is_refused_for_it_says_so(at_desk: Client, parameter: str) -> None:
-    response = at_desk.get(f"{LIST}?{parameter}=20%E2%80%8B")
+def test_a_value_that_is_refused_for_it_says_so(operator_client: Client, parameter: str) -> None:
+    response = operator_client.get(f"{LIST}?{parameter}=20%E2%80%8B")
     assert response.status_code == 400
     assert "Contains invisible characters: zero width space (U+200B)." in words(response)
 
@@ -64,7 +64,7 @@ MANY_COLUMNS = "name,tags,description,crn,power_state,networks,security_groups,k
 
 
 @pytest.mark.parametrize("columns", ["", MANY_COLUMNS])
-def test_every_text_of_an_instance_shows_them(at_desk: Client, upstream: Upstream, columns: str) -> None:
+def test_every_text_of_an_instance_shows_them(operator_client: Client, upstream: Upstream, columns: str) -> None:
     serve(
         upstream,
         name=ODD,
@@ -81,12 +81,12 @@ def test_every_text_of_an_instance_shows_them(at_desk: Client, upstream: Upstrea
         key_names=[ODD],
         metadata={ODD: ODD},
     )
-    page = at_desk.get(f"{LIST}?columns={columns}" if columns else LIST)
+    page = operator_client.get(f"{LIST}?columns={columns}" if columns else LIST)
     table = text(page).partition('id="table"')[2].partition("</table>")[0]
     assert table.count(SEEN) >= 6
     # Bare in no text that is read, but in what is copied and followed.
     assert ODD not in re.sub(r"<[^>]*>", "\0", table)
-    instance = at_desk.get(detail_url(page))
+    instance = operator_client.get(detail_url(page))
     body = text(instance).partition("<main")[2].partition('id="json"')[0]
     assert body.count(SEEN) >= 18
     assert ODD not in re.sub(r"<[^>]*>", "\0", body)
@@ -95,9 +95,9 @@ def test_every_text_of_an_instance_shows_them(at_desk: Client, upstream: Upstrea
     assert f'data-copy="{ODD}" aria-label="Copy the name"' in text(instance)
 
 
-def test_suggestions_show_them_and_give_the_exact_text(at_desk: Client, upstream: Upstream) -> None:
+def test_suggestions_show_them_and_give_the_exact_text(operator_client: Client, upstream: Upstream) -> None:
     serve(upstream, tags=["a\u200bb"], image={"id": ID, "name": "c\u200bd"}, status="E\u200bF")
-    body = text(at_desk.get(LIST))
+    body = text(operator_client.get(LIST))
     assert '<option value="a\u200bb" label="a[U+200B]b">' in body
     assert '<option value="c\u200bd" label="c[U+200B]d">' in body
     assert '<option value="E\u200bF">E[U+200B]F</option>' in body
@@ -106,10 +106,12 @@ def test_suggestions_show_them_and_give_the_exact_text(at_desk: Client, upstream
 @pytest.mark.parametrize(
     ("name", "label"), [("   ", "␣␣␣"), ("\u00a0", "U+00A0"), ("\u200b", "U+200B"), ("\u2800", "U+2800")]
 )
-def test_a_name_of_blanks_is_a_link_that_says_so(at_desk: Client, upstream: Upstream, name: str, label: str) -> None:
+def test_a_name_of_blanks_is_a_link_that_says_so(
+    operator_client: Client, upstream: Upstream, name: str, label: str
+) -> None:
     serve(upstream, name=name)
-    page = at_desk.get(LIST)
+    page = operator_client.get(LIST)
     assert has_rows(page)
     assert ids(page) == [ID]
     assert f'data-symbol="{label}"' in text(page).partition('<th scope="row">')[2].partition("</a>")[0]
-    assert at_desk.get(detail_url(page)).status_code == 200
+    assert operator_client.get(detail_url(page)).status_code == 200

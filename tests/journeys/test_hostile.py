@@ -23,23 +23,27 @@ def open_both(client: Client) -> tuple[int, int]:
     return client.get(LIST).status_code, client.get(f"{LIST}{ID}/?name=web-01").status_code
 
 
-def test_metadata_may_have_the_key_items(at_desk: Client, upstream: Upstream) -> None:
+def test_metadata_may_have_the_key_items(operator_client: Client, upstream: Upstream) -> None:
     serve(upstream, {"metadata": {"items": "seven", "keys": "eight"}})
-    page = words(at_desk.get(f"{LIST}{ID}/?name=web-01"))
+    page = words(operator_client.get(f"{LIST}{ID}/?name=web-01"))
     assert "items seven" in page
     assert "keys eight" in page
 
 
 @pytest.mark.parametrize("parameter", ["items", "keys", "values"])
-def test_an_unknown_parameter_of_an_instances_page_is_named_whatever_its_name(at_desk: Client, parameter: str) -> None:
-    response = at_desk.get(f"{LIST}{ID}/?{parameter}=1", follow=True)
+def test_an_unknown_parameter_of_an_instances_page_is_named_whatever_its_name(
+    operator_client: Client, parameter: str
+) -> None:
+    response = operator_client.get(f"{LIST}{ID}/?{parameter}=1", follow=True)
     assert f"mean nothing here: {parameter}." in words(response)
 
 
 @pytest.mark.parametrize("size", [2**63, 10**400, -(10**400)])
-def test_sizes_beyond_all_measure_are_shown_and_break_nothing(at_desk: Client, upstream: Upstream, size: int) -> None:
+def test_sizes_beyond_all_measure_are_shown_and_break_nothing(
+    operator_client: Client, upstream: Upstream, size: int
+) -> None:
     serve(upstream, {"flavor": {"name": "big", "vcpus": size, "ram": size, "disk": size}})
-    assert open_both(at_desk) == (200, 200)
+    assert open_both(operator_client) == (200, 200)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/Sao_Paulo", "Asia/Tokyo"])
@@ -54,52 +58,54 @@ def test_sizes_beyond_all_measure_are_shown_and_break_nothing(at_desk: Client, u
     ],
 )
 def test_the_first_and_the_last_moment_are_shown_in_every_zone(
-    at_desk: Client, otto: Member, upstream: Upstream, moment: str, zone: str
+    operator_client: Client, otto: Member, upstream: Upstream, moment: str, zone: str
 ) -> None:
     Member.objects.filter(pk=otto.pk).update(time_zone=zone)
     times = dict.fromkeys(("created_at", "updated_at", "launched_at", "terminated_at"), moment)
     serve(upstream, {"status": "ERROR", "fault": {"message": "No host", "created": moment}, **times})
-    assert open_both(at_desk) == (200, 200)
+    assert open_both(operator_client) == (200, 200)
 
 
 def test_bytes_that_are_no_text_in_a_field_nobody_knows_do_not_hide_the_instance(
-    at_desk: Client, upstream: Upstream
+    operator_client: Client, upstream: Upstream
 ) -> None:
     upstream.script(times=None, body=f'{{"instances":[{{"id":"{ID}","name":"web-01","junk":"\udcff"}}]}}')
-    response = at_desk.get(f"{LIST}{ID}/?name=web-01")
+    response = operator_client.get(f"{LIST}{ID}/?name=web-01")
     assert response.status_code == 200
     assert "junk" in text(response)
 
 
-def test_flavors_that_name_each_other_do_not_send_the_browser_in_circles(at_desk: Client, upstream: Upstream) -> None:
+def test_flavors_that_name_each_other_do_not_send_the_browser_in_circles(
+    operator_client: Client, upstream: Upstream
+) -> None:
     serve(upstream, {"flavor": {"id": "b", "name": "a"}}, {"flavor": {"id": "a", "name": "b"}})
-    at_desk.get(LIST)
-    response = at_desk.get(LIST, {"flavor_id": "a"})
+    operator_client.get(LIST)
+    response = operator_client.get(LIST, {"flavor_id": "a"})
     assert response.status_code == 400
     assert "Unknown name. Use the ID instead" in words(response)
 
 
-def test_a_name_that_bycloud_does_not_take_is_searched_past(at_desk: Client, upstream: Upstream) -> None:
-    wanted = f"{LIST}{ids(at_desk.get(LIST))[3]}/?name=web-01"
+def test_a_name_that_bycloud_does_not_take_is_searched_past(operator_client: Client, upstream: Upstream) -> None:
+    wanted = f"{LIST}{ids(operator_client.get(LIST))[3]}/?name=web-01"
     upstream.script(status=400, match="name=web-01")
     caches["pages"].clear()
-    assert at_desk.get(wanted).status_code == 200
+    assert operator_client.get(wanted).status_code == 200
 
 
-def test_an_id_in_capitals_has_a_page_in_lower_case(at_desk: Client, upstream: Upstream) -> None:
+def test_an_id_in_capitals_has_a_page_in_lower_case(operator_client: Client, upstream: Upstream) -> None:
     serve(upstream, {"id": ID.upper()})
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert ids(response) == [ID.upper()]
     assert detail_url(response) == f"{LIST}{ID}/?name=web-01"
     upstream.clear()
-    response = at_desk.get(f"{LIST}{ID}/")
+    response = operator_client.get(f"{LIST}{ID}/")
     assert response.status_code == 200
     assert ID.upper() in words(response)
     assert upstream.requests() == []
-    assert ID.upper() in at_desk.get(f"{LIST}{ID}.json").content.decode()
+    assert ID.upper() in operator_client.get(f"{LIST}{ID}.json").content.decode()
 
 
-def test_an_id_in_capitals_and_small_letters_is_found_too(at_desk: Client, upstream: Upstream) -> None:
+def test_an_id_in_capitals_and_small_letters_is_found_too(operator_client: Client, upstream: Upstream) -> None:
     serve(upstream, {"id": ID.replace("e29b", "E29b")})
-    assert at_desk.get(detail_url(at_desk.get(LIST))).status_code == 200
-    assert at_desk.get(f"{LIST}{ID}/").status_code == 200
+    assert operator_client.get(detail_url(operator_client.get(LIST))).status_code == 200
+    assert operator_client.get(f"{LIST}{ID}/").status_code == 200

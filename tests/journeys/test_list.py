@@ -22,8 +22,8 @@ GONE = "00000000-0000-4000-8000-000000000000"
 FLAVOR = re.compile(r"flavor_id=([0-9a-f-]{36})")
 
 
-def test_the_list_shows_twenty_rows_their_total_and_their_age(at_desk: Client) -> None:
-    response = at_desk.get(LIST)
+def test_the_list_shows_twenty_rows_their_total_and_their_age(operator_client: Client) -> None:
+    response = operator_client.get(LIST)
     assert response.status_code == 200
     assert len(ids(response)) == 20
     assert "Instances (150)" in words(response)
@@ -32,27 +32,27 @@ def test_the_list_shows_twenty_rows_their_total_and_their_age(at_desk: Client) -
     assert "1–20 of 150" in words(response)
 
 
-def test_nothing_is_shown_as_none(at_desk: Client) -> None:
-    seen = "".join(words(at_desk.get(f"{LIST}?limit=100")))
+def test_nothing_is_shown_as_none(operator_client: Client) -> None:
+    seen = "".join(words(operator_client.get(f"{LIST}?limit=100")))
     assert "None" not in seen
     assert "–" in seen
 
 
-def test_next_next_previous_previous_shows_the_same_ids(at_desk: Client) -> None:
-    first = at_desk.get(LIST)
-    second = at_desk.get(link(first, "Next"))
-    third = at_desk.get(link(second, "Next"))
+def test_next_next_previous_previous_shows_the_same_ids(operator_client: Client) -> None:
+    first = operator_client.get(LIST)
+    second = operator_client.get(link(first, "Next"))
+    third = operator_client.get(link(second, "Next"))
     assert "41–60 of 150" in words(third)
     assert not set(ids(first)) & set(ids(second)) | set(ids(second)) & set(ids(third))
-    back = at_desk.get(link(third, "Previous"))
-    again = at_desk.get(link(back, "Previous"))
+    back = operator_client.get(link(third, "Previous"))
+    again = operator_client.get(link(back, "Previous"))
     assert (ids(back), ids(again)) == (ids(second), ids(first))
     assert link(third, "First") == f"{LIST}?limit=20"
 
 
-def test_the_last_page_has_no_next_and_the_first_no_previous(at_desk: Client) -> None:
-    page = at_desk.get(f"{LIST}?limit=100")
-    last = at_desk.get(link(page, "Next"))
+def test_the_last_page_has_no_next_and_the_first_no_previous(operator_client: Client) -> None:
+    page = operator_client.get(f"{LIST}?limit=100")
+    last = operator_client.get(link(page, "Next"))
     assert "101–150 of 150" in words(last)
     with pytest.raises(AssertionError, match="no link"):
         link(last, "Next")
@@ -60,73 +60,75 @@ def test_the_last_page_has_no_next_and_the_first_no_previous(at_desk: Client) ->
         link(page, "Previous")
 
 
-def test_a_page_whose_past_is_unknown_leads_to_the_first(at_desk: Client, upstream: Upstream) -> None:
-    marker = ids(at_desk.get(LIST))[-1]
+def test_a_page_whose_past_is_unknown_leads_to_the_first(operator_client: Client, upstream: Upstream) -> None:
+    marker = ids(operator_client.get(LIST))[-1]
     rows = {"instances": [{"id": GONE}], "meta": {"has_more": False}}
     upstream.script(status=200, body=json.dumps(rows), match="status=BUILD")
-    page = at_desk.get(f"{LIST}?status=BUILD&marker={marker}")
+    page = operator_client.get(f"{LIST}?status=BUILD&marker={marker}")
     assert ids(page) == [GONE]
     with pytest.raises(AssertionError, match="no link"):
         link(page, "Previous")
     assert link(page, "First") == f"{LIST}?status=BUILD"
 
 
-def test_another_page_size_begins_at_the_first_page(at_desk: Client) -> None:
-    second = at_desk.get(link(at_desk.get(LIST), "Next"))
+def test_another_page_size_begins_at_the_first_page(operator_client: Client) -> None:
+    second = operator_client.get(link(operator_client.get(LIST), "Next"))
     assert link(second, "50") == f"{LIST}?limit=50"
-    assert len(ids(at_desk.get(f"{LIST}?limit=50"))) == 50
+    assert len(ids(operator_client.get(f"{LIST}?limit=50"))) == 50
 
 
-def test_the_form_as_a_browser_sends_it_leads_to_the_canonical_address(at_desk: Client) -> None:
+def test_the_form_as_a_browser_sends_it_leads_to_the_canonical_address(operator_client: Client) -> None:
     sent = f"{LIST}?name=web-*&status=active&tags=web%2C+production%2Cweb&flavor_id=&image_id=&limit=50"
-    response = at_desk.get(sent)
+    response = operator_client.get(sent)
     assert response.status_code == 302
     assert response.headers["Location"] == f"{LIST}?name=web-%2A&status=ACTIVE&tags=web,production&limit=50"
-    assert at_desk.get(response.headers["Location"]).status_code == 200
+    assert operator_client.get(response.headers["Location"]).status_code == 200
 
 
-def test_a_canonical_address_is_answered_at_once(at_desk: Client) -> None:
+def test_a_canonical_address_is_answered_at_once(operator_client: Client) -> None:
     for name in ("web%5F%7E", "web_~"):
-        assert at_desk.get(f"{LIST}?name={name}").status_code == 200, "programs that decode it would be led on for ever"
-    assert at_desk.get(f"{LIST}?name=web-%2A&tags=web,production").status_code == 200
+        assert operator_client.get(f"{LIST}?name={name}").status_code == 200, (
+            "programs that decode it would be led on for ever"
+        )
+    assert operator_client.get(f"{LIST}?name=web-%2A&tags=web,production").status_code == 200
 
 
-def test_filters_stand_as_tokens_that_take_themselves_away(at_desk: Client) -> None:
-    response = at_desk.get(f"{LIST}?name=web-%2A&tags=web,production&limit=50")
+def test_filters_stand_as_tokens_that_take_themselves_away(operator_client: Client) -> None:
+    response = operator_client.get(f"{LIST}?name=web-%2A&tags=web,production&limit=50")
     assert ids(response)
     assert link(response, "name: web-*") == f"{LIST}?tags=web,production&limit=50"
     assert link(response, "tag: web") == f"{LIST}?name=web-%2A&tags=production&limit=50"
     assert link(response, "Clear filters") == f"{LIST}?limit=50"
 
 
-def test_every_filter_of_the_api_reaches_it(at_desk: Client, upstream: Upstream) -> None:
+def test_every_filter_of_the_api_reaches_it(operator_client: Client, upstream: Upstream) -> None:
     query = f"name=web-%2A&status=ACTIVE&tags=web,production&flavor_id={GONE}&image_id={GONE}&limit=50"
     upstream.clear()
-    at_desk.get(f"{LIST}?{query}&marker={GONE}")
+    operator_client.get(f"{LIST}?{query}&marker={GONE}")
     sent = upstream.requests()[0]["query"]
     for parameter in ("name", "status", "tags", "flavor_id", "image_id", "limit", "marker"):
         assert parameter in sent
 
 
-def test_a_flavor_is_picked_by_the_name_seen_and_stays_a_name_in_the_form(at_desk: Client) -> None:
-    assert '<option value="m1.large">' in text(at_desk.get(LIST))
-    response = at_desk.get(f"{LIST}?flavor_id=m1.large")
+def test_a_flavor_is_picked_by_the_name_seen_and_stays_a_name_in_the_form(operator_client: Client) -> None:
+    assert '<option value="m1.large">' in text(operator_client.get(LIST))
+    response = operator_client.get(f"{LIST}?flavor_id=m1.large")
     assert FLAVOR.search(response.headers["Location"])
-    page = at_desk.get(response.headers["Location"])
+    page = operator_client.get(response.headers["Location"])
     assert ids(page)
     assert 'value="m1.large"' in text(page)
     assert link(page, "flavor: m1.large") == f"{LIST}?limit=20"
 
 
-def test_an_image_and_a_tag_in_a_row_filter_the_list(at_desk: Client) -> None:
-    response = at_desk.get(LIST)
+def test_an_image_and_a_tag_in_a_row_filter_the_list(operator_client: Client) -> None:
+    response = operator_client.get(LIST)
     image = next(href for href in links(response) if "image_id=" in href)
-    assert ids(at_desk.get(image))
+    assert ids(operator_client.get(image))
     assert f"{LIST}?tags=web" in links(response)
 
 
-def test_the_star_rule_is_tied_to_the_name_field(at_desk: Client) -> None:
-    body = text(at_desk.get(LIST))
+def test_the_star_rule_is_tied_to_the_name_field(operator_client: Client) -> None:
+    body = text(operator_client.get(LIST))
     name_field = re.search(r'<input[^>]*name="name"[^>]*id="id_name"[^>]*>', body)
     assert name_field
     assert 'aria-describedby="id_name_helptext"' in name_field[0]
@@ -144,10 +146,10 @@ def test_the_star_rule_is_tied_to_the_name_field(at_desk: Client) -> None:
     ],
 )
 def test_bad_parameters_are_named_and_bycloud_is_not_asked(
-    at_desk: Client, upstream: Upstream, query: str, named: str
+    operator_client: Client, upstream: Upstream, query: str, named: str
 ) -> None:
     upstream.clear()
-    response = at_desk.get(f"{LIST}?{query}")
+    response = operator_client.get(f"{LIST}?{query}")
     assert response.status_code == 400
     assert named in words(response)
     assert not ids(response)
@@ -155,15 +157,15 @@ def test_bad_parameters_are_named_and_bycloud_is_not_asked(
     assert upstream.requests() == []
 
 
-def test_what_was_typed_is_kept_beside_its_error(at_desk: Client) -> None:
-    response = at_desk.get(f"{LIST}?name=web-*&flavor_id=m9.none&limit=7000")
+def test_what_was_typed_is_kept_beside_its_error(operator_client: Client) -> None:
+    response = operator_client.get(f"{LIST}?name=web-*&flavor_id=m9.none&limit=7000")
     for typed in ('value="web-*"', 'value="m9.none"', 'value="7000"'):
         assert typed in text(response)
     assert 'aria-invalid="true"' in text(response)
 
 
-def test_nothing_matches_is_not_nothing_exists(at_desk: Client) -> None:
-    response = at_desk.get(f"{LIST}?name=no-such-name")
+def test_nothing_matches_is_not_nothing_exists(operator_client: Client) -> None:
+    response = operator_client.get(f"{LIST}?name=no-such-name")
     assert "No matches" in words(response)
     assert "Instances (0)" in words(response)
     assert 'data-announce="No matches"' in text(response)
@@ -179,52 +181,52 @@ def test_an_empty_organization_says_so(client: Client, vera: Member, upstream: U
     assert not has_rows(response)
 
 
-def test_a_marker_that_leads_nowhere_is_survived_in_plain_words(at_desk: Client) -> None:
-    response = at_desk.get(f"{LIST}?marker={GONE}")
+def test_a_marker_that_leads_nowhere_is_survived_in_plain_words(operator_client: Client) -> None:
+    response = operator_client.get(f"{LIST}?marker={GONE}")
     assert response.status_code == 200
     assert "This page no longer exists" in words(response)
-    assert ids(response) == ids(at_desk.get(LIST))
+    assert ids(response) == ids(operator_client.get(LIST))
 
 
-def test_a_fresh_page_asks_nothing_upstream(at_desk: Client, upstream: Upstream) -> None:
-    at_desk.get(LIST)
+def test_a_fresh_page_asks_nothing_upstream(operator_client: Client, upstream: Upstream) -> None:
+    operator_client.get(LIST)
     upstream.clear()
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert len(ids(response)) == 20
     assert not is_due(response)
     assert upstream.requests() == []
 
 
 def test_a_stale_page_is_shown_at_once_and_then_asks_once(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    rows = ids(at_desk.get(LIST))
+    rows = ids(operator_client.get(LIST))
     upstream.clear()
     clock.shift(OLD)
-    stale = at_desk.get(LIST)
+    stale = operator_client.get(LIST)
     assert ids(stale) == rows
     assert "1 minute ago" in words(stale)
     assert is_due(stale)
     assert upstream.requests() == []
-    fresh = ask_htmx(at_desk, LIST, "results", **{"Portal-Refresh": "1"})
+    fresh = ask_htmx(operator_client, LIST, "results", **{"Portal-Refresh": "1"})
     assert len(upstream.requests()) == 1
     assert "just now" in words(fresh)
     assert not is_due(fresh)
 
 
 def test_a_page_that_is_never_fresh_does_not_ask_forever(
-    at_desk: Client, settings: Settings, clock: time_machine.Traveller
+    operator_client: Client, settings: Settings, clock: time_machine.Traveller
 ) -> None:
     settings.PAGE_FRESH_SECONDS = 0
-    at_desk.get(LIST)
-    assert not is_due(ask_htmx(at_desk, LIST, "results", **{"Portal-Refresh": "1"}))
+    operator_client.get(LIST)
+    assert not is_due(ask_htmx(operator_client, LIST, "results", **{"Portal-Refresh": "1"}))
 
 
-def test_an_operator_refreshes_a_page_that_is_fresh(at_desk: Client, upstream: Upstream) -> None:
-    page = at_desk.get(f"{LIST}?status=ACTIVE")
+def test_an_operator_refreshes_a_page_that_is_fresh(operator_client: Client, upstream: Upstream) -> None:
+    page = operator_client.get(f"{LIST}?status=ACTIVE")
     assert f'action="{LIST}refresh/"' in text(page)
     upstream.clear()
-    response = at_desk.post(f"{LIST}refresh/", {"query": "status=ACTIVE"})
+    response = operator_client.post(f"{LIST}refresh/", {"query": "status=ACTIVE"})
     assert (response.status_code, response.headers["Location"]) == (303, f"{LIST}?status=ACTIVE")
     assert len(upstream.requests()) == 1
 
@@ -240,46 +242,50 @@ def test_a_viewer_revalidates_and_may_not_force(viewing: Client, upstream: Upstr
     assert viewing.post(f"{LIST}refresh/", {"query": ""}).status_code == 403
 
 
-def test_a_refresh_of_a_bad_query_is_refused(at_desk: Client, upstream: Upstream) -> None:
+def test_a_refresh_of_a_bad_query_is_refused(operator_client: Client, upstream: Upstream) -> None:
     upstream.clear()
-    response = at_desk.post(f"{LIST}refresh/", {"query": "limit=0&next=https://elsewhere.example"})
+    response = operator_client.post(f"{LIST}refresh/", {"query": "limit=0&next=https://elsewhere.example"})
     assert response.status_code == 400
     assert upstream.requests() == []
 
 
-def test_two_members_at_one_address_never_see_each_others_rows(at_desk: Client, viewing: Client) -> None:
-    own = [set(ids(client.get(f"{LIST}?limit=100"))) for client in (at_desk, viewing)]
-    again = [set(ids(client.get(f"{LIST}?limit=100"))) for client in (at_desk, viewing)]
+def test_two_members_at_one_address_never_see_each_others_rows(operator_client: Client, viewing: Client) -> None:
+    own = [set(ids(client.get(f"{LIST}?limit=100"))) for client in (operator_client, viewing)]
+    again = [set(ids(client.get(f"{LIST}?limit=100"))) for client in (operator_client, viewing)]
     assert own == again
     assert (len(own[0]), len(own[1])) == (100, 12)
     assert not own[0] & own[1]
 
 
-def test_suggestions_are_those_of_ones_own_instances(at_desk: Client, viewing: Client) -> None:
-    at_desk.get(f"{LIST}?limit=100")
+def test_suggestions_are_those_of_ones_own_instances(operator_client: Client, viewing: Client) -> None:
+    operator_client.get(f"{LIST}?limit=100")
     viewing.get(LIST)
-    both = [set(re.findall(r'<option value="([^"]+)">', text(client.get(LIST)))) for client in (at_desk, viewing)]
+    both = [
+        set(re.findall(r'<option value="([^"]+)">', text(client.get(LIST)))) for client in (operator_client, viewing)
+    ]
     assert both[0] - both[1]
 
 
-def test_every_name_that_is_offered_is_taken(at_desk: Client, upstream: Upstream) -> None:
+def test_every_name_that_is_offered_is_taken(operator_client: Client, upstream: Upstream) -> None:
     images = [{"id": f"{number}0000000-0000-4000-8000-000000000000", "name": "Ubuntu 22.04"} for number in (1, 2)]
     images += [{"id": "30000000-0000-4000-8000-000000000000", "name": "Debian 13"}, {"id": "4", "name": "Odd"}]
     rows = [{"id": GONE, "image": image} for image in images]
     upstream.script(status=200, body=json.dumps({"instances": rows, "meta": {"has_more": False}}))
-    offered = text(at_desk.get(LIST)).partition('id="known-image_id"')[2].partition("</datalist>")[0]
+    offered = text(operator_client.get(LIST)).partition('id="known-image_id"')[2].partition("</datalist>")[0]
     values = re.findall(r'<option value="([^"]*)"', offered)
     # A name of several is offered as the id that it stands for, and told beside it.
     assert values == ["Debian 13", images[0]["id"], images[1]["id"]]
     assert offered.count(' label="Ubuntu 22.04"') == 2
     for value in values:
-        assert at_desk.get(LIST, {"image_id": value}, follow=True).status_code == 200
+        assert operator_client.get(LIST, {"image_id": value}, follow=True).status_code == 200
 
 
-def test_a_suggested_tag_is_added_to_those_in_the_field(at_desk: Client) -> None:
-    at_desk.get(f"{LIST}?limit=100")
+def test_a_suggested_tag_is_added_to_those_in_the_field(operator_client: Client) -> None:
+    operator_client.get(f"{LIST}?limit=100")
     suggested = [
-        re.findall(r'<option value="([^"]+)">', text(at_desk.get(f"{LIST}{query}")).partition('id="known-tags"')[2])
+        re.findall(
+            r'<option value="([^"]+)">', text(operator_client.get(f"{LIST}{query}")).partition('id="known-tags"')[2]
+        )
         for query in ("", "?tags=web")
     ]
     assert "web" in suggested[0]
@@ -287,10 +293,10 @@ def test_a_suggested_tag_is_added_to_those_in_the_field(at_desk: Client) -> None
     assert not {"web", "web,web", "production"} & set(suggested[1])
 
 
-def test_htmx_gets_the_region_it_asks_for(at_desk: Client) -> None:
-    instances = ask_htmx(at_desk, LIST, "instances")
+def test_htmx_gets_the_region_it_asks_for(operator_client: Client) -> None:
+    instances = ask_htmx(operator_client, LIST, "instances")
     assert text(instances).lstrip().startswith('<section id="instances"')
-    results = ask_htmx(at_desk, LIST, "results")
+    results = ask_htmx(operator_client, LIST, "results")
     assert text(results).lstrip().startswith('<div id="results"')
     assert 'id="counter" class="muted num" hx-swap-oob="true"' in text(results)
     for response in (instances, results):
@@ -301,37 +307,42 @@ def test_htmx_gets_the_region_it_asks_for(at_desk: Client) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"HX-History-Restore-Request": "true"}, {"HX-Target": "somewhere"}])
-def test_a_history_restore_or_an_unknown_target_gets_the_whole_page(at_desk: Client, headers: dict[str, str]) -> None:
-    response = ask_htmx(at_desk, LIST, "instances", **headers)
+def test_a_history_restore_or_an_unknown_target_gets_the_whole_page(
+    operator_client: Client, headers: dict[str, str]
+) -> None:
+    response = ask_htmx(operator_client, LIST, "instances", **headers)
     assert "<html" in text(response)
     assert len(ids(response)) == 20
 
 
-def test_htmx_is_told_the_canonical_address_instead_of_sent_to_it(at_desk: Client) -> None:
-    response = ask_htmx(at_desk, f"{LIST}?name=web-%2A&status=", "instances")
+def test_htmx_is_told_the_canonical_address_instead_of_sent_to_it(operator_client: Client) -> None:
+    response = ask_htmx(operator_client, f"{LIST}?name=web-%2A&status=", "instances")
     assert response.status_code == 200
     assert response.headers["HX-Push-Url"] == f"{LIST}?name=web-%2A"
-    assert "HX-Push-Url" not in ask_htmx(at_desk, f"{LIST}?name=web-%2A", "instances").headers
+    assert "HX-Push-Url" not in ask_htmx(operator_client, f"{LIST}?name=web-%2A", "instances").headers
 
 
-def test_bad_parameters_replace_the_form_too_whatever_region_asked(at_desk: Client) -> None:
-    response = ask_htmx(at_desk, f"{LIST}?limit=0", "results")
+def test_bad_parameters_replace_the_form_too_whatever_region_asked(operator_client: Client) -> None:
+    response = ask_htmx(operator_client, f"{LIST}?limit=0", "results")
     assert (response.status_code, response.headers["HX-Retarget"]) == (400, "#instances")
     assert text(response).lstrip().startswith('<section id="instances"')
     # The counter stands in what is swapped in.
     assert "hx-swap-oob" not in text(response)
 
 
-def test_a_refused_form_asks_for_all_that_is_missing_beside_it(at_desk: Client) -> None:
-    for response in (at_desk.get(f"{LIST}?limit=none"), ask_htmx(at_desk, f"{LIST}?limit=none", "results")):
+def test_a_refused_form_asks_for_all_that_is_missing_beside_it(operator_client: Client) -> None:
+    for response in (
+        operator_client.get(f"{LIST}?limit=none"),
+        ask_htmx(operator_client, f"{LIST}?limit=none", "results"),
+    ):
         form_tag = re.search(r'<form id="filters"[^>]*>', text(response))
         assert form_tag
         assert "hx-target" not in form_tag[0]
-    assert 'hx-target="#results"' in text(at_desk.get(LIST))
+    assert 'hx-target="#results"' in text(operator_client.get(LIST))
 
 
-def test_an_unknown_region_is_not_found(at_desk: Client) -> None:
-    assert at_desk.get("/atlantis/instances/").status_code == 404
+def test_an_unknown_region_is_not_found(operator_client: Client) -> None:
+    assert operator_client.get("/atlantis/instances/").status_code == 404
 
 
 def test_somebody_who_is_not_signed_in_is_sent_to_sign_in_and_back(client: Client, upstream: Upstream) -> None:
@@ -342,10 +353,10 @@ def test_somebody_who_is_not_signed_in_is_sent_to_sign_in_and_back(client: Clien
     assert upstream.requests() == []
 
 
-def test_a_get_writes_nothing(at_desk: Client) -> None:
-    at_desk.get(LIST)
+def test_a_get_writes_nothing(operator_client: Client) -> None:
+    operator_client.get(LIST)
     with CaptureQueriesContext(connection) as queries:
-        at_desk.get(LIST)
+        operator_client.get(LIST)
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
 
 
@@ -354,12 +365,12 @@ def test_a_get_writes_nothing(at_desk: Client) -> None:
     [(20, set()), (60, set()), (61, {"the word"}), (300, {"the word"}), (301, {"the word", "the look"})],
 )
 def test_facts_are_called_stale_after_a_minute_and_warned_about_after_five(
-    at_desk: Client, clock: time_machine.Traveller, age: int, signs: set[str]
+    operator_client: Client, clock: time_machine.Traveller, age: int, signs: set[str]
 ) -> None:
-    instance_url = detail_url(at_desk.get(LIST))
+    instance_url = detail_url(operator_client.get(LIST))
     clock.shift(timedelta(seconds=age))
     for url in (LIST, instance_url):
-        line = re.search(r'<p id="freshness".*?</p>', text(at_desk.get(url)), re.DOTALL)
+        line = re.search(r'<p id="freshness".*?</p>', text(operator_client.get(url)), re.DOTALL)
         assert line
         seen = {"the look": "is-stale" in line[0], "the word": "hidden> · stale<" not in line[0]}
         assert {sign for sign, is_there in seen.items() if is_there} == signs

@@ -41,167 +41,171 @@ def use_up(settings: Settings, requests: int) -> None:
 
 
 def test_a_refresh_that_changes_nothing_is_answered_204_with_the_new_date(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    page = at_desk.get(LIST)
+    page = operator_client.get(LIST)
     clock.shift(LATER)
     upstream.clear()
-    response = refresh(at_desk, page)
+    response = refresh(operator_client, page)
     assert (response.status_code, response.content) == (204, b"")
     assert len(upstream.requests()) == 1
     told = read_told(response)
-    assert str(told["at"]) in text(at_desk.get(LIST))
+    assert str(told["at"]) in text(operator_client.get(LIST))
     assert told["minute"] == [2, 60]
     assert len(response.headers["HX-Trigger"]) <= 300
     assert {"HX-Request", "HX-Target", "Cookie"} <= set(response.headers["Vary"].split(", "))
 
 
-def test_an_instance_that_has_not_changed_is_answered_204_too(at_desk: Client, clock: time_machine.Traveller) -> None:
-    _, page = open_instance(at_desk)
+def test_an_instance_that_has_not_changed_is_answered_204_too(
+    operator_client: Client, clock: time_machine.Traveller
+) -> None:
+    _, page = open_instance(operator_client)
     clock.shift(LATER)
-    assert refresh(at_desk, page).status_code == 204
+    assert refresh(operator_client, page).status_code == 204
 
 
 def test_an_unchanged_refresh_costs_no_more_queries_than_an_empty_page(
-    at_desk: Client, clock: time_machine.Traveller
+    operator_client: Client, clock: time_machine.Traveller
 ) -> None:
-    page = at_desk.get(LIST)
+    page = operator_client.get(LIST)
     clock.shift(LATER)
     with CaptureQueriesContext(connection) as queries:
-        assert refresh(at_desk, page).status_code == 204
+        assert refresh(operator_client, page).status_code == 204
     assert len(queries) <= 3
     with CaptureQueriesContext(connection) as queries:
-        assert "this minute" in words(at_desk.get(f"{LIST}?limit=20"))
+        assert "this minute" in words(operator_client.get(f"{LIST}?limit=20"))
     # The saved views stand on a whole page, too.
     assert len(queries) <= 4
 
 
 def test_a_refresh_of_changed_rows_brings_them_with_another_version(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    page = at_desk.get(LIST)
+    page = operator_client.get(LIST)
     upstream.change(ids(page)[4], action="rename", name="renamed-meanwhile")
     clock.shift(LATER)
-    changed = refresh(at_desk, page)
+    changed = refresh(operator_client, page)
     assert changed.status_code == 200
     assert "renamed-meanwhile" in words(changed)
     clock.shift(LATER)
-    assert refresh(at_desk, changed).status_code == 204
+    assert refresh(operator_client, changed).status_code == 204
     clock.shift(LATER)
-    assert refresh(at_desk, page).status_code == 200
+    assert refresh(operator_client, page).status_code == 200
 
 
 def test_a_refresh_of_a_changed_instance_brings_it(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    identifier, page = open_instance(at_desk)
+    identifier, page = open_instance(operator_client)
     upstream.change(identifier, action="set", fields={"description": "moved to another rack"})
     clock.shift(LATER)
-    changed = refresh(at_desk, page)
+    changed = refresh(operator_client, page)
     assert changed.status_code == 200
     assert "moved to another rack" in words(changed)
 
 
 def test_what_is_in_transition_is_looked_at_sooner_and_nothing_else_is(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    page = at_desk.get(LIST)
+    page = operator_client.get(LIST)
     upstream.change(ids(page)[4], action="set", fields={"task_state": "rebooting"})
     upstream.clear()
     clock.shift(timedelta(seconds=6))
-    assert refresh(at_desk, page).status_code == 204
+    assert refresh(operator_client, page).status_code == 204
     assert upstream.requests() == []
-    changed = refresh(at_desk, page, **{"Portal-Refresh": "quick"})
+    changed = refresh(operator_client, page, **{"Portal-Refresh": "quick"})
     assert changed.status_code == 200
     assert "Rebooting" in words(changed)
     assert "data-pending=" in text(changed)
     assert len(upstream.requests()) == 1
-    refresh(at_desk, changed, **{"Portal-Refresh": "quick"})
+    refresh(operator_client, changed, **{"Portal-Refresh": "quick"})
     assert len(upstream.requests()) == 1
 
 
 def test_more_instances_elsewhere_in_the_list_are_a_change_too(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    page = at_desk.get(LIST)
-    last = ids(at_desk.get(f"{LIST}?limit=100"))[-1]
+    page = operator_client.get(LIST)
+    last = ids(operator_client.get(f"{LIST}?limit=100"))[-1]
     upstream.change(last, action="delete", seconds=0)
     clock.shift(LATER)
-    changed = refresh(at_desk, page)
+    changed = refresh(operator_client, page)
     assert changed.status_code == 200
     assert 'hx-swap-oob="true">(149)' in text(changed)
 
 
 def test_trouble_that_comes_and_goes_is_a_change(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    page = at_desk.get(LIST)
+    page = operator_client.get(LIST)
     clock.shift(LATER)
     upstream.script(times=None, status=500)
-    troubled = refresh(at_desk, page)
+    troubled = refresh(operator_client, page)
     assert "ByCloud is unavailable (500)" in words(troubled)
     assert 'data-error="server-fault"' in text(troubled)
-    assert refresh(at_desk, troubled).status_code == 204
+    assert refresh(operator_client, troubled).status_code == 204
     upstream.clear()
     clock.shift(timedelta(seconds=90))
-    assert "ByCloud is unavailable (500)" not in words(refresh(at_desk, troubled))
+    assert "ByCloud is unavailable (500)" not in words(refresh(operator_client, troubled))
 
 
-def test_another_role_or_zone_is_another_version(at_desk: Client, otto: Member, clock: time_machine.Traveller) -> None:
-    page = at_desk.get(LIST)
+def test_another_role_or_zone_is_another_version(
+    operator_client: Client, otto: Member, clock: time_machine.Traveller
+) -> None:
+    page = operator_client.get(LIST)
     Member.objects.filter(pk=otto.pk).update(role="viewer")
-    assert refresh(at_desk, page).status_code == 200
-    page = at_desk.get(LIST)
-    assert refresh(at_desk, page).status_code == 204
+    assert refresh(operator_client, page).status_code == 200
+    page = operator_client.get(LIST)
+    assert refresh(operator_client, page).status_code == 204
     Member.objects.filter(pk=otto.pk).update(time_zone="America/Sao_Paulo")
-    assert refresh(at_desk, page).status_code == 200
+    assert refresh(operator_client, page).status_code == 200
     clock.shift(LATER)
-    told = read_told(refresh(at_desk, at_desk.get(LIST)))
+    told = read_told(refresh(operator_client, operator_client.get(LIST)))
     assert str(told["clock"]).endswith("(UTC−03:00)")
 
 
-def test_a_version_of_somebody_else_is_worth_nothing(at_desk: Client, viewing: Client) -> None:
-    page = at_desk.get(LIST)
+def test_a_version_of_somebody_else_is_worth_nothing(operator_client: Client, viewing: Client) -> None:
+    page = operator_client.get(LIST)
     viewing.get(LIST)
     assert refresh(viewing, page).status_code == 200
 
 
-def test_only_a_refresh_of_the_page_itself_is_answered_204(at_desk: Client) -> None:
-    page = at_desk.get(LIST)
+def test_only_a_refresh_of_the_page_itself_is_answered_204(operator_client: Client) -> None:
+    page = operator_client.get(LIST)
     version = re.search(r'"Portal-Version": "(\w+)"', text(page))
     assert version
-    assert ask_htmx(at_desk, LIST, "results", **{"Portal-Version": version[1]}).status_code == 200
-    whole = at_desk.get(LIST, headers={"Portal-Refresh": "1", "Portal-Version": version[1]})
+    assert ask_htmx(operator_client, LIST, "results", **{"Portal-Version": version[1]}).status_code == 200
+    whole = operator_client.get(LIST, headers={"Portal-Refresh": "1", "Portal-Version": version[1]})
     assert whole.status_code == 200
     assert "<html" in text(whole)
 
 
 def test_rows_in_transition_are_named_so_that_the_page_asks_more_often(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    identifier, page = open_instance(at_desk)
+    identifier, page = open_instance(operator_client)
     assert "data-pending" not in text(page)
     assert 'data-every="30" data-quick="5"' in text(page)
     upstream.change(identifier, action="reboot", seconds=60)
     clock.shift(LATER)
-    changing = refresh(at_desk, page)
+    changing = refresh(operator_client, page)
     assert "data-pending" in text(changing)
     # As the script says it: words that change as soon as it runs would move what stands behind them.
     assert "auto-refresh: 5 s while something is changing" in words(changing)
-    names = re.findall(r'data-pending="(\w+)"', text(at_desk.get(LIST)))
+    names = re.findall(r'data-pending="(\w+)"', text(operator_client.get(LIST)))
     assert len(names) == 1
-    upstream.change(ids(at_desk.get(LIST))[4], action="reboot", seconds=60)
-    press(at_desk, at_desk.get(LIST), "Refresh")
-    assert re.findall(r'data-pending="(\w+)"', text(at_desk.get(LIST))) != names
+    upstream.change(ids(operator_client.get(LIST))[4], action="reboot", seconds=60)
+    press(operator_client, operator_client.get(LIST), "Refresh")
+    assert re.findall(r'data-pending="(\w+)"', text(operator_client.get(LIST))) != names
 
 
 def test_a_new_failure_is_told_with_when_upstream_is_asked_again(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    page = at_desk.get(LIST)
+    page = operator_client.get(LIST)
     clock.shift(LATER)
     upstream.script(times=None, status=500)
-    troubled = refresh(at_desk, page)
+    troubled = refresh(operator_client, page)
     assert "data-retry-at" in text(troubled)
     assert "data-steady" not in text(troubled)
     assert "Next retry in 30 s." in words(troubled)
@@ -209,30 +213,30 @@ def test_a_new_failure_is_told_with_when_upstream_is_asked_again(
 
 
 def test_when_the_budget_is_out_for_refreshes_the_rows_stay_and_the_page_says_how_long(
-    at_desk: Client, settings: Settings, clock: time_machine.Traveller
+    operator_client: Client, settings: Settings, clock: time_machine.Traveller
 ) -> None:
-    page = at_desk.get(LIST)
+    page = operator_client.get(LIST)
     use_up(settings, 47)
     clock.shift(timedelta(seconds=20))
-    response = refresh(at_desk, page)
+    response = refresh(operator_client, page)
     assert response.status_code == 200
     assert ids(response) == ids(page)
     assert "Paused for 40 s to stay within 60 requests a minute" in words(response)
     assert 'data-error="budget-spent" data-steady' in text(response)
     assert "48 of 60 this minute" in words(response)
     clock.shift(timedelta(seconds=2))
-    assert refresh(at_desk, response).status_code == 204
-    pressed = press(at_desk, response, "Retry")
+    assert refresh(operator_client, response).status_code == 204
+    pressed = press(operator_client, response, "Retry")
     assert "Paused for" not in words(pressed)
     assert "49 of 60 this minute" in words(pressed)
 
 
 def test_when_the_budget_is_out_and_nothing_was_seen_the_answer_says_when_to_come_back(
-    at_desk: Client, settings: Settings, clock: time_machine.Traveller, upstream: Upstream
+    operator_client: Client, settings: Settings, clock: time_machine.Traveller, upstream: Upstream
 ) -> None:
     use_up(settings, 60)
     clock.shift(timedelta(seconds=42))
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "18")
     assert "Paused for 18 s to stay within 60 requests a minute" in words(response)
     assert form(response, "Retry")
@@ -240,22 +244,22 @@ def test_when_the_budget_is_out_and_nothing_was_seen_the_answer_says_when_to_com
 
 
 def test_when_the_hour_is_out_the_hour_is_named(
-    at_desk: Client, settings: Settings, clock: time_machine.Traveller
+    operator_client: Client, settings: Settings, clock: time_machine.Traveller
 ) -> None:
     settings.BYCLOUD_RATE_PER_HOUR = 10
     use_up(settings, 10)
     clock.shift(timedelta(minutes=10))
-    assert "Paused for 3000 s to stay within 10 requests an hour" in words(at_desk.get(LIST))
+    assert "Paused for 3000 s to stay within 10 requests an hour" in words(operator_client.get(LIST))
 
 
 @pytest.mark.parametrize(
     ("used", "classes"), [(40, "rate-limit"), (48, "rate-limit is-high"), (60, "rate-limit is-high is-out")]
 )
-def test_the_meter_says_how_much_is_used(at_desk: Client, settings: Settings, used: int, classes: str) -> None:
-    at_desk.get(LIST)
+def test_the_meter_says_how_much_is_used(operator_client: Client, settings: Settings, used: int, classes: str) -> None:
+    operator_client.get(LIST)
     use_up(settings, used - 1)
-    for url in (LIST, detail_url(at_desk.get(LIST))):
-        page = at_desk.get(url)
+    for url in (LIST, detail_url(operator_client.get(LIST))):
+        page = operator_client.get(url)
         assert f"{used} of 60 this minute API requests" in words(page)
         assert f'class="menu menu-end {classes}"' in text(page)
         assert f"The last hour {used} 1,000" in words(page)
@@ -263,23 +267,23 @@ def test_the_meter_says_how_much_is_used(at_desk: Client, settings: Settings, us
 
 
 def test_the_meter_tells_of_other_programs_and_of_who_shares_it(
-    at_desk: Client, upstream: Upstream, settings: Settings
+    operator_client: Client, upstream: Upstream, settings: Settings
 ) -> None:
     headers = {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "49", "X-RateLimit-Reset": None}
     upstream.script(status=200, headers=headers)
-    page = at_desk.get(LIST)
+    page = operator_client.get(LIST)
     assert "By other programs, as reported by ByCloud 10" in words(page)
     assert "Shared by all who use the same ByCloud credential" in words(page)
     settings.BYCLOUD_RATE_SCOPE = "region"
-    assert "Shared by all who use this region" in words(at_desk.get(LIST))
+    assert "Shared by all who use this region" in words(operator_client.get(LIST))
 
 
-def test_the_list_shows_its_working_without_the_credential(at_desk: Client) -> None:
-    first = at_desk.get(f"{LIST}?name=web-%2A")
+def test_the_list_shows_its_working_without_the_credential(operator_client: Client) -> None:
+    first = operator_client.get(f"{LIST}?name=web-%2A")
     page = words(first)
     assert "GET /v1/instances?name=web-%2A&limit=20" in page or "GET /v1/instances?name=web-*&limit=20" in page
     assert "No, requested for this page" in page
-    assert "Yes, no request was made for this page" in words(at_desk.get(f"{LIST}?name=web-%2A"))
+    assert "Yes, no request was made for this page" in words(operator_client.get(f"{LIST}?name=web-%2A"))
     assert "curl --get " in page
     assert "Authorization: Bearer $BYCLOUD_TOKEN" in page
     assert re.search(r"Request ID req-", page)
@@ -287,30 +291,30 @@ def test_the_list_shows_its_working_without_the_credential(at_desk: Client) -> N
 
 
 def test_a_refused_token_stops_the_page_until_it_is_replaced(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    page = at_desk.get(LIST)
+    page = operator_client.get(LIST)
     clock.shift(LATER)
     upstream.script(status=401)
-    refused = refresh(at_desk, page)
+    refused = refresh(operator_client, page)
     assert ids(refused) == ids(page)
     assert 'data-error="rejected"' in text(refused)
     assert "ByCloud isn't asked again until you check it again" in words(refused)
     upstream.clear()
     clock.shift(timedelta(minutes=20))
-    assert refresh(at_desk, refused).status_code == 204
+    assert refresh(operator_client, refused).status_code == 204
     assert upstream.requests() == []
 
 
 def test_retry_goes_upstream_while_the_page_itself_waits(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     upstream.script(status=500)
-    failed = at_desk.get(LIST)
+    failed = operator_client.get(LIST)
     upstream.clear()
-    assert at_desk.get(LIST).status_code == 502
+    assert operator_client.get(LIST).status_code == 502
     assert upstream.requests() == []
-    again = press(at_desk, failed, "Retry")
+    again = press(operator_client, failed, "Retry")
     assert again.redirect_chain == [(f"{LIST}?limit=20", 303)]
     assert len(ids(again)) == 20
 
@@ -323,16 +327,16 @@ def test_a_viewers_retry_goes_upstream_too(viewing: Client, upstream: Upstream) 
 
 
 def test_without_an_answer_the_page_goes_on_trying_by_itself(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     upstream.script(status=500)
-    failed = at_desk.get(LIST)
+    failed = operator_client.get(LIST)
     clock.shift(timedelta(seconds=1))
-    answered = refresh(at_desk, failed)
+    answered = refresh(operator_client, failed)
     assert answered.status_code == 200
     assert len(ids(answered)) == 20
 
 
-def test_the_page_with_no_credential_has_nothing_to_refresh(at_desk: Client) -> None:
+def test_the_page_with_no_credential_has_nothing_to_refresh(operator_client: Client) -> None:
     Credential.objects.all().delete()
-    assert 'id="live"' not in text(at_desk.get(LIST))
+    assert 'id="live"' not in text(operator_client.get(LIST))

@@ -95,17 +95,17 @@ def check_the_others(before: list[str], response: Response, place: int = PLACE) 
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("odd", ODD_FIELDS, ids=str)
 def test_an_odd_field_costs_that_field(
-    at_desk: Client,
+    operator_client: Client,
     upstream: Upstream,
     page: dict[str, Any],
     log_lines: io.StringIO,
     odd: dict[str, Any],
 ) -> None:
-    before = rows(at_desk.get(WIDE))
+    before = rows(operator_client.get(WIDE))
     record = page["instances"][PLACE] | {"status": "ERROR"} | odd
     source = serve(upstream, page, record)
     log_lines.truncate(0)
-    response = at_desk.get(WIDE)
+    response = operator_client.get(WIDE)
     row = check_the_others(before, response)
     is_read = odd in ({"fault": {"code": "500", "message": "No valid host was found"}}, {"name": "half \ud800 a pair"})
     assert ("unreadable" in row) is not is_read
@@ -114,19 +114,19 @@ def test_an_odd_field_costs_that_field(
     warnings = [line for line in log_lines.getvalue().splitlines() if "bycloud_answer_odd" in line]
     assert len(warnings) == (not is_read)
     assert "No valid host" not in "".join(warnings)
-    exported = export(at_desk, "json")
+    exported = export(operator_client, "json")
     assert len(json.loads(exported.content)["instances"]) == 20
-    lines = list(csv.reader(io.StringIO(export(at_desk, "csv").content.decode("utf-8-sig"))))
+    lines = list(csv.reader(io.StringIO(export(operator_client, "csv").content.decode("utf-8-sig"))))
     assert len(lines) == 21
     assert (lines[0][-1] == "unreadable") is not is_read
     if record["id"] == 7:
         assert json.dumps(record)[:100] in row
         return
-    detail = at_desk.get(f"{LIST}{record['id']}/")
+    detail = operator_client.get(f"{LIST}{record['id']}/")
     assert detail.status_code == 200
     assert ("Some of what ByCloud sent cannot be read" in words(detail)) is not is_read
     raw_url = f"{LIST}{record['id']}.json"
-    raw = at_desk.get(raw_url)
+    raw = operator_client.get(raw_url)
     assert (raw.status_code, raw.content.decode()) == (200, source)
     if not is_read:
         assert link(response, "unreadable").partition("?")[0] == raw_url
@@ -134,15 +134,15 @@ def test_an_odd_field_costs_that_field(
 
 @pytest.mark.parametrize("record", NO_RECORDS, ids=str)
 def test_a_record_that_cannot_be_read_costs_that_record(
-    at_desk: Client, upstream: Upstream, page: dict[str, Any], clock: time_machine.Traveller, record: object
+    operator_client: Client, upstream: Upstream, page: dict[str, Any], clock: time_machine.Traveller, record: object
 ) -> None:
-    before = rows(at_desk.get(WIDE))
+    before = rows(operator_client.get(WIDE))
     source = serve(upstream, page, record)
-    row = check_the_others(before, at_desk.get(WIDE))
+    row = check_the_others(before, operator_client.get(WIDE))
     assert "This record cannot be read" in row
     assert f"<bdi>{source}</bdi>" in row
-    assert json.loads(export(at_desk, "json").content)["instances"][PLACE]["unreadable"] == ["$"]
-    assert export(at_desk, "csv").content.decode().splitlines()[PLACE + 1].endswith('"$"')
+    assert json.loads(export(operator_client, "json").content)["instances"][PLACE]["unreadable"] == ["$"]
+    assert export(operator_client, "csv").content.decode().splitlines()[PLACE + 1].endswith('"$"')
 
 
 @pytest.mark.parametrize(
@@ -156,25 +156,31 @@ def test_a_record_that_cannot_be_read_costs_that_record(
     ids=str,
 )
 def test_what_is_odd_about_a_page_costs_no_row(
-    at_desk: Client, upstream: Upstream, page: dict[str, Any], clock: time_machine.Traveller, spoilt: dict[str, Any]
+    operator_client: Client,
+    upstream: Upstream,
+    page: dict[str, Any],
+    clock: time_machine.Traveller,
+    spoilt: dict[str, Any],
 ) -> None:
-    before = rows(at_desk.get(WIDE))
+    before = rows(operator_client.get(WIDE))
     serve(upstream, page | spoilt, page["instances"][PLACE])
-    response = at_desk.get(WIDE)
+    response = operator_client.get(WIDE)
     check_the_others(before, response)
     assert link(response, "Next")
 
 
 @pytest.mark.parametrize("slip", ["\ufeff", "\ufeff \n"], ids=["mark", "mark and spaces"])
-def test_a_byte_order_mark_hides_nothing(at_desk: Client, upstream: Upstream, page: dict[str, Any], slip: str) -> None:
+def test_a_byte_order_mark_hides_nothing(
+    operator_client: Client, upstream: Upstream, page: dict[str, Any], slip: str
+) -> None:
     upstream.script(body=slip + json.dumps(page))
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert len(rows(response)) == 20
     assert "unreadable" not in words(response)
 
 
 def test_a_lone_surrogate_breaks_no_page_no_file_and_no_log_line(
-    at_desk: Client, upstream: Upstream, page: dict[str, Any], log_lines: io.StringIO
+    operator_client: Client, upstream: Upstream, page: dict[str, Any], log_lines: io.StringIO
 ) -> None:
     half = "half \udc80 a pair"
     record = page["instances"][PLACE] | {
@@ -187,14 +193,14 @@ def test_a_lone_surrogate_breaks_no_page_no_file_and_no_log_line(
         "junk": {half: half},
     }
     source = serve(upstream, page, record)
-    response = at_desk.get(WIDE)
+    response = operator_client.get(WIDE)
     assert "half \ufffd a pair" in rows(response)[PLACE]
-    again = at_desk.get(f"{LIST}?name=web-%2A")
-    detail = at_desk.get(f"{LIST}{record['id']}/")
+    again = operator_client.get(f"{LIST}?name=web-%2A")
+    detail = operator_client.get(f"{LIST}{record['id']}/")
     assert (again.status_code, detail.status_code) == (200, 200)
-    assert at_desk.get(f"{LIST}{record['id']}.json").content.decode() == source
-    assert "half \ufffd a pair" in export(at_desk, "csv").content.decode()
-    assert "half \ufffd a pair" in export(at_desk, "json").content.decode()
+    assert operator_client.get(f"{LIST}{record['id']}.json").content.decode() == source
+    assert "half \ufffd a pair" in export(operator_client, "csv").content.decode()
+    assert "half \ufffd a pair" in export(operator_client, "json").content.decode()
     assert "Traceback" not in log_lines.getvalue()
 
 
@@ -217,7 +223,7 @@ def put(value: Any, path: tuple[Any, ...], new: object) -> Any:
 @given(data=st.data())
 @pytest.mark.usefixtures("clock")
 def test_any_value_in_the_place_of_any_value_of_a_record_leaves_the_other_rows_alone(
-    at_desk: Client,
+    operator_client: Client,
     upstream: Upstream,
     page: dict[str, Any],
     settings: Settings,
@@ -227,17 +233,17 @@ def test_any_value_in_the_place_of_any_value_of_a_record_leaves_the_other_rows_a
     upstream.clear()
     for name in ("pages", "counters"):
         caches[name].clear()
-    before = rows(at_desk.get(WIDE))
+    before = rows(operator_client.get(WIDE))
     place = data.draw(st.integers(0, 19))
     record = page["instances"][place]
     odd = put(record, data.draw(st.sampled_from(list_places(record))), data.draw(JSON))
     serve(upstream, page, odd, place)
-    check_the_others(before, at_desk.get(WIDE), place)
-    assert export(at_desk, "csv").status_code == export(at_desk, "json").status_code == 200
+    check_the_others(before, operator_client.get(WIDE), place)
+    assert export(operator_client, "csv").status_code == export(operator_client, "json").status_code == 200
     given_id = odd.get("id") if isinstance(odd, dict) else None
     if given_id == record["id"]:
-        assert at_desk.get(f"{LIST}{given_id}/").status_code == 200
-        assert at_desk.get(f"{LIST}{given_id}.json").status_code == 200
+        assert operator_client.get(f"{LIST}{given_id}/").status_code == 200
+        assert operator_client.get(f"{LIST}{given_id}.json").status_code == 200
 
 
 def kept_bytes() -> int:
@@ -246,49 +252,51 @@ def kept_bytes() -> int:
     return int(shelf.total_bytes) if shelf else 0
 
 
-def test_rows_beyond_what_was_asked_for_are_cut_and_said(at_desk: Client, upstream: Upstream) -> None:
+def test_rows_beyond_what_was_asked_for_are_cut_and_said(operator_client: Client, upstream: Upstream) -> None:
     upstream.script(mode="too-many")
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert len(ids(response)) == 20
     assert len(response.content) < MOST_BYTES
     assert f"{FAR_TOO_MANY - 20:,} instances more than were asked for were sent" in words(response)
     # The list goes on after the last row that is shown.
     assert link(response, "Next") == f"{LIST}?marker={ids(response)[-1]}"
     assert kept_bytes() < MOST_BYTES
-    again = at_desk.get(LIST)
+    again = operator_client.get(LIST)
     assert ids(again) == ids(response)
     assert "more than were asked for" in words(again)
     assert len(upstream.requests()) == 1
-    assert not set(ids(at_desk.get(link(response, "Next")))) & set(ids(response))
+    assert not set(ids(operator_client.get(link(response, "Next")))) & set(ids(response))
 
 
-def test_a_million_tags_are_counted_and_not_shown(at_desk: Client, upstream: Upstream) -> None:
+def test_a_million_tags_are_counted_and_not_shown(operator_client: Client, upstream: Upstream) -> None:
     upstream.script(mode="crowded")
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert len(ids(response)) == 20
     assert len(response.content) < MOST_BYTES
     assert f"and {MILLION - 30:,} more" in words(response)
-    detail = at_desk.get(f"{LIST}{ids(response)[0]}/")
+    detail = operator_client.get(f"{LIST}{ids(response)[0]}/")
     assert len(detail.content) < MOST_BYTES
     assert f"and {MILLION - 200:,} more" in words(detail)
     assert re.search(r"and [\d,]+ more characters", words(detail))
-    raw = at_desk.get(f"{LIST}{ids(response)[0]}.json")
+    raw = operator_client.get(f"{LIST}{ids(response)[0]}.json")
     assert len(json.loads(raw.content)["tags"]) == MILLION
 
 
 def test_an_instance_given_twice_has_two_rows_and_no_two_ids_of_the_page(
-    at_desk: Client, upstream: Upstream, page: dict[str, Any]
+    operator_client: Client, upstream: Upstream, page: dict[str, Any]
 ) -> None:
     records = page["instances"][:10]
     upstream.script(body=json.dumps(page | {"instances": records + records}))
-    response = at_desk.get(WIDE)
+    response = operator_client.get(WIDE)
     assert len(rows(response)) == 20
     given = re.findall(r' id="([^"]*)"', text(response))
     assert len(given) == len(set(given))
     assert records[0]["id"] in given
 
 
-def test_nesting_costs_neither_the_list_nor_memory(at_desk: Client, upstream: Upstream, page: dict[str, Any]) -> None:
+def test_nesting_costs_neither_the_list_nor_memory(
+    operator_client: Client, upstream: Upstream, page: dict[str, Any]
+) -> None:
     """The page of an instance indents what is nested: of 400 KB in this way, that would be 160 MB."""
     first, *others = page["instances"]
     for nested in ("[" * 10_000 + "]" * 10_000, "[" + ",".join(["[" * 400 + "]" * 400] * 500) + "]"):
@@ -296,31 +304,31 @@ def test_nesting_costs_neither_the_list_nor_memory(at_desk: Client, upstream: Up
         body = json.dumps(page | {"instances": [first | {"new": "@"}, *others]}).replace('"@"', nested)
         upstream.clear()
         upstream.script(times=None, body=body)
-        assert len(ids(at_desk.get(LIST))) == 20
+        assert len(ids(operator_client.get(LIST))) == 20
         tracemalloc.start()
-        detail = at_desk.get(f"{LIST}{first['id']}/")
+        detail = operator_client.get(f"{LIST}{first['id']}/")
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert detail.status_code == 200
         assert most < 50_000_000
-        assert nested in at_desk.get(f"{LIST}{first['id']}.json").content.decode()
+        assert nested in operator_client.get(f"{LIST}{first['id']}.json").content.decode()
 
 
-def test_ten_megabytes_of_a_status_are_in_no_page_now_or_later(at_desk: Client, upstream: Upstream) -> None:
-    regular = len(at_desk.get(f"{LIST}?name=web-%2A").content)
-    refused = len(at_desk.get(f"{LIST}?name=no-such-name%2A").content)
+def test_ten_megabytes_of_a_status_are_in_no_page_now_or_later(operator_client: Client, upstream: Upstream) -> None:
+    regular = len(operator_client.get(f"{LIST}?name=web-%2A").content)
+    refused = len(operator_client.get(f"{LIST}?name=no-such-name%2A").content)
     caches["pages"].clear()
     upstream.script(mode="overlong")
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert len(ids(response)) == 20
     assert len(response.content) < MOST_BYTES
-    detail = at_desk.get(f"{LIST}{ids(response)[0]}/")
+    detail = operator_client.get(f"{LIST}{ids(response)[0]}/")
     assert len(detail.content) < MOST_BYTES
     assert f"and {TEN_MEGABYTES - 1000:,} more characters" in words(detail)
-    assert len(at_desk.get(f"{LIST}{ids(response)[0]}.json").content) > TEN_MEGABYTES
+    assert len(operator_client.get(f"{LIST}{ids(response)[0]}.json").content) > TEN_MEGABYTES
     # What is suggested is gathered from the pages seen, so these are a little longer than without any.
-    assert len(at_desk.get(f"{LIST}?name=web-%2A").content) < regular + 50_000
-    assert len(at_desk.get(f"{LIST}?name=no-such-name%2A").content) < refused + 50_000
+    assert len(operator_client.get(f"{LIST}?name=web-%2A").content) < regular + 50_000
+    assert len(operator_client.get(f"{LIST}?name=no-such-name%2A").content) < refused + 50_000
 
 
 @pytest.mark.parametrize(
@@ -328,7 +336,7 @@ def test_ten_megabytes_of_a_status_are_in_no_page_now_or_later(at_desk: Client, 
     [name for name in Instance.__struct_fields__ if not name.endswith("_at")],
 )
 def test_no_field_makes_a_page_long(
-    at_desk: Client, upstream: Upstream, page: dict[str, Any], field: str, settings: Settings
+    operator_client: Client, upstream: Upstream, page: dict[str, Any], field: str, settings: Settings
 ) -> None:
     """A hundred thousand signs in every text of the field, and of what has entries a few thousand."""
     settings.BYCLOUD_LIMITS = type(settings.BYCLOUD_LIMITS)(deadline_seconds=10, body_bytes=16 * 1024 * 1024)
@@ -348,18 +356,18 @@ def test_no_field_makes_a_page_long(
     record = page["instances"][PLACE] | {"status": "ERROR"} | {field: values.get(field, long)}
     caches["pages"].clear()
     upstream.script(times=None, body=json.dumps({"instances": [record], "meta": {"total": 1, "has_more": False}}))
-    response = at_desk.get(WIDE)
+    response = operator_client.get(WIDE)
     assert len(ids(response)) == 1
     assert len(response.content) < MOST_BYTES
     if field != "id":
-        detail = at_desk.get(f"{LIST}{record['id']}/")
+        detail = operator_client.get(f"{LIST}{record['id']}/")
         assert detail.status_code == 200
         assert len(detail.content) < MOST_BYTES
-        assert long in at_desk.get(f"{LIST}{record['id']}.json").content.decode()
+        assert long in operator_client.get(f"{LIST}{record['id']}.json").content.decode()
 
 
 def test_what_is_remembered_for_suggestions_is_bounded_in_count_and_length(
-    at_desk: Client, upstream: Upstream, sandbox: Sandbox, page: dict[str, Any]
+    operator_client: Client, upstream: Upstream, sandbox: Sandbox, page: dict[str, Any]
 ) -> None:
     long = "L" * (LONGEST_SEEN + 1)
     records = [
@@ -373,7 +381,7 @@ def test_what_is_remembered_for_suggestions_is_bounded_in_count_and_length(
         for number in range(20)
     ]
     upstream.script(body={"instances": records})
-    at_desk.get(LIST)
+    operator_client.get(LIST)
     seen = read_known_values(ApiSession(Region("spo1", sandbox.url), BearerToken("sandbox-acme-token")))
     assert (seen.statuses, seen.flavors, seen.images) == ((), (), ())
     assert len(seen.tags) == MOST_SEEN

@@ -41,9 +41,9 @@ def read_pace(page: str) -> str:
     return found[1]
 
 
-def test_the_list_speaks_portuguese_to_whoever_reads_it(at_desk: Client) -> None:
+def test_the_list_speaks_portuguese_to_whoever_reads_it(operator_client: Client) -> None:
     speak_portuguese()
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     read = words(response)
     assert '<html lang="pt-br"' in text(response)
     assert "Instâncias (150)" in read
@@ -56,31 +56,31 @@ def test_the_list_speaks_portuguese_to_whoever_reads_it(at_desk: Client) -> None
 
 
 def test_a_table_that_is_kept_is_not_shown_in_another_language(
-    at_desk: Client, viewing: Client, clock: time_machine.Traveller
+    operator_client: Client, viewing: Client, clock: time_machine.Traveller
 ) -> None:
-    english = at_desk.get(LIST)
-    portuguese = at_desk.get(LIST, headers=PORTUGUESE)
+    english = operator_client.get(LIST)
+    portuguese = operator_client.get(LIST, headers=PORTUGUESE)
     assert "Building" in words(english)
     assert "Criando" in words(portuguese)
     assert "Building" not in words(portuguese)
-    assert text(at_desk.get(LIST)).count("Building") == text(english).count("Building")
+    assert text(operator_client.get(LIST)).count("Building") == text(english).count("Building")
 
 
 def test_an_open_page_is_brought_anew_in_the_language_that_was_chosen_meanwhile(
-    at_desk: Client, clock: time_machine.Traveller
+    operator_client: Client, clock: time_machine.Traveller
 ) -> None:
-    page = at_desk.get(LIST)
+    page = operator_client.get(LIST)
     clock.shift(LATER)
-    assert refresh(at_desk, page).status_code == 204
+    assert refresh(operator_client, page).status_code == 204
     speak_portuguese()
-    response = refresh(at_desk, page)
+    response = refresh(operator_client, page)
     assert response.status_code == 200
     assert "Linhas por página" in words(response)
 
 
-def test_an_instance_is_told_in_portuguese_but_for_bycloudss_own_words(at_desk: Client) -> None:
+def test_an_instance_is_told_in_portuguese_but_for_bycloudss_own_words(operator_client: Client) -> None:
     speak_portuguese()
-    response = at_desk.get(detail_url(at_desk.get(f"{LIST}?name=web-20")))
+    response = operator_client.get(detail_url(operator_client.get(f"{LIST}?name=web-20")))
     read = words(response)
     assert "Grupos de segurança" in read
     assert re.search(r"\d de \w{3}\. de 20\d\d, \d\d:\d\d:\d\d \(UTC\)", read)
@@ -88,27 +88,27 @@ def test_an_instance_is_told_in_portuguese_but_for_bycloudss_own_words(at_desk: 
 
 
 @pytest.mark.parametrize(("name", "counted"), [("web-20", "1–1 de 1"), ("zzz-%2A", "Nenhum resultado")])
-def test_what_a_filter_finds_is_told_in_portuguese(at_desk: Client, name: str, counted: str) -> None:
+def test_what_a_filter_finds_is_told_in_portuguese(operator_client: Client, name: str, counted: str) -> None:
     speak_portuguese()
-    assert counted in words(at_desk.get(f"{LIST}?name={name}"))
+    assert counted in words(operator_client.get(f"{LIST}?name={name}"))
 
 
-def test_a_large_count_is_written_in_the_readers_way(at_desk: Client, settings: Settings) -> None:
+def test_a_large_count_is_written_in_the_readers_way(operator_client: Client, settings: Settings) -> None:
     settings.BYCLOUD_RATE_PER_HOUR = 12345
-    assert "12,345" in words(at_desk.get(LIST))
+    assert "12,345" in words(operator_client.get(LIST))
     speak_portuguese()
-    assert "12.345" in words(at_desk.get(LIST))
+    assert "12.345" in words(operator_client.get(LIST))
 
 
-def test_trouble_and_refusals_are_told_in_portuguese(at_desk: Client, upstream: Upstream) -> None:
+def test_trouble_and_refusals_are_told_in_portuguese(operator_client: Client, upstream: Upstream) -> None:
     speak_portuguese()
-    assert "Informe um número inteiro de 1 a 100." in words(at_desk.get(f"{LIST}?limit=0"))
+    assert "Informe um número inteiro de 1 a 100." in words(operator_client.get(f"{LIST}?limit=0"))
     upstream.script(times=9, status=503)
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert not has_rows(response)
     assert "O ByCloud está indisponível (503)" in words(response)
     assert "Tentar novamente" in words(response)
-    assert "Página não encontrada" in words(at_desk.get("/nothing/"))
+    assert "Página não encontrada" in words(operator_client.get("/nothing/"))
 
 
 def test_no_page_falls_back_into_english(client: Client, ada: Member, sandbox: Sandbox) -> None:
@@ -131,58 +131,60 @@ def test_sign_in_is_refused_in_the_browsers_language(client: Client, vera: Membe
     assert "Este campo é obrigatório." in words(response)
 
 
-def test_what_the_script_says_stands_in_the_page_in_its_language(at_desk: Client) -> None:
+def test_what_the_script_says_stands_in_the_page_in_its_language(operator_client: Client) -> None:
     speak_portuguese()
-    page = text(at_desk.get(LIST))
+    page = text(operator_client.get(LIST))
     assert 'data-just-now="agora mesmo"' in page
     assert 'data-live-every="atualização automática: {seconds} s"' in page
 
 
 @pytest.mark.parametrize(("chosen", "fresh", "pace"), [(15, 10, 15), (15, 20.5, 21), (60, 15, 60), (300, 15, 300)])
 def test_a_page_refreshes_at_the_members_pace_but_no_faster_than_there_is_news(
-    at_desk: Client, settings: Settings, chosen: int, fresh: float, pace: int
+    operator_client: Client, settings: Settings, chosen: int, fresh: float, pace: int
 ) -> None:
     settings.PAGE_FRESH_SECONDS = fresh
     Member.objects.update(refresh_seconds=chosen)
     # Where nothing is changing.
-    response = at_desk.get(f"{LIST}?name=db-%2A")
+    response = operator_client.get(f"{LIST}?name=db-%2A")
     assert read_pace(text(response)) == str(pace)
     assert f"auto-refresh: {pace} s" in words(response)
-    response = at_desk.get(detail_url(response))
+    response = operator_client.get(detail_url(response))
     assert read_pace(text(response)) == str(pace)
 
 
-def test_a_page_that_refreshes_only_when_asked_says_so_and_has_nothing_to_pause(at_desk: Client) -> None:
+def test_a_page_that_refreshes_only_when_asked_says_so_and_has_nothing_to_pause(operator_client: Client) -> None:
     Member.objects.update(refresh_seconds=0)
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert read_pace(text(response)) == "0"
     assert "manual refresh only" in words(response)
     assert 'id="pause"' not in text(response)
 
 
 def test_a_page_that_refreshes_only_when_asked_still_opens_with_what_is_new(
-    at_desk: Client, clock: time_machine.Traveller
+    operator_client: Client, clock: time_machine.Traveller
 ) -> None:
     Member.objects.update(refresh_seconds=0)
-    first = at_desk.get(LIST)
+    first = operator_client.get(LIST)
     assert not is_due(first)
     clock.shift(LATER)
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert is_due(response)
     assert ids(response) == ids(first)
 
 
-def test_a_page_that_refreshes_only_when_asked_promises_no_next_try(at_desk: Client, upstream: Upstream) -> None:
+def test_a_page_that_refreshes_only_when_asked_promises_no_next_try(
+    operator_client: Client, upstream: Upstream
+) -> None:
     upstream.script(times=9, status=503)
-    assert "next retry in" in words(at_desk.get(LIST))
+    assert "next retry in" in words(operator_client.get(LIST))
     Member.objects.update(refresh_seconds=0)
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert "ByCloud is unavailable (503)" in words(response)
     assert "try in" not in words(response).lower()
 
 
-def test_the_days_of_a_credential_are_written_in_the_readers_way(at_desk: Client, otto: Member) -> None:
+def test_the_days_of_a_credential_are_written_in_the_readers_way(operator_client: Client, otto: Member) -> None:
     speak_portuguese()
     otto.credentials.update(expires_on="2026-01-23")
     for page in (LIST, "/credentials/", "/credentials/spo1/"):
-        assert "23 de jan. de 2026" in words(at_desk.get(page))
+        assert "23 de jan. de 2026" in words(operator_client.get(page))

@@ -39,7 +39,7 @@ def acts() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def administering(ada: Member, at_desk: Client) -> Client:
+def administering(ada: Member, operator_client: Client) -> Client:
     """Ada, with the credential of the same organization as Otto's."""
     keep(ada, BearerToken("sandbox-acme-token"))
     client = Client()
@@ -47,49 +47,49 @@ def administering(ada: Member, at_desk: Client) -> Client:
     return client
 
 
-def test_a_view_holds_filters_columns_density_and_size_but_no_place(at_desk: Client) -> None:
-    second = at_desk.get(link(at_desk.get(f"{LIST}?tags=web"), "Next"))
-    saved = save(at_desk, second.request["QUERY_STRING"], "Web, fifty")
+def test_a_view_holds_filters_columns_density_and_size_but_no_place(operator_client: Client) -> None:
+    second = operator_client.get(link(operator_client.get(f"{LIST}?tags=web"), "Next"))
+    saved = save(operator_client, second.request["QUERY_STRING"], "Web, fifty")
     assert saved.request["QUERY_STRING"] == f"tags=web&{COLUMNS}"
     assert "View Web, fifty saved." in words(saved)
     assert link(saved, "Web, fifty") == f"{LIST}?tags=web&{COLUMNS}"
 
 
-def test_a_view_keeps_the_columns_that_were_seen_when_ones_own_change(at_desk: Client, otto: Member) -> None:
+def test_a_view_keeps_the_columns_that_were_seen_when_ones_own_change(operator_client: Client, otto: Member) -> None:
     Member.objects.filter(pk=otto.pk).update(columns="name,ram", density="compact")
-    save(at_desk, "status=ACTIVE&limit=50", "Active")
+    save(operator_client, "status=ACTIVE&limit=50", "Active")
     Member.objects.filter(pk=otto.pk).update(columns="", density="comfortable")
-    url = link(at_desk.get(LIST), "Active")
+    url = link(operator_client.get(LIST), "Active")
     assert url == f"{LIST}?status=ACTIVE&limit=50&columns=name,ram&density=compact"
-    assert 'class="num">RAM</th>' in text(at_desk.get(url))
+    assert 'class="num">RAM</th>' in text(operator_client.get(url))
 
 
-def test_the_current_view_is_marked_on_each_of_its_pages_and_no_other_is(at_desk: Client) -> None:
-    save(at_desk, "tags=web", "Web")
-    first = at_desk.get(f"{LIST}?tags=web")
-    for page in (at_desk.get(f"{LIST}?tags=web"), at_desk.get(link(first, "Next"))):
+def test_the_current_view_is_marked_on_each_of_its_pages_and_no_other_is(operator_client: Client) -> None:
+    save(operator_client, "tags=web", "Web")
+    first = operator_client.get(f"{LIST}?tags=web")
+    for page in (operator_client.get(f"{LIST}?tags=web"), operator_client.get(link(first, "Next"))):
         assert text(page).count('aria-current="page"') == 1
         assert f'tags=web&amp;{COLUMNS.replace("&", "&amp;")}" aria-current="page"' in page.content.decode()
-    assert f'{LIST}?limit=20" aria-current="page">All instances' in text(at_desk.get(LIST))
-    assert 'aria-current="page"' not in text(at_desk.get(f"{LIST}?tags=db"))
+    assert f'{LIST}?limit=20" aria-current="page">All instances' in text(operator_client.get(LIST))
+    assert 'aria-current="page"' not in text(operator_client.get(f"{LIST}?tags=db"))
 
 
-def test_htmx_is_told_which_view_is_current_when_the_filters_change(at_desk: Client) -> None:
-    save(at_desk, "tags=web", "Web")
-    typed = ask_htmx(at_desk, f"{LIST}?name=&tags=web", "results", **{"HX-Trigger": "filters"})
+def test_htmx_is_told_which_view_is_current_when_the_filters_change(operator_client: Client) -> None:
+    save(operator_client, "tags=web", "Web")
+    typed = ask_htmx(operator_client, f"{LIST}?name=&tags=web", "results", **{"HX-Trigger": "filters"})
     assert 'id="view-links"' in text(typed)
     assert 'aria-current="page"><bdi>Web</bdi>' in text(typed)
     assert 'id="save-view"' not in text(typed)
-    assert 'id="view-links"' not in text(ask_htmx(at_desk, f"{LIST}?tags=web", "results"))
+    assert 'id="view-links"' not in text(ask_htmx(operator_client, f"{LIST}?tags=web", "results"))
 
 
-def test_a_form_of_a_page_that_htmx_has_changed_means_the_present_address(at_desk: Client) -> None:
-    saved = save(at_desk, f"{LIST}?status=ERROR&limit=50", "Errors")
+def test_a_form_of_a_page_that_htmx_has_changed_means_the_present_address(operator_client: Client) -> None:
+    saved = save(operator_client, f"{LIST}?status=ERROR&limit=50", "Errors")
     assert link(saved, "Errors") == f"{LIST}?status=ERROR&limit=50&{COLUMNS}"
 
 
-def test_a_private_view_is_nobody_elses(at_desk: Client, administering: Client) -> None:
-    save(at_desk, "tags=secret-project", "Secret project")
+def test_a_private_view_is_nobody_elses(operator_client: Client, administering: Client) -> None:
+    save(operator_client, "tags=secret-project", "Secret project")
     for page in (administering.get(LIST), administering.get(VIEWS)):
         assert "Secret project" not in words(page)
         assert "secret-project" not in text(page)
@@ -108,8 +108,10 @@ def test_a_private_view_is_nobody_elses(at_desk: Client, administering: Client) 
     assert (kept.name, kept.query) == ("Secret project", f"tags=secret-project&{COLUMNS}")
 
 
-def test_a_shared_view_is_used_by_all_and_changed_by_its_owner_alone(at_desk: Client, administering: Client) -> None:
-    save(at_desk, "tags=web", "Web", shared=True)
+def test_a_shared_view_is_used_by_all_and_changed_by_its_owner_alone(
+    operator_client: Client, administering: Client
+) -> None:
+    save(operator_client, "tags=web", "Web", shared=True)
     page = administering.get(LIST)
     assert ids(administering.get(link(page, "Web (shared by otto)")))
     assert administering.get(f"{VIEWS}{pk('Web')}/").status_code == 404
@@ -120,9 +122,9 @@ def test_a_shared_view_is_used_by_all_and_changed_by_its_owner_alone(at_desk: Cl
 
 
 def test_only_who_keeps_the_team_removes_what_another_shares(
-    at_desk: Client, viewing: Client, administering: Client
+    operator_client: Client, viewing: Client, administering: Client
 ) -> None:
-    save(at_desk, "tags=web", "Web", shared=True)
+    save(operator_client, "tags=web", "Web", shared=True)
     assert "Remove" not in words(viewing.get(VIEWS))
     assert viewing.post(f"{VIEWS}{pk('Web')}/remove/").status_code == 404
     removed = press(administering, administering.get(VIEWS), "Remove")
@@ -131,31 +133,31 @@ def test_only_who_keeps_the_team_removes_what_another_shares(
     assert acts() == [("view-shared", "spo1: Web (otto)"), ("view-removed", "spo1: Web (otto)")]
 
 
-def test_a_view_is_renamed_and_shared_and_made_private_again(at_desk: Client) -> None:
-    save(at_desk, "tags=web", "Web")
+def test_a_view_is_renamed_and_shared_and_made_private_again(operator_client: Client) -> None:
+    save(operator_client, "tags=web", "Web")
     address = f"{VIEWS}{pk('Web')}/"
-    assert 'value="Web"' in text(at_desk.get(address))
-    shared = at_desk.post(address, {"name": "All of the web", "is_shared": "on"}, follow=True)
+    assert 'value="Web"' in text(operator_client.get(address))
+    shared = operator_client.post(address, {"name": "All of the web", "is_shared": "on"}, follow=True)
     assert "View All of the web updated." in words(shared)
     assert "The team" in words(shared)
-    at_desk.post(address, {"name": "All of the web"})
-    at_desk.post(address, {"name": "The web"})
+    operator_client.post(address, {"name": "All of the web"})
+    operator_client.post(address, {"name": "The web"})
     assert acts() == [("view-shared", "spo1: All of the web (otto)"), ("view-unshared", "spo1: All of the web (otto)")]
 
 
-def test_a_view_is_changed_to_what_is_seen_now_and_keeps_its_name_and_readers(at_desk: Client) -> None:
-    save(at_desk, "tags=web", "Web", shared=True)
-    changed = press(at_desk, at_desk.get(f"{LIST}?tags=db&limit=50"), "Save")
+def test_a_view_is_changed_to_what_is_seen_now_and_keeps_its_name_and_readers(operator_client: Client) -> None:
+    save(operator_client, "tags=web", "Web", shared=True)
+    changed = press(operator_client, operator_client.get(f"{LIST}?tags=db&limit=50"), "Save")
     assert changed.status_code == 422
-    at_desk.post(f"{LIST}save-view/", {"query": "tags=db&limit=50", "view": str(pk("Web"))})
+    operator_client.post(f"{LIST}save-view/", {"query": "tags=db&limit=50", "view": str(pk("Web"))})
     kept = SavedView.objects.get()
     assert (kept.name, kept.query, kept.is_shared) == ("Web", f"tags=db&limit=50&{COLUMNS}", True)
 
 
-def test_one_removes_ones_own_view(at_desk: Client) -> None:
-    save(at_desk, "tags=web", "Web")
-    press(at_desk, at_desk.get(VIEWS), "Remove")
-    assert "No saved views yet" in words(at_desk.get(VIEWS))
+def test_one_removes_ones_own_view(operator_client: Client) -> None:
+    save(operator_client, "tags=web", "Web")
+    press(operator_client, operator_client.get(VIEWS), "Remove")
+    assert "No saved views yet" in words(operator_client.get(VIEWS))
     assert acts() == []
 
 
@@ -163,104 +165,106 @@ def test_one_removes_ones_own_view(at_desk: Client) -> None:
     ("name", "problem"),
     [("", "required"), ("WEB", "You already have a view with this name"), ("x" * 61, "60"), ("a\x0bb", "control")],
 )
-def test_a_name_that_cannot_be_is_said_beside_it_and_nothing_is_lost(at_desk: Client, name: str, problem: str) -> None:
-    save(at_desk, "tags=web", "Web")
-    refused = at_desk.post(f"{LIST}save-view/", {"query": "tags=db", "name": name})
+def test_a_name_that_cannot_be_is_said_beside_it_and_nothing_is_lost(
+    operator_client: Client, name: str, problem: str
+) -> None:
+    save(operator_client, "tags=web", "Web")
+    refused = operator_client.post(f"{LIST}save-view/", {"query": "tags=db", "name": name})
     assert refused.status_code == 422
     assert problem in words(refused)
     assert 'name="query" value="tags=db"' in text(refused)
-    assert press(at_desk, refused, "Save").status_code == 422
-    save(at_desk, "tags=db", "Db")
-    renamed = at_desk.post(f"{VIEWS}{pk('Db')}/", {"name": name})
+    assert press(operator_client, refused, "Save").status_code == 422
+    save(operator_client, "tags=db", "Db")
+    renamed = operator_client.post(f"{VIEWS}{pk('Db')}/", {"name": name})
     assert renamed.status_code == 422
     assert problem in words(renamed)
     assert SavedView.objects.count() == 2
 
 
-def test_two_members_may_have_a_view_of_one_name(at_desk: Client, viewing: Client) -> None:
-    save(at_desk, "tags=web", "Web", shared=True)
+def test_two_members_may_have_a_view_of_one_name(operator_client: Client, viewing: Client) -> None:
+    save(operator_client, "tags=web", "Web", shared=True)
     assert save(viewing, "tags=web", "Web", shared=True).status_code == 200
     assert SavedView.objects.count() == 2
 
 
-def test_there_is_an_end_to_the_views_one_keeps(at_desk: Client, otto: Member) -> None:
+def test_there_is_an_end_to_the_views_one_keeps(operator_client: Client, otto: Member) -> None:
     SavedView.objects.bulk_create(
         SavedView(owner=otto, region="spo1", name=str(number), query="limit=50") for number in range(MOST_VIEWS)
     )
-    refused = save(at_desk, "", "One more")
+    refused = save(operator_client, "", "One more")
     assert refused.status_code == 422
     assert "You have reached the limit of" in words(refused)
     assert SavedView.objects.count() == MOST_VIEWS
 
 
-def test_filters_that_are_too_long_to_be_kept_are_refused(at_desk: Client) -> None:
-    refused = save(at_desk, f"tags={'%C3%A7' * 700}", "Long")
+def test_filters_that_are_too_long_to_be_kept_are_refused(operator_client: Client) -> None:
+    refused = save(operator_client, f"tags={'%C3%A7' * 700}", "Long")
     assert refused.status_code == 422
     assert "These filters are too long to save" in words(refused)
 
 
-def test_what_is_no_list_is_not_kept(at_desk: Client) -> None:
-    refused = save(at_desk, "sort=name&columns=colour", "Sorted")
+def test_what_is_no_list_is_not_kept(operator_client: Client) -> None:
+    refused = save(operator_client, "sort=name&columns=colour", "Sorted")
     assert refused.status_code == 400
     assert "Unknown columns: colour." in words(refused)
     assert not SavedView.objects.exists()
 
 
 @pytest.mark.parametrize("number", ["x", "-1", "٢", "9" * 40])
-def test_a_number_of_no_view_is_not_found(at_desk: Client, number: str) -> None:
-    assert at_desk.post(f"{LIST}save-view/", {"query": "", "view": number}).status_code == 404
+def test_a_number_of_no_view_is_not_found(operator_client: Client, number: str) -> None:
+    assert operator_client.post(f"{LIST}save-view/", {"query": "", "view": number}).status_code == 404
 
 
-def test_the_list_begins_with_the_default_view_by_a_redirect_to_its_address(at_desk: Client) -> None:
-    save(at_desk, "tags=web", "Web")
-    chosen = press(at_desk, at_desk.get(VIEWS), "Set as default")
+def test_the_list_begins_with_the_default_view_by_a_redirect_to_its_address(operator_client: Client) -> None:
+    save(operator_client, "tags=web", "Web")
+    chosen = press(operator_client, operator_client.get(VIEWS), "Set as default")
     assert "Web is now your default view." in words(chosen)
-    opened = at_desk.get(LIST)
+    opened = operator_client.get(LIST)
     assert (opened.status_code, opened.headers["Location"]) == (302, f"{LIST}?tags=web&{COLUMNS}")
-    assert at_desk.get("/").headers["Location"] == LIST
-    page = at_desk.get(opened.headers["Location"])
-    assert "Default view" in words(at_desk.get(VIEWS))
-    whole = at_desk.get(link(page, "Clear filters"))
+    assert operator_client.get("/").headers["Location"] == LIST
+    page = operator_client.get(opened.headers["Location"])
+    assert "Default view" in words(operator_client.get(VIEWS))
+    whole = operator_client.get(link(page, "Clear filters"))
     assert whole.status_code == 200
     assert "1–20 of 150" in words(whole)
-    press(at_desk, at_desk.get(VIEWS), "Use all instances as default")
-    assert at_desk.get(LIST).status_code == 200
+    press(operator_client, operator_client.get(VIEWS), "Use all instances as default")
+    assert operator_client.get(LIST).status_code == 200
 
 
-def test_another_default_takes_the_place_of_the_first(at_desk: Client) -> None:
+def test_another_default_takes_the_place_of_the_first(operator_client: Client) -> None:
     for name in ("Web", "Db"):
-        save(at_desk, f"tags={name.lower()}", name)
-        at_desk.post(f"{VIEWS}{pk(name)}/default/")
-    assert at_desk.get(LIST).headers["Location"] == f"{LIST}?tags=db&{COLUMNS}"
+        save(operator_client, f"tags={name.lower()}", name)
+        operator_client.post(f"{VIEWS}{pk(name)}/default/")
+    assert operator_client.get(LIST).headers["Location"] == f"{LIST}?tags=db&{COLUMNS}"
 
 
-def test_a_default_that_is_private_by_now_or_gone_counts_no_more(at_desk: Client, viewing: Client) -> None:
-    save(at_desk, "tags=web", "Web", shared=True)
+def test_a_default_that_is_private_by_now_or_gone_counts_no_more(operator_client: Client, viewing: Client) -> None:
+    save(operator_client, "tags=web", "Web", shared=True)
     viewing.post(f"{VIEWS}{pk('Web')}/default/")
     assert viewing.get(LIST).status_code == 302
-    at_desk.post(f"{VIEWS}{pk('Web')}/", {"name": "Web"})
+    operator_client.post(f"{VIEWS}{pk('Web')}/", {"name": "Web"})
     assert viewing.get(LIST).status_code == 200
     assert "Web" not in words(viewing.get(VIEWS)).partition("Saved views")[2]
-    at_desk.post(f"{VIEWS}{pk('Web')}/remove/")
+    operator_client.post(f"{VIEWS}{pk('Web')}/remove/")
     assert viewing.get(LIST).status_code == 200
 
 
-def test_a_view_with_a_column_that_is_gone_since_is_shown_without_it(at_desk: Client) -> None:
-    save(at_desk, "tags=web&columns=name,ram", "Web")
+def test_a_view_with_a_column_that_is_gone_since_is_shown_without_it(operator_client: Client) -> None:
+    save(operator_client, "tags=web&columns=name,ram", "Web")
     SavedView.objects.update(query="tags=web&columns=name,colour,ram&density=comfortable")
-    at_desk.post(f"{VIEWS}{pk('Web')}/default/")
-    opened = at_desk.get(LIST)
+    operator_client.post(f"{VIEWS}{pk('Web')}/default/")
+    opened = operator_client.get(LIST)
     assert opened.headers["Location"] == f"{LIST}?tags=web&columns=name,ram&density=comfortable"
-    page = at_desk.get(opened.headers["Location"])
+    page = operator_client.get(opened.headers["Location"])
     assert page.status_code == 200
     assert 'aria-current="page"><bdi>Web</bdi>' in text(page)
 
 
 @pytest.mark.parametrize(("place", "given"), [("edit", {"name": "Mine"}), ("list", {"query": "tags=db"})])
 def test_a_view_that_is_removed_while_its_owner_saves_it_is_not_found(
-    at_desk: Client, otto: Member, place: str, given: dict[str, str]
+    operator_client: Client, otto: Member, place: str, given: dict[str, str]
 ) -> None:
-    save(at_desk, "tags=web", "Web", shared=True)
+    save(operator_client, "tags=web", "Web", shared=True)
     number = pk("Web")
     tables: list[str] = []
 
@@ -273,11 +277,11 @@ def test_a_view_that_is_removed_while_its_owner_saves_it_is_not_found(
 
     address = f"{VIEWS}{number}/" if place == "edit" else f"{LIST}save-view/"
     with connection.execute_wrapper(remove_in_between):
-        assert at_desk.post(address, {"view": str(number)} | given).status_code == 404
+        assert operator_client.post(address, {"view": str(number)} | given).status_code == 404
 
 
-def test_no_default_is_left_of_a_view_that_is_removed_as_soon_as_it_was_found(at_desk: Client) -> None:
-    save(at_desk, "tags=web", "Web", shared=True)
+def test_no_default_is_left_of_a_view_that_is_removed_as_soon_as_it_was_found(operator_client: Client) -> None:
+    save(operator_client, "tags=web", "Web", shared=True)
     number, depth = pk("Web"), len(connection.savepoint_ids)
     found: list[str] = []
 
@@ -291,27 +295,27 @@ def test_no_default_is_left_of_a_view_that_is_removed_as_soon_as_it_was_found(at
         return execute(sql, *rest)
 
     with connection.execute_wrapper(remove_in_between):
-        at_desk.post(f"{VIEWS}{number}/default/")
+        operator_client.post(f"{VIEWS}{number}/default/")
     assert len(found) == 2
     assert not DefaultView.objects.exists()
 
 
-def test_a_view_is_of_one_region(at_desk: Client, otto: Member) -> None:
-    save(at_desk, "tags=web", "Web")
+def test_a_view_is_of_one_region(operator_client: Client, otto: Member) -> None:
+    save(operator_client, "tags=web", "Web")
     keep(otto, BearerToken("sandbox-acme-token"), region="sao2")
-    assert at_desk.get(f"/sao2/views/{pk('Web')}/").status_code == 404
-    assert "Web" not in words(at_desk.get("/sao2/views/"))
+    assert operator_client.get(f"/sao2/views/{pk('Web')}/").status_code == 404
+    assert "Web" not in words(operator_client.get("/sao2/views/"))
 
 
-def test_a_hostile_name_is_text_and_nothing_else(at_desk: Client, viewing: Client) -> None:
-    save(at_desk, "tags=web", '"><script>alert(1)</script>', shared=True)
-    for page in (at_desk.get(LIST), viewing.get(LIST), at_desk.get(VIEWS)):
+def test_a_hostile_name_is_text_and_nothing_else(operator_client: Client, viewing: Client) -> None:
+    save(operator_client, "tags=web", '"><script>alert(1)</script>', shared=True)
+    for page in (operator_client.get(LIST), viewing.get(LIST), operator_client.get(VIEWS)):
         assert "<script>alert" not in page.content.decode()
         assert "alert(1)" in page.content.decode()
 
 
-def test_a_view_and_a_default_say_what_they_are(at_desk: Client) -> None:
-    save(at_desk, "tags=web", "Web")
-    at_desk.post(f"{VIEWS}{pk('Web')}/default/")
+def test_a_view_and_a_default_say_what_they_are(operator_client: Client) -> None:
+    save(operator_client, "tags=web", "Web")
+    operator_client.post(f"{VIEWS}{pk('Web')}/default/")
     assert str(SavedView.objects.get()) == "Web"
     assert str(DefaultView.objects.get()) == "otto spo1"

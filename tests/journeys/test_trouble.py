@@ -59,10 +59,10 @@ def has_way_out(response: Response) -> bool:
 
 @pytest.mark.parametrize(("fault", "status", "said"), EVERY_TROUBLE, ids=NAMES)
 def test_a_failure_with_nothing_seen_before_is_no_empty_list(
-    at_desk: Client, upstream: Upstream, fault: dict[str, object], status: int, said: str
+    operator_client: Client, upstream: Upstream, fault: dict[str, object], status: int, said: str
 ) -> None:
     spoil(upstream, fault)
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert response.status_code == status
     assert said in words(response)
     assert "UTC" in words(response)
@@ -74,84 +74,88 @@ def test_a_failure_with_nothing_seen_before_is_no_empty_list(
 
 @pytest.mark.parametrize(("fault", "said"), [(fault, said) for fault, _, said in EVERY_TROUBLE], ids=NAMES)
 def test_a_failure_after_a_page_was_seen_shows_its_rows_dated_with_the_reason(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller, fault: dict[str, object], said: str
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller, fault: dict[str, object], said: str
 ) -> None:
-    rows = ids(at_desk.get(LIST))
+    rows = ids(operator_client.get(LIST))
     clock.shift(OLD)
     spoil(upstream, fault)
-    response = ask_htmx(at_desk, LIST, "results", **{"Portal-Refresh": "1"})
+    response = ask_htmx(operator_client, LIST, "results", **{"Portal-Refresh": "1"})
     assert response.status_code == 200
     assert ids(response) == rows
     assert said in words(response)
     assert "1 minute ago" in words(response)
     assert not is_due(response)
-    again = at_desk.get(LIST)
+    again = operator_client.get(LIST)
     assert ids(again) == rows
     assert said in words(again)
     assert not is_due(again)
 
 
-def test_the_request_id_is_shown_to_be_copied(at_desk: Client, upstream: Upstream) -> None:
+def test_the_request_id_is_shown_to_be_copied(operator_client: Client, upstream: Upstream) -> None:
     spoil(upstream, {"status": 500})
-    assert 'data-copy="req-' in text(at_desk.get(LIST))
+    assert 'data-copy="req-' in text(operator_client.get(LIST))
 
 
-def test_a_failed_refresh_says_why_and_keeps_the_rows(at_desk: Client, upstream: Upstream) -> None:
-    rows = ids(at_desk.get(LIST))
+def test_a_failed_refresh_says_why_and_keeps_the_rows(operator_client: Client, upstream: Upstream) -> None:
+    rows = ids(operator_client.get(LIST))
     spoil(upstream, {"status": 500})
-    posted = at_desk.post(f"{LIST}refresh/", {"query": ""}, headers={"HX-Request": "true", "HX-Target": "results"})
+    posted = operator_client.post(
+        f"{LIST}refresh/", {"query": ""}, headers={"HX-Request": "true", "HX-Target": "results"}
+    )
     assert (posted.status_code, ids(posted)) == (200, rows)
     assert "ByCloud is unavailable (500)" in words(posted)
-    plain = at_desk.post(f"{LIST}refresh/", {"query": ""}, follow=True)
+    plain = operator_client.post(f"{LIST}refresh/", {"query": ""}, follow=True)
     assert (plain.redirect_chain, ids(plain)) == ([(f"{LIST}?limit=20", 303)], rows)
     assert "ByCloud is unavailable (500)" in words(plain)
 
 
-def test_a_failed_refresh_with_nothing_seen_asks_upstream_no_second_time(at_desk: Client, upstream: Upstream) -> None:
+def test_a_failed_refresh_with_nothing_seen_asks_upstream_no_second_time(
+    operator_client: Client, upstream: Upstream
+) -> None:
     spoil(upstream, {"status": 500})
     upstream_before = len(upstream.requests())
-    response = at_desk.post(f"{LIST}refresh/", {"query": "status=ACTIVE"})
+    response = operator_client.post(f"{LIST}refresh/", {"query": "status=ACTIVE"})
     assert response.status_code == 502
     assert len(upstream.requests()) == upstream_before + 1
     assert form(response, "Retry")[1]["query"] == "status=ACTIVE"
 
 
 def test_a_rate_limit_says_how_long_and_the_page_does_not_ask_before(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    at_desk.get(LIST)
+    operator_client.get(LIST)
     clock.shift(OLD)
     upstream.script(status=429, headers={"Retry-After": "90"})
-    limited = ask_htmx(at_desk, LIST, "results", **{"Portal-Refresh": "1"})
+    limited = ask_htmx(operator_client, LIST, "results", **{"Portal-Refresh": "1"})
     assert "Paused for 90 s to stay within 1,000 requests an hour" in words(limited)
     clock.shift(timedelta(seconds=32))
-    waiting = at_desk.get(LIST)
+    waiting = operator_client.get(LIST)
     assert "Paused for 58 s to stay within 60 requests a minute" in words(waiting)
     assert not is_due(waiting)
     clock.shift(timedelta(seconds=70))
-    assert is_due(at_desk.get(LIST))
+    assert is_due(operator_client.get(LIST))
 
 
-def test_a_rate_limit_with_nothing_seen_is_told_to_machines_too(at_desk: Client, upstream: Upstream) -> None:
+def test_a_rate_limit_with_nothing_seen_is_told_to_machines_too(operator_client: Client, upstream: Upstream) -> None:
     upstream.script(status=429, headers={"Retry-After": "18"})
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert response.status_code == 503
     assert 1 <= int(response.headers["Retry-After"]) <= 18
 
 
 def test_a_refused_token_can_be_replaced_and_leads_back(
-    at_desk: Client, upstream: Upstream, clock: time_machine.Traveller
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
-    rows = ids(at_desk.get(f"{LIST}?status=ACTIVE"))
+    rows = ids(operator_client.get(f"{LIST}?status=ACTIVE"))
     clock.shift(OLD)
     upstream.script(times=1, status=401)
-    response = ask_htmx(at_desk, f"{LIST}?status=ACTIVE", "results", **{"Portal-Refresh": "1"})
+    response = ask_htmx(operator_client, f"{LIST}?status=ACTIVE", "results", **{"Portal-Refresh": "1"})
     assert ids(response) == rows
     replace = link(response, "Replace token")
     assert replace == "/credentials/spo1/?next=/spo1/instances/%3Fstatus%3DACTIVE"
-    form = at_desk.get(replace)
+    form = operator_client.get(replace)
     assert f'name="next" value="{LIST}?status=ACTIVE"' in text(form)
-    saved = at_desk.post(
+    saved = operator_client.post(
         "/credentials/spo1/", {"kind": "bearer", "token": "sandbox-acme-token", "next": f"{LIST}?status=ACTIVE"}
     )
     assert saved.headers["Location"] == f"{LIST}?status=ACTIVE"
@@ -209,54 +213,56 @@ def test_without_a_credential_the_page_takes_one_and_comes_back(
     assert ids(back)
 
 
-def test_a_credential_that_cannot_be_opened_is_asked_for_again(at_desk: Client) -> None:
+def test_a_credential_that_cannot_be_opened_is_asked_for_again(operator_client: Client) -> None:
     Credential.objects.update(sealed=b"sealed by a key that is gone")
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert response.status_code == 409
     assert "can't be decrypted" in words(response)
     assert 'name="token"' in text(response)
 
 
 @pytest.mark.parametrize("target", ["instances", "results"])
-def test_a_credential_removed_elsewhere_sends_htmx_to_the_page(at_desk: Client, target: str) -> None:
+def test_a_credential_removed_elsewhere_sends_htmx_to_the_page(operator_client: Client, target: str) -> None:
     Credential.objects.all().delete()
-    response = ask_htmx(at_desk, f"{LIST}?status=ACTIVE", target)
+    response = ask_htmx(operator_client, f"{LIST}?status=ACTIVE", target)
     assert response.headers["HX-Redirect"] == f"{LIST}?status=ACTIVE"
 
 
-def test_a_refresh_without_a_credential_asks_for_one_and_leads_to_the_list(at_desk: Client) -> None:
+def test_a_refresh_without_a_credential_asks_for_one_and_leads_to_the_list(operator_client: Client) -> None:
     Credential.objects.all().delete()
-    response = at_desk.post(f"{LIST}refresh/", {"query": "status=ACTIVE"})
+    response = operator_client.post(f"{LIST}refresh/", {"query": "status=ACTIVE"})
     assert f'name="next" value="{LIST}?limit=20"' in text(response)
 
 
 @pytest.mark.parametrize("mode", ["no-meta", "no-links", "nulls", "only-ids", "endless", "duplicates"])
-def test_an_answer_with_less_than_documented_still_makes_a_page(at_desk: Client, upstream: Upstream, mode: str) -> None:
+def test_an_answer_with_less_than_documented_still_makes_a_page(
+    operator_client: Client, upstream: Upstream, mode: str
+) -> None:
     upstream.script(mode=mode)
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert response.status_code == 200
     assert "None" not in words(response)
 
 
-def test_an_unknown_total_is_told_as_at_least(at_desk: Client, upstream: Upstream) -> None:
+def test_an_unknown_total_is_told_as_at_least(operator_client: Client, upstream: Upstream) -> None:
     upstream.script(mode="no-meta")
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert "Instances (at least 21)" in words(response)
     assert "1–20" in words(response)
 
 
-def test_instances_without_an_id_have_no_link(at_desk: Client, upstream: Upstream) -> None:
+def test_instances_without_an_id_have_no_link(operator_client: Client, upstream: Upstream) -> None:
     upstream.script(mode="nulls")
-    response = at_desk.get(LIST)
+    response = operator_client.get(LIST)
     assert ids(response) == [""] * 20
     assert "no name" in words(response)
     with pytest.raises(IndexError):
         detail_url(response)
 
 
-def test_hostile_texts_are_shown_as_texts(at_desk: Client, upstream: Upstream) -> None:
+def test_hostile_texts_are_shown_as_texts(operator_client: Client, upstream: Upstream) -> None:
     upstream.script(times=None, mode="hostile")
-    response = at_desk.get(f"{LIST}?limit=50")
+    response = operator_client.get(f"{LIST}?limit=50")
     body = response.content.decode()
     assert len(ids(response)) == 50
     for harm in ("<script>alert", "<img src=x", " onerror=alert(1)>'"):
@@ -264,16 +270,16 @@ def test_hostile_texts_are_shown_as_texts(at_desk: Client, upstream: Upstream) -
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in body
     assert "{{ 7 * 7 }}" in body
     for number in range(12):
-        page = at_desk.get(detail_url(response, number))
+        page = operator_client.get(detail_url(response, number))
         assert page.status_code == 200
         assert "<script>alert" not in page.content.decode()
         assert "<img src=x" not in page.content.decode()
 
 
-def test_the_credential_stands_in_no_page(at_desk: Client, upstream: Upstream, settings: Settings) -> None:
+def test_the_credential_stands_in_no_page(operator_client: Client, upstream: Upstream, settings: Settings) -> None:
     settings.BYCLOUD_REGIONS = {"spo1": Region("spo1", upstream.url.removesuffix("/_sandbox"))}
-    pages = [at_desk.get(LIST)]
-    pages.append(at_desk.get(detail_url(pages[0])))
+    pages = [operator_client.get(LIST)]
+    pages.append(operator_client.get(detail_url(pages[0])))
     spoil(upstream, {"status": 401})
-    pages.append(at_desk.get(f"{LIST}?name=other"))
+    pages.append(operator_client.get(f"{LIST}?name=other"))
     assert all("sandbox-acme-token" not in text(page) for page in pages)

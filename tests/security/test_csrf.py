@@ -40,7 +40,7 @@ def read_token(client: Client) -> str:
 
 
 def read_foreign_token() -> str:
-    """What an attacker gets from a page of his own."""
+    """What an attacker gets from a page of their own."""
     client = SecureClient()
     found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get("/sign-in/").content.decode())
     assert found

@@ -106,11 +106,11 @@ def test_what_a_name_fills_does_not_tell_whose_address_it_is(monkeypatch: pytest
     for name, address in (("vera", "192.0.2.1"), ("nobody", "192.0.2.2")):
         for _ in range(5):
             sign_in(name, "wrong", address=address)
-    *hers, her_queries = ask("vera@example.com", "192.0.2.1")
+    *member, member_queries = ask("vera@example.com", "192.0.2.1")
     *strangers, strangers_queries = ask("nobody@example.com", "192.0.2.2")
-    assert hers == strangers
+    assert member == strangers
     # A count that is full is not written once more.
-    assert abs(her_queries - strangers_queries) <= 2
+    assert abs(member_queries - strangers_queries) <= 2
 
 
 def test_the_throttled_answer_is_the_same_whether_the_password_is_right() -> None:

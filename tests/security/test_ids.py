@@ -67,19 +67,19 @@ def test_a_view_of_another_region_is_not_there(as_vera: Client, vera: Member, pr
 def test_no_address_and_no_field_leads_to_another_members_credential(
     as_vera: Client, vera: Member, otto: Member
 ) -> None:
-    hers = keep(otto, BearerToken("sandbox-acme-token"))
+    personal = keep(otto, BearerToken("sandbox-acme-token"))
     team = keep(None, BearerToken("sandbox-acme-token"))
     aimed: dict[str, Any] = {
         name: value for name in ("member", "member_id", "owner", "user", "pk", "id", "is_team") for value in (otto.pk,)
     }
-    for row in (hers, team):
+    for row in (personal, team):
         as_vera.post("/credentials/spo1/remove/", aimed | {"pk": row.pk})
         as_vera.post("/credentials/spo1/check/", aimed | {"pk": row.pk})
         given = {"kind": "bearer", "token": "sandbox-globex-token"}
         as_vera.post("/credentials/spo1/", given | aimed | {"pk": row.pk, "id": row.pk})
         page = as_vera.get("/credentials/", aimed).content.decode() + as_vera.get("/credentials/spo1/").content.decode()
         assert row.fingerprint not in page or row.fingerprint == Credential.objects.get(member=vera).fingerprint
-    for row in (hers, team):
+    for row in (personal, team):
         kept = Credential.objects.get(pk=row.pk)
         assert (kept.member_id, bytes(kept.sealed), kept.fingerprint) == (
             row.member_id,

@@ -12,7 +12,7 @@ import pytest
 from pytest_django import Settings
 
 from portal.gateway.backoff import Backoff
-from tests.services.portals import House, Portal, open_house
+from tests.services.portals import Deployment, Portal, open_deployment
 from tests.services.servers import NotInstalledError, PostgreSQL, Redis, run_postgresql, run_redis
 from tests.upstream import Upstream
 
@@ -61,23 +61,27 @@ def start_redis() -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def house(postgresql: PostgreSQL, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def deployment(
+    postgresql: PostgreSQL, template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
     """A database with members in it, a sandbox, and room for portals."""
-    with open_house(postgresql.make_database(), tmp_path_factory.mktemp("house"), template / "static") as house:
-        yield house
+    with open_deployment(
+        postgresql.make_database(), tmp_path_factory.mktemp("deployment"), template / "static"
+    ) as deployment:
+        yield deployment
 
 
 @pytest.fixture
-def upstream(house: House) -> Upstream:
+def upstream(deployment: Deployment) -> Upstream:
     """The sandbox as at its start. (Nor has anybody tried to sign in.)"""
-    house.sandbox.reset()
-    house.forget_throttles()
-    return Upstream(house.sandbox.url)
+    deployment.sandbox.reset()
+    deployment.forget_throttles()
+    return Upstream(deployment.sandbox.url)
 
 
 @pytest.fixture(scope="session")
-def two_portals(house: House, running_redis: Redis) -> Iterator[tuple[Portal, Portal]]:
-    with house.open_portals(2, CACHE_URL=running_redis.url) as (first, second):
+def two_portals(deployment: Deployment, running_redis: Redis) -> Iterator[tuple[Portal, Portal]]:
+    with deployment.open_portals(2, CACHE_URL=running_redis.url) as (first, second):
         yield first, second
 
 

@@ -88,7 +88,7 @@ class Portal:
 
 
 @dataclass
-class House:
+class Deployment:
     """What portals share. `secrets` are all words that may stand nowhere but where they belong."""
 
     database_url: str
@@ -166,7 +166,7 @@ class House:
             connection.execute("DELETE FROM accounts_count")
 
     def sign_in(self, portal: Portal, name: str) -> str:
-        """The cookie of a member who has signed in. Good for all portals of the house."""
+        """The cookie of a member who has signed in. Good for all portals of the deployment."""
         if name not in self.cookies:
             answer, cookie = portal.try_to_sign_in(name, self.password)
             assert answer.status_code == 302, answer.text
@@ -175,11 +175,11 @@ class House:
 
 
 @contextlib.contextmanager
-def open_house(database_url: str, folder: Path, static: Path) -> Iterator[House]:
+def open_deployment(database_url: str, folder: Path, static: Path) -> Iterator[Deployment]:
     with Sandbox(instances=150) as sandbox:
-        house = House(database_url, folder, static, sandbox)
-        house.manage("shell", "-c", MAKE_CAST, text=json.dumps({"cast": CAST, "password": house.password}))
-        yield house
+        deployment = Deployment(database_url, folder, static, sandbox)
+        deployment.manage("shell", "-c", MAKE_CAST, text=json.dumps({"cast": CAST, "password": deployment.password}))
+        yield deployment
 
 
 def open_session() -> requests.Session:

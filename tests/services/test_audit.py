@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from portal.audit.triggers import FLOOR_DAYS
-from tests.services.portals import House
+from tests.services.portals import Deployment
 
 INSERT = (
     "INSERT INTO audit_event (at, act, name, subject, address, user_agent, request_id)"
@@ -13,8 +13,8 @@ INSERT = (
 
 
 @pytest.fixture
-def connection(house: House) -> "psycopg.Connection[tuple[int, ...]]":
-    return psycopg.connect(house.database_url, autocommit=True)
+def connection(deployment: Deployment) -> "psycopg.Connection[tuple[int, ...]]":
+    return psycopg.connect(deployment.database_url, autocommit=True)
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,11 @@ def test_no_session_tells_the_triggers_where_to_look(connection: "psycopg.Connec
 
 
 def test_on_postgresql_what_is_older_than_the_floor_can_be_pruned(
-    house: House, connection: "psycopg.Connection[tuple[int, ...]]"
+    deployment: Deployment, connection: "psycopg.Connection[tuple[int, ...]]"
 ) -> None:
     with connection:
         connection.execute(INSERT, [FLOOR_DAYS + 70])
-        house.manage("prune_audit")
+        deployment.manage("prune_audit")
         old = connection.execute("SELECT count(*) FROM audit_event WHERE at < now() - interval '90 days'").fetchone()
         pruned = connection.execute("SELECT count(*) FROM audit_event WHERE act = 'audit-pruned'").fetchone()
     assert old == (0,)

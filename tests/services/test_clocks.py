@@ -17,7 +17,7 @@ from portal.gateway.failover_cache import FailoverCache
 from portal.gateway.rate_limit import acquire_call
 from portal.gateway.results import FetchError, Priority
 from tests.services.conftest import use_redis
-from tests.services.portals import LIST, House, Portal, list_ids
+from tests.services.portals import LIST, Deployment, Portal, list_ids
 from tests.services.servers import Redis
 from tests.upstream import Upstream
 
@@ -34,7 +34,7 @@ time_machine.travel(datetime.now(UTC) + timedelta(seconds=int(os.environ["SECOND
 
 @pytest.fixture(params=APART)
 def apart(
-    request: pytest.FixtureRequest, house: House, own_redis: Redis, upstream: Upstream, tmp_path: Path
+    request: pytest.FixtureRequest, deployment: Deployment, own_redis: Redis, upstream: Upstream, tmp_path: Path
 ) -> Iterator[tuple[Portal, Portal, str, str]]:
     """A portal by the right time and one by a wrong one, with the cookie of a member for each."""
     (tmp_path / "sitecustomize.py").write_text(ANOTHER_CLOCK, encoding="utf-8")
@@ -42,17 +42,17 @@ def apart(
     odd = {"PYTHONPATH": str(tmp_path), "SECONDS_AHEAD": str(request.param)}
     fresh = {"PAGE_FRESH_SECONDS": "60"}
     with (
-        house.open_portals(1, **shared, **fresh) as (right,),
-        house.open_portals(1, **shared, **fresh, **odd) as (wrong,),
+        deployment.open_portals(1, **shared, **fresh) as (right,),
+        deployment.open_portals(1, **shared, **fresh, **odd) as (wrong,),
     ):
         told = parsedate_to_datetime(wrong.get("/health/live/").headers["Date"])
         assert abs((told - datetime.now(UTC)).total_seconds() - request.param) < 60
-        cookie, other_cookie = (portal.try_to_sign_in("otto", house.password)[1] for portal in (right, wrong))
+        cookie, other_cookie = (portal.try_to_sign_in("otto", deployment.password)[1] for portal in (right, wrong))
         yield right, wrong, cookie, other_cookie
 
 
 def test_two_machines_an_hour_apart_agree_on_ages_backoff_and_the_rate_limit(
-    apart: tuple[Portal, Portal, str, str], house: House, upstream: Upstream
+    apart: tuple[Portal, Portal, str, str], deployment: Deployment, upstream: Upstream
 ) -> None:
     right, wrong, right_cookie, wrong_cookie = apart
     pairs = ((wrong, wrong_cookie, right, right_cookie), (right, right_cookie, wrong, wrong_cookie))
@@ -69,7 +69,7 @@ def test_two_machines_an_hour_apart_agree_on_ages_backoff_and_the_rate_limit(
         # A forced refresh is never satisfied by what seems to come from the future.
         other.post(f"{LIST}refresh/", seen, other_cookie, query=path.partition("?")[2])
         assert len(upstream.requests()) == asked + 2
-    vera = [portal.try_to_sign_in("vera", house.password)[1] for portal in (wrong, right)]
+    vera = [portal.try_to_sign_in("vera", deployment.password)[1] for portal in (wrong, right)]
     asked = len(upstream.requests())
     upstream.script(status=429, headers={"Retry-After": "30"})
     for portal, cookie in zip((wrong, right), vera, strict=True):

@@ -16,7 +16,7 @@ import requests
 from portal.gateway.failover_cache import RETRY_SECONDS
 from portal.sandbox.organizations import FORBIDDEN_TOKEN, ORGANIZATIONS
 from tests.services.conftest import start_anew
-from tests.services.portals import LIST, House, Portal, list_ids, open_session
+from tests.services.portals import LIST, Deployment, Portal, list_ids, open_session
 from tests.services.servers import PostgreSQL, Redis
 from tests.upstream import Upstream
 
@@ -36,19 +36,22 @@ GLOBEX_ID, _, GLOBEX_SECRET = GLOBEX.api_key.partition(":")
 
 
 @pytest.fixture(scope="module")
-def fleets(house: House) -> dict[str, set[str]]:
+def fleets(deployment: Deployment) -> dict[str, set[str]]:
     """The ids of all instances of an organization, by who may see them, as ByCloud itself tells them."""
-    house.sandbox.reset()
-    return {"otto": list_fleet(house, "sandbox-acme-token"), "vera": list_fleet(house, "sandbox-globex-token")}
+    deployment.sandbox.reset()
+    return {
+        "otto": list_fleet(deployment, "sandbox-acme-token"),
+        "vera": list_fleet(deployment, "sandbox-globex-token"),
+    }
 
 
-def list_fleet(house: House, token: str) -> set[str]:
+def list_fleet(deployment: Deployment, token: str) -> set[str]:
     found: set[str] = set()
     marker = ""
     with open_session() as session:
         while True:
             page = session.get(
-                f"{house.sandbox.url}/v1/instances?limit=100{marker}",
+                f"{deployment.sandbox.url}/v1/instances?limit=100{marker}",
                 headers={"Authorization": f"Bearer {token}"},
                 timeout=10,
             ).json()
@@ -59,13 +62,13 @@ def list_fleet(house: House, token: str) -> set[str]:
 
 
 def test_two_credentials_at_the_same_addresses_never_see_each_others_rows(
-    house: House, shared_redis: Redis, upstream: Upstream, fleets: dict[str, set[str]]
+    deployment: Deployment, shared_redis: Redis, upstream: Upstream, fleets: dict[str, set[str]]
 ) -> None:
     assert (len(fleets["otto"]), len(fleets["vera"])) == (150, 12)
     assert not fleets["otto"] & fleets["vera"]
     # No page is fresh for a moment, so that all of them are fetched, joined and shared all the time.
-    with house.open_portals(2, CACHE_URL=shared_redis.url, PAGE_FRESH_SECONDS="0") as portals:
-        cookies = {name: house.sign_in(portals[0], name) for name in fleets}
+    with deployment.open_portals(2, CACHE_URL=shared_redis.url, PAGE_FRESH_SECONDS="0") as portals:
+        cookies = {name: deployment.sign_in(portals[0], name) for name in fleets}
         upstream.script(times=None, delay=0.02)
         everybody = sorted(fleets["otto"] | fleets["vera"])
         turns = random.Random(3)  # noqa: S311 -- a plan that is the same each time
@@ -116,15 +119,15 @@ class Traces:
 class Day:
     """A day on which everything goes wrong, with a ByCloud that repeats in its errors what it was sent."""
 
-    def __init__(self, house: House, portals: list[Portal], upstream: Upstream, redis: Redis) -> None:
+    def __init__(self, deployment: Deployment, portals: list[Portal], upstream: Upstream, redis: Redis) -> None:
         self.first, self.second = self.portals = portals
-        self.house, self.upstream, self.redis = house, upstream, redis
-        self.otto, self.vera = (house.sign_in(self.first, name) for name in ("otto", "vera"))
+        self.deployment, self.upstream, self.redis = deployment, upstream, redis
+        self.otto, self.vera = (deployment.sign_in(self.first, name) for name in ("otto", "vera"))
         self.traces = Traces()
 
     def go_through_faults(self) -> None:
         take = self.traces.take
-        take(self.first.try_to_sign_in("otto", f"{self.house.password}x")[0])
+        take(self.first.try_to_sign_in("otto", f"{self.deployment.password}x")[0])
         page = take(self.first.get(LIST, self.otto))
         take(self.second.get(f"{LIST}{list_ids(page)[0]}/", self.otto))
         take(self.second.get(f"{LIST}{list_ids(page)[0]}.json", self.otto))
@@ -201,11 +204,11 @@ def dump(server: PostgreSQL, database_url: str) -> str:
 
 @pytest.mark.slow
 def test_after_a_day_of_faults_no_secret_stands_anywhere(
-    house: House, postgresql: PostgreSQL, own_redis: Redis, upstream: Upstream
+    deployment: Deployment, postgresql: PostgreSQL, own_redis: Redis, upstream: Upstream
 ) -> None:
     settings = {"CACHE_URL": own_redis.url, "BYCLOUD_DEADLINE_SECONDS": "1.5", "PAGE_FRESH_SECONDS": "0"}
-    with house.open_portals(2, **settings) as portals:
-        day = Day(house, portals, upstream, own_redis)
+    with deployment.open_portals(2, **settings) as portals:
+        day = Day(deployment, portals, upstream, own_redis)
         day.go_through_faults()
         day.hear_the_credential_repeated(day.otto, ACME.token)
         day.replace_the_credential(kind="bearer", token=FORBIDDEN_TOKEN)
@@ -219,7 +222,7 @@ def test_after_a_day_of_faults_no_secret_stands_anywhere(
         "answers": "\n".join(day.traces.answers),
         "log lines": logs,
         "Redis": b"\n".join(day.traces.kept).decode("utf-8", "replace"),
-        "tables": dump(postgresql, house.database_url),
+        "tables": dump(postgresql, deployment.database_url),
     }
 
     # The day was as bad as it was meant to be, and what is looked through is what is meant.
@@ -243,7 +246,13 @@ def test_after_a_day_of_faults_no_secret_stands_anywhere(
 
     secrets = [
         *(secret for each in ORGANIZATIONS for secret in (each.token, each.api_key, each.api_key.partition(":")[2])),
-        *(FORBIDDEN_TOKEN, "sandbox-unknown-token", house.password, house.secret_key, house.credential_key),
+        *(
+            FORBIDDEN_TOKEN,
+            "sandbox-unknown-token",
+            deployment.password,
+            deployment.secret_key,
+            deployment.credential_key,
+        ),
         *(own_redis.password, postgresql.password),
     ]
     found = {

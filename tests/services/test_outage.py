@@ -10,7 +10,7 @@ from threading import Event
 import requests
 
 from portal.gateway.failover_cache import RETRY_SECONDS
-from tests.services.portals import LIST, House, Portal, list_ids
+from tests.services.portals import LIST, Deployment, Portal, list_ids
 from tests.services.servers import Redis
 from tests.upstream import Upstream
 
@@ -67,10 +67,10 @@ def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def test_every_request_is_answered_while_redis_goes_hangs_and_comes(
-    house: House, own_redis: Redis, upstream: Upstream
+    deployment: Deployment, own_redis: Redis, upstream: Upstream
 ) -> None:
-    with house.open_portals(2, CACHE_URL=own_redis.url, PAGE_FRESH_SECONDS="1") as portals:
-        otto = house.sign_in(portals[0], "otto")
+    with deployment.open_portals(2, CACHE_URL=own_redis.url, PAGE_FRESH_SECONDS="1") as portals:
+        otto = deployment.sign_in(portals[0], "otto")
 
         def ask(number: int) -> requests.Response:
             page = LIST + PAGES[number % len(PAGES)]
@@ -82,7 +82,7 @@ def test_every_request_is_answered_while_redis_goes_hangs_and_comes(
             wait_until(lambda: has_logged(portals, "cache_server_away"))
             answered_before = len(work.answers)
             for portal in portals:
-                signed_in, cookie = portal.try_to_sign_in("vera", house.password)
+                signed_in, cookie = portal.try_to_sign_in("vera", deployment.password)
                 assert signed_in.status_code == 302
                 assert portal.get(LIST, cookie).status_code == 200
                 assert portal.get("/health/ready/").status_code == 200
@@ -103,13 +103,13 @@ def test_every_request_is_answered_while_redis_goes_hangs_and_comes(
 
 
 def test_without_redis_each_portal_keeps_to_its_share_of_the_limit(
-    house: House, own_redis: Redis, upstream: Upstream
+    deployment: Deployment, own_redis: Redis, upstream: Upstream
 ) -> None:
     limit = 8
     # A ByCloud that says nothing of its own count: the portals must know by themselves.
     upstream.script(times=None, headers=dict.fromkeys(("X-RateLimit-Limit", "X-RateLimit-Remaining")))
-    with house.open_portals(2, CACHE_URL=own_redis.url, BYCLOUD_RATE_PER_MINUTE=str(limit)) as portals:
-        otto = house.sign_in(portals[0], "otto")
+    with deployment.open_portals(2, CACHE_URL=own_redis.url, BYCLOUD_RATE_PER_MINUTE=str(limit)) as portals:
+        otto = deployment.sign_in(portals[0], "otto")
 
         def ask(portal: Portal, word: str) -> list[int]:
             return [portal.get(f"{LIST}?name={word}-{number}", otto).status_code for number in range(limit + 2)]

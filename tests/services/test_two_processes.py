@@ -8,7 +8,7 @@ import psycopg
 import requests
 
 from portal.gateway.locks import LOCK_SECONDS
-from tests.services.portals import LIST, House, Portal, list_ids
+from tests.services.portals import LIST, Deployment, Portal, list_ids
 from tests.services.servers import Redis
 from tests.upstream import Upstream
 
@@ -20,9 +20,9 @@ POOLED = 16
 
 
 def test_a_hundred_requests_at_once_for_a_cold_page_are_one_upstream(
-    house: House, pair: Pair, upstream: Upstream
+    deployment: Deployment, pair: Pair, upstream: Upstream
 ) -> None:
-    otto = house.sign_in(pair[0], "otto")
+    otto = deployment.sign_in(pair[0], "otto")
     upstream.script(delay=0.2, times=None)
     start = Barrier(AT_ONCE)
 
@@ -39,11 +39,11 @@ def test_a_hundred_requests_at_once_for_a_cold_page_are_one_upstream(
 
 
 def test_two_workers_of_one_gunicorn_share_too(
-    house: House, pair: Pair, shared_redis: Redis, upstream: Upstream
+    deployment: Deployment, pair: Pair, shared_redis: Redis, upstream: Upstream
 ) -> None:
     settings = {"WEB_CONCURRENCY": "2", "PORTAL_PROCESSES": "2"}
-    with house.open_portals(1, CACHE_URL=shared_redis.url, **settings) as (portal,):
-        otto = house.sign_in(portal, "otto")
+    with deployment.open_portals(1, CACHE_URL=shared_redis.url, **settings) as (portal,):
+        otto = deployment.sign_in(portal, "otto")
         upstream.script(delay=0.2, times=None)
         with ThreadPoolExecutor(SOME_AT_ONCE) as pool:
             pages = list(pool.map(lambda _: portal.get(f"{LIST}?name=web-%2A&limit=50", otto), range(SOME_AT_ONCE)))
@@ -55,16 +55,16 @@ def test_two_workers_of_one_gunicorn_share_too(
 
 
 def test_people_who_wait_for_a_hanging_bycloud_hold_no_database_connection(
-    house: House, pair: Pair, upstream: Upstream
+    deployment: Deployment, pair: Pair, upstream: Upstream
 ) -> None:
-    otto = house.sign_in(pair[0], "otto")
+    otto = deployment.sign_in(pair[0], "otto")
     assert pair[0].get(LIST, otto).status_code == 200
     upstream.script(delay=12, times=None, match="hangs")
     with ThreadPoolExecutor(SOME_AT_ONCE) as pool:
         waiting = [pool.submit(pair[one % 2].get, f"{LIST}?name=hangs-{one}", otto) for one in range(SOME_AT_ONCE)]
         # Each has passed sign-in and found its credential, all over the few connections of two processes.
         wait_for_requests(upstream, SOME_AT_ONCE + 1)
-        with psycopg.connect(house.database_url) as connection:
+        with psycopg.connect(deployment.database_url) as connection:
             found = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
             row = found.fetchone()
         assert row is not None
@@ -75,8 +75,8 @@ def test_people_who_wait_for_a_hanging_bycloud_hold_no_database_connection(
     assert {one.result().status_code for one in waiting} == {504}
 
 
-def test_what_one_has_fetched_the_other_shows(house: House, pair: Pair, upstream: Upstream) -> None:
-    otto = house.sign_in(pair[0], "otto")
+def test_what_one_has_fetched_the_other_shows(deployment: Deployment, pair: Pair, upstream: Upstream) -> None:
+    otto = deployment.sign_in(pair[0], "otto")
     first, second = (portal.get(LIST, otto) for portal in pair)
     assert list_ids(first) == list_ids(second) != []
     assert len(upstream.requests()) == 1
@@ -85,12 +85,12 @@ def test_what_one_has_fetched_the_other_shows(house: House, pair: Pair, upstream
 
 
 def test_a_fetcher_that_is_killed_frees_the_others_within_seconds(
-    house: House, pair: Pair, shared_redis: Redis, upstream: Upstream
+    deployment: Deployment, pair: Pair, shared_redis: Redis, upstream: Upstream
 ) -> None:
-    otto = house.sign_in(pair[0], "otto")
+    otto = deployment.sign_in(pair[0], "otto")
     upstream.script(delay=60)
     with (
-        house.open_portals(1, CACHE_URL=shared_redis.url, BYCLOUD_DEADLINE_SECONDS="60") as (doomed,),
+        deployment.open_portals(1, CACHE_URL=shared_redis.url, BYCLOUD_DEADLINE_SECONDS="60") as (doomed,),
         ThreadPoolExecutor() as pool,
     ):
         fetching = pool.submit(doomed.get, LIST, otto)
@@ -109,9 +109,9 @@ def test_a_fetcher_that_is_killed_frees_the_others_within_seconds(
         assert isinstance(fetching.exception(), requests.ConnectionError)
 
 
-def test_they_share_one_rate_limit(house: House, pair: Pair, shared_redis: Redis, upstream: Upstream) -> None:
-    otto = house.sign_in(pair[0], "otto")
-    with house.open_portals(2, CACHE_URL=shared_redis.url, BYCLOUD_RATE_PER_MINUTE="20") as portals:
+def test_they_share_one_rate_limit(deployment: Deployment, pair: Pair, shared_redis: Redis, upstream: Upstream) -> None:
+    otto = deployment.sign_in(pair[0], "otto")
+    with deployment.open_portals(2, CACHE_URL=shared_redis.url, BYCLOUD_RATE_PER_MINUTE="20") as portals:
         portals[0].get(LIST, otto)
         with ThreadPoolExecutor(8) as pool:
             pages = list(pool.map(lambda turn: portals[turn % 2].get(f"{LIST}?name=page-{turn}", otto), range(30)))
@@ -125,8 +125,8 @@ def test_they_share_one_rate_limit(house: House, pair: Pair, shared_redis: Redis
         assert "<span data-minute-used>20</span> of <span data-minute-limit>20</span>" in shown.text
 
 
-def test_they_keep_one_pause(house: House, pair: Pair, upstream: Upstream) -> None:
-    otto = house.sign_in(pair[0], "otto")
+def test_they_keep_one_pause(deployment: Deployment, pair: Pair, upstream: Upstream) -> None:
+    otto = deployment.sign_in(pair[0], "otto")
     upstream.script(status=429, headers={"Retry-After": "30"})
     first = pair[0].get(LIST, otto)
     second = pair[1].get(f"{LIST}?limit=50", otto)
@@ -134,12 +134,14 @@ def test_they_keep_one_pause(house: House, pair: Pair, upstream: Upstream) -> No
     # Rounded up, by a clock that may be a moment behind the other's.
     assert 0 < int(second.headers["Retry-After"]) <= 31
     assert len(upstream.requests()) == 1
-    vera = house.sign_in(pair[0], "vera")
+    vera = deployment.sign_in(pair[0], "vera")
     assert pair[1].get(LIST, vera).status_code == 200
 
 
-def test_a_token_that_one_has_seen_refused_the_other_does_not_try(house: House, pair: Pair, upstream: Upstream) -> None:
-    otto = house.sign_in(pair[0], "otto")
+def test_a_token_that_one_has_seen_refused_the_other_does_not_try(
+    deployment: Deployment, pair: Pair, upstream: Upstream
+) -> None:
+    otto = deployment.sign_in(pair[0], "otto")
     seen = pair[0].get(LIST, otto)
     upstream.script(status=401)
     assert pair[0].get(f"{LIST}?limit=50", otto).status_code == 403
@@ -148,15 +150,15 @@ def test_a_token_that_one_has_seen_refused_the_other_does_not_try(house: House, 
     assert len(upstream.requests()) == 2
 
 
-def test_failed_sign_ins_are_counted_by_both_together(house: House, pair: Pair) -> None:
+def test_failed_sign_ins_are_counted_by_both_together(deployment: Deployment, pair: Pair) -> None:
     for turn in range(5):
         refused, _ = pair[turn % 2].try_to_sign_in("mira", "wrong")
         assert "Incorrect user name" in refused.text
     for portal in pair:
-        refused, _ = portal.try_to_sign_in("mira", house.password)
+        refused, _ = portal.try_to_sign_in("mira", deployment.password)
         assert refused.status_code == 200
         assert "Too many failed attempts" in refused.text
-    answer, _ = pair[1].try_to_sign_in("vera", house.password)
+    answer, _ = pair[1].try_to_sign_in("vera", deployment.password)
     assert answer.status_code == 302
 
 

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from portal.accounts.models import Member
 from tests.benchmarks.machines.models import Machine
-from tests.benchmarks.stage import TOKEN
+from tests.benchmarks.servers import TOKEN
 
 
 class Command(BaseCommand):

@@ -51,8 +51,8 @@ class Server:
         return write_request(self.url, path, cookie=self.cookie, headers=given)
 
 
-class Stage:
-    """The processes of one benchmark. All end, and their folder goes, when `stage` is left."""
+class Servers:
+    """The processes of one benchmark. All end, and their folder goes, when `run_servers` ends."""
 
     def __init__(self, run: Children, folder: Path) -> None:
         self.run = run
@@ -122,9 +122,9 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage() -> Iterator[Stage]:
+def run_servers() -> Iterator[Servers]:
     with tempfile.TemporaryDirectory(prefix="portal-benchmark-") as folder, children() as run:
-        yield Stage(run, Path(folder))
+        yield Servers(run, Path(folder))
 
 
 def control(sandbox_url: str, method: str, path: str, body: Mapping[str, object] | None = None) -> requests.Response:
