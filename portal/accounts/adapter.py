@@ -30,7 +30,7 @@ from portal.accounts.models import Member
 from portal.accounts.sso import services as single_sign_on
 from portal.accounts.sso.id_tokens import UntrustedTokenError
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.core.http import is_own_url, read_address
 from portal.core.permissions import Capability
 
@@ -111,7 +111,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             _take_back(of_text, of_account)
             return member
         # Django does not consider this a failed sign-in.
-        record_event(Act.SIGN_IN_FAILED, request=request, name=typed)
+        record_event(Action.SIGN_IN_FAILED, request=request, name=typed)
         return None
 
     def reauthenticate(self, user: Member, password: str) -> bool:
@@ -250,7 +250,7 @@ def fail(request: HttpRequest, exception: Exception | None) -> HttpResponse:
         # Other error messages may contain data from the provider or the browser.
         is_of_token = isinstance(exception, UntrustedTokenError)
         subject = f"ID token: {exception}" if is_of_token else type(exception).__name__
-        record_event(Act.SINGLE_SIGN_ON_FAILED, request=request, subject=subject)
+        record_event(Action.SINGLE_SIGN_ON_FAILED, request=request, subject=subject)
     status = HTTPStatus.BAD_REQUEST if exception is None else HTTPStatus.BAD_GATEWAY
     facts = _describe_provider() | {"is_theirs": exception is not None}
     return render(request, "accounts/single_sign_on_failed.html", facts, status=status)

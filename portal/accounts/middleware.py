@@ -25,7 +25,7 @@ from portal.accounts.mfa.services import must_set_up
 from portal.accounts.models import Member
 from portal.accounts.sessions import services as sessions
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.core.http import add_way_back, describe_path, find_own_path
 from portal.core.permissions import Capability
 
@@ -60,7 +60,7 @@ class AccessMiddleware:
         """Record denied access. Django calls this for exceptions from views, not for those from `process_view`."""
         if isinstance(error, PermissionDenied) and isinstance(request.user, Member):
             subject = f"{request.method} {describe_path(request)}"
-            record_event(Act.ACCESS_REFUSED, request=request, member=request.user, subject=subject)
+            record_event(Action.ACCESS_REFUSED, request=request, member=request.user, subject=subject)
 
 
 def check_access(request: HttpRequest, view: Callable[..., Any]) -> HttpResponse | None:
@@ -108,7 +108,7 @@ class MemberMiddleware(AuthenticationMiddleware):
 
     def _end(self, request: HttpRequest, end: sessions.End) -> None:
         if isinstance(request.user, Member):
-            record_event(Act.SESSION_ENDED, request=request, member=request.user, subject=f"{request.user}: {end}")
+            record_event(Action.SESSION_ENDED, request=request, member=request.user, subject=f"{request.user}: {end}")
         request.session.flush()
         request.user = AnonymousUser()
         request.session_end = end  # type: ignore[attr-defined]

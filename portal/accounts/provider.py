@@ -16,7 +16,7 @@ from portal.core.http import make_absolute
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
 
 
-class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has no types
+class DiscoveryAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has no types
     """The requests to the provider (OpenID Connect Core 1.0 and Discovery 1.0)."""
 
     @property
@@ -47,7 +47,7 @@ class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has
 
 class OpenIDProvider(OpenIDConnectProvider):  # type: ignore[misc]
     id = "oidc"
-    oauth2_adapter_class = Exchange
+    oauth2_adapter_class = DiscoveryAdapter
 
     def sociallogin_from_response(self, request: HttpRequest, response: dict[str, Any]) -> SocialLogin:
         """Return the login for the claims of the ID token and of the userinfo endpoint, which must have the same

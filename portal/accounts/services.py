@@ -12,7 +12,7 @@ from django.utils import timezone
 from portal.accounts.models import Invitation, Member
 from portal.accounts.sessions.services import end_sessions
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.core.permissions import Role
 
 
@@ -39,7 +39,7 @@ def change_role(pk: int, role: str, *, by: Member, request: HttpRequest) -> Memb
         member.save(update_fields=["role"])
         # Permissions have changed in all of the member's sessions. An admin who changed their own role keeps this one.
         end_sessions(member, but=request.session.session_key if member.pk == by.pk else None)
-        record_event(Act.ROLE_CHANGED, request=request, member=by, subject=f"{member.username}: {before} → {role}")
+        record_event(Action.ROLE_CHANGED, request=request, member=by, subject=f"{member.username}: {before} → {role}")
         return member
 
 
@@ -58,17 +58,17 @@ def sync_role_from_groups(member: Member, role: str, *, request: HttpRequest) ->
             member.save(update_fields=["password"])
             end_sessions(member)
             what = f"{member.username}: none any more, by their groups"
-            record_event(Act.PASSWORD_CHANGED, request=request, member=member, subject=what)
+            record_event(Action.PASSWORD_CHANGED, request=request, member=member, subject=what)
         if role == member.role:
             return True
         what = f"{member.username}: {member.role} → {role}, by their groups"
         if admins == {member.pk}:
-            record_event(Act.LAST_ADMIN_KEPT, request=request, member=member, subject=what)
+            record_event(Action.LAST_ADMIN_KEPT, request=request, member=member, subject=what)
             return False
         member.role = role
         member.save(update_fields=["role"])
         end_sessions(member)
-        record_event(Act.ROLE_CHANGED, request=request, member=member, subject=what)
+        record_event(Action.ROLE_CHANGED, request=request, member=member, subject=what)
         return True
 
 
@@ -79,7 +79,7 @@ def deactivate(pk: int, *, by: Member, request: HttpRequest) -> Member:
         if member.is_active:
             member.is_active = False
             member.save(update_fields=["is_active"])
-            record_event(Act.MEMBER_DEACTIVATED, request=request, member=by, subject=member.username)
+            record_event(Action.MEMBER_DEACTIVATED, request=request, member=by, subject=member.username)
         end_sessions(member)
         return member
 
@@ -91,7 +91,7 @@ def reactivate(pk: int, *, by: Member, request: HttpRequest) -> Member:
         if not member.is_active:
             member.is_active = True
             member.save(update_fields=["is_active"])
-            record_event(Act.MEMBER_ACTIVATED_AGAIN, request=request, member=by, subject=member.username)
+            record_event(Action.MEMBER_ACTIVATED_AGAIN, request=request, member=by, subject=member.username)
         return member
 
 
@@ -101,7 +101,9 @@ def make_invitation(invitation: Invitation, *, by: Member, request: HttpRequest)
     token = invitation.make_token()
     with transaction.atomic():
         invitation.save()
-        record_event(Act.MEMBER_INVITED, request=request, member=by, subject=f"{invitation.name} ({invitation.role})")
+        record_event(
+            Action.MEMBER_INVITED, request=request, member=by, subject=f"{invitation.name} ({invitation.role})"
+        )
     return token
 
 
@@ -111,7 +113,7 @@ def revoke_invitation(pk: int, *, by: Member, request: HttpRequest) -> Invitatio
         invitation = Invitation.objects.pending().select_for_update(of=("self",)).filter(pk=pk).first()
         if invitation is not None:
             invitation.delete()
-            record_event(Act.INVITATION_REVOKED, request=request, member=by, subject=invitation.name)
+            record_event(Action.INVITATION_REVOKED, request=request, member=by, subject=invitation.name)
         return invitation
 
 
@@ -135,7 +137,7 @@ def accept_invitation(token: str, member: Member, *, request: HttpRequest) -> Me
             invitation.used_at = timezone.now()
             invitation.save(update_fields=["used_at"])
             record_event(
-                Act.MEMBER_ACTIVATED, request=request, member=member, subject=f"{invitation.name} ({member.role})"
+                Action.MEMBER_ACTIVATED, request=request, member=member, subject=f"{invitation.name} ({member.role})"
             )
     except IntegrityError as error:
         raise NameTakenError from error

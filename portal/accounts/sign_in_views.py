@@ -30,7 +30,7 @@ from django.views.decorators.http import require_safe
 from portal.accounts.adapter import fail, may_sign_in_here
 from portal.accounts.allauth_internals import begin_authentication
 from portal.accounts.mfa.services import came_through_provider
-from portal.accounts.provider import Exchange
+from portal.accounts.provider import DiscoveryAdapter
 from portal.core.http import add_way_back, is_at_public_host, make_absolute
 from portal.core.permissions import Capability, requires
 from portal.core.request import require_post
@@ -150,7 +150,9 @@ def finish_single_sign_on(request: HttpRequest) -> HttpResponse:
     if not settings.OIDC_ISSUER:
         raise Http404
     try:
-        response: HttpResponse = OAuth2CallbackView.adapter_view(Exchange(request, settings.OIDC_ISSUER))(request)
+        response: HttpResponse = OAuth2CallbackView.adapter_view(DiscoveryAdapter(request, settings.OIDC_ISSUER))(
+            request
+        )
     except _UNREADABLE as error:
         return fail(request, error)
     return response

@@ -12,18 +12,18 @@ from django.http import HttpRequest
 from portal.accounts.mfa.services import describe
 from portal.accounts.models import Member
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 
 
 @receiver(user_logged_in, dispatch_uid="audit")
 def record_sign_in(*, request: HttpRequest, user: Member, **_rest: Any) -> None:
-    record_event(Act.SIGNED_IN, request=request, member=user, subject=_describe_ways(request, user))
+    record_event(Action.SIGNED_IN, request=request, member=user, subject=_describe_ways(request, user))
 
 
 @receiver(user_logged_out, dispatch_uid="audit")
 def record_sign_out(*, request: HttpRequest, user: Member | None, **_rest: Any) -> None:
     if user is not None:
-        record_event(Act.SIGNED_OUT, request=request, member=user)
+        record_event(Action.SIGNED_OUT, request=request, member=user)
 
 
 @receiver(user_login_failed, dispatch_uid="audit")
@@ -33,7 +33,9 @@ def record_failed_sign_in(*, credentials: dict[str, Any], request: HttpRequest |
     name = str(credentials.get("username") or credentials.get("email") or "")
     user = getattr(request, "user", None)
     member = user if isinstance(user, Member) else None
-    record_event(Act.SIGN_IN_FAILED, request=request, member=member, name=name, subject="asked again" if member else "")
+    record_event(
+        Action.SIGN_IN_FAILED, request=request, member=member, name=name, subject="asked again" if member else ""
+    )
 
 
 @receiver(signals.authenticator_used, dispatch_uid="audit")
@@ -41,13 +43,15 @@ def record_used_factor(
     *, request: HttpRequest, user: Member, authenticator: Authenticator, reauthenticated: bool, **_rest: Any
 ) -> None:
     purpose = "to confirm a change" if reauthenticated else "to sign in"
-    record_event(Act.SECOND_FACTOR_USED, request=request, member=user, subject=f"{describe(authenticator)}, {purpose}")
+    record_event(
+        Action.SECOND_FACTOR_USED, request=request, member=user, subject=f"{describe(authenticator)}, {purpose}"
+    )
 
 
 @receiver(signals.authentication_failed, dispatch_uid="audit")
 def record_failed_factor(*, request: HttpRequest, user: Member, **_rest: Any) -> None:
     """The code was neither a valid app code nor a recovery code. (Failed passkeys are recorded in `mfa.forms`.)"""
-    record_event(Act.SECOND_FACTOR_FAILED, request=request, member=user, subject="code")
+    record_event(Action.SECOND_FACTOR_FAILED, request=request, member=user, subject="code")
 
 
 def _describe_ways(request: HttpRequest, user: Member) -> str:

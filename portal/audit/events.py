@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpRequest
 
-from portal.audit.models import COMMAND_LINE, NAME_LENGTH, NOT_A_NAME, SUBJECT_LENGTH, USER_AGENT_LENGTH, Act, Event
+from portal.audit.models import COMMAND_LINE, NAME_LENGTH, NOT_A_NAME, SUBJECT_LENGTH, USER_AGENT_LENGTH, Action, Event
 from portal.core.formatting import iso_text
 from portal.core.http import read_address, read_network
 
@@ -25,7 +25,7 @@ _LIKE_A_NAME = re.compile(rf"[\w@.+-]{{0,{NAME_LENGTH}}}")
 
 # Events that a member or an IP address can cause any number of times without changing anything.
 REPEATED = frozenset(
-    {Act.ACCESS_REFUSED, Act.SECOND_FACTOR_FAILED, Act.SINGLE_SIGN_ON_FAILED, Act.SINGLE_SIGN_ON_REFUSED}
+    {Action.ACCESS_REFUSED, Action.SECOND_FACTOR_FAILED, Action.SINGLE_SIGN_ON_FAILED, Action.SINGLE_SIGN_ON_REFUSED}
 )
 # The first ones within this time are recorded; after that, each time the count has doubled.
 WHOLE = 30
@@ -33,7 +33,7 @@ REPEATED_SECONDS = 600
 
 
 def record_event(
-    act: Act,
+    act: Action,
     *,
     request: HttpRequest | None = None,
     member: "Member | None" = None,

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 
 PAGE_SIZE = 50
 FILTERS = ("member", "act", "since", "until")
@@ -32,7 +32,7 @@ class EventFilter(forms.Form):
     """Member, action and dates, in the member's time zone. `before` and `after` are event ids."""
 
     member = forms.CharField(label=_("Who"), required=False, max_length=150)
-    act = forms.ChoiceField(label=_("What"), required=False, choices=[("", _("All actions")), *Act.choices])
+    act = forms.ChoiceField(label=_("What"), required=False, choices=[("", _("All actions")), *Action.choices])
     since = _DayField(label=_("From"))
     until = _DayField(label=_("To"))
     before = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_ID, widget=forms.HiddenInput)

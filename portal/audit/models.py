@@ -16,7 +16,7 @@ SUBJECT_LENGTH = 255
 USER_AGENT_LENGTH = 200
 
 
-class Act(models.TextChoices):
+class Action(models.TextChoices):
     SIGNED_IN = "signed-in", _("Signed in")
     SIGN_IN_FAILED = "sign-in-failed", _("Sign-in failed")
     SIGNED_OUT = "signed-out", _("Signed out")
@@ -60,18 +60,18 @@ class Act(models.TextChoices):
 # Actions possible without signing in. The event's name is then what the person entered.
 BEFORE_SIGN_IN = frozenset(
     {
-        Act.SIGN_IN_FAILED,
-        Act.PASSWORD_LINK_MADE,
-        Act.SECOND_FACTOR_FAILED,
-        Act.SINGLE_SIGN_ON_REFUSED,
-        Act.SINGLE_SIGN_ON_FAILED,
+        Action.SIGN_IN_FAILED,
+        Action.PASSWORD_LINK_MADE,
+        Action.SECOND_FACTOR_FAILED,
+        Action.SINGLE_SIGN_ON_REFUSED,
+        Action.SINGLE_SIGN_ON_FAILED,
     }
 )
 
 
-def list_acts() -> list[tuple[str, Any]]:
+def list_actions() -> list[tuple[str, Any]]:
     """A function, so that a new action needs no migration."""
-    return Act.choices
+    return Action.choices
 
 
 class AppendOnlyError(TypeError):
@@ -100,7 +100,7 @@ class Event(models.Model):
     """
 
     at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
-    act = models.CharField(max_length=32, choices=list_acts)
+    act = models.CharField(max_length=32, choices=list_actions)
     member = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
     )

@@ -12,7 +12,7 @@ from django.db import models, transaction
 from django.db.models import QuerySet
 
 from portal.audit.events import describe_event, record_event
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.core.csv_safety import escape_formula
 from portal.core.formatting import iso_text
 
@@ -76,7 +76,7 @@ def prune_events(before: datetime) -> int:
             if not ids:
                 return pruned
             events.filter(id__in=ids).delete()
-            record_event(Act.AUDIT_PRUNED, subject=f"{len(ids)} events before {iso_text(before)}")
+            record_event(Action.AUDIT_PRUNED, subject=f"{len(ids)} events before {iso_text(before)}")
         pruned += len(ids)
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from portal.audit.events import record_event
 from portal.audit.forms import FILTERS, PAGE_SIZE, EventFilter
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.audit.services import CONTENT_TYPES, Format, read_page, write_events
 from portal.core.http import describe_unknown, encode_query, leave_out, list_unknown
 from portal.core.permissions import Capability, requires
@@ -53,7 +53,9 @@ def export_events(request: MemberRequest) -> HttpResponseBase:
         return render(request, "audit/list.html", context, status=HTTPStatus.BAD_REQUEST)
     newest = Event.objects.values_list("id", flat=True).first() or 0
     asked = urlencode({name: form.data[name] for name in FILTERS if form.data[name]})
-    record_event(Act.AUDIT_EXPORTED, request=request, member=request.user, subject=f"{kind}, {asked or 'everything'}")
+    record_event(
+        Action.AUDIT_EXPORTED, request=request, member=request.user, subject=f"{kind}, {asked or 'everything'}"
+    )
     response = StreamingHttpResponse(
         write_events(form.select().filter(id__lte=newest), kind), content_type=CONTENT_TYPES[kind]
     )

@@ -27,9 +27,9 @@ def require_post(view: View) -> View:
 class MemberRequest(HttpRequest):
     """A request that `AccessMiddleware` has authorized for a view that is not public.
 
-    `held` is set before ByCloud is called: the row of the credential in use, the member's own or the team's.
+    `credential` is set before ByCloud is called: the row of the credential in use, the member's own or the team's.
     """
 
     user: "Member"
     htmx: HtmxDetails
-    held: "Credential"
+    credential: "Credential"

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from portal.accounts.models import Member
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.bycloud import Region
 from portal.core.request import MemberRequest
 from portal.credentials.models import Credential
@@ -23,8 +23,8 @@ class CredentialOwner:
         return self.member is None
 
     @property
-    def removal(self) -> Act:
-        return Act.TEAM_CREDENTIAL_REMOVED if self.is_team else Act.CREDENTIAL_REMOVED
+    def removal(self) -> Action:
+        return Action.TEAM_CREDENTIAL_REMOVED if self.is_team else Action.CREDENTIAL_REMOVED
 
     @property
     def list_url(self) -> str:

@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_variables
 from portal import bycloud, gateway
 from portal.accounts.models import Member, Takeover, may_be_taken_over
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.core.request import MemberRequest
 from portal.credentials import vault
 from portal.credentials.models import Credential, Kind
@@ -60,10 +60,12 @@ def take_credential(
     """
     sealed = vault.seal(credential, member_id=member.pk if member else None, region=region.code)
     doubt, total = "", None
-    access = gateway.ApiSession(region=region, credential=credential, asker=str(request.user.pk) if request else "")
+    session = gateway.ApiSession(
+        region=region, credential=credential, member_id=str(request.user.pk) if request else ""
+    )
     try:
-        total = gateway.check_credential(access, is_kept=False)
-    except gateway.TriesSpent as error:
+        total = gateway.check_credential(session, is_stored=False)
+    except gateway.TooManyAttempts as error:
         raise NotSavedError(describe_tries(_count_seconds(error))) from error
     except bycloud.Unauthorized as error:
         _record_refused(member, region, 401, request=request)
@@ -106,7 +108,7 @@ def describe_tries(seconds: int) -> str:
 
 
 @sensitive_variables()
-def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Saved:
+def check_again(row: Credential, *, region: bycloud.Region, member: Member) -> Saved:
     """Verify a saved credential with one request to ByCloud. It stays saved, whatever the result.
 
     If it is valid, the backoff after an earlier rejection ends. Raises `CryptoError` if it can't be decrypted or is
@@ -118,7 +120,7 @@ def check_again(row: Credential, *, region: bycloud.Region, asker: Member) -> Sa
     named = {"region": region.code}
     try:
         total = gateway.check_credential(
-            gateway.ApiSession(region=region, credential=credential, asker=str(asker.pk), is_shared=row.is_team)
+            gateway.ApiSession(region=region, credential=credential, member_id=str(member.pk), is_shared=row.is_team)
         )
     except bycloud.Unauthorized:
         sentence = _(
@@ -173,7 +175,7 @@ def _bound(total: int | None) -> int | None:
 
 
 def _record_set(row: Credential, *, member: Member | None, request: MemberRequest | None) -> None:
-    act = Act.CREDENTIAL_SET if member else Act.TEAM_CREDENTIAL_SET
+    act = Action.CREDENTIAL_SET if member else Action.TEAM_CREDENTIAL_SET
     if request is not None:
         record_event(act, request=request, member=request.user, subject=str(row))
     else:
@@ -186,7 +188,7 @@ def _record_refused(
 ) -> None:
     """Record nothing of the rejected credential: it may be a secret of another system."""
     subject = f"{region.code}: {status}{'' if member else ' (team)'}"
-    record_event(Act.CREDENTIAL_REFUSED, request=request, member=request.user if request else None, subject=subject)
+    record_event(Action.CREDENTIAL_REFUSED, request=request, member=request.user if request else None, subject=subject)
 
 
 def _describe_doubt(error: bycloud.ByCloudError) -> str:
@@ -197,7 +199,7 @@ def _describe_doubt(error: bycloud.ByCloudError) -> str:
         # Busy: too many requests are already waiting for ByCloud.
         case bycloud.TimedOut() | gateway.Busy():
             doubt = _("ByCloud did not answer in time")
-        case gateway.TriesSpent():
+        case gateway.TooManyAttempts():
             doubt = _("too many credentials were tried within a minute; wait %(seconds)s s") % {
                 "seconds": _count_seconds(error)
             }
@@ -234,4 +236,4 @@ def pause_credentials(
             return
         Credential.objects.filter(member=member, pause="").update(pause=why)
         what = f"{member.username}: {', '.join(regions)} ({why.label})"
-        record_event(Act.CREDENTIAL_PAUSED, request=request, member=by, subject=what)
+        record_event(Action.CREDENTIAL_PAUSED, request=request, member=by, subject=what)

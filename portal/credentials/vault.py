@@ -80,8 +80,8 @@ def resolve_credential(member: Member, region: bycloud.Region) -> ResolvedCreden
 
 def find_credential(member: Member, region: bycloud.Region) -> bycloud.Credential | None:
     """Like `resolve_credential`, but only the credential."""
-    held = resolve_credential(member, region)
-    return held.credential if held else None
+    resolved = resolve_credential(member, region)
+    return resolved.credential if resolved else None
 
 
 def can_open(row: models.Credential) -> bool:

@@ -19,7 +19,7 @@ from portal.core.crypto import CryptoError
 from portal.core.http import find_own_path
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_form, require_post
-from portal.credentials import services as intake
+from portal.credentials import services as credential_services
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential
 from portal.credentials.owners import TEAM_CREDENTIALS, CredentialOwner, own_credentials
@@ -135,7 +135,7 @@ def _check(request: MemberRequest, owner: CredentialOwner, region: Region) -> Ht
         messages.info(request, _("There is no credential for %(region)s to verify.") % {"region": region.code})
         return redirect(owner.list_url)
     try:
-        checked = intake.check_again(row, region=region, asker=request.user)
+        checked = credential_services.check_again(row, region=region, member=request.user)
     except CryptoError as error:
         messages.error(request, str(error))
         return redirect(owner.list_url)
@@ -148,7 +148,7 @@ def _save(request: MemberRequest, owner: CredentialOwner, region: Region) -> Htt
     if not form.is_valid() or form.credential is None or _refuse_at_once(form, request):
         return _show_form(request, owner, region, form, owner.find_row(region.code))
     try:
-        saved = intake.take_credential(
+        saved = credential_services.take_credential(
             form.credential,
             member=owner.member,
             region=region,
@@ -157,7 +157,7 @@ def _save(request: MemberRequest, owner: CredentialOwner, region: Region) -> Htt
         )
     except CryptoError as error:
         form.add_error(None, str(error))
-    except intake.NotSavedError as error:
+    except credential_services.NotSavedError as error:
         form.refuse(str(error))
     else:
         messages.add_message(request, saved.level, saved.sentence)
@@ -169,7 +169,7 @@ def _refuse_at_once(form: CredentialForm, request: MemberRequest) -> bool:
     """Whether the text is the member's password. Rate-limited, so that an open session can't be used to guess it."""
     if ratelimit.consume(request, action="credential", user=request.user):
         return form.refuse_password_of(request.user)
-    form.refuse(intake.describe_tries(60))
+    form.refuse(credential_services.describe_tries(60))
     return True
 
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.cache import caches
 
 from portal.gateway import clock
-from portal.gateway.cache import KEPT_SECONDS, ApiSession, decode
+from portal.gateway.cache import CACHE_SECONDS, ApiSession, decode
 from portal.gateway.locks import short_lock
 from portal.gateway.results import FetchError, FetchPolicy
 
@@ -29,23 +29,23 @@ BACKOFF_KINDS = frozenset({"unreachable", "timed-out", "server-fault", "rate-lim
 class Backoff(msgspec.Struct, frozen=True):
     """No requests before `until` (None: until the credential is replaced). `failures` counts consecutive failures.
 
-    `is_named`: ByCloud gave the time itself, or answered 429. `is_ended`: a successful response has ended the backoff.
+    `is_required`: ByCloud gave the time itself, or answered 429. `is_ended`: a success has ended the backoff.
     """
 
-    trouble: FetchError
+    error: FetchError
     failures: int
     until: datetime | None
-    noted_at: datetime
-    is_named: bool = False
+    recorded_at: datetime
+    is_required: bool = False
     is_ended: bool = False
 
     def holds_back(self, policy: FetchPolicy) -> bool:
         """Whether requests with this policy must wait. An explicit retry need not, unless ByCloud asked for it."""
         if self.until is None:
             return True
-        if self.until <= clock.read_moment() or not clock.is_past(self.noted_at):
+        if self.until <= clock.read_moment() or not clock.is_past(self.recorded_at):
             return False
-        return self.is_named or not policy.is_explicit
+        return self.is_required or not policy.is_explicit
 
 
 _lock = Lock()
@@ -57,7 +57,7 @@ def find_backoff(session: ApiSession, policy: FetchPolicy) -> Backoff | None:
     because it applies to every policy; then the one that ends last.
     """
     found = [one for key in _keys(session) if (one := _find(key)) and one.holds_back(policy)]
-    return max(found, key=lambda one: (one.is_named, one.until or LATEST), default=None)
+    return max(found, key=lambda one: (one.is_required, one.until or LATEST), default=None)
 
 
 def is_credential_rejected(session: ApiSession) -> bool:
@@ -66,18 +66,18 @@ def is_credential_rejected(session: ApiSession) -> bool:
     return backoff is not None and backoff.until is None
 
 
-def record_failure(session: ApiSession, trouble: FetchError, *, began_at: datetime) -> FetchError:
+def record_failure(session: ApiSession, error: FetchError, *, began_at: datetime) -> FetchError:
     """Start or extend the backoff for a failure. Returns the error with the time of the next attempt.
 
     `began_at` is when the request was sent. A request that was already running when another failed does not count as a
     second failure.
     """
-    if trouble.kind not in BACKOFF_KINDS:
-        return trouble
+    if error.kind not in BACKOFF_KINDS:
+        return error
     # A 429 applies to all who share the rate limit, any other failure to this credential alone.
-    key = _keys(session)[-1 if trouble.kind == "rate-limited" else 0]
+    key = _keys(session)[-1 if error.kind == "rate-limited" else 0]
     with short_lock(f"{key}:lock"):
-        return _lengthen(key, trouble, began_at)
+        return _extend(key, error, began_at)
 
 
 def end_backoff(session: ApiSession, *, is_credential_good: bool = False) -> None:
@@ -92,7 +92,7 @@ def end_backoff(session: ApiSession, *, is_credential_good: bool = False) -> Non
         with short_lock(f"{key}:lock"):
             backoff = _find(key)
             if backoff and (is_credential_good if backoff.until is None else not backoff.holds_back(FetchPolicy.FORCE)):
-                _keep(key, msgspec.structs.replace(backoff, is_ended=True, noted_at=clock.read_moment()))
+                _store(key, msgspec.structs.replace(backoff, is_ended=True, recorded_at=clock.read_moment()))
 
 
 def reset_local_state() -> None:
@@ -101,48 +101,50 @@ def reset_local_state() -> None:
         _known.clear()
 
 
-def _lengthen(key: str, trouble: FetchError, began_at: datetime) -> FetchError:
+def _extend(key: str, error: FetchError, began_at: datetime) -> FetchError:
     before = _find(key)
     failures = before.failures if before else 0
-    if before is None or began_at >= before.trouble.at:
+    if before is None or began_at >= before.error.at:
         failures += 1
     now = clock.read_moment()
-    if trouble.kind == "rejected":
-        _keep(key, Backoff(trouble, failures, None, now))
-        return trouble
-    until = trouble.at + timedelta(seconds=min(2 ** (failures - 1), LONGEST_SECONDS))
-    is_named = trouble.kind == "rate-limited" or trouble.retry_at is not None
-    if trouble.retry_at:
-        until = max(until, trouble.retry_at)
+    if error.kind == "rejected":
+        _store(key, Backoff(error, failures, None, now))
+        return error
+    until = error.at + timedelta(seconds=min(2 ** (failures - 1), LONGEST_SECONDS))
+    is_required = error.kind == "rate-limited" or error.retry_at is not None
+    if error.retry_at:
+        until = max(until, error.retry_at)
     if before and (before.until is None or before.until > until):
         # A request that was already running does not shorten a longer backoff.
-        return msgspec.structs.replace(trouble, retry_at=before.until)
-    trouble = msgspec.structs.replace(trouble, retry_at=until)
-    _keep(key, Backoff(trouble, failures, until, now, is_named))
-    return trouble
+        return msgspec.structs.replace(error, retry_at=before.until)
+    error = msgspec.structs.replace(error, retry_at=until)
+    _store(key, Backoff(error, failures, until, now, is_required))
+    return error
 
 
 def _find(key: str) -> Backoff | None:
     """The most recent record, from the cache or from memory; None when the backoff has ended."""
-    kept = decode(caches["counters"].get(key), Backoff)
+    stored = decode(caches["counters"].get(key), Backoff)
     with _lock:
         known = _known.get(key)
         # A time in the future is from before the clock was set, and says nothing of the order.
-        if kept and (known is None or kept.noted_at >= known.noted_at or not clock.is_past(known.noted_at)):
-            _known[key] = known = kept
-    if known and known is not kept:
-        _keep(key, known)
+        if stored and (
+            known is None or stored.recorded_at >= known.recorded_at or not clock.is_past(known.recorded_at)
+        ):
+            _known[key] = known = stored
+    if known and known is not stored:
+        _store(key, known)
     return None if known is None or known.is_ended else known
 
 
-def _keep(key: str, backoff: Backoff) -> None:
-    """Store in memory and in the cache. The end of an unlimited backoff is kept as long as the backoff itself."""
+def _store(key: str, backoff: Backoff) -> None:
+    """Store in memory and in the cache. The end of an unlimited backoff is stored as long as the backoff itself."""
     with _lock:
         _known[key] = backoff
-    caches["counters"].set(key, msgspec.msgpack.encode(backoff), KEPT_SECONDS if backoff.until else REJECTION_SECONDS)
+    caches["counters"].set(key, msgspec.msgpack.encode(backoff), CACHE_SECONDS if backoff.until else REJECTION_SECONDS)
 
 
 def _keys(session: ApiSession) -> tuple[str, ...]:
     """The credential's own key, and the one that all who share the rate limit have in common, if any."""
-    own = f"pause:{session.cache_namespace}"
-    return (own, f"pause:{session.region.code}") if settings.BYCLOUD_RATE_SCOPE == "region" else (own,)
+    own = f"backoff:{session.cache_namespace}"
+    return (own, f"backoff:{session.region.code}") if settings.BYCLOUD_RATE_SCOPE == "region" else (own,)

@@ -16,7 +16,7 @@ from portal.bycloud import Credential, InstanceQuery, Region
 from portal.gateway import clock
 from portal.gateway.results import FetchError
 
-KEPT_SECONDS = 24 * 60 * 60
+CACHE_SECONDS = 24 * 60 * 60
 LAST_USED_SECONDS = 90 * 24 * 60 * 60
 USED, REJECTED = "last used", "last refused"
 
@@ -26,12 +26,12 @@ T = TypeVar("T")
 class ApiSession(msgspec.Struct, frozen=True, dict=True):
     """A region with a credential, on behalf of a member.
 
-    `asker` is an opaque id of the member; empty for none. `is_shared`: other members use this credential, too.
+    `member_id` is an opaque id of the member; empty for none. `is_shared`: other members use this credential, too.
     """
 
     region: Region
     credential: Credential
-    asker: str = ""
+    member_id: str = ""
     is_shared: bool = False
 
     @cached_property
@@ -81,19 +81,19 @@ def instance_name(instance_id: str) -> str:
     return f"instance:{instance_id}"
 
 
-def trouble_name(query: InstanceQuery) -> str:
+def error_name(query: InstanceQuery) -> str:
     """The cache name of a page's last error."""
-    return f"trouble:{query.to_query_string()}"
+    return f"error:{query.to_query_string()}"
 
 
-def flight_name(query: InstanceQuery) -> str:
+def lock_name(query: InstanceQuery) -> str:
     """The name of the lock with which one process at a time fetches a page."""
-    return f"flight:{query.to_query_string()}"
+    return f"fetch-lock:{query.to_query_string()}"
 
 
 def set_cached(session: ApiSession, name: str, value: msgspec.Struct) -> None:
     """Cache `value` for a day."""
-    caches["pages"].set(session.make_key(name), msgspec.msgpack.encode(value), KEPT_SECONDS)
+    caches["pages"].set(session.make_key(name), msgspec.msgpack.encode(value), CACHE_SECONDS)
 
 
 def get_cached(session: ApiSession, name: str, kind: type[T]) -> T | None:
@@ -108,23 +108,23 @@ def delete_cached(session: ApiSession, name: str) -> None:
 
 def load_page(session: ApiSession, query: InstanceQuery) -> tuple[CachedAnswer | None, FetchError | None]:
     """A page and its last error, each or None, in one cache request."""
-    page_key, trouble_key = session.make_key(page_name(query)), session.make_key(trouble_name(query))
-    kept = caches["pages"].get_many([page_key, trouble_key])
-    return decode(kept.get(page_key), CachedAnswer), decode(kept.get(trouble_key), FetchError)
+    page_key, error_key = session.make_key(page_name(query)), session.make_key(error_name(query))
+    stored = caches["pages"].get_many([page_key, error_key])
+    return decode(stored.get(page_key), CachedAnswer), decode(stored.get(error_key), FetchError)
 
 
 def store_answers(session: ApiSession, answers: dict[str, CachedAnswer]) -> None:
     """Cache several responses at once, by name."""
     encoded = {session.make_key(name): msgspec.msgpack.encode(answer) for name, answer in answers.items()}
-    caches["pages"].set_many(encoded, KEPT_SECONDS)
+    caches["pages"].set_many(encoded, CACHE_SECONDS)
 
 
-def decode(kept: bytes | None, kind: type[T]) -> T | None:
+def decode(stored: bytes | None, kind: type[T]) -> T | None:
     """The decoded value, or None. A value that cannot be decoded (written by another version) counts as missing."""
-    if kept is None:
+    if stored is None:
         return None
     try:
-        return msgspec.msgpack.decode(kept, type=kind)
+        return msgspec.msgpack.decode(stored, type=kind)
     except msgspec.DecodeError:
         return None
 
@@ -134,13 +134,13 @@ def read_largest_page(region: Region) -> int | None:
 
     ByCloud does not document it, so it is learned from rejected or shortened pages.
     """
-    kept = caches["pages"].get(f"largest-page:{region.code}")
-    return int(kept) if kept and kept.isdigit() else None
+    stored = caches["pages"].get(f"largest-page:{region.code}")
+    return int(stored) if stored and stored.isdigit() else None
 
 
 def learn_largest_page(region: Region, limit: int) -> None:
     """Cache the largest page size for a day."""
-    caches["pages"].set(f"largest-page:{region.code}", str(limit).encode(), KEPT_SECONDS)
+    caches["pages"].set(f"largest-page:{region.code}", str(limit).encode(), CACHE_SECONDS)
 
 
 def record_use(session: ApiSession, *, is_rejected: bool = False) -> None:
@@ -154,6 +154,6 @@ def record_use(session: ApiSession, *, is_rejected: bool = False) -> None:
 
 def read_last_used(session: ApiSession) -> LastUsed:
     keys = [session.make_key(name) for name in (USED, REJECTED)]
-    kept = caches["counters"].get_many(keys)
-    moments = [decode(kept.get(key), datetime) for key in keys]
+    stored = caches["counters"].get_many(keys)
+    moments = [decode(stored.get(key), datetime) for key in keys]
     return LastUsed(*(clock.to_wall(moment) if moment else None for moment in moments))

@@ -23,28 +23,28 @@ _taken: Counter[str] = Counter()
 
 
 @contextmanager
-def acquire_slot(asker: str = "") -> Iterator[None]:
+def acquire_slot(member_id: str = "") -> Iterator[None]:
     """Take one of the slots for upstream requests. Raises `Busy` at once when none is free for this member.
 
     One member gets at most half of the slots that the others leave. The database connection is closed first: many
     threads may wait, and a database allows few connections.
     """
     with _lock:
-        own = _taken[asker]
+        own = _taken[member_id]
         left_by_others = SLOTS - _taken.total() + own
-        most = (left_by_others + 1) // 2 if asker else left_by_others
+        most = (left_by_others + 1) // 2 if member_id else left_by_others
         if own >= most:
             raise Busy("As many requests as may wait for ByCloud are waiting already")
-        _taken[asker] += 1
+        _taken[member_id] += 1
     try:
         if not connection.in_atomic_block:
             connection.close()
         yield
     finally:
         with _lock:
-            _taken[asker] -= 1
-            if not _taken[asker]:
-                del _taken[asker]
+            _taken[member_id] -= 1
+            if not _taken[member_id]:
+                del _taken[member_id]
 
 
 class SingleFlight(Generic[T]):

@@ -21,12 +21,12 @@ from portal.gateway import clock
 from portal.gateway.cache import ApiSession, decode
 from portal.gateway.failover_cache import FailoverCache
 from portal.gateway.locks import short_lock
-from portal.gateway.results import Busy, Priority, RateLimitReached, TriesSpent
+from portal.gateway.results import Busy, Priority, RateLimitReached, TooManyAttempts
 
 MINUTE, HOUR = 60.0, 3600.0
 # Credentials that may be tried per minute and region: by all members together, and by one.
-TRIES = 20
-TRIES_OF_ONE = 5
+ATTEMPTS = 20
+ATTEMPTS_PER_MEMBER = 5
 # The lock is normally held for a few milliseconds, so this timeout is generous.
 TURN_SECONDS = 5.0
 
@@ -54,7 +54,7 @@ class Meter(msgspec.Struct, frozen=True):
 
     minute: Window
     hour: Window
-    others: int
+    external_requests: int
     is_alone: bool
 
 
@@ -65,7 +65,7 @@ class Pace(msgspec.Struct, frozen=True):
     goes_at: float
 
 
-class _Window(NamedTuple):
+class _CountedWindow(NamedTuple):
     """The requests in a window (Unix times, oldest first), and how many it may have."""
 
     seconds: float
@@ -76,11 +76,11 @@ class _Window(NamedTuple):
         """When another request is allowed: now, or once enough of them have left the window."""
         return now if len(self.times) < self.most else self.times[-self.most] + self.seconds
 
-    def of_member(self, calls: tuple[float, ...], now: float, *, most: int | None = None) -> "_Window":
+    def of_member(self, calls: tuple[float, ...], now: float, *, most: int | None = None) -> "_CountedWindow":
         """The part of one of several members: half of what the others have left, but at most `most`."""
         own = list(calls[bisect_right(calls, now - self.seconds) :])
         half = max(1, (self.most - len(self.times) + len(own)) // 2)
-        return _Window(self.seconds, own, min(half, most or half))
+        return _CountedWindow(self.seconds, own, min(half, most or half))
 
 
 def acquire_call(session: ApiSession, priority: Priority) -> None:
@@ -96,37 +96,37 @@ def acquire_call(session: ApiSession, priority: Priority) -> None:
         log = _read_log(key, now)
         windows = _read_windows(log, priority, now)
         is_shared = (
-            session.is_shared or settings.BYCLOUD_RATE_SCOPE == "region" or log.calls.keys() - {session.asker, ""}
+            session.is_shared or settings.BYCLOUD_RATE_SCOPE == "region" or log.calls.keys() - {session.member_id, ""}
         )
-        if session.asker and is_shared:
-            windows += [window.of_member(log.calls.get(session.asker, ()), now) for window in windows]
+        if session.member_id and is_shared:
+            windows += [window.of_member(log.calls.get(session.member_id, ()), now) for window in windows]
         free_at = max(window.find_room(now) for window in windows)
         if free_at > now:
             raise RateLimitReached("The portal keeps within ByCloud's rate limit", retry_at=_to_wall(free_at))
-        _log_call(key, log, session.asker, now)
+        _log_call(key, log, session.member_id, now)
 
 
-def spend_try(session: ApiSession) -> None:
-    """Count one attempt with a new credential. Raises `TriesSpent` after too many in a minute, or `Busy` as above.
+def count_attempt(session: ApiSession) -> None:
+    """Count one attempt with a new credential. Raises `TooManyAttempts` after too many in a minute, or `Busy` as above.
 
-    A credential that may be invalid has no request log of its own: all attempts share one per region. Without `asker`
-    the call comes from the command line and is not limited.
+    A credential that may be invalid has no request log of its own: all attempts share one per region. Without
+    `member_id` the call comes from the command line and is not limited.
     """
-    if not session.asker:
+    if not session.member_id:
         return
-    key = f"budget:tries:{session.region.code}"
+    key = f"rate-limit:attempts:{session.region.code}"
     with _locked(key):
         now = clock.now()
         log = _read_log(key, now)
-        tries = _Window(MINUTE, _list_since(log, now - MINUTE), max(1, TRIES // _count_parts()))
-        own = tries.of_member(log.calls.get(session.asker, ()), now, most=TRIES_OF_ONE)
+        tries = _CountedWindow(MINUTE, _list_since(log, now - MINUTE), max(1, ATTEMPTS // _count_parts()))
+        own = tries.of_member(log.calls.get(session.member_id, ()), now, most=ATTEMPTS_PER_MEMBER)
         free_at = max(tries.find_room(now), own.find_room(now))
         if free_at > now:
-            raise TriesSpent("Too many credentials were tried", retry_at=_to_wall(free_at))
-        _log_call(key, log, session.asker, now)
+            raise TooManyAttempts("Too many credentials were tried", retry_at=_to_wall(free_at))
+        _log_call(key, log, session.member_id, now)
 
 
-def correct(session: ApiSession, rate: RateLimit) -> None:
+def apply_reported_usage(session: ApiSession, rate: RateLimit) -> None:
     """Apply ByCloud's own figures where they leave less than ours: other programs may share the limit."""
     key = _key(session)
     now = clock.now()
@@ -161,7 +161,7 @@ def read_meter(session: ApiSession) -> Meter:
     return Meter(
         minute=Window(len(minute.times), minute.most),
         hour=Window(len(hour.times), hour.most),
-        others=log.external_requests,
+        external_requests=log.external_requests,
         is_alone=_is_alone(),
     )
 
@@ -175,11 +175,11 @@ def _correct(log: RequestLog, rate: RateLimit, now: float) -> RequestLog:
     return RequestLog(log.calls, external, until if external else 0.0, lower)
 
 
-def _read_windows(log: RequestLog, priority: Priority, now: float) -> list[_Window]:
+def _read_windows(log: RequestLog, priority: Priority, now: float) -> list[_CountedWindow]:
     """The minute and the hour, with what requests of this priority may use. External requests count as made one minute
     before `external_until`.
     """
-    usable = 1 - {Priority.PERSON: 0, Priority.REFRESH: 1, Priority.SWEEP: 2}[priority] * settings.BYCLOUD_RATE_RESERVE
+    usable = 1 - {Priority.PERSON: 0, Priority.REFRESH: 1, Priority.SCAN: 2}[priority] * settings.BYCLOUD_RATE_RESERVE
     per_minute = max(1, int((log.limit or settings.BYCLOUD_RATE_PER_MINUTE) * usable))
     per_hour = max(1, int(settings.BYCLOUD_RATE_PER_HOUR * usable))
     parts = _count_parts()
@@ -188,8 +188,8 @@ def _read_windows(log: RequestLog, priority: Priority, now: float) -> list[_Wind
     # What other programs use is used for all. What they leave is divided.
     most = min(per_minute, len(external) + max(1, (per_minute - len(external)) // parts))
     return [
-        _Window(MINUTE, sorted(times[bisect_right(times, now - MINUTE) :] + external), most),
-        _Window(HOUR, times, max(1, per_hour // parts)),
+        _CountedWindow(MINUTE, sorted(times[bisect_right(times, now - MINUTE) :] + external), most),
+        _CountedWindow(HOUR, times, max(1, per_hour // parts)),
     ]
 
 
@@ -217,8 +217,8 @@ def _read_log(key: str, now: float) -> RequestLog:
     log = decode(caches["counters"].get(key), RequestLog) or RequestLog()
     latest = now + clock.STEP_SECONDS
     calls = {
-        asker: recent
-        for asker, times in log.calls.items()
+        member_id: recent
+        for member_id, times in log.calls.items()
         if (recent := times[bisect_right(times, now - HOUR) : bisect_right(times, latest)])
     }
     if now < log.external_until <= latest + MINUTE:
@@ -226,9 +226,9 @@ def _read_log(key: str, now: float) -> RequestLog:
     return RequestLog(calls, limit=log.limit)
 
 
-def _log_call(key: str, log: RequestLog, asker: str, now: float) -> None:
+def _log_call(key: str, log: RequestLog, member_id: str, now: float) -> None:
     """Add a request that goes upstream now. The caller must hold the lock on the log."""
-    calls = log.calls | {asker: (*log.calls.get(asker, ()), now)}
+    calls = log.calls | {member_id: (*log.calls.get(member_id, ()), now)}
     _write_log(key, msgspec.structs.replace(log, calls=calls))
 
 
@@ -247,4 +247,4 @@ def _to_wall(moment: float) -> datetime:
 
 def _key(session: ApiSession) -> str:
     shared_by = session.cache_namespace if settings.BYCLOUD_RATE_SCOPE == "credential" else session.region.code
-    return f"budget:{shared_by}"
+    return f"rate-limit:{shared_by}"

@@ -29,7 +29,7 @@ class RateLimitReached(RateLimited):
     """The portal's rate limit is reached for this priority. `retry_at` is when a request is allowed again."""
 
 
-class TriesSpent(RateLimitReached):
+class TooManyAttempts(RateLimitReached):
     """Too many credentials were tried within a minute. `retry_at` is when the next one may be tried."""
 
 
@@ -42,32 +42,32 @@ class Priority(StrEnum):
 
     PERSON = "person"
     REFRESH = "refresh"
-    SWEEP = "sweep"
+    SCAN = "scan"
 
 
 class FetchPolicy(StrEnum):
     """When a cached response will do, and when to go upstream."""
 
-    CACHE_FIRST = "stored-first"
+    CACHE_FIRST = "cache-first"
     """A member opens a page: the cached response, whatever its age; upstream only if there is none."""
-    REVALIDATE = "revalidated"
+    REVALIDATE = "revalidate"
     """An open page refreshes itself: the cached response while it is fresh, else upstream."""
-    REVALIDATE_FAST = "quickened"
+    REVALIDATE_FAST = "revalidate-fast"
     """The same while something on the page is in transition: a response is fresh for a shorter time."""
-    LOOKUP = "sought"
+    LOOKUP = "lookup"
     """A member opens an instance that is not cached: as `REVALIDATE`, with a higher priority than refreshes."""
-    SCAN = "swept"
+    SCAN = "scan"
     """A search walks the list: as `REVALIDATE`, with the lowest priority."""
-    RETRY = "pressed"
+    RETRY = "retry"
     """A member presses Refresh or Retry: as `REVALIDATE`, but it does not wait for a backoff to end."""
-    FORCE = "forced"
+    FORCE = "force"
     """Always goes upstream."""
 
     @property
     def priority(self) -> Priority:
         if self in {FetchPolicy.REVALIDATE, FetchPolicy.REVALIDATE_FAST}:
             return Priority.REFRESH
-        return Priority.SWEEP if self is FetchPolicy.SCAN else Priority.PERSON
+        return Priority.SCAN if self is FetchPolicy.SCAN else Priority.PERSON
 
     @property
     def is_explicit(self) -> bool:
@@ -82,7 +82,7 @@ class FetchPolicy(StrEnum):
         return _is_recent(age_seconds)
 
 
-class Exchange(msgspec.Struct, frozen=True):
+class UpstreamCall(msgspec.Struct, frozen=True):
     """The upstream request behind a response. `target` is its path and query string, without any credential.
 
     `left_out` counts the instances that were sent beyond those requested, and dropped.
@@ -110,8 +110,8 @@ _KINDS: dict[type[ByCloudError], str] = {
     Forbidden: "forbidden",
     RateLimited: "rate-limited",
     ServerFault: "server-fault",
-    InvalidResponse: "bad-payload",
-    RateLimitReached: "budget-spent",
+    InvalidResponse: "invalid-response",
+    RateLimitReached: "rate-limit-reached",
     Busy: "busy",
 }
 
@@ -160,9 +160,9 @@ class FetchError(msgspec.Struct, frozen=True):
 class FetchFailed(Exception):  # noqa: N818 -- it carries a FetchError
     """The fetch failed, and there is no cached page to show instead."""
 
-    def __init__(self, trouble: FetchError) -> None:
-        super().__init__(trouble.kind)
-        self.trouble = trouble
+    def __init__(self, error: FetchError) -> None:
+        super().__init__(error.kind)
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +174,8 @@ class Cached(Generic[T]):
 
     value: T
     fetched_at: datetime
-    exchange: Exchange
-    trouble: FetchError | None = None
+    upstream_call: UpstreamCall
+    error: FetchError | None = None
 
     @property
     def age_seconds(self) -> float:
@@ -189,11 +189,11 @@ class Cached(Generic[T]):
     @property
     def is_due(self) -> bool:
         """Whether the page should refresh itself: it is stale, was not just tried, and no backoff applies."""
-        if self.is_fresh or self.trouble is None:
+        if self.is_fresh or self.error is None:
             return not self.is_fresh
-        now, trouble = datetime.now(UTC), self.trouble
-        is_held_back = trouble.retry_at is not None and trouble.retry_at > now
-        return not is_held_back and not _is_recent((now - trouble.at).total_seconds())
+        now, error = datetime.now(UTC), self.error
+        is_held_back = error.retry_at is not None and error.retry_at > now
+        return not is_held_back and not _is_recent((now - error.at).total_seconds())
 
 
 def _is_recent(age_seconds: float) -> bool:

@@ -28,28 +28,28 @@ from portal.gateway.cache import (
     ApiSession,
     CachedAnswer,
     delete_cached,
-    flight_name,
+    error_name,
     get_cached,
     instance_name,
     load_page,
+    lock_name,
     page_name,
     set_cached,
     store_answers,
-    trouble_name,
 )
 from portal.gateway.concurrency import SingleFlight, acquire_slot
 from portal.gateway.locks import acquire_lock
-from portal.gateway.rate_limit import acquire_call, read_pace, spend_try
+from portal.gateway.rate_limit import acquire_call, count_attempt, read_pace
 from portal.gateway.results import (
     Busy,
     Cached,
     CachedInstance,
-    Exchange,
     FetchError,
     FetchFailed,
     FetchPolicy,
     Priority,
     RateLimitReached,
+    UpstreamCall,
 )
 from portal.gateway.upstream import fetch_page
 
@@ -71,11 +71,11 @@ def read_page(
     raised. No request is sent while a backoff applies to the policy, when the rate limit is reached for its priority,
     or when too many requests of this process are waiting for ByCloud.
     """
-    answer, met = load_page(session, query)
-    if met and met.kind == "rejected" and not is_credential_rejected(session):
+    answer, last_error = load_page(session, query)
+    if last_error and last_error.kind == "rejected" and not is_credential_rejected(session):
         # The credential has been accepted since.
-        met = None
-    stored = _date(answer, met) if answer else None
+        last_error = None
+    stored = _decode_page(answer, last_error) if answer else None
     if stored and (policy.accepts(stored.age_seconds) or _is_early(session, stored, policy)):
         return stored
     longest = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
@@ -84,18 +84,20 @@ def read_page(
     hurry = "late" if _is_hasty(ends_at - monotonic()) else "in time"
     flight = f"{session.cache_namespace}:{policy}:{hurry}:{page_name(query)}"
     try:
-        _check_backoff(session, policy, met)
-        with acquire_slot(session.asker):
+        _check_backoff(session, policy, last_error)
+        with acquire_slot(session.member_id):
             return _flights.join(
-                flight, partial(_fly, session, query, policy, ends_at), timeout_seconds=max(0.0, ends_at - monotonic())
+                flight,
+                partial(_fetch_once, session, query, policy, ends_at),
+                timeout_seconds=max(0.0, ends_at - monotonic()),
             )
-    except FetchFailed as error:
-        trouble = error.trouble.to_wall()
-    except ByCloudError as error:
-        trouble = FetchError.from_error(error).to_wall()
+    except FetchFailed as failure:
+        error = failure.error.to_wall()
+    except ByCloudError as exception:
+        error = FetchError.from_error(exception).to_wall()
     if stored is None:
-        raise FetchFailed(trouble)
-    return replace(stored, trouble=trouble)
+        raise FetchFailed(error)
+    return replace(stored, error=error)
 
 
 def read_instance(session: ApiSession, instance_id: str) -> Cached[CachedInstance] | None:
@@ -108,7 +110,7 @@ def read_instance(session: ApiSession, instance_id: str) -> Cached[CachedInstanc
         # Written by another version, which could decode it.
         return None
     value = CachedInstance(instance=instance, source=answer.body)
-    return Cached(value, clock.to_wall(answer.fetched_at), _exchange_behind(answer, from_store=True))
+    return Cached(value, clock.to_wall(answer.fetched_at), _describe_call(answer, from_store=True))
 
 
 def forget_instance(session: ApiSession, instance_id: str) -> None:
@@ -116,27 +118,27 @@ def forget_instance(session: ApiSession, instance_id: str) -> None:
     delete_cached(session, instance_name(instance_id))
 
 
-def check_credential(session: ApiSession, *, is_kept: bool = True) -> int | None:
+def check_credential(session: ApiSession, *, is_stored: bool = True) -> int | None:
     """Request one instance, so that an invalid credential raises its `ByCloudError` now.
 
     Returns how many instances the credential can see, or None if the response does not tell. The result applies to all
     later requests: a failure starts a backoff, and success ends the one that a rejection started. A backoff that
-    ByCloud asked for applies here, too. Raises `TriesSpent` after too many attempts. For a rejected credential that is
-    not stored (`is_kept` False), nothing is recorded.
+    ByCloud asked for applies here, too. Raises `TooManyAttempts`. For a rejected credential that is not stored
+    (`is_stored` False), nothing is recorded.
     """
-    is_counted = is_kept or settings.BYCLOUD_RATE_SCOPE == "region"
-    with acquire_slot(session.asker):
-        _check_named_backoff(session)
-        spend_try(session)
+    is_counted = is_stored or settings.BYCLOUD_RATE_SCOPE == "region"
+    with acquire_slot(session.member_id):
+        _check_required_backoff(session)
+        count_attempt(session)
         if is_counted:
             acquire_call(session, Priority.PERSON)
-            _check_named_backoff(session)
+            _check_required_backoff(session)
         began_at = clock.read_moment()
         seconds = settings.BYCLOUD_LIMITS.deadline_seconds
         try:
-            _, page = fetch_page(session, InstanceQuery(limit=1), Priority.PERSON, seconds, records_rejection=is_kept)
+            _, page = fetch_page(session, InstanceQuery(limit=1), Priority.PERSON, seconds, records_rejection=is_stored)
         except ByCloudError as error:
-            if is_kept or not isinstance(error, Unauthorized | Forbidden):
+            if is_stored or not isinstance(error, Unauthorized | Forbidden):
                 record_failure(session, FetchError.from_error(error), began_at=began_at)
             raise
     if not is_counted:
@@ -148,21 +150,21 @@ def check_credential(session: ApiSession, *, is_kept: bool = True) -> int | None
     return None if total is None or total < 0 else total
 
 
-def _check_backoff(session: ApiSession, policy: FetchPolicy, met: FetchError | None = None) -> None:
-    """Raises `FetchFailed` while a backoff, or `met`, the page's last error, holds this policy's requests back."""
+def _check_backoff(session: ApiSession, policy: FetchPolicy, last_error: FetchError | None = None) -> None:
+    """Raises `FetchFailed` while a backoff or the page's last error holds this policy's requests back."""
     backoff = find_backoff(session, policy)
     if backoff:
-        raise FetchFailed(backoff.trouble)
-    if met and met.holds_back(policy):
-        raise FetchFailed(met)
+        raise FetchFailed(backoff.error)
+    if last_error and last_error.holds_back(policy):
+        raise FetchFailed(last_error)
 
 
-def _check_named_backoff(session: ApiSession) -> None:
+def _check_required_backoff(session: ApiSession) -> None:
     """Raises `RateLimited` during a backoff that ByCloud asked for."""
     backoff = find_backoff(session, FetchPolicy.FORCE)
     if backoff and backoff.until:
-        trouble = backoff.trouble
-        raise RateLimited(trouble.message, status=trouble.status, retry_at=clock.to_wall(backoff.until))
+        error = backoff.error
+        raise RateLimited(error.message, status=error.status, retry_at=clock.to_wall(backoff.until))
 
 
 def _is_early(session: ApiSession, stored: Cached[InstancePage], policy: FetchPolicy) -> bool:
@@ -175,23 +177,23 @@ def _is_early(session: ApiSession, stored: Cached[InstancePage], policy: FetchPo
     )
 
 
-def _fly(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Cached[InstancePage]:
+def _fetch_once(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Cached[InstancePage]:
     """Fetch a page, or wait for another process that is fetching it. Raises `FetchFailed` or a `ByCloudError`."""
     began_at = clock.read_moment()
-    key = session.make_key(flight_name(query))
+    key = session.make_key(lock_name(query))
     while monotonic() < ends_at:
         lock = acquire_lock(key)
         try:
             # The process that held the lock may have finished since the last check.
-            answer, trouble = load_page(session, query)
+            answer, error = load_page(session, query)
             if answer and (
                 _is_since(began_at, answer.fetched_at) or policy.accepts(clock.measure_age(answer.fetched_at))
             ):
-                landed = _date(answer, trouble)
-                if landed:
-                    return landed
-            if trouble and _is_since(began_at, trouble.at):
-                raise FetchFailed(trouble)
+                page = _decode_page(answer, error)
+                if page:
+                    return page
+            if error and _is_since(began_at, error.at):
+                raise FetchFailed(error)
             if lock:
                 return _load_page(session, query, policy, ends_at)
         finally:
@@ -201,14 +203,14 @@ def _fly(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at
     raise TimedOut("The page was not fetched in time")
 
 
-def _date(answer: CachedAnswer, trouble: FetchError | None) -> Cached[InstancePage] | None:
+def _decode_page(answer: CachedAnswer, error: FetchError | None) -> Cached[InstancePage] | None:
     """A cached page; None if it cannot be decoded (written by another version)."""
     try:
         page = decode_instance_page(answer.body)
     except InvalidResponse:
         return None
-    exchange = _exchange_behind(answer, from_store=True)
-    return Cached(page, clock.to_wall(answer.fetched_at), exchange, trouble.to_wall() if trouble else None)
+    call = _describe_call(answer, from_store=True)
+    return Cached(page, clock.to_wall(answer.fetched_at), call, error.to_wall() if error else None)
 
 
 def _is_since(began_at: datetime, moment: datetime) -> bool:
@@ -224,20 +226,20 @@ def _load_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, e
     within_seconds = ends_at - monotonic()
     try:
         answer, page = fetch_page(session, query, policy.priority, within_seconds)
-    except ByCloudError as error:
-        trouble = FetchError.from_error(error)
-        if trouble.kind != "timed-out" or not _is_hasty(within_seconds):
-            trouble = record_failure(session, trouble, began_at=began_at)
-            set_cached(session, trouble_name(query), trouble)
-        raise FetchFailed(trouble) from None
+    except ByCloudError as exception:
+        error = FetchError.from_error(exception)
+        if error.kind != "timed-out" or not _is_hasty(within_seconds):
+            error = record_failure(session, error, began_at=began_at)
+            set_cached(session, error_name(query), error)
+        raise FetchFailed(error) from None
     answers = {page_name(query): answer}
     for instance, source in zip(page.instances or (), split_instances(answer.body), strict=True):
         if instance.id:
             answers[instance_name(instance.id)] = msgspec.structs.replace(answer, body=source)
     store_answers(session, answers)
-    delete_cached(session, trouble_name(query))
+    delete_cached(session, error_name(query))
     end_backoff(session)
-    return Cached(page, clock.to_wall(answer.fetched_at), _exchange_behind(answer, from_store=False))
+    return Cached(page, clock.to_wall(answer.fetched_at), _describe_call(answer, from_store=False))
 
 
 def _is_hasty(within_seconds: float) -> bool:
@@ -245,8 +247,8 @@ def _is_hasty(within_seconds: float) -> bool:
     return within_seconds < settings.BYCLOUD_LIMITS.deadline_seconds / 2
 
 
-def _exchange_behind(answer: CachedAnswer, *, from_store: bool) -> Exchange:
-    return Exchange(
+def _describe_call(answer: CachedAnswer, *, from_store: bool) -> UpstreamCall:
+    return UpstreamCall(
         target=answer.target,
         elapsed_seconds=answer.elapsed_seconds,
         request_id=answer.request_id,

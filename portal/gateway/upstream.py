@@ -25,7 +25,7 @@ from portal.bycloud import (
 from portal.gateway import clock
 from portal.gateway.backoff import find_backoff
 from portal.gateway.cache import ApiSession, CachedAnswer, record_use
-from portal.gateway.rate_limit import acquire_call, correct
+from portal.gateway.rate_limit import acquire_call, apply_reported_usage
 from portal.gateway.results import Busy, FetchPolicy, Priority, RateLimitReached
 
 # The maximum number of instances per page when the query has no limit.
@@ -55,7 +55,7 @@ def fetch_page(
     try:
         answer = client.fetch_instances(query, may_try_again=partial(_may_try_again, session, priority, started_at))
         if answer.rate_limit:
-            correct(session, answer.rate_limit)
+            apply_reported_usage(session, answer.rate_limit)
         _check_secrecy(session, answer)
         body, left_out = trim_instance_page(answer.body, query.limit or LARGEST_PAGE)
         page = decode_instance_page(body, request_id=answer.request_id)
@@ -63,9 +63,9 @@ def fetch_page(
     except ByCloudError as error:
         is_rejected = isinstance(error, Unauthorized | Forbidden)
         if error.rate_limit and (records_rejection or not is_rejected):
-            correct(session, error.rate_limit)
+            apply_reported_usage(session, error.rate_limit)
         log.warning(
-            "bycloud_exchange_failed",
+            "bycloud_request_failed",
             region=session.region.code,
             error=type(error).__name__,
             status=error.status,
@@ -77,7 +77,7 @@ def fetch_page(
         raise
     record_use(session)
     log.info(
-        "bycloud_exchange",
+        "bycloud_request",
         region=session.region.code,
         priority=priority,
         upstream_request_id=answer.request_id,
@@ -85,7 +85,7 @@ def fetch_page(
     )
     if left_out or isinstance(page, PartialPage):
         log.warning(
-            "bycloud_answer_odd",
+            "bycloud_response_incomplete",
             region=session.region.code,
             upstream_request_id=answer.request_id,
             left_out=left_out,
@@ -127,12 +127,12 @@ def _check_list(page: InstancePage, query: InstanceQuery, answer: Answer) -> Non
     not documented.
     """
     total, has_more, marker = (page.meta.total, page.meta.has_more, page.meta.marker) if page.meta else (None,) * 3
-    leads_on = has_more is not False and bool((page.links and page.links.next) or (has_more and marker))
+    has_next = has_more is not False and bool((page.links and page.links.next) or (has_more and marker))
     says_some = has_more or (total is not None and total > 0)
     problem = ""
     if page.instances is None and total != 0:
         problem = "The answer holds no list of instances"
-    elif not page.instances and query == InstanceQuery(limit=query.limit) and says_some and not leads_on:
+    elif not page.instances and query == InstanceQuery(limit=query.limit) and says_some and not has_next:
         problem = "The answer holds no instance, and says that there are some"
     if problem:
         raise InvalidResponse(problem, path="$.instances", status=200, request_id=answer.request_id)
@@ -141,7 +141,7 @@ def _check_list(page: InstancePage, query: InstanceQuery, answer: Answer) -> Non
 def _may_try_again(session: ApiSession, priority: Priority, started_at: datetime) -> bool:
     """Whether the rate limit has room, and no other request has started a backoff that ByCloud asked for since."""
     backoff = find_backoff(session, FetchPolicy.FORCE)
-    if backoff and backoff.trouble.at > started_at:
+    if backoff and backoff.error.at > started_at:
         return False
     try:
         acquire_call(session, priority)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from portal.accounts.models import Density
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.bycloud import Region
 from portal.core.permissions import Capability
 from portal.core.request import MemberRequest, require_post
@@ -22,7 +22,7 @@ from portal.instances.forms import read_view
 from portal.instances.links import DEFAULT_LIMIT, WHOLE_LIST, list_url, saved_view_url
 from portal.instances.services import KnownValues
 from portal.instances.views import answers, fetch_listing, open_session, read_list, read_posted
-from portal.saved_views import services as shelf
+from portal.saved_views import services as saved_views
 from portal.saved_views.forms import SavedViewForm
 from portal.saved_views.models import QUERY_LENGTH, SavedView
 
@@ -35,11 +35,11 @@ def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
     """Change columns, density and page size. `how` is `keep` (save as default), `here` (apply to this view) or `usual`
     (reset).
     """
-    given = read_posted(request, region).copy()
-    limit = given.get("limit", "")
-    given["columns"] = ",".join(request.POST.getlist("columns"))
-    given["density"], given["limit"] = request.POST.get("density", ""), request.POST.get("limit", "")
-    view = read_view(given, known=KnownValues())
+    params = read_posted(request, region).copy()
+    limit = params.get("limit", "")
+    params["columns"] = ",".join(request.POST.getlist("columns"))
+    params["density"], params["limit"] = request.POST.get("density", ""), request.POST.get("limit", "")
+    view = read_view(params, known=KnownValues())
     how = request.POST.get("how")
     if how in {"keep", "usual"}:
         member = request.user
@@ -60,7 +60,7 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
     query = describe_view(view, choose_display_options(view, request.user))
     pk = request.POST.get("view", "")
     if pk:
-        saved = shelf.find_own_view(_read_number(pk), member=request.user, region=region.code)
+        saved = saved_views.find_own_view(_read_number(pk), member=request.user, region=region.code)
         if saved is None:
             raise Http404
     else:
@@ -73,12 +73,14 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
         form.add_error(None, _("These filters are too long to save."))
     if form.is_valid():
         try:
-            keep = shelf.change_view if pk else shelf.add_view
+            keep = saved_views.change_view if pk else saved_views.add_view
             keep(form.save(commit=False), request=request)
-        except shelf.NameTakenError:
+        except saved_views.NameTakenError:
             form.refuse_name()
-        except shelf.TooManyViewsError:
-            form.add_error(None, _("You have reached the limit of %(most)d saved views.") % {"most": shelf.MOST_VIEWS})
+        except saved_views.TooManyViewsError:
+            form.add_error(
+                None, _("You have reached the limit of %(most)d saved views.") % {"most": saved_views.MOST_VIEWS}
+            )
         except SavedView.DoesNotExist:
             raise Http404 from None
         else:
@@ -107,11 +109,13 @@ def export(request: MemberRequest, region: Region) -> HttpResponse:
     if form == "csv":
         body = write_csv(instances, find_columns(choose_display_options(view, request.user).columns))
     else:
-        source = page.exchange.target
+        source = page.upstream_call.target
         body = write_json(instances, region=region, fetched_at=page.fetched_at, source=source)
-    means = f"{form} with the team's credential {request.held.fingerprint}" if request.held.is_team else form
+    means = (
+        f"{form} with the team's credential {request.credential.fingerprint}" if request.credential.is_team else form
+    )
     subject = f"{region.code}: {len(instances)} instances, {means}, {view.to_query_string() or WHOLE_LIST}"
-    record_event(Act.INSTANCES_EXPORTED, request=request, member=request.user, subject=subject)
+    record_event(Action.INSTANCES_EXPORTED, request=request, member=request.user, subject=subject)
     response = HttpResponse(body, content_type=CONTENT_TYPES[form])
     name = name_file(region, page.fetched_at, form)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -13,7 +13,7 @@ from portal.bycloud import Instance, InstancePage, InstanceQuery
 LONGEST_LINK = 4096
 
 
-class Place(msgspec.Struct, frozen=True):
+class PagePosition(msgspec.Struct, frozen=True):
     """The position of a page: the marker of the page before it (None: the first page) and its first row's position."""
 
     previous_marker: str | None
@@ -43,10 +43,10 @@ def says_more(page: InstancePage, query: InstanceQuery) -> bool:
     """Whether ByCloud says that there are more, even without a next page. After a marker, the total does not tell."""
     meta = page.meta
     total = meta.total if meta and meta.has_more is None and query.marker is None else None
-    return leads_on(page) or (total or 0) > len(page.instances or ())
+    return has_next(page) or (total or 0) > len(page.instances or ())
 
 
-def leads_on(page: InstancePage) -> bool:
+def has_next(page: InstancePage) -> bool:
     """The same without the total, which may have changed or may not take filters into account."""
     has_more = page.meta.has_more if page.meta else None
     return bool(page.links and page.links.next) if has_more is None else has_more
@@ -82,15 +82,15 @@ def _seems_cut(page: InstancePage, limit: int, first_position: int | None) -> bo
     return not (links and (links.self or links.previous))
 
 
-def find_previous(page: InstancePage, query: InstanceQuery, place: Place | None) -> tuple[bool, str | None]:
+def find_previous(page: InstancePage, query: InstanceQuery, position: PagePosition | None) -> tuple[bool, str | None]:
     """Whether there is a previous page, and its marker (None: the first page).
 
     The position that this portal has stored comes first, because the meaning of `links.previous` is not documented.
     """
     if query.marker is None:
         return False, None
-    if place:
-        return True, place.previous_marker
+    if position:
+        return True, position.previous_marker
     link = page.links.previous if page.links else None
     return bool(link), _marker_in(link)
 

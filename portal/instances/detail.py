@@ -29,7 +29,7 @@ from portal.instances.links import (
     list_url,
     raw_url,
 )
-from portal.instances.live import RefreshState, describe_budget, describe_request, name_pending, name_trouble
+from portal.instances.live import RefreshState, describe_request, describe_usage, name_error, name_pending
 from portal.instances.lookup import InstanceNotFoundError
 from portal.instances.responses import (
     Page,
@@ -163,7 +163,7 @@ def answer_instance(
 ) -> HttpResponse:
     """An instance; 204 if the open page that asks shows the same already."""
     region = session.region
-    version = make_page_version(request, found.value.source, name_trouble(found.trouble))
+    version = make_page_version(request, found.value.source, name_error(found.error))
     if is_shown_already(request, version):
         return answer_unchanged(session, found)
     details = build_details(found.value, region=region)
@@ -173,7 +173,7 @@ def answer_instance(
         instance=found.value.instance,
         page=found,
         details=details,
-        notice=describe(found.trouble, read_meter(session)) if found.trouble else None,
+        notice=describe(found.error, read_meter(session)) if found.error else None,
         live=RefreshState(
             url=instance_url(region, instance_id, hints),
             target="#instance",
@@ -181,10 +181,10 @@ def answer_instance(
             refresh_seconds=request.user.refresh_seconds,
             is_due=is_due(found, policy),
             pending=name_pending([instance_id] if details.state.is_pending else []),
-            trouble=found.trouble,
+            error=found.error,
         ),
         announcement=describe_moment(found.fetched_at),
-        working=describe_request(session, found),
+        request_info=describe_request(session, found),
         raw_url=raw_url(region, instance_id, name=hints.name),
         download_url=raw_url(region, instance_id, name=hints.name, download=True),
     )
@@ -204,21 +204,21 @@ def refuse_instance(request: MemberRequest, region: Region, error: InvalidHintsE
     return respond(request, TEMPLATE, page, target=find_target(request), status=HTTPStatus.BAD_REQUEST)
 
 
-def fail_instance(request: MemberRequest, _region: Region, error: DetailFailedError) -> HttpResponse:
+def fail_instance(request: MemberRequest, _region: Region, failure: DetailFailedError) -> HttpResponse:
     """The error in place of the instance."""
-    session, hints, trouble = error.session, error.hints, error.trouble
-    if trouble.kind == "invalid-request":
+    session, hints, error = failure.session, failure.hints, failure.error
+    if error.kind == "invalid-request":
         # The instance at the marker may be gone, so Retry starts the search again.
         hints = msgspec.structs.replace(hints, marker=None, step=0)
     page = replace(
-        _build_page(request, session, error.instance_id, hints),
-        notice=describe(trouble, read_meter(session)),
+        _build_page(request, session, failure.instance_id, hints),
+        notice=describe(error, read_meter(session)),
         live=RefreshState(
-            url=instance_url(session.region, error.instance_id, hints),
+            url=instance_url(session.region, failure.instance_id, hints),
             target="#instance",
             version="",
             refresh_seconds=request.user.refresh_seconds,
-            trouble=trouble,
+            error=error,
         ),
     )
     return respond(request, TEMPLATE, page, target=find_target(request))
@@ -233,7 +233,7 @@ def miss_instance(request: MemberRequest, _region: Region, error: DetailMissingE
         missing=missing,
         page=missing.page,
         announcement=describe_search(missing),
-        working=describe_request(error.session, missing.page, ends_search=True),
+        request_info=describe_request(error.session, missing.page, ends_search=True),
         next_url=instance_url(error.session.region, error.instance_id, following),
         goes_on_by_itself=hints.goes_on_by_itself,
     )
@@ -265,5 +265,5 @@ def _build_page(request: MemberRequest, session: ApiSession, instance_id: str, h
         renew_url=renew_url(request, region),
         check_url=reverse("instances:check_credential", args=[region]),
         credential_url=credential_url(region, next_url=url),
-        budget=describe_budget(read_meter(session)),
+        rate_limit=describe_usage(read_meter(session)),
     )

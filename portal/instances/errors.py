@@ -54,7 +54,7 @@ class ListFailedError(InstancesError):
 
     session: ApiSession
     view: "ListView"
-    trouble: FetchError
+    error: FetchError
 
 
 @dataclass(eq=False)
@@ -64,7 +64,7 @@ class DetailFailedError(InstancesError):
     session: ApiSession
     instance_id: str
     hints: "DetailQuery"
-    trouble: FetchError
+    error: FetchError
 
 
 @dataclass(eq=False)
@@ -86,7 +86,7 @@ class ErrorNotice(msgspec.Struct, frozen=True):
     kind: str
     title: str
     text: str
-    trouble: FetchError
+    error: FetchError
     status: int
     retry_seconds: int | None = None
     countdown: tuple[str, str, str] | None = None
@@ -94,26 +94,26 @@ class ErrorNotice(msgspec.Struct, frozen=True):
     @property
     def is_pause(self) -> bool:
         """Not a failure: the portal waits as intended."""
-        return self.kind in {"rate-limited", "budget-spent", "busy"}
+        return self.kind in {"rate-limited", "rate-limit-reached", "busy"}
 
 
-def describe(trouble: FetchError, meter: Meter) -> ErrorNotice:
+def describe(error: FetchError, meter: Meter) -> ErrorNotice:
     """The message for an error. ByCloud's message, request id and the time are shown with it."""
-    seconds = _seconds_left(trouble)
-    title, text = _words(trouble, meter)
-    is_counted = trouble.kind in {"rate-limited", "budget-spent"} and seconds is not None
+    seconds = _seconds_left(error)
+    title, text = _words(error, meter)
+    is_counted = error.kind in {"rate-limited", "rate-limit-reached"} and seconds is not None
     return ErrorNotice(
-        kind=trouble.kind,
+        kind=error.kind,
         title=title,
         text=text,
-        trouble=trouble,
-        status=_status(trouble),
-        retry_seconds=BUSY_SECONDS if trouble.kind == "busy" else seconds,
+        error=error,
+        status=_status(error),
+        retry_seconds=BUSY_SECONDS if error.kind == "busy" else seconds,
         countdown=title.partition(str(seconds)) if is_counted else None,
     )
 
 
-def _words(trouble: FetchError, meter: Meter) -> tuple[str, str]:
+def _words(error: FetchError, meter: Meter) -> tuple[str, str]:
     known = {
         "unreachable": (
             _("ByCloud can't be reached"),
@@ -125,10 +125,10 @@ def _words(trouble: FetchError, meter: Meter) -> tuple[str, str]:
         ),
         "invalid-request": (
             _("ByCloud rejected this request"),
-            _("It responded %(status)s. It may not accept the filter or page requested.") % {"status": trouble.status},
+            _("It responded %(status)s. It may not accept the filter or page requested.") % {"status": error.status},
         ),
         "rejected": (
-            _("ByCloud rejected your token at %(time)s") % {"time": clock_text(trouble.at)},
+            _("ByCloud rejected your token at %(time)s") % {"time": clock_text(error.at)},
             _(
                 "It may have expired or been revoked. ByCloud isn't asked again until you check it again"
                 " or replace it; then you return to this page."
@@ -142,32 +142,32 @@ def _words(trouble: FetchError, meter: Meter) -> tuple[str, str]:
             ),
         ),
         "rate-limited": (
-            _pause_title(trouble, meter),
+            _pause_title(error, meter),
             _("ByCloud's rate limit was reached. Other programs may share it."),
         ),
-        "budget-spent": (
-            _pause_title(trouble, meter),
+        "rate-limit-reached": (
+            _pause_title(error, meter),
             _("The API budget is used up, or the rest is reserved for other people's requests."),
         ),
         "server-fault": (
-            _("ByCloud is unavailable (%(status)s)") % {"status": trouble.status},
+            _("ByCloud is unavailable (%(status)s)") % {"status": error.status},
             _("The problem is on ByCloud's side, not with your filters or token."),
         ),
-        "bad-payload": (
+        "invalid-response": (
             _("Unexpected response from ByCloud"),
             _("The response doesn't match ByCloud's documentation. First problem: %(path)s.")
-            % {"path": trouble.path or "$"},
+            % {"path": error.path or "$"},
         ),
         "busy": (
             _("Too many requests are waiting for ByCloud"),
             _("ByCloud is slow to respond. Try again in a moment."),
         ),
     }
-    return known.get(trouble.kind, (_("ByCloud request failed"), trouble.message))
+    return known.get(error.kind, (_("ByCloud request failed"), error.message))
 
 
-def _pause_title(trouble: FetchError, meter: Meter) -> str:
-    seconds = _seconds_left(trouble)
+def _pause_title(error: FetchError, meter: Meter) -> str:
+    seconds = _seconds_left(error)
     if seconds is None:
         return _("Paused to stay within ByCloud's rate limit")
     if seconds > MINUTE:
@@ -178,19 +178,19 @@ def _pause_title(trouble: FetchError, meter: Meter) -> str:
     return _("Paused for %(seconds)d s to stay within %(limit)s requests a minute") % numbers
 
 
-def _seconds_left(trouble: FetchError) -> int | None:
-    if trouble.retry_at is None:
+def _seconds_left(error: FetchError) -> int | None:
+    if error.retry_at is None:
         return None
-    seconds = ceil((trouble.retry_at - timezone.now()).total_seconds())
+    seconds = ceil((error.retry_at - timezone.now()).total_seconds())
     return seconds if seconds > 0 else None
 
 
-def _status(trouble: FetchError) -> int:
+def _status(error: FetchError) -> int:
     """The HTTP status of a page that has only this error to show."""
-    if trouble.kind in {"rejected", "forbidden"}:
+    if error.kind in {"rejected", "forbidden"}:
         return HTTPStatus.FORBIDDEN
-    if trouble.kind == "timed-out" or trouble.status == HTTPStatus.GATEWAY_TIMEOUT:
+    if error.kind == "timed-out" or error.status == HTTPStatus.GATEWAY_TIMEOUT:
         return HTTPStatus.GATEWAY_TIMEOUT
-    if trouble.kind in {"rate-limited", "budget-spent", "busy"} or trouble.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if error.kind in {"rate-limited", "rate-limit-reached", "busy"} or error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         return HTTPStatus.SERVICE_UNAVAILABLE
     return HTTPStatus.BAD_GATEWAY

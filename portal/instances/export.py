@@ -79,9 +79,9 @@ def refuse_in_json(_request: MemberRequest, _region: Region, error: InvalidHints
     return _refuse_json(HTTPStatus.BAD_REQUEST, _("Some parameters are invalid."), parameters=error.problems)
 
 
-def fail_in_json(_request: MemberRequest, _region: Region, error: DetailFailedError) -> HttpResponse:
-    notice = describe(error.trouble, read_meter(error.session))
-    known = {"details": error.trouble.message, "request_id": error.trouble.request_id}
+def fail_in_json(_request: MemberRequest, _region: Region, failure: DetailFailedError) -> HttpResponse:
+    notice = describe(failure.error, read_meter(failure.session))
+    known = {"details": failure.error.message, "request_id": failure.error.request_id}
     return _refuse_json(notice.status, notice.title, **{name: text for name, text in known.items() if text})
 
 

@@ -13,13 +13,13 @@ from django.utils import timezone
 from portal import __version__
 from portal.bycloud import ApiKey
 from portal.core.formatting import clock_text, exact_text, iso_text
-from portal.gateway import ApiSession, Cached, Exchange, FetchError, Meter
+from portal.gateway import ApiSession, Cached, FetchError, Meter, UpstreamCall
 
 HIGH_SHARE = 0.8
 VERSION_BYTES = 8
 # Upstream works: the page continues as soon as it may, without increasing intervals.
-STEADY_KINDS = frozenset({"budget-spent", "rate-limited", "busy"})
-OWN_KINDS = frozenset({"budget-spent", "busy"})
+STEADY_KINDS = frozenset({"rate-limit-reached", "rate-limited", "busy"})
+OWN_KINDS = frozenset({"rate-limit-reached", "busy"})
 
 
 class RefreshState(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class RefreshState(msgspec.Struct, frozen=True):
     refresh_seconds: int = 30
     is_due: bool = False
     pending: str = ""
-    trouble: FetchError | None = None
+    error: FetchError | None = None
 
     @property
     def every_seconds(self) -> int:
@@ -48,28 +48,28 @@ class RefreshState(msgspec.Struct, frozen=True):
 
     @property
     def is_steady(self) -> bool:
-        return self.trouble is not None and self.trouble.kind in STEADY_KINDS
+        return self.error is not None and self.error.kind in STEADY_KINDS
 
     @property
     def next_try_seconds(self) -> int:
         """The time until the first retry after an error. The script increases it each time."""
         if not self.refresh_seconds:
             return 0
-        retry_at = self.trouble.retry_at if self.trouble else None
+        retry_at = self.error.retry_at if self.error else None
         seconds = ceil((retry_at - timezone.now()).total_seconds()) if retry_at else 0
         return seconds if self.is_steady and seconds > 0 else max(seconds, self.every_seconds)
 
     @property
     def is_stopped(self) -> bool:
         """No requests are sent until the credential is replaced."""
-        return self.trouble is not None and self.trouble.kind == "rejected"
+        return self.error is not None and self.error.kind == "rejected"
 
 
-class Budget(msgspec.Struct, frozen=True):
-    """The usage of the rate limit, to be shown. `kept` is the part of a minute that refreshes leave to members."""
+class RateLimitUsage(msgspec.Struct, frozen=True):
+    """The usage of the rate limit, to be shown. `reserved` is the part of a minute that refreshes leave to members."""
 
     meter: Meter
-    kept: int
+    reserved: int
     is_high: bool
     is_out: bool
     is_shared_by_region: bool
@@ -78,18 +78,18 @@ class Budget(msgspec.Struct, frozen=True):
 class RequestInfo(msgspec.Struct, frozen=True):
     """The request behind a page, to be shown. `ends_search`: it is the last request of a search."""
 
-    exchange: Exchange
+    upstream_call: UpstreamCall
     fetched_at: datetime
     elapsed_milliseconds: int
     curl: str
     ends_search: bool
 
 
-def describe_budget(meter: Meter) -> Budget:
+def describe_usage(meter: Meter) -> RateLimitUsage:
     used = max(meter.minute.used / meter.minute.limit, meter.hour.used / meter.hour.limit)
-    return Budget(
+    return RateLimitUsage(
         meter=meter,
-        kept=meter.minute.limit - max(1, int(meter.minute.limit * (1 - settings.BYCLOUD_RATE_RESERVE))),
+        reserved=meter.minute.limit - max(1, int(meter.minute.limit * (1 - settings.BYCLOUD_RATE_RESERVE))),
         is_high=used >= HIGH_SHARE,
         is_out=used >= 1,
         is_shared_by_region=settings.BYCLOUD_RATE_SCOPE == "region",
@@ -102,9 +102,9 @@ def make_version(*parts: Any) -> str:
     return blake2b(encoded, digest_size=VERSION_BYTES).hexdigest()
 
 
-def name_trouble(trouble: FetchError | None) -> object:
+def name_error(error: FetchError | None) -> object:
     """The parts of an error that change the page. The portal's own errors are created anew for each request."""
-    return (trouble.kind, trouble.retry_at) if trouble and trouble.kind in OWN_KINDS else trouble
+    return (error.kind, error.retry_at) if error and error.kind in OWN_KINDS else error
 
 
 def name_pending(ids: list[str]) -> str:
@@ -121,26 +121,26 @@ def describe_unchanged(page: Cached[Any], meter: Meter) -> dict[str, Any]:
         "exact": exact_text(page.fetched_at),
         "minute": [meter.minute.used, meter.minute.limit],
         "hour": [meter.hour.used, meter.hour.limit],
-        "others": meter.others,
+        "external": meter.external_requests,
     }
 
 
-def describe_request(access: ApiSession, page: Cached[Any], *, ends_search: bool = False) -> RequestInfo:
-    exchange = page.exchange
+def describe_request(session: ApiSession, page: Cached[Any], *, ends_search: bool = False) -> RequestInfo:
+    call = page.upstream_call
     return RequestInfo(
-        exchange=exchange,
+        upstream_call=call,
         fetched_at=page.fetched_at,
-        elapsed_milliseconds=round(exchange.elapsed_seconds * 1000),
-        curl=describe_curl(access, exchange),
+        elapsed_milliseconds=round(call.elapsed_seconds * 1000),
+        curl=describe_curl(session, call),
         ends_search=ends_search,
     )
 
 
-def describe_curl(access: ApiSession, exchange: Exchange) -> str:
+def describe_curl(session: ApiSession, call: UpstreamCall) -> str:
     """The request behind a page as a curl command, with a shell variable in place of the credential."""
     header = (
         '"X-Api-Key: $BYCLOUD_API_KEY"'
-        if isinstance(access.credential, ApiKey)
+        if isinstance(session.credential, ApiKey)
         else '"Authorization: Bearer $BYCLOUD_TOKEN"'
     )
-    return f"curl --get {shlex.quote(access.region.base_url + exchange.target)} --header {header}"
+    return f"curl --get {shlex.quote(session.region.base_url + call.target)} --header {header}"

@@ -8,11 +8,11 @@ from django.conf import settings
 from portal import gateway
 from portal.bycloud import InstancePage, InstanceQuery, InvalidResponse, TimedOut
 from portal.gateway import ApiSession, Cached, CachedInstance, FetchError, FetchFailed, FetchPolicy
-from portal.instances.cursors import leads_on
+from portal.instances.cursors import has_next
 from portal.instances.services import is_late, list_page, list_rows
 
 LARGEST_PAGE = 100
-SWEEP_CALLS = 5
+SCAN_CALLS = 5
 
 
 @dataclass(eq=False)
@@ -29,7 +29,7 @@ class InstanceNotFoundError(Exception):
 
 
 def find_instance(
-    access: ApiSession,
+    session: ApiSession,
     instance_id: str,
     *,
     name: str | None = None,
@@ -40,11 +40,11 @@ def find_instance(
 
     `instance_id` is in lower case and also matches an id that upstream writes in upper case. `name` is a hint, `marker`
     is where an earlier search stopped. Everything happens within one deadline, and no request starts in its second
-    half. A search reads at most `SWEEP_CALLS` pages of `LARGEST_PAGE`. If the fetch fails, the cached instance is
+    half. A search reads at most `SCAN_CALLS` pages of `LARGEST_PAGE`. If the fetch fails, the cached instance is
     returned with the error in it; without one, `FetchFailed` is raised. Raises
     `InstanceNotFoundError` if it is on no page.
     """
-    stored = _read_instance(access, instance_id)
+    stored = _read_instance(session, instance_id)
     if stored and policy.accepts(stored.age_seconds):
         return stored
     # A member who opens an instance that is not cached wants the current data.
@@ -53,67 +53,67 @@ def find_instance(
     ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     try:
         if name and marker is None:
-            found = _find_by_name(access, instance_id, name, policy, ends_at)
+            found = _find_by_name(session, instance_id, name, policy, ends_at)
             if found:
                 return found
-        return _walk(access, instance_id, marker, ends_at)
-    except FetchFailed as error:
+        return _walk(session, instance_id, marker, ends_at)
+    except FetchFailed as failure:
         if stored is None:
             raise
-        return replace(stored, trouble=error.trouble)
+        return replace(stored, error=failure.error)
 
 
-def _read_instance(access: ApiSession, instance_id: str) -> Cached[CachedInstance] | None:
+def _read_instance(session: ApiSession, instance_id: str) -> Cached[CachedInstance] | None:
     """From the cache, by the id as upstream writes it: in lower case, or else in upper case."""
-    return gateway.read_instance(access, instance_id) or gateway.read_instance(access, instance_id.upper())
+    return gateway.read_instance(session, instance_id) or gateway.read_instance(session, instance_id.upper())
 
 
 def _find_by_name(
-    access: ApiSession, instance_id: str, name: str, policy: FetchPolicy, ends_at: float
+    session: ApiSession, instance_id: str, name: str, policy: FetchPolicy, ends_at: float
 ) -> Cached[CachedInstance] | None:
     query = InstanceQuery(name=name, limit=LARGEST_PAGE)
     try:
-        return _find_on(access, instance_id, list_rows(access, query, policy, ends_at).page)
-    except FetchFailed as error:
-        if error.trouble.kind != "invalid-request":
+        return _find_on(session, instance_id, list_rows(session, query, policy, ends_at).page)
+    except FetchFailed as failure:
+        if failure.error.kind != "invalid-request":
             raise
         # If ByCloud rejects the name, that says nothing about the instance.
         return None
 
 
-def _find_on(access: ApiSession, instance_id: str, page: Cached[InstancePage]) -> Cached[CachedInstance] | None:
+def _find_on(session: ApiSession, instance_id: str, page: Cached[InstancePage]) -> Cached[CachedInstance] | None:
     ids = [instance.id for instance in page.value.instances or () if instance.id]
     given_id = next((given for given in ids if given.lower() == instance_id), None)
-    found = gateway.read_instance(access, given_id) if given_id else None
+    found = gateway.read_instance(session, given_id) if given_id else None
     if found is None:
         return None
-    exchange = found.exchange if page.exchange.from_store else page.exchange
-    return replace(found, trouble=page.trouble, exchange=exchange)
+    call = found.upstream_call if page.upstream_call.from_store else page.upstream_call
+    return replace(found, error=page.error, upstream_call=call)
 
 
-def _walk(access: ApiSession, instance_id: str, marker: str | None, ends_at: float) -> Cached[CachedInstance]:
+def _walk(session: ApiSession, instance_id: str, marker: str | None, ends_at: float) -> Cached[CachedInstance]:
     if is_late(ends_at):
         # A retry finds the result of the search by name in the cache, and continues from there.
         raise FetchFailed(FetchError.from_error(TimedOut("There was no time left to search the list")))
-    for _ in range(SWEEP_CALLS):
+    for _ in range(SCAN_CALLS):
         query = InstanceQuery(limit=LARGEST_PAGE, marker=marker)
-        listing = list_page(access, query, FetchPolicy.SCAN, ends_at)
-        found = _find_on(access, instance_id, listing.page)
+        listing = list_page(session, query, FetchPolicy.SCAN, ends_at)
+        found = _find_on(session, instance_id, listing.page)
         if found:
             return found
-        if listing.page.trouble:
+        if listing.page.error:
             # The cached page may be older than the instance.
-            raise FetchFailed(listing.page.trouble)
+            raise FetchFailed(listing.page.error)
         marker = listing.next_marker
         if marker is None or is_late(ends_at):
             break
-    if marker is None and (leads_on(listing.page.value) or listing.page.exchange.left_out):
+    if marker is None and (has_next(listing.page.value) or listing.page.upstream_call.left_out):
         # The list was not searched completely, so "No such instance" would be wrong.
         raise FetchFailed(
             FetchError.from_error(InvalidResponse("The list goes on, but does not say where", path="$.links.next"))
         )
     if marker is None and not listing.says_more:
         for given_id in (instance_id, instance_id.upper()):
-            gateway.forget_instance(access, given_id)
+            gateway.forget_instance(session, given_id)
     searched = (listing.first_position or 1) - 1 + len(listing.instances)
     raise InstanceNotFoundError(searched=searched, total=listing.total, next_marker=marker, page=listing.page)

@@ -26,14 +26,14 @@ from portal.instances.errors import ErrorNotice, InvalidListError, ListFailedErr
 from portal.instances.forms import ListForm, clean_filters, name_hidden_in
 from portal.instances.links import ListView, bare_list_url, credential_url, list_url
 from portal.instances.live import (
-    Budget,
+    RateLimitUsage,
     RefreshState,
     RequestInfo,
-    describe_budget,
     describe_request,
     describe_unchanged,
+    describe_usage,
     make_version,
-    name_trouble,
+    name_error,
 )
 from portal.instances.services import Listing, read_known_values
 from portal.instances.table import Table, build_table
@@ -61,11 +61,11 @@ class Page:
     renew_url: str = ""
     check_url: str = ""
     credential_url: str = ""
-    budget: Budget | None = None
+    rate_limit: RateLimitUsage | None = None
     page: Cached[Any] | None = None
     live: RefreshState | None = None
     notice: ErrorNotice | None = None
-    working: RequestInfo | None = None
+    request_info: RequestInfo | None = None
     announcement: str = ""
 
 
@@ -82,7 +82,7 @@ class ListPage(Page):
     cleaned_url: str = ""
     whole_list_url: str = ""
     hidden: str = ""
-    tokens: tuple[ActiveFilter, ...] = ()
+    active_filters: tuple[ActiveFilter, ...] = ()
     share: Share | None = None
     views: tuple[ViewLink, ...] = ()
     has_own_views: bool = False
@@ -134,20 +134,20 @@ def refuse_list(request: MemberRequest, region: Region, error: InvalidListError)
     return retarget(response, "#instances") if target else response
 
 
-def fail_list(request: MemberRequest, region: Region, error: ListFailedError) -> HttpResponse:
+def fail_list(request: MemberRequest, region: Region, failure: ListFailedError) -> HttpResponse:
     """The error in place of the rows."""
-    session, view = error.session, error.view
+    session, view = failure.session, failure.view
     layout = controls.choose_display_options(view, request.user)
     filters = controls.build_active_filters(view, region=region, known=read_known_values(session))
     page = replace(
         _build_page(request, session, view, layout=layout, filters=filters),
-        notice=describe(error.trouble, read_meter(session)),
+        notice=describe(failure.error, read_meter(session)),
         live=RefreshState(
             url=list_url(region, view),
             target="#results",
             version="",
             refresh_seconds=request.user.refresh_seconds,
-            trouble=error.trouble,
+            error=failure.error,
         ),
     )
     return respond(request, "instances/list.html", page, target=find_target(request))
@@ -179,7 +179,7 @@ def answer_list(
         _build_page(request, session, view, layout=layout, filters=filters, links=links),
         unknown=describe_unknown(unknown) if unknown else "",
         listing=listing,
-        left_out=page.exchange.left_out,
+        left_out=page.upstream_call.left_out,
         page=page,
         table=table,
         is_without_matches=table is None and has_filters and not listing.says_more,
@@ -187,7 +187,7 @@ def answer_list(
         limit_words=controls.describe_limit(listing, view),
         pager=controls.build_pager(listing, view, region=region),
         count=controls.describe_count(listing),
-        notice=describe(page.trouble, read_meter(session)) if page.trouble else None,
+        notice=describe(page.error, read_meter(session)) if page.error else None,
         live=RefreshState(
             url=list_url(region, view),
             target="#results",
@@ -195,10 +195,10 @@ def answer_list(
             refresh_seconds=request.user.refresh_seconds,
             is_due=is_due(page, policy),
             pending=table.pending if table else "",
-            trouble=page.trouble,
+            error=page.error,
         ),
         announcement=controls.describe_page(listing, is_filtered=has_filters),
-        working=describe_request(session, page),
+        request_info=describe_request(session, page),
     )
     return respond(request, "instances/list.html", shown, target=target)
 
@@ -223,8 +223,8 @@ def _build_page(
         renew_url=renew_url(request, region),
         check_url=reverse("instances:check_credential", args=[region]),
         credential_url=credential_url(region, next_url=list_url(region, view)),
-        budget=describe_budget(read_meter(session)),
-        tokens=filters,
+        rate_limit=describe_usage(read_meter(session)),
+        active_filters=filters,
         hidden=", ".join(hidden),
         clear_url=list_url(region, ListView(), limit=view.query.limit, columns=view.columns, density=view.density),
         cleaned_url=list_url(region, view, **clean_filters(view)) if hidden else "",
@@ -253,10 +253,16 @@ def _build_page(
 def _name_content(listing: Listing) -> tuple[Any, ...]:
     """Everything of a page that is shown."""
     page = listing.page
-    place = (listing.total, listing.next_marker, listing.has_previous, listing.previous_marker, listing.first_position)
-    size = (listing.limit, listing.largest_limit, page.exchange.left_out)
-    state = (listing.marker_is_gone, listing.says_more, name_trouble(page.trouble))
-    return page.value.instances, place, size, state
+    position = (
+        listing.total,
+        listing.next_marker,
+        listing.has_previous,
+        listing.previous_marker,
+        listing.first_position,
+    )
+    size = (listing.limit, listing.largest_limit, page.upstream_call.left_out)
+    state = (listing.marker_is_gone, listing.says_more, name_error(page.error))
+    return page.value.instances, position, size, state
 
 
 def renew_url(request: MemberRequest, region: Region) -> str:
@@ -272,9 +278,9 @@ def is_due(page: Cached[Any], policy: FetchPolicy) -> bool:
 
 def make_page_version(request: MemberRequest, *parts: Any) -> str:
     """The version depends on content, member and credential: buttons depend on the role, times on the time zone."""
-    member, held = request.user, request.held
+    member, credential = request.user, request.credential
     reader = (member.role, member.refresh_seconds, timezone.get_current_timezone_name(), get_language())
-    return make_version(reader, held.is_team, describe_expiry(held), *parts)
+    return make_version(reader, credential.is_team, describe_expiry(credential), *parts)
 
 
 def is_shown_already(request: MemberRequest, version: str) -> bool:
@@ -298,8 +304,9 @@ def respond(
     template = _REGIONS[target] if target else template
     notice = None if page.page else page.notice
     # Parameters may be checked before the credential is looked up.
-    held = getattr(request, "held", None)
-    variables = {**vars(page), "held": held, "expiry_warning": describe_expiry(held) if held else ""}
+    credential = getattr(request, "credential", None)
+    warning = describe_expiry(credential) if credential else ""
+    variables = {**vars(page), "credential": credential, "expiry_warning": warning}
     response = render(request, template, variables, status=notice.status if notice else status)
     if notice and notice.retry_seconds:
         response.headers["Retry-After"] = str(notice.retry_seconds)

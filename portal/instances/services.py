@@ -15,7 +15,7 @@ from portal import gateway
 from portal.bycloud import Instance, InstancePage, InstanceQuery
 from portal.gateway import ApiSession, Cached, FetchError, FetchFailed, FetchPolicy
 from portal.instances.cursors import (
-    Place,
+    PagePosition,
     find_cut,
     find_last_id,
     find_next_marker,
@@ -24,17 +24,17 @@ from portal.instances.cursors import (
     says_more,
 )
 
-USUAL_PAGE = 20
+DEFAULT_PAGE_SIZE = 20
 # The page sizes to try if ByCloud rejects the requested one: the maximum is not documented. The default size is, so if
 # it is rejected, the error must be about something else.
-SMALLER_PAGES = (50, USUAL_PAGE)
+SMALLER_PAGES = (50, DEFAULT_PAGE_SIZE)
 # The number of empty pages that a request skips. After that the member presses Continue.
-MOST_PASSED_OVER = 4
+MOST_SKIPPED = 4
 REFUSED_PARAMETER = frozenset({400, 422})
 # What an error message may call the page size.
 _PAGE_SIZE = re.compile(r"\b(?:limit|page.?size|per.?page)\b", re.IGNORECASE)
-MOST_SEEN = 200
-LONGEST_SEEN = 128
+MOST_KNOWN = 200
+LONGEST_KNOWN = 128
 
 
 class NamedRef(msgspec.Struct, frozen=True):
@@ -47,7 +47,7 @@ class NamedRef(msgspec.Struct, frozen=True):
 class KnownValues(msgspec.Struct, frozen=True):
     """Values found in the pages fetched so far: suggestions for filters, each kind sorted.
 
-    At most `MOST_SEEN` of a kind, none longer than `LONGEST_SEEN`, because every list page contains them.
+    At most `MOST_KNOWN` of a kind, none longer than `LONGEST_KNOWN`, because every list page contains them.
     """
 
     flavors: tuple[NamedRef, ...] = ()
@@ -76,77 +76,81 @@ class Listing:
     previous_marker: str | None
     first_position: int | None
     says_more: bool = False
-    limit: int = USUAL_PAGE
+    limit: int = DEFAULT_PAGE_SIZE
     largest_limit: int | None = None
     marker_is_gone: bool = False
 
 
 def list_instances(
-    access: ApiSession, query: InstanceQuery, *, policy: FetchPolicy = FetchPolicy.CACHE_FIRST
+    session: ApiSession, query: InstanceQuery, *, policy: FetchPolicy = FetchPolicy.CACHE_FIRST
 ) -> Listing:
     """One page of the list. Raises `FetchFailed` if the fetch fails and the page is not cached.
 
-    A page without rows is not the end if ByCloud says that more follow: up to `MOST_PASSED_OVER` of the next pages are
+    A page without rows is not the end if ByCloud says that more follow: up to `MOST_SKIPPED` of the next pages are
     fetched at once. If a marker is rejected, or nothing follows it, the first page is returned.
     """
     ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     if query.marker is None:
-        return list_rows(access, query, policy, ends_at)
+        return list_rows(session, query, policy, ends_at)
     try:
-        listing = list_rows(access, query, policy, ends_at)
-    except FetchFailed as error:
-        is_gone = error.trouble.kind == "invalid-request"
+        listing = list_rows(session, query, policy, ends_at)
+    except FetchFailed as failure:
+        is_gone = failure.error.kind == "invalid-request"
         if not is_gone:
             raise
     else:
-        trouble = listing.page.trouble
+        error = listing.page.error
         is_end = not listing.instances and not listing.says_more
-        is_gone = is_end or (trouble is not None and trouble.kind == "invalid-request")
+        is_gone = is_end or (error is not None and error.kind == "invalid-request")
         if not is_gone:
             return listing
-    first = list_rows(access, msgspec.structs.replace(query, marker=None), policy, ends_at)
+    first = list_rows(session, msgspec.structs.replace(query, marker=None), policy, ends_at)
     return replace(first, marker_is_gone=is_gone)
 
 
-def read_known_values(access: ApiSession) -> KnownValues:
+def read_known_values(session: ApiSession) -> KnownValues:
     """The values found in the pages fetched with this credential so far."""
-    return gateway.get_cached(access, "seen", KnownValues) or KnownValues()
+    return gateway.get_cached(session, "known-values", KnownValues) or KnownValues()
 
 
-def list_rows(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Listing:
+def list_rows(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Listing:
     """A page, or the next one that has rows. The link to the previous page stays that of the first one."""
-    listing = first = list_page(access, query, policy, ends_at)
-    passed_over = {query.marker}
-    while not listing.instances and listing.next_marker and listing.next_marker not in passed_over:
-        if len(passed_over) > MOST_PASSED_OVER or listing.page.trouble or is_late(ends_at):
+    listing = first = list_page(session, query, policy, ends_at)
+    skipped = {query.marker}
+    while not listing.instances and listing.next_marker and listing.next_marker not in skipped:
+        if len(skipped) > MOST_SKIPPED or listing.page.error or is_late(ends_at):
             break
-        passed_over.add(listing.next_marker)
+        skipped.add(listing.next_marker)
         following = msgspec.structs.replace(query, marker=listing.next_marker)
         try:
-            listing = list_page(access, following, policy, ends_at)
-        except FetchFailed as error:
+            listing = list_page(session, following, policy, ends_at)
+        except FetchFailed as failure:
             # Return what is known: no rows so far, and a next page.
-            return replace(listing, page=replace(listing.page, trouble=error.trouble))
+            return replace(listing, page=replace(listing.page, error=failure.error))
         listing = replace(listing, has_previous=first.has_previous, previous_marker=first.previous_marker)
-        if listing.next_marker and not listing.page.exchange.from_store:
-            _remember_place(access, query, listing)
+        if listing.next_marker and not listing.page.upstream_call.from_store:
+            _store_position(session, query, listing)
     # If the marker leads back to a skipped page, there is more, but no way to get there.
-    return replace(listing, next_marker=None) if listing.next_marker in passed_over else listing
+    return replace(listing, next_marker=None) if listing.next_marker in skipped else listing
 
 
-def list_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Listing:
+def list_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Listing:
     """Exactly the requested page."""
-    page, limit, largest_limit = _read_page(access, query, policy, ends_at)
+    page, limit, largest_limit = _read_page(session, query, policy, ends_at)
     instances = page.value.instances or ()
-    place = Place(None, 1) if query.marker is None else gateway.get_cached(access, _place_name(query), Place)
-    first_position = place.first_position if place else None
+    position = (
+        PagePosition(None, 1)
+        if query.marker is None
+        else gateway.get_cached(session, _position_name(query), PagePosition)
+    )
+    first_position = position.first_position if position else None
     next_marker = find_next_marker(page.value, query, limit, first_position)
-    left_out = page.exchange.left_out
+    left_out = page.upstream_call.left_out
     if left_out:
         # The list goes on with those that were sent too early, whatever the answer says of its end.
         last = find_last_id(instances)
         next_marker = None if last == query.marker else last
-    has_previous, previous_marker = find_previous(page.value, query, place)
+    has_previous, previous_marker = find_previous(page.value, query, position)
     listing = Listing(
         page=page,
         instances=instances,
@@ -159,20 +163,20 @@ def list_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, end
         limit=limit,
         largest_limit=largest_limit,
     )
-    if next_marker and not page.exchange.from_store:
-        _remember_place(access, query, listing)
+    if next_marker and not page.upstream_call.from_store:
+        _store_position(session, query, listing)
     return listing
 
 
-def _remember_place(access: ApiSession, query: InstanceQuery, listing: Listing) -> None:
+def _store_position(session: ApiSession, query: InstanceQuery, listing: Listing) -> None:
     """Store the position of the next page, and that it follows the page of `query`."""
     position = listing.first_position
-    following = Place(query.marker, position + len(listing.instances) if position else None)
-    gateway.set_cached(access, _place_name(msgspec.structs.replace(query, marker=listing.next_marker)), following)
+    following = PagePosition(query.marker, position + len(listing.instances) if position else None)
+    gateway.set_cached(session, _position_name(msgspec.structs.replace(query, marker=listing.next_marker)), following)
 
 
-def _place_name(query: InstanceQuery) -> str:
-    return f"place:{query.to_query_string()}"
+def _position_name(query: InstanceQuery) -> str:
+    return f"position:{query.to_query_string()}"
 
 
 def is_late(ends_at: float) -> bool:
@@ -188,54 +192,54 @@ class _Sized(NamedTuple):
     largest: int | None
 
 
-def _read_page(access: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> _Sized:
+def _read_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> _Sized:
     """A page in the requested size, or in the largest one that ByCloud allows."""
-    largest = gateway.read_largest_page(access.region)
-    if largest and (query.limit or USUAL_PAGE) > largest:
+    largest = gateway.read_largest_page(session.region)
+    if largest and (query.limit or DEFAULT_PAGE_SIZE) > largest:
         query = msgspec.structs.replace(query, limit=largest)
-    asked = query.limit or USUAL_PAGE
+    asked = query.limit or DEFAULT_PAGE_SIZE
     smaller = tuple(size for size in SMALLER_PAGES if size < asked)
-    page, limit = _read_sized_page(access, query, smaller, policy, ends_at)
+    page, limit = _read_sized_page(session, query, smaller, policy, ends_at)
     is_refused = limit < asked
     cut = find_cut(page.value, limit)
-    if not page.exchange.from_store:
-        _remember_seen(access, page.value.instances or ())
+    if not page.upstream_call.from_store:
+        _add_known_values(session, page.value.instances or ())
         # The last page, or a filtered one, may report its number of rows as its limit.
         is_plain = query == InstanceQuery(limit=query.limit, marker=query.marker)
         if is_refused or (cut and is_plain and says_more(page.value, query)):
             largest = cut or limit
-            gateway.learn_largest_page(access.region, largest)
+            gateway.learn_largest_page(session.region, largest)
     return _Sized(page, cut or limit, largest)
 
 
 def _read_sized_page(
-    access: ApiSession, query: InstanceQuery, smaller: tuple[int, ...], policy: FetchPolicy, ends_at: float
+    session: ApiSession, query: InstanceQuery, smaller: tuple[int, ...], policy: FetchPolicy, ends_at: float
 ) -> tuple[Cached[InstancePage], int]:
     """The page. If its size is rejected, the first smaller size that is not."""
     try:
-        page = gateway.read_page(access, query, policy=policy, ends_at=ends_at)
-    except FetchFailed as error:
-        if not smaller or not _may_be_of_limit(error.trouble, query):
+        page = gateway.read_page(session, query, policy=policy, ends_at=ends_at)
+    except FetchFailed as failure:
+        if not smaller or not _may_be_of_limit(failure.error, query):
             raise
     else:
-        if not smaller or page.trouble is None or not _may_be_of_limit(page.trouble, query):
-            return page, query.limit or USUAL_PAGE
-    return _read_sized_page(access, msgspec.structs.replace(query, limit=smaller[0]), smaller[1:], policy, ends_at)
+        if not smaller or page.error is None or not _may_be_of_limit(page.error, query):
+            return page, query.limit or DEFAULT_PAGE_SIZE
+    return _read_sized_page(session, msgspec.structs.replace(query, limit=smaller[0]), smaller[1:], policy, ends_at)
 
 
-def _may_be_of_limit(trouble: FetchError, query: InstanceQuery) -> bool:
+def _may_be_of_limit(error: FetchError, query: InstanceQuery) -> bool:
     """Whether an error may be about the page size: it names it, or there is hardly anything else it could be about."""
-    if trouble.kind != "invalid-request" or trouble.status not in REFUSED_PARAMETER:
+    if error.kind != "invalid-request" or error.status not in REFUSED_PARAMETER:
         return False
-    text = f"{trouble.message} {trouble.details or ''}"
+    text = f"{error.message} {error.details or ''}"
     if _PAGE_SIZE.search(text):
         return True
     is_plain = query == InstanceQuery(limit=query.limit)
-    return is_plain and (query.limit or USUAL_PAGE) > USUAL_PAGE
+    return is_plain and (query.limit or DEFAULT_PAGE_SIZE) > DEFAULT_PAGE_SIZE
 
 
-def _remember_seen(access: ApiSession, instances: tuple[Instance, ...]) -> None:
-    seen = read_known_values(access)
+def _add_known_values(session: ApiSession, instances: tuple[Instance, ...]) -> None:
+    seen = read_known_values(session)
     flavors = {flavor.id: flavor for flavor in seen.flavors}
     images = {image.id: image for image in seen.images}
     for instance in instances:
@@ -249,20 +253,20 @@ def _remember_seen(access: ApiSession, instances: tuple[Instance, ...]) -> None:
         tags=_first_words({*seen.tags, *filter(_is_suggested, (tag for one in instances for tag in _first_tags(one)))}),
     )
     if now != seen:
-        gateway.set_cached(access, "seen", now)
+        gateway.set_cached(session, "known-values", now)
 
 
 def _is_suggested(text: str | None) -> TypeGuard[str]:
-    return text is not None and 0 < len(text) <= LONGEST_SEEN
+    return text is not None and 0 < len(text) <= LONGEST_KNOWN
 
 
 def _first_tags(instance: Instance) -> tuple[str, ...]:
-    return (instance.tags or ())[:MOST_SEEN]
+    return (instance.tags or ())[:MOST_KNOWN]
 
 
 def _first_named(named: dict[str, NamedRef]) -> tuple[NamedRef, ...]:
-    return tuple(sorted(named.values(), key=lambda one: (one.name, one.id))[:MOST_SEEN])
+    return tuple(sorted(named.values(), key=lambda one: (one.name, one.id))[:MOST_KNOWN])
 
 
 def _first_words(words: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(words)[:MOST_SEEN])
+    return tuple(sorted(words)[:MOST_KNOWN])

@@ -17,7 +17,7 @@ from portal.core.crypto import CryptoError
 from portal.core.http import is_same_query, leave_out, list_unknown
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_post
-from portal.credentials import services as intake
+from portal.credentials import services as credential_services
 from portal.credentials.vault import resolve_credential
 from portal.gateway import ApiSession, Cached, CachedInstance, FetchFailed, FetchPolicy
 from portal.instances import detail, export, responses
@@ -42,7 +42,7 @@ from portal.instances.links import (
 )
 from portal.instances.lookup import InstanceNotFoundError, find_instance
 from portal.instances.services import KnownValues, Listing, list_instances, read_known_values
-from portal.saved_views import services as shelf
+from portal.saved_views import services as saved_views
 
 LONGEST_NUMBER = 18
 
@@ -89,13 +89,13 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     unknown = list_unknown(request, ListForm.base_fields)
     # Without any parameter of its own, the list opens with the member's default view.
     is_bare = len(unknown) == len(request.GET)
-    links = shelf.list_links(request.user, region.code) if is_bare else None
+    links = saved_views.list_links(request.user, region.code) if is_bare else None
     default = next((link for link in links or () if link.default_id), None)
     if default:
         return leave_out(request, unknown, saved_view_url(region, default.query))
     url = list_url(region, view)
-    given = request.META.get("QUERY_STRING", "")
-    is_canonical = not given or is_same_query(given, url.partition("?")[2])
+    params = request.META.get("QUERY_STRING", "")
+    is_canonical = not params or is_same_query(params, url.partition("?")[2])
     target = responses.find_target(request)
     if not is_canonical and not target:
         return leave_out(request, unknown, url)
@@ -151,7 +151,7 @@ def refresh(request: MemberRequest, region: Region) -> HttpResponse:
 def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
     """Check the list's credential with one request to ByCloud. If it is valid, fetch the page again."""
     open_session(request, region)
-    checked = intake.check_again(request.held, region=region, asker=request.user)
+    checked = credential_services.check_again(request.credential, region=region, member=request.user)
     if checked.is_checked:
         messages.success(request, checked.sentence)
         return _renew(request, region, FetchPolicy.RETRY)
@@ -162,24 +162,24 @@ def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
 def open_session(request: MemberRequest, region: Region) -> ApiSession:
     """The session for requests to ByCloud. Raises `NoCredentialError`.
 
-    Sets `request.held`, and adds to every log line whether the credential is the member's own or the team's.
+    Sets `request.credential`, and adds to every log line whether the credential is the member's own or the team's.
     """
     try:
-        held = resolve_credential(request.user, region)
+        resolved = resolve_credential(request.user, region)
     except CryptoError as error:
         raise NoCredentialError(str(error)) from None
-    if held is None:
+    if resolved is None:
         raise NoCredentialError
-    request.held = held.row
-    is_team = held.row.is_team
-    structlog.contextvars.bind_contextvars(asks_with="team" if is_team else "own")
-    return ApiSession(region, held.credential, asker=str(request.user.pk), is_shared=is_team)
+    request.credential = resolved.row
+    is_team = resolved.row.is_team
+    structlog.contextvars.bind_contextvars(credential_owner="team" if is_team else "member")
+    return ApiSession(region, resolved.credential, member_id=str(request.user.pk), is_shared=is_team)
 
 
-def read_list(session: ApiSession, given: QueryDict) -> ListView:
+def read_list(session: ApiSession, params: QueryDict) -> ListView:
     """Like `read_view`, with the known names, for which most lists have no filter."""
-    has_names = "flavor_id" in given or "image_id" in given
-    return read_view(given, known=read_known_values(session) if has_names else KnownValues())
+    has_names = "flavor_id" in params or "image_id" in params
+    return read_view(params, known=read_known_values(session) if has_names else KnownValues())
 
 
 def _read_policy(request: MemberRequest) -> FetchPolicy:
@@ -191,8 +191,8 @@ def _read_policy(request: MemberRequest) -> FetchPolicy:
 def fetch_listing(session: ApiSession, view: ListView, policy: FetchPolicy) -> Listing:
     try:
         return list_instances(session, view.query, policy=policy)
-    except FetchFailed as error:
-        raise ListFailedError(session, view, error.trouble) from None
+    except FetchFailed as failure:
+        raise ListFailedError(session, view, failure.error) from None
 
 
 def _find(session: ApiSession, instance_id: str, hints: DetailQuery, policy: FetchPolicy) -> Cached[CachedInstance]:
@@ -200,8 +200,8 @@ def _find(session: ApiSession, instance_id: str, hints: DetailQuery, policy: Fet
         return find_instance(session, instance_id, name=hints.name, marker=hints.marker, policy=policy)
     except InstanceNotFoundError as error:
         raise DetailMissingError(session, instance_id, hints, error) from None
-    except FetchFailed as error:
-        raise DetailFailedError(session, instance_id, hints, error.trouble) from None
+    except FetchFailed as failure:
+        raise DetailFailedError(session, instance_id, hints, failure.error) from None
 
 
 def _renew(request: MemberRequest, region: Region, policy: FetchPolicy) -> HttpResponse:
@@ -214,13 +214,13 @@ def _renew(request: MemberRequest, region: Region, policy: FetchPolicy) -> HttpR
     if is_uuid(instance_id):
         hints = read_hints(QueryDict(request.POST.get("query", "")), instance_id)
         found = _find(session, instance_id, hints, policy)
-        if found.trouble:
+        if found.error:
             return detail.answer_instance(request, session, instance_id, hints, found, policy=policy)
         url = instance_url(region, instance_id, hints)
     else:
         view = read_list(session, read_posted(request, region))
         listing = fetch_listing(session, view, policy)
-        if listing.page.trouble and responses.find_target(request):
+        if listing.page.error and responses.find_target(request):
             return responses.answer_list(request, session, view, listing, policy=policy)
         url = list_url(region, view)
     return HttpResponseRedirect(url, status=HTTPStatus.SEE_OTHER)

@@ -19,7 +19,7 @@ RIGHT_TO_LEFT_OVERRIDE = "\u202e"
 
 
 @dataclass(frozen=True)
-class Trouble:
+class InstanceFault:
     """A fault without its date."""
 
     code: int
@@ -27,7 +27,7 @@ class Trouble:
     details: str
 
 
-NO_HOST = Trouble(
+NO_HOST = InstanceFault(
     500,
     "No valid host was found. There are not enough hosts available.",
     "Traceback (most recent call last):\n"
@@ -35,10 +35,12 @@ NO_HOST = Trouble(
     "    hosts = self._schedule_instances(context, request_spec)\n"
     "NoValidHost: No valid host was found. There are not enough hosts available.",
 )
-NO_VOLUME = Trouble(
+NO_VOLUME = InstanceFault(
     413, "Volume resource quota exceeded", "Maximum number of volumes allowed (10) exceeded for quota 'volumes'."
 )
-MARKED_UP = Trouble(500, "Build of <b>instance</b> aborted: \"disk\" & 'network'", "<script>alert('fault')</script>")
+MARKED_UP = InstanceFault(
+    500, "Build of <b>instance</b> aborted: \"disk\" & 'network'", "<script>alert('fault')</script>"
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Slot:
     key_names: tuple[str, ...]
     metadata: tuple[tuple[str, str], ...]
     tags: tuple[str, ...]
-    fault: Trouble | None = None
+    fault: InstanceFault | None = None
     is_terminated: bool = False
 
     def name(self, block: int) -> str:
@@ -142,7 +144,7 @@ def _odd(
     keys: tuple[str, ...] = ("deploy",),
     metadata: tuple[tuple[str, str], ...] = (("environment", "production"),),
     tags: tuple[str, ...] = (),
-    fault: Trouble | None = None,
+    fault: InstanceFault | None = None,
     groups: tuple[str, ...] = ("default",),
     is_terminated: bool = False,
 ) -> Slot:

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from portal.accounts.models import Member
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.core.permissions import Capability
 from portal.saved_views.models import DefaultView, SavedView
 
@@ -87,7 +87,7 @@ def remove_view(pk: int, *, member: Member, region: str, request: HttpRequest) -
         return None
     view.delete()
     if view.is_shared:
-        record_event(Act.VIEW_REMOVED, request=request, member=member, subject=_describe(view))
+        record_event(Action.VIEW_REMOVED, request=request, member=member, subject=_describe(view))
     return view
 
 
@@ -116,7 +116,7 @@ def _save(view: SavedView, *, was_shared: bool, request: HttpRequest) -> None:
         raise NameTakenError
     view.save()
     if view.is_shared != was_shared:
-        act = Act.VIEW_SHARED if view.is_shared else Act.VIEW_UNSHARED
+        act = Action.VIEW_SHARED if view.is_shared else Action.VIEW_UNSHARED
         record_event(act, request=request, member=view.owner, subject=_describe(view))
 
 

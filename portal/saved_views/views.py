@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from portal.bycloud import Region
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_form, require_post
-from portal.saved_views import services as shelf
+from portal.saved_views import services as saved_views
 from portal.saved_views.forms import SavedViewForm
 from portal.saved_views.models import SavedView
 
@@ -19,13 +19,13 @@ from portal.saved_views.models import SavedView
 @requires(Capability.MANAGE_SAVED_VIEWS)
 @require_safe
 def list_page(request: MemberRequest, region: Region) -> HttpResponse:
-    views = shelf.list_views(request.user, region.code)
+    views = saved_views.list_views(request.user, region.code)
     context = {
         "region": region,
         "views": views,
         "has_default": any(view.is_default for view in views),
         "may_remove_shared": request.user.can(Capability.MANAGE_TEAM),
-        "most": shelf.MOST_VIEWS,
+        "most": saved_views.MOST_VIEWS,
     }
     return render(request, "saved_views/list.html", context)
 
@@ -33,15 +33,15 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
 @requires(Capability.MANAGE_SAVED_VIEWS)
 @require_form
 def edit(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
-    view = shelf.find_own_view(pk, member=request.user, region=region.code)
+    view = saved_views.find_own_view(pk, member=request.user, region=region.code)
     if view is None:
         raise Http404
     name = view.name
     form = SavedViewForm(request.POST if request.method == "POST" else None, instance=view)
     if form.is_valid():
         try:
-            shelf.change_view(form.save(commit=False), request=request)
-        except shelf.NameTakenError:
+            saved_views.change_view(form.save(commit=False), request=request)
+        except saved_views.NameTakenError:
             form.refuse_name()
         except SavedView.DoesNotExist:
             raise Http404 from None
@@ -56,7 +56,7 @@ def edit(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
 @requires(Capability.MANAGE_SAVED_VIEWS)
 @require_post
 def remove(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
-    view = shelf.remove_view(pk, member=request.user, region=region.code, request=request)
+    view = saved_views.remove_view(pk, member=request.user, region=region.code, request=request)
     if view is None:
         raise Http404
     messages.success(request, _("View %(name)s deleted.") % {"name": view.name})
@@ -66,7 +66,7 @@ def remove(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
 @requires(Capability.MANAGE_SAVED_VIEWS)
 @require_post
 def make_default(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
-    view = shelf.set_default(pk, member=request.user, region=region.code)
+    view = saved_views.set_default(pk, member=request.user, region=region.code)
     if view is None:
         raise Http404
     messages.success(request, _("%(name)s is now your default view.") % {"name": view.name})
@@ -76,6 +76,6 @@ def make_default(request: MemberRequest, region: Region, pk: int) -> HttpRespons
 @requires(Capability.MANAGE_SAVED_VIEWS)
 @require_post
 def clear_default(request: MemberRequest, region: Region) -> HttpResponse:
-    shelf.clear_default(member=request.user, region=region.code)
+    saved_views.clear_default(member=request.user, region=region.code)
     messages.success(request, _("All instances is now your default view."))
     return redirect("saved_views:list", region)

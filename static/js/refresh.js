@@ -211,11 +211,11 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   run();
 });
 
-const showRateLimit = ({ minute, hour, others }) => {
+const showRateLimit = ({ minute, hour, external }) => {
   const menu = document.getElementById("rate-limit");
   const [minuteUsed, minuteLimit] = minute;
   const [hourUsed, hourLimit] = hour;
-  for (const [name, value] of Object.entries({ minuteUsed, minuteLimit, hourUsed, hourLimit, others })) {
+  for (const [name, value] of Object.entries({ minuteUsed, minuteLimit, hourUsed, hourLimit, external })) {
     for (const place of menu.querySelectorAll(`[data-${name.replace(/[A-Z]/, "-$&")}]`)) place.textContent = formatNumber(value);
   }
   const share = Math.max(minuteUsed / minuteLimit, hourUsed / hourLimit);

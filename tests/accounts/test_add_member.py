@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.core.permissions import Role
 from tests.conftest import PASSWORD
 
@@ -29,7 +29,7 @@ def test_a_member_is_added_and_it_is_on_record(
     assert (eve.username, eve.email, eve.role) == ("eve", "eve@example.com", Role.OPERATOR)
     assert eve.check_password(PASSWORD)
     event = Event.objects.get()
-    assert (event.act, event.name, event.subject) == (Act.MEMBER_ADDED, "command line", "eve (operator)")
+    assert (event.act, event.name, event.subject) == (Action.MEMBER_ADDED, "command line", "eve (operator)")
     assert PASSWORD not in said + "".join(capsys.readouterr()) + repr(Event.objects.values())
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from tests.accounts.odd_provider import OddProvider, run_odd_provider
 
 
@@ -137,5 +137,5 @@ def assert_refused(client: Client, response: Any, subject: str) -> None:
     assert "can't be reached or sent an invalid response. Try again in a moment" in response.content.decode()
     assert "_auth_user_id" not in client.session
     assert not Member.objects.exists()
-    failures = Event.objects.filter(act=Act.SINGLE_SIGN_ON_FAILED).order_by("-id")
+    failures = Event.objects.filter(act=Action.SINGLE_SIGN_ON_FAILED).order_by("-id")
     assert failures[0].subject == subject

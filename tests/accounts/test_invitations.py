@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from portal.accounts import services
 from portal.accounts.models import Invitation, Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.core.permissions import Role
 from tests.conftest import PASSWORD, enter
 
@@ -76,10 +76,10 @@ def test_whoever_has_the_link_chooses_name_and_password_and_joins(link: str) -> 
     eve = Member.objects.get(username="eve")
     assert (eve.role, eve.email, eve.is_active) == (Role.OPERATOR, "eve@example.com", True)
     assert browser.post("/sign-in/", {"login": "eve", "password": PASSWORD}).status_code == 302
-    acts = list(Event.objects.exclude(act=Act.SIGNED_IN).order_by("id").values_list("act", "name", "subject"))
+    acts = list(Event.objects.exclude(act=Action.SIGNED_IN).order_by("id").values_list("act", "name", "subject"))
     assert acts == [
-        (Act.MEMBER_INVITED, "ada", "Eve Adams (operator)"),
-        (Act.MEMBER_ACTIVATED, "eve", "Eve Adams (operator)"),
+        (Action.MEMBER_INVITED, "ada", "Eve Adams (operator)"),
+        (Action.MEMBER_ACTIVATED, "eve", "Eve Adams (operator)"),
     ]
 
 
@@ -106,9 +106,9 @@ def test_a_revoked_link_is_worth_nothing(as_ada: Client, link: str) -> None:
     response = as_ada.post(f"/team/invitations/{pk}/revoke/", follow=True)
     assert "Invitation for Eve Adams revoked." in text_of(response)
     assert Client().get(link).status_code == 404
-    assert Event.objects.filter(act=Act.INVITATION_REVOKED, subject="Eve Adams", name="ada").count() == 1
+    assert Event.objects.filter(act=Action.INVITATION_REVOKED, subject="Eve Adams", name="ada").count() == 1
     assert "no longer pending" in text_of(as_ada.post(f"/team/invitations/{pk}/revoke/", follow=True))
-    assert Event.objects.filter(act=Act.INVITATION_REVOKED).count() == 1
+    assert Event.objects.filter(act=Action.INVITATION_REVOKED).count() == 1
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"role": Role.OPERATOR}])

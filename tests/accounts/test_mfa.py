@@ -19,7 +19,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from portal.accounts.adapter import FactorAdapter
 from portal.accounts.mfa.services import list_recovery_codes
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.core.crypto import decrypt_text, encrypt_text
 from tests.accounts.codes import make_code
 from tests.conftest import PASSWORD
@@ -64,7 +64,7 @@ def is_signed_in(client: Client) -> bool:
     return "_auth_user_id" in client.session
 
 
-def acts(*wanted: Act) -> list[tuple[str, str, str]]:
+def acts(*wanted: Action) -> list[tuple[str, str, str]]:
     return [(e.act, e.name, e.subject) for e in Event.objects.filter(act__in=wanted).order_by("id")]
 
 
@@ -122,7 +122,7 @@ class TestAnApp:
         assert WRONG in client.post(ASKED, {"code": make_code(app, steps=-1)}).content.decode()
         assert WRONG in client.post(ASKED, {"code": make_code(app, steps=1)}).content.decode()
         assert not is_signed_in(client)
-        assert acts(Act.SECOND_FACTOR_FAILED) == [(Act.SECOND_FACTOR_FAILED, "vera", "code")] * 3
+        assert acts(Action.SECOND_FACTOR_FAILED) == [(Action.SECOND_FACTOR_FAILED, "vera", "code")] * 3
 
     def test_a_code_that_was_read_over_the_shoulder_is_refused(self, client: Client, app: str) -> None:
         code = make_code(app)
@@ -201,11 +201,11 @@ class TestAnApp:
     def test_how_one_signed_in_is_on_record(self, client: Client, app: str) -> None:
         sign_in(client, "vera")
         client.post(ASKED, {"code": make_code(app)})
-        assert acts(Act.SECOND_FACTOR_ADDED, Act.SECOND_FACTOR_USED, Act.SIGNED_IN)[1:] == [
-            (Act.SECOND_FACTOR_ADDED, "vera", "authenticator app"),
-            (Act.SECOND_FACTOR_ADDED, "vera", "recovery codes"),
-            (Act.SECOND_FACTOR_USED, "vera", "authenticator app, to sign in"),
-            (Act.SIGNED_IN, "vera", "password, authenticator app"),
+        assert acts(Action.SECOND_FACTOR_ADDED, Action.SECOND_FACTOR_USED, Action.SIGNED_IN)[1:] == [
+            (Action.SECOND_FACTOR_ADDED, "vera", "authenticator app"),
+            (Action.SECOND_FACTOR_ADDED, "vera", "recovery codes"),
+            (Action.SECOND_FACTOR_USED, "vera", "authenticator app, to sign in"),
+            (Action.SIGNED_IN, "vera", "password, authenticator app"),
         ]
 
 
@@ -215,7 +215,7 @@ class TestRecoveryCodes:
         set_up_app(client)
         assert "recovery-codes" not in re.findall(r'<ul [^>]*id="([^"]+)"', client.get(CODES).content.decode())
         assert len(set(read_codes(client))) == 10
-        assert acts(Act.RECOVERY_CODES_SHOWN) == [(Act.RECOVERY_CODES_SHOWN, "vera", "10 left")]
+        assert acts(Action.RECOVERY_CODES_SHOWN) == [(Action.RECOVERY_CODES_SHOWN, "vera", "10 left")]
 
     def test_each_opens_once(self, client: Client, vera: Member) -> None:
         client.force_login(vera)
@@ -231,7 +231,7 @@ class TestRecoveryCodes:
             sign_in(again, "vera")
             assert WRONG in again.post(ASKED, {"code": code}).content.decode()
             assert not is_signed_in(again)
-        assert acts(Act.SECOND_FACTOR_USED)[-1] == (Act.SECOND_FACTOR_USED, "vera", "recovery codes, to sign in")
+        assert acts(Action.SECOND_FACTOR_USED)[-1] == (Action.SECOND_FACTOR_USED, "vera", "recovery codes, to sign in")
 
     def test_one_that_is_used_is_gone_for_good_whatever_the_cache_forgets(self, client: Client, vera: Member) -> None:
         client.force_login(vera)
@@ -253,7 +253,7 @@ class TestRecoveryCodes:
         new = re.findall(r'<code class="mono">(\d{8})</code>', page)
         assert len(new) == 10
         assert not set(old) & set(new)
-        assert acts(Act.RECOVERY_CODES_RENEWED) == [(Act.RECOVERY_CODES_RENEWED, "vera", "")]
+        assert acts(Action.RECOVERY_CODES_RENEWED) == [(Action.RECOVERY_CODES_RENEWED, "vera", "")]
         visitor = Client()
         sign_in(visitor, "vera")
         assert WRONG in visitor.post(ASKED, {"code": old[0]}).content.decode()
@@ -309,13 +309,13 @@ class TestProof:
         # The form that had to wait is answered at once.
         page = client.post(asked["Location"], {"code": make_code(app)}).content.decode()
         assert len(re.findall(r'<code class="mono">(\d{8})</code>', page)) == 10
-        assert acts(Act.SECOND_FACTOR_USED)[-1][2] == "authenticator app, to confirm a change"
+        assert acts(Action.SECOND_FACTOR_USED)[-1][2] == "authenticator app, to confirm a change"
 
     def test_a_wrong_code_proves_nothing_and_is_on_record(self, client: Client, app: str) -> None:
         sign_in(client, "vera")
         client.post(ASKED, {"code": make_code(app)})
         assert WRONG in client.post("/second-factor/again/code/", {"code": "000000"}).content.decode()
-        assert acts(Act.SECOND_FACTOR_FAILED) == [(Act.SECOND_FACTOR_FAILED, "vera", "code")]
+        assert acts(Action.SECOND_FACTOR_FAILED) == [(Action.SECOND_FACTOR_FAILED, "vera", "code")]
 
 
 class TestRemoval:
@@ -327,9 +327,9 @@ class TestRemoval:
         assert Authenticator.objects.count() == 2
         assert client.post(address)["Location"] == PAGE
         assert not Authenticator.objects.exists()
-        assert acts(Act.SECOND_FACTOR_REMOVED) == [
-            (Act.SECOND_FACTOR_REMOVED, "vera", "authenticator app"),
-            (Act.SECOND_FACTOR_REMOVED, "vera", "recovery codes"),
+        assert acts(Action.SECOND_FACTOR_REMOVED) == [
+            (Action.SECOND_FACTOR_REMOVED, "vera", "authenticator app"),
+            (Action.SECOND_FACTOR_REMOVED, "vera", "recovery codes"),
         ]
         assert sign_in(Client(), "vera")["Location"] == "/"
 
@@ -504,10 +504,10 @@ class TestReset:
         assert client.post(asked["Location"], {"password": PASSWORD})["Location"] == "/team/"
         assert not Authenticator.objects.exists()
         assert vera_client.get("/preferences/").status_code == 302
-        assert acts(Act.SECOND_FACTOR_RESET) == [(Act.SECOND_FACTOR_RESET, "ada", "vera")]
+        assert acts(Action.SECOND_FACTOR_RESET) == [(Action.SECOND_FACTOR_RESET, "ada", "vera")]
         assert sign_in(Client(), "vera")["Location"] == "/"
         assert "vera has no two-factor authentication." in client.post(address, follow=True).content.decode()
-        assert Event.objects.filter(act=Act.SECOND_FACTOR_RESET).count() == 1
+        assert Event.objects.filter(act=Action.SECOND_FACTOR_RESET).count() == 1
 
     def test_her_own_she_removes_under_the_rules_of_her_own_page(self, client: Client, ada: Member) -> None:
         client.force_login(ada)
@@ -521,7 +521,7 @@ class TestReset:
         call_command("reset_second_factor", "VERA", stdout=said)
         call_command("reset_second_factor", "vera", stdout=said)
         assert said.getvalue() == "Second factor of vera removed.\nvera has no second factor.\n"
-        assert acts(Act.SECOND_FACTOR_RESET) == [(Act.SECOND_FACTOR_RESET, "command line", "vera")]
+        assert acts(Action.SECOND_FACTOR_RESET) == [(Action.SECOND_FACTOR_RESET, "command line", "vera")]
         with pytest.raises(CommandError, match="Member eve does not exist"):
             call_command("reset_second_factor", "eve")
 

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone, translation
 
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.core.permissions import Role
 
 pytestmark = pytest.mark.urls("tests.accounts.open_urls")
@@ -73,7 +73,7 @@ def test_a_view_that_declares_nothing_is_closed_even_to_admins(client: Client, a
     response = client.get("/undeclared/")
     assert response.status_code == 403
     assert b"wide open" not in response.content
-    assert Event.objects.filter(act=Act.ACCESS_REFUSED, member=ada, subject="GET /undeclared/").exists()
+    assert Event.objects.filter(act=Action.ACCESS_REFUSED, member=ada, subject="GET /undeclared/").exists()
 
 
 def test_a_view_that_declares_nothing_is_closed_to_the_unsigned(client: Client, db: None) -> None:
@@ -125,7 +125,7 @@ def test_a_refused_member_gets_a_readable_page_and_it_is_on_record(client: Clien
     client.force_login(vera)
     response = client.post("/team/1/deactivate/?secret=1", headers={"user-agent": "Lynx"})
     assert response.status_code == 403
-    event = Event.objects.get(act=Act.ACCESS_REFUSED)
+    event = Event.objects.get(act=Action.ACCESS_REFUSED)
     assert (event.member_id, event.name, event.subject) == (vera.pk, "vera", "POST /team/1/deactivate/")
     assert (event.address, event.user_agent) == ("127.0.0.1", "Lynx")
     assert event.request_id == response["X-Request-Id"]

@@ -18,7 +18,7 @@ from pytest_django import Settings
 
 from portal.accounts.adapter import AccountAdapter
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from tests.accounts.keys import Key, encode
 from tests.conftest import PASSWORD
 
@@ -118,10 +118,10 @@ def test_a_refusal_is_said_and_on_record(client: Client, vera: Member) -> None:
     client.post(CHALLENGE)
     page = client.post(ALONE, {"credential": json.dumps(make_answer())}, follow=True)
     assert REFUSED in page.content.decode()
-    assert [(event.name, event.subject) for event in Event.objects.filter(act=Act.SECOND_FACTOR_FAILED)] == [
+    assert [(event.name, event.subject) for event in Event.objects.filter(act=Action.SECOND_FACTOR_FAILED)] == [
         ("", "passkey")
     ]
-    assert not Event.objects.get(act=Act.SECOND_FACTOR_FAILED).is_from_command_line
+    assert not Event.objects.get(act=Action.SECOND_FACTOR_FAILED).is_from_command_line
 
 
 def test_the_address_that_takes_them_shows_nothing(client: Client, db: None) -> None:
@@ -156,7 +156,7 @@ def test_a_good_one_of_who_may_not_sign_in_opens_nothing(
     response = client.post(ALONE, {"credential": key.sign(ask_to_sign_alone(client), is_verified=True)})
     assert response["Location"] == "/sign-in/"
     assert not is_signed_in(client)
-    assert Event.objects.filter(act=Act.SECOND_FACTOR_FAILED, member=vera).exists()
+    assert Event.objects.filter(act=Action.SECOND_FACTOR_FAILED, member=vera).exists()
 
 
 def test_nor_does_one_of_who_comes_in_through_the_provider(client: Client, vera: Member, settings: Settings) -> None:
@@ -176,7 +176,7 @@ def test_a_new_name_is_on_record(client: Client, vera: Member) -> None:
     session["account_authentication_methods_user"] = str(vera.pk)
     session.save()
     assert client.post(f"/second-factor/{key.row.pk}/name/", {"name": "Laptop"})["Location"] == "/second-factor/"
-    found = [(event.name, event.subject) for event in Event.objects.filter(act=Act.SECOND_FACTOR_RENAMED)]
+    found = [(event.name, event.subject) for event in Event.objects.filter(act=Action.SECOND_FACTOR_RENAMED)]
     assert found == [("vera", "passkey Soft → Laptop")]
 
 
@@ -207,7 +207,7 @@ def test_alone_it_must_know_her_and_be_meant_for_that(
     answer = Key(vera, **kind).sign(ask_to_sign_alone(client), is_verified=is_verified)
     client.post(ALONE, {"credential": answer})
     assert not is_signed_in(client)
-    assert Event.objects.filter(act=Act.SECOND_FACTOR_FAILED).count() == 1
+    assert Event.objects.filter(act=Action.SECOND_FACTOR_FAILED).count() == 1
 
 
 @pytest.mark.parametrize("is_verified", [False, True])
@@ -235,7 +235,7 @@ def test_a_challenge_of_the_second_factor_opens_nothing_alone(
 def test_too_many_wrong_ones_are_not_looked_at_for_a_while(halfway: Client) -> None:
     for _number in range(6):
         halfway.post(SECOND, {"credential": json.dumps(make_answer())})
-    assert Event.objects.filter(act=Act.SECOND_FACTOR_FAILED, name="vera").count() == 5
+    assert Event.objects.filter(act=Action.SECOND_FACTOR_FAILED, name="vera").count() == 5
     assert "Too many failed attempts" in halfway.post(SECOND, {"code": "000000"}).content.decode()
     assert not is_signed_in(halfway)
 

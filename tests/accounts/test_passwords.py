@@ -13,7 +13,7 @@ from django.utils.http import urlsafe_base64_encode
 from pytest_django import Settings
 
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.core.permissions import Role
 from tests.accounts.test_sessions import enter_as_ada, is_in, sign_in, text_of
 from tests.conftest import PASSWORD
@@ -58,7 +58,7 @@ def test_a_changed_password_ends_all_other_sessions_and_this_one_goes_on_under_a
     assert (is_in(client), is_in(other)) == (True, False)
     vera.refresh_from_db()
     assert vera.check_password(NEW)
-    assert Event.objects.filter(act=Act.PASSWORD_CHANGED, member=vera).count() == 1
+    assert Event.objects.filter(act=Action.PASSWORD_CHANGED, member=vera).count() == 1
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,10 @@ def test_an_admins_link_sets_a_password_once_and_ends_all_sessions(ada: Member, 
     assert vera.check_password(NEW)
     assert client.get(link).status_code == 404
     assert choose(client, link, "yet-another-password").status_code == 404
-    acts = list(Event.objects.filter(act__in=[Act.PASSWORD_LINK_MADE, Act.PASSWORD_CHANGED]).values_list("act", "name"))
-    assert sorted(acts) == [(Act.PASSWORD_CHANGED, "vera"), (Act.PASSWORD_LINK_MADE, "ada")]
+    acts = list(
+        Event.objects.filter(act__in=[Action.PASSWORD_LINK_MADE, Action.PASSWORD_CHANGED]).values_list("act", "name")
+    )
+    assert sorted(acts) == [(Action.PASSWORD_CHANGED, "vera"), (Action.PASSWORD_LINK_MADE, "ada")]
     assert link.split("/")[-2] not in " ".join(Event.objects.values_list("subject", flat=True))
 
 
@@ -153,7 +155,7 @@ def test_an_admin_cannot_make_a_link_for_themselves_and_skip_the_old_password(ad
     assert f'action="/team/{ada.pk}/password/"' not in page
     answer = admin.post(f"/team/{ada.pk}/password/")
     assert (answer.status_code, answer["Location"]) == (302, "/password/")
-    assert not Event.objects.filter(act=Act.PASSWORD_LINK_MADE).exists()
+    assert not Event.objects.filter(act=Action.PASSWORD_LINK_MADE).exists()
 
 
 def test_a_link_ends_with_an_hour_a_sign_in_or_the_account(
@@ -249,7 +251,7 @@ def test_nobody_is_flooded_with_links(client: Client, vera: Member, settings: Se
     settings.EMAIL_URL = "smtp://mail.example.com"
     for _ in range(5):
         assert client.post("/password/forgotten/", {"login": "vera"}).status_code == 200
-    assert Event.objects.filter(act=Act.PASSWORD_LINK_MADE).count() == 3
+    assert Event.objects.filter(act=Action.PASSWORD_LINK_MADE).count() == 3
 
 
 def test_name_and_address_of_one_account_share_one_count_of_links(
@@ -258,7 +260,7 @@ def test_name_and_address_of_one_account_share_one_count_of_links(
     settings.EMAIL_URL = "smtp://mail.example.com"
     for login in ("vera", "vera@example.com", "VERA", "Vera@Example.com"):
         client.post("/password/forgotten/", {"login": login})
-    assert Event.objects.filter(act=Act.PASSWORD_LINK_MADE).count() == 3
+    assert Event.objects.filter(act=Action.PASSWORD_LINK_MADE).count() == 3
 
 
 def test_an_empty_form_says_what_is_missing(client: Client, db: None, settings: Settings) -> None:
@@ -274,7 +276,7 @@ def test_a_wrong_password_of_somebody_signed_in_counts_as_at_sign_in_and_is_on_r
     for _ in range(5):
         answer = client.post(path, {field: "wrong", "new_password1": NEW, "new_password2": NEW})
         assert answer.status_code in {200, 422}
-    found = Event.objects.filter(act=Act.SIGN_IN_FAILED).values_list("member", "name", "subject")
+    found = Event.objects.filter(act=Action.SIGN_IN_FAILED).values_list("member", "name", "subject")
     assert list(found) == [(vera.pk, "vera", "asked again")] * 5
     assert Client().post("/sign-in/", {"login": "vera", "password": PASSWORD}).status_code != 302
     with time_machine.travel(timezone.now() + timedelta(minutes=2)):

@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from portal.accounts.models import Invitation, Member, MemberSession
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.bycloud import BearerToken
 from portal.credentials.models import Credential
 from portal.sandbox.server import Sandbox
@@ -44,7 +44,7 @@ def take_stock() -> Any:
     """All that these acts change."""
     members = list(Member.objects.order_by("pk").values("pk", "role", "is_active"))
     counts = [model.objects.count() for model in (Invitation, Credential)]
-    links = Event.objects.filter(act=Act.PASSWORD_LINK_MADE).count()
+    links = Event.objects.filter(act=Action.PASSWORD_LINK_MADE).count()
     return members, counts, links, MemberSession.objects.filter(member__username="vera").count()
 
 
@@ -76,7 +76,7 @@ def test_whoever_lost_her_role_meanwhile_is_refused(
     before = take_stock()
     assert as_ada.post(asked["Location"], {"password": PASSWORD}).status_code == 403
     assert take_stock() == before
-    assert Event.objects.filter(act=Act.ACCESS_REFUSED, name="ada").count() == 1
+    assert Event.objects.filter(act=Action.ACCESS_REFUSED, name="ada").count() == 1
 
 
 def test_cancelling_leads_back_to_the_team(as_ada: Client, vera: Member) -> None:

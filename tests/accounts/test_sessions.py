@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from portal.accounts.models import Member, MemberSession
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from tests.conftest import PASSWORD
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -57,7 +57,7 @@ def test_a_session_ends_after_half_an_hour_without_its_person(vera: Member, cloc
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/?next=/preferences/")
     assert "signed out after 30 minutes of inactivity" in text_of(client.get(answer["Location"]))
     assert not MemberSession.objects.filter(member=vera).exists()
-    event = Event.objects.filter(act=Act.SESSION_ENDED).get()
+    event = Event.objects.filter(act=Action.SESSION_ENDED).get()
     assert (event.member_id, event.subject) == (vera.pk, "vera: idle")
 
 
@@ -70,7 +70,7 @@ def test_the_end_of_a_session_is_on_no_record_of_somebody_who_is_gone(
     answer = client.get("/preferences/")
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/?next=/preferences/")
     assert not MemberSession.objects.filter(member=vera).exists()
-    assert not Event.objects.filter(act=Act.SESSION_ENDED).exists()
+    assert not Event.objects.filter(act=Action.SESSION_ENDED).exists()
 
 
 def test_a_session_ends_when_its_password_is_no_longer_the_members(vera: Member) -> None:
@@ -160,7 +160,7 @@ def test_she_ends_one_of_them(vera: Member) -> None:
     assert not is_in(phone)
     assert is_in(client)
     assert "Your session has ended." in text_of(phone.get("/sign-in/"))
-    assert Event.objects.filter(act=Act.SESSION_ENDED, member=vera).count() == 1
+    assert Event.objects.filter(act=Action.SESSION_ENDED, member=vera).count() == 1
 
 
 def test_she_ends_all_others_at_once(vera: Member) -> None:

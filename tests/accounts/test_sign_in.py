@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from portal.accounts.adapter import AccountAdapter
 from portal.accounts.models import Member
-from portal.audit.models import NOT_A_NAME, Act, Event
+from portal.audit.models import NOT_A_NAME, Action, Event
 from tests.conftest import PASSWORD
 
 SIGN_IN = "/sign-in/"
@@ -205,9 +205,9 @@ def test_sign_in_and_its_failures_are_on_record_without_the_password(client: Cli
     sign_in(client, "vera")
     found = [(event.act, event.name, event.member_id) for event in Event.objects.order_by("id")]
     assert found == [
-        (Act.SIGN_IN_FAILED, "vera", None),
-        (Act.SIGN_IN_FAILED, NOT_A_NAME, None),
-        (Act.SIGNED_IN, "vera", vera.pk),
+        (Action.SIGN_IN_FAILED, "vera", None),
+        (Action.SIGN_IN_FAILED, NOT_A_NAME, None),
+        (Action.SIGNED_IN, "vera", vera.pk),
     ]
     assert "my-wrong-secret" not in repr(list(Event.objects.values()))
 
@@ -227,7 +227,7 @@ def test_a_password_in_the_field_for_the_name_is_kept_nowhere(
         sign_in(client, password, "vera")
         client.post("/password/forgotten/", {"login": password})
     found = set(Event.objects.values_list("act", "name"))
-    assert found == {(Act.SIGN_IN_FAILED, NOT_A_NAME), (Act.PASSWORD_LINK_MADE, NOT_A_NAME)}
+    assert found == {(Action.SIGN_IN_FAILED, NOT_A_NAME), (Action.PASSWORD_LINK_MADE, NOT_A_NAME)}
     assert NOT_A_NAME in caplog.text
     assert password not in caplog.text
     assert password not in repr(list(Event.objects.values()))
@@ -237,7 +237,7 @@ def test_a_password_in_the_field_for_the_name_is_kept_nowhere(
 def test_what_reads_like_a_name_or_is_a_members_is_kept(client: Client, vera: Member, name: str) -> None:
     Member.objects.filter(pk=vera.pk).update(email="v'era@example.com")
     sign_in(client, name, "wrong")
-    assert list(Event.objects.values_list("act", "name")) == [(Act.SIGN_IN_FAILED, name)]
+    assert list(Event.objects.values_list("act", "name")) == [(Action.SIGN_IN_FAILED, name)]
 
 
 def test_a_very_long_login_is_refused_before_it_is_looked_up(client: Client, db: None) -> None:
@@ -278,7 +278,7 @@ class TestSignOut:
         client.force_login(vera)
         client.post("/sign-out/")
         client.post("/sign-out/")
-        assert Event.objects.filter(act=Act.SIGNED_OUT, member=vera).count() == 1
+        assert Event.objects.filter(act=Action.SIGNED_OUT, member=vera).count() == 1
 
 
 def test_allauth_is_told_that_nobody_signs_up_by_herself(rf: RequestFactory) -> None:

@@ -20,10 +20,10 @@ from pytest_django import Settings
 from portal.accounts.adapter import ProviderAdapter, may_sign_in_here
 from portal.accounts.models import Member
 from portal.accounts.passwords.services import make_link
-from portal.accounts.provider import Exchange
+from portal.accounts.provider import DiscoveryAdapter
 from portal.accounts.sso import services as single_sign_on
 from portal.accounts.sso.services import find_role, read_groups
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.core.permissions import Role
 from tests.accounts.providers import Provider, run_provider
 from tests.conftest import PASSWORD, enter
@@ -73,7 +73,7 @@ def is_signed_in(client: Client) -> bool:
     return "_auth_user_id" in client.session
 
 
-def acts(*wanted: Act) -> list[tuple[str, str, str]]:
+def acts(*wanted: Action) -> list[tuple[str, str, str]]:
     return [(e.act, e.name, e.subject) for e in Event.objects.filter(act__in=wanted).order_by("id")]
 
 
@@ -87,9 +87,9 @@ class TestComingIn:
         assert is_signed_in(client)
         olga = Member.objects.get(username="olga")
         assert (olga.role, olga.email, olga.has_usable_password()) == (Role.OPERATOR, "olga@example.com", False)
-        assert acts(Act.MEMBER_ADDED, Act.SIGNED_IN) == [
-            (Act.MEMBER_ADDED, "olga", "olga (operator), by single sign-on"),
-            (Act.SIGNED_IN, "olga", "single sign-on"),
+        assert acts(Action.MEMBER_ADDED, Action.SIGNED_IN) == [
+            (Action.MEMBER_ADDED, "olga", "olga (operator), by single sign-on"),
+            (Action.SIGNED_IN, "olga", "single sign-on"),
         ]
 
     def test_she_is_known_again_by_her_subject_whatever_else_has_changed(
@@ -214,7 +214,7 @@ class TestWhoIsWho:
         ada.refresh_from_db()
         assert not otto.has_usable_password()
         assert ada.has_usable_password()
-        assert acts(Act.SINGLE_SIGN_ON_LINKED)[0] == (Act.SINGLE_SIGN_ON_LINKED, "command line", "otto: s-15")
+        assert acts(Action.SINGLE_SIGN_ON_LINKED)[0] == (Action.SINGLE_SIGN_ON_LINKED, "command line", "otto: s-15")
 
     def test_a_link_is_refused_where_it_cannot_be(
         self, provider: Provider, otto: Member, ada: Member, settings: Settings
@@ -277,7 +277,7 @@ class TestRoles:
         assert later.get("/team/").status_code == 403
         assert client.get("/team/").status_code == 302
         what = "olga: admin → viewer, by their groups"
-        assert acts(Act.ROLE_CHANGED) == [(Act.ROLE_CHANGED, "olga", what)]
+        assert acts(Action.ROLE_CHANGED) == [(Action.ROLE_CHANGED, "olga", what)]
 
     def test_in_the_same_browser_she_comes_in_again_with_the_new_role(
         self, client: Client, provider: Provider, ada: Member
@@ -308,7 +308,7 @@ class TestRoles:
         assert page.status_code == 200
         assert "Your groups no longer make you an admin" in page.content.decode()
         what = "olga: admin → viewer, by their groups"
-        assert acts(Act.LAST_ADMIN_KEPT, Act.ROLE_CHANGED) == [(Act.LAST_ADMIN_KEPT, "olga", what)]
+        assert acts(Action.LAST_ADMIN_KEPT, Action.ROLE_CHANGED) == [(Action.LAST_ADMIN_KEPT, "olga", what)]
 
     def test_with_another_admin_there_she_is_one_no_longer(
         self, client: Client, provider: Provider, ada: Member
@@ -326,9 +326,9 @@ def test_a_session_that_anothers_sign_in_replaces_is_on_record(
     provider.add_person("s-25", preferred_username="olga", groups=["staff"])
     client.force_login(vera)
     come_in(client, "s-25")
-    assert acts(Act.SIGNED_OUT, Act.SIGNED_IN)[1:] == [
-        (Act.SIGNED_OUT, "vera", ""),
-        (Act.SIGNED_IN, "olga", "single sign-on"),
+    assert acts(Action.SIGNED_OUT, Action.SIGNED_IN)[1:] == [
+        (Action.SIGNED_OUT, "vera", ""),
+        (Action.SIGNED_IN, "olga", "single sign-on"),
     ]
 
 
@@ -344,8 +344,8 @@ class TestRefusal:
         assert "none of your groups has a role" in page
         assert not is_signed_in(client)
         assert not Member.objects.exists()
-        refusal = (Act.SINGLE_SIGN_ON_REFUSED, "eve", "no group gives a role")
-        assert acts(Act.SINGLE_SIGN_ON_REFUSED, Act.SIGNED_IN) == [refusal]
+        refusal = (Action.SINGLE_SIGN_ON_REFUSED, "eve", "no group gives a role")
+        assert acts(Action.SINGLE_SIGN_ON_REFUSED, Action.SIGNED_IN) == [refusal]
 
     def test_whoever_leaves_her_groups_is_out_of_every_session(self, client: Client, provider: Provider) -> None:
         provider.add_person("s-31", preferred_username="olga", groups=["staff"])
@@ -353,7 +353,7 @@ class TestRefusal:
         provider.add_person("s-31", groups=[])
         assert come_in(Client(), "s-31").status_code == 403
         assert client.get("/preferences/").status_code == 302
-        assert acts(Act.SINGLE_SIGN_ON_REFUSED) == [(Act.SINGLE_SIGN_ON_REFUSED, "olga", "no group gives a role")]
+        assert acts(Action.SINGLE_SIGN_ON_REFUSED) == [(Action.SINGLE_SIGN_ON_REFUSED, "olga", "no group gives a role")]
 
     def test_a_refusal_in_a_browser_that_is_signed_in_signs_it_out(
         self, client: Client, provider: Provider, settings: Settings
@@ -372,7 +372,7 @@ class TestRefusal:
         response = come_in(Client(), "s-33")
         assert response.status_code == 403
         assert "Your account is deactivated." in response.content.decode()
-        assert acts(Act.SINGLE_SIGN_ON_REFUSED) == [(Act.SINGLE_SIGN_ON_REFUSED, "olga", "deactivated")]
+        assert acts(Action.SINGLE_SIGN_ON_REFUSED) == [(Action.SINGLE_SIGN_ON_REFUSED, "olga", "deactivated")]
 
     def test_the_audit_page_does_not_call_a_stranger_the_command_line(
         self, client: Client, provider: Provider, ada: Member
@@ -416,7 +416,7 @@ class TestTrickery:
         response = client.get(BACK, {"code": stolen, "state": mine})
         assert response.status_code == 502
         assert not is_signed_in(client)
-        assert acts(Act.SINGLE_SIGN_ON_FAILED)[0][2] == "ID token: nonce is another sign-in's"
+        assert acts(Action.SINGLE_SIGN_ON_FAILED)[0][2] == "ID token: nonce is another sign-in's"
 
     def test_a_made_up_code_is_refused(self, client: Client, provider: Provider) -> None:
         state = parse_qs(urlsplit(go_there(client)).query)["state"][0]
@@ -468,9 +468,9 @@ class TestTrickery:
         self, client: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         provider.add_person("s-44", groups=["staff"])
-        complete = Exchange.complete_login
+        complete = DiscoveryAdapter.complete_login
         monkeypatch.setattr(
-            Exchange, "complete_login", lambda *args, **rest: complete(*args, response={"access_token": "x"})
+            DiscoveryAdapter, "complete_login", lambda *args, **rest: complete(*args, response={"access_token": "x"})
         )
         assert come_in(client, "s-44").status_code == 502
 
@@ -496,9 +496,9 @@ class TestTrickery:
         self, client: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         provider.add_person("s-45", preferred_username="olga", groups=["staff"])
-        config: Any = vars(Exchange)["openid_config"].fget
+        config: Any = vars(DiscoveryAdapter)["openid_config"].fget
         monkeypatch.setattr(
-            Exchange,
+            DiscoveryAdapter,
             "openid_config",
             property(lambda it: {k: v for k, v in config(it).items() if k != "userinfo_endpoint"}),
         )
@@ -523,7 +523,7 @@ class TestWhenTheProviderIsDown:
         assert response.status_code == 502
         assert "Acme ID can't be reached" in page
         assert re.search(r"Request <code[^>]*>[\w-]{36}<", page)
-        assert acts(Act.SINGLE_SIGN_ON_FAILED) == [(Act.SINGLE_SIGN_ON_FAILED, "", "ConnectionError")]
+        assert acts(Action.SINGLE_SIGN_ON_FAILED) == [(Action.SINGLE_SIGN_ON_FAILED, "", "ConnectionError")]
 
     def test_it_may_be_down_only_when_the_browser_comes_back(
         self, client: Client, provider: Provider, settings: Settings
@@ -573,7 +573,7 @@ class TestSingleSignOnOnly:
 
     def test_her_try_is_on_record_as_any_that_failed(self, client: Client, otto: Member) -> None:
         client.post("/sign-in/", {"login": "otto", "password": PASSWORD})
-        assert acts(Act.SIGN_IN_FAILED, Act.SIGNED_IN) == [(Act.SIGN_IN_FAILED, "otto", "")]
+        assert acts(Action.SIGN_IN_FAILED, Action.SIGNED_IN) == [(Action.SIGN_IN_FAILED, "otto", "")]
 
     def test_an_invitation_is_for_admins_alone(self, client: Client, ada: Member) -> None:
         enter(client, ada)
@@ -604,7 +604,7 @@ class TestLinkedMembers:
         response = client.post("/sign-in/", {"login": "olga", "password": PASSWORD})
         assert "Incorrect user name" in response.content.decode()
         assert not is_signed_in(client)
-        assert acts(Act.SIGN_IN_FAILED) == [(Act.SIGN_IN_FAILED, "olga", "")]
+        assert acts(Action.SIGN_IN_FAILED) == [(Action.SIGN_IN_FAILED, "olga", "")]
 
     def test_an_admin_may_come_in_with_the_password_that_she_has(self, client: Client, olga: Member) -> None:
         Member.objects.filter(pk=olga.pk).update(role=Role.ADMIN)
@@ -631,7 +631,7 @@ class TestLinkedMembers:
         page = client.post(path, follow=True).content.decode()
         assert "olga signs in with Acme ID" in page
         assert "/password/new/" not in page
-        assert not acts(Act.PASSWORD_LINK_MADE)
+        assert not acts(Action.PASSWORD_LINK_MADE)
 
     def test_a_link_from_before_is_gone(
         self, client: Client, olga: Member, ada: Member, settings: Settings, rf: RequestFactory
@@ -647,7 +647,9 @@ class TestLinkedMembers:
         come_in(client, "s-90")
         assert not Member.objects.get(pk=olga.pk).has_usable_password()
         assert client.get("/second-factor/app/").status_code == 200
-        assert acts(Act.PASSWORD_CHANGED) == [(Act.PASSWORD_CHANGED, "olga", "olga: none any more, by their groups")]
+        assert acts(Action.PASSWORD_CHANGED) == [
+            (Action.PASSWORD_CHANGED, "olga", "olga: none any more, by their groups")
+        ]
 
     def test_so_it_does_when_she_is_an_admin_no_longer(self, client: Client, provider: Provider, olga: Member) -> None:
         Member.objects.filter(pk=olga.pk).update(role=Role.ADMIN)

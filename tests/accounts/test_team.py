@@ -13,7 +13,7 @@ from portal.accounts import services as team
 from portal.accounts.models import Member, MemberSession
 from portal.accounts.services import LastAdminError, change_role
 from portal.accounts.sessions.services import end_sessions
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.core.permissions import Role
 from portal.credentials.models import Credential
 from tests.conftest import PASSWORD, enter
@@ -75,13 +75,13 @@ def test_an_admin_changes_a_role_and_it_is_on_record(as_ada: Client, ada: Member
     vera.refresh_from_db()
     assert vera.role == Role.OPERATOR
     assert "vera is now Operator." in text_of(response)
-    event = Event.objects.get(act=Act.ROLE_CHANGED)
+    event = Event.objects.get(act=Action.ROLE_CHANGED)
     assert (event.name, event.subject) == ("ada", "vera: viewer → operator")
 
 
 def test_the_same_role_again_changes_nothing_and_is_not_on_record(as_ada: Client, vera: Member) -> None:
     as_ada.post(f"/team/{vera.pk}/role/", {"role": "viewer"})
-    assert not Event.objects.filter(act=Act.ROLE_CHANGED).exists()
+    assert not Event.objects.filter(act=Action.ROLE_CHANGED).exists()
 
 
 @pytest.mark.parametrize("data", [{}, {"role": "owner"}, {"role": ""}])
@@ -139,16 +139,16 @@ def test_deactivation_ends_every_session_of_that_member_and_no_other(as_ada: Cli
     as_ada.post(f"/team/{vera.pk}/activate-again/")
     assert browsers[0].get("/preferences/").status_code == 302
     acts = list(Event.objects.filter(subject="vera").order_by("id").values_list("act", "name"))
-    assert acts == [(Act.MEMBER_DEACTIVATED, "ada"), (Act.MEMBER_ACTIVATED_AGAIN, "ada")]
+    assert acts == [(Action.MEMBER_DEACTIVATED, "ada"), (Action.MEMBER_ACTIVATED_AGAIN, "ada")]
 
 
 def test_deactivating_twice_is_on_record_once(as_ada: Client, vera: Member) -> None:
     for _ in range(2):
         assert as_ada.post(f"/team/{vera.pk}/deactivate/").status_code == 302
-    assert Event.objects.filter(act=Act.MEMBER_DEACTIVATED).count() == 1
+    assert Event.objects.filter(act=Action.MEMBER_DEACTIVATED).count() == 1
     for _ in range(2):
         assert as_ada.post(f"/team/{vera.pk}/activate-again/").status_code == 302
-    assert Event.objects.filter(act=Act.MEMBER_ACTIVATED_AGAIN).count() == 1
+    assert Event.objects.filter(act=Action.MEMBER_ACTIVATED_AGAIN).count() == 1
 
 
 def test_an_admin_who_deactivates_herself_is_signed_out(as_ada: Client, ada: Member, otto: Member) -> None:
@@ -192,7 +192,7 @@ def test_that_is_on_record_as_any_refusal(as_ada: Client, vera: Member, monkeypa
 
     monkeypatch.setattr(team, "change_role", lose_first)
     assert as_ada.post(f"/team/{vera.pk}/role/", {"role": "admin"}).status_code == 403
-    event = Event.objects.get(act=Act.ACCESS_REFUSED)
+    event = Event.objects.get(act=Action.ACCESS_REFUSED)
     assert (event.name, event.subject) == ("ada", f"POST /team/{vera.pk}/role/")
 
 

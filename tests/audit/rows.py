@@ -5,10 +5,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 
 
-def write(*, days_ago: float = 0, act: Act = Act.SIGNED_IN, name: str = "vera", **given: Any) -> Event:
+def write(*, days_ago: float = 0, act: Action = Action.SIGNED_IN, name: str = "vera", **given: Any) -> Event:
     event = Event(act=act, name=name, at=timezone.now() - timedelta(days=days_ago), **given)
     event.save()
     return event

@@ -10,7 +10,7 @@ from django.test import Client
 
 from portal.accounts.models import Member
 from portal.audit import services
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from tests.audit.rows import write
 
 EXPORT = "/audit/export/"
@@ -70,7 +70,7 @@ def test_json_lines_hold_the_same(as_ada: Client, ada: Member) -> None:
 
 def test_the_filters_hold_for_the_file(as_ada: Client) -> None:
     write(name="vera", days_ago=10)
-    write(name="vera", act=Act.SIGNED_OUT)
+    write(name="vera", act=Action.SIGNED_OUT)
     write(name="otto")
     assert [row["name"] for row in read_lines(as_ada.post(EXPORT, {"format": "jsonl", "member": "Otto"}))] == ["otto"]
     found = read_lines(as_ada.post(EXPORT, {"format": "jsonl", "member": "vera", "act": "signed-out"}))
@@ -82,16 +82,16 @@ def test_the_filters_hold_for_the_file(as_ada: Client) -> None:
 def test_an_export_is_on_record_with_its_filters_and_does_not_hold_itself(as_ada: Client, ada: Member) -> None:
     response = as_ada.post(EXPORT, {"format": "csv", "member": "ada"})
     assert "audit-exported" not in read_body(response)
-    event = Event.objects.get(act=Act.AUDIT_EXPORTED)
+    event = Event.objects.get(act=Action.AUDIT_EXPORTED)
     assert (event.member, event.subject) == (ada, "csv, member=ada")
     as_ada.post(EXPORT, {"format": "jsonl"})
-    assert Event.objects.filter(act=Act.AUDIT_EXPORTED, subject="jsonl, everything").exists()
+    assert Event.objects.filter(act=Action.AUDIT_EXPORTED, subject="jsonl, everything").exists()
 
 
 @pytest.mark.parametrize("given", [{}, {"format": "xlsx"}, {"format": "csv", "since": "yesterday"}])
 def test_what_cannot_be_exported_is_refused_and_not_on_record(as_ada: Client, given: dict[str, str]) -> None:
     assert as_ada.post(EXPORT, given).status_code == 400
-    assert not Event.objects.filter(act=Act.AUDIT_EXPORTED).exists()
+    assert not Event.objects.filter(act=Action.AUDIT_EXPORTED).exists()
 
 
 def test_all_batches_are_in_it_once(as_ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:

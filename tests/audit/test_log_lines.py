@@ -13,7 +13,7 @@ from django.test import Client
 
 from portal.accounts.models import Member
 from portal.audit.events import record_event
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.core.logs import LOGGING
 from tests.conftest import PASSWORD
 
@@ -33,7 +33,7 @@ def test_a_sign_in_is_a_line_with_who_where_and_which_request(
 ) -> None:
     with caplog.at_level(logging.INFO), django_capture_on_commit_callbacks(execute=True):
         client.post("/sign-in/", {"login": "vera", "password": PASSWORD}, headers={"user-agent": "Lynx/2.9"})
-    event = Event.objects.get(act=Act.SIGNED_IN)
+    event = Event.objects.get(act=Action.SIGNED_IN)
     (line,) = [line for line in read_lines(caplog) if line["act"] == "signed-in"]
     assert line["event"] == "audit"
     assert (line["id"], line["name"], line["member_id"]) == (event.pk, "vera", vera.pk)
@@ -46,7 +46,7 @@ def test_a_change_is_a_line(
     vera: Member, caplog: pytest.LogCaptureFixture, django_capture_on_commit_callbacks: Committing
 ) -> None:
     with caplog.at_level(logging.INFO), django_capture_on_commit_callbacks(execute=True):
-        record_event(Act.ROLE_CHANGED, member=vera, subject="otto: viewer → admin")
+        record_event(Action.ROLE_CHANGED, member=vera, subject="otto: viewer → admin")
     assert [(line["act"], line["subject"]) for line in read_lines(caplog)] == [("role-changed", "otto: viewer → admin")]
 
 
@@ -55,7 +55,7 @@ def test_what_is_rolled_back_leaves_no_line(
 ) -> None:
     def fail() -> None:
         with transaction.atomic():
-            record_event(Act.ROLE_CHANGED, member=vera)
+            record_event(Action.ROLE_CHANGED, member=vera)
             raise RuntimeError
 
     with caplog.at_level(logging.INFO), django_capture_on_commit_callbacks(execute=True), pytest.raises(RuntimeError):

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from portal.accounts.models import Member
 from portal.audit import views
 from portal.audit.events import record_event
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ def as_ada(client: Client, ada: Member) -> Client:
     return client
 
 
-def write(*, name: str = "vera", act: Act = Act.SIGNED_IN, at: datetime = START, **rest: Any) -> int:
+def write(*, name: str = "vera", act: Action = Action.SIGNED_IN, at: datetime = START, **rest: Any) -> int:
     event = Event(name=name, act=act, at=at, **rest)
     event.save()
     return event.pk
@@ -59,7 +59,7 @@ def test_the_newest_event_stands_first_with_its_exact_time(as_ada: Client, ada: 
 
 
 def test_each_event_says_what_happened(as_ada: Client) -> None:
-    write(act=Act.SINGLE_SIGN_ON_FAILED)
+    write(act=Action.SINGLE_SIGN_ON_FAILED)
     assert re.search(r'<td data-label="What">Single sign-on failed</td>', text_of(get_page(as_ada)))
 
 
@@ -86,8 +86,8 @@ def test_times_are_in_the_readers_own_zone(as_ada: Client, ada: Member) -> None:
 def test_filters_combine(as_ada: Client, query: dict[str, str], found: set[str]) -> None:
     names = {
         write(name="vera", at=START): "a",
-        write(name="otto", act=Act.ROLE_CHANGED, at=START + timedelta(days=1)): "b",
-        write(name="vera", act=Act.SIGNED_OUT, at=START + timedelta(days=2)): "c",
+        write(name="otto", act=Action.ROLE_CHANGED, at=START + timedelta(days=1)): "b",
+        write(name="vera", act=Action.SIGNED_OUT, at=START + timedelta(days=2)): "c",
     }
     response = as_ada.get("/audit/", query | {"until": query.get("until", "2026-03-31")})
     assert {names[pk] for pk in ids(response)} == found
@@ -166,7 +166,7 @@ def test_the_newest_page_from_behind_has_nothing_newer(as_ada: Client, monkeypat
 def test_only_what_was_typed_is_marked_as_typed(as_ada: Client, vera: Member) -> None:
     write(name="vera", member=vera)
     assert "(as typed)" not in text_of(get_page(as_ada, member="vera"))
-    write(name="mallory", act=Act.SIGN_IN_FAILED)
+    write(name="mallory", act=Action.SIGN_IN_FAILED)
     assert "(as typed)" in text_of(as_ada.get("/audit/", {"member": "mallory"}))
 
 
@@ -178,12 +178,12 @@ def test_what_was_typed_and_is_no_name_is_said_to_be_none(as_ada: Client) -> Non
 
 
 def test_what_the_command_line_did_is_told_apart_from_what_anybody_typed(as_ada: Client) -> None:
-    record_event(Act.MEMBER_ADDED, subject="eve (viewer)")
+    record_event(Action.MEMBER_ADDED, subject="eve (viewer)")
     text = text_of(get_page(as_ada, member="command line"))
     assert "eve (viewer)" in text
     assert "<em>command line</em>" in text
     assert "(as typed)" not in text
-    write(name="command line", act=Act.SIGN_IN_FAILED)
+    write(name="command line", act=Action.SIGN_IN_FAILED)
     text = text_of(get_page(as_ada, act="sign-in-failed"))
     assert "<em>command line</em>" not in text
     assert "(as typed)" in text

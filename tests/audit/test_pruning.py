@@ -7,7 +7,7 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from portal.audit import services
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from tests.audit.rows import write
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +23,7 @@ def test_what_was_kept_long_enough_goes_and_the_rest_stays() -> None:
     write(days_ago=91)
     kept = write(days_ago=89)
     assert prune() == "1 event was older than 90 days and is deleted."
-    assert list(Event.objects.exclude(act=Act.AUDIT_PRUNED)) == [kept]
+    assert list(Event.objects.exclude(act=Action.AUDIT_PRUNED)) == [kept]
 
 
 def test_pruning_is_on_record_with_its_number_and_as_the_command_lines() -> None:
@@ -31,7 +31,7 @@ def test_pruning_is_on_record_with_its_number_and_as_the_command_lines() -> None
     write(days_ago=101)
     prune()
     event = Event.objects.get()
-    assert event.act == Act.AUDIT_PRUNED
+    assert event.act == Action.AUDIT_PRUNED
     assert event.subject.startswith("2 events before ")
     assert event.is_from_command_line
 

@@ -8,11 +8,11 @@ from django.test import Client
 from pytest_django import Settings
 
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from tests.conventions.test_access import ROUTES
 
 
-def list_subjects(act: Act) -> list[str]:
+def list_subjects(act: Action) -> list[str]:
     return list(Event.objects.filter(act=act).order_by("id").values_list("subject", flat=True))
 
 
@@ -22,7 +22,7 @@ def test_a_viewer_who_is_refused_all_the_time_makes_a_few_events(
     client.force_login(vera)
     for number in range(130):
         assert client.get(f"/team/{number}/sessions/").status_code == 403
-    subjects = list_subjects(Act.ACCESS_REFUSED)
+    subjects = list_subjects(Action.ACCESS_REFUSED)
     assert subjects[:2] == ["GET /team/0/sessions/", "GET /team/1/sessions/"]
     assert subjects[30:] == [
         "number 60 within 10 minutes: GET /team/59/sessions/",
@@ -30,7 +30,7 @@ def test_a_viewer_who_is_refused_all_the_time_makes_a_few_events(
     ]
     clock.shift(timedelta(minutes=11))
     client.get("/audit/")
-    assert list_subjects(Act.ACCESS_REFUSED)[32:] == ["GET /audit/"]
+    assert list_subjects(Action.ACCESS_REFUSED)[32:] == ["GET /audit/"]
 
 
 def test_each_member_is_counted_alone(client: Client, vera: Member, otto: Member) -> None:
@@ -39,7 +39,7 @@ def test_each_member_is_counted_alone(client: Client, vera: Member, otto: Member
         client.get("/audit/")
     client.force_login(otto)
     client.get("/audit/")
-    assert Event.objects.filter(act=Act.ACCESS_REFUSED, member=otto).count() == 1
+    assert Event.objects.filter(act=Action.ACCESS_REFUSED, member=otto).count() == 1
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_every_act_of_a_member_has_a_bound(client: Client, ada: Member, settings
         client.post("/preferences/theme/", {"theme": "dark"})
     refused = client.post(ROUTES[name].path)
     if name == "instances:revalidate":
-        # Pages ask it by themselves; it changes nothing, and the budget bounds it.
+        # Pages ask it by themselves; it changes nothing, and the rate limit bounds it.
         assert refused.status_code != 429
         return
     assert refused.status_code == 429

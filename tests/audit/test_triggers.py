@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from portal.accounts.models import Member
 from portal.audit.events import record_event
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.audit.triggers import FLOOR_DAYS
 from tests.audit.rows import write
 
@@ -29,7 +29,7 @@ CHANGES = [
 
 @pytest.mark.parametrize("statement", CHANGES)
 def test_sqlite_refuses_what_would_change_an_event(vera: Member, statement: str) -> None:
-    record_event(Act.SIGNED_IN, member=vera)
+    record_event(Action.SIGNED_IN, member=vera)
     before = list(Event.objects.values())
     with pytest.raises(DatabaseError, match="audit events are"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
@@ -49,7 +49,7 @@ def test_only_what_is_older_than_the_floor_can_be_deleted(db: None, days: int, *
 
 def test_new_events_are_taken_as_ever(vera: Member) -> None:
     for _ in range(3):
-        record_event(Act.SIGNED_IN, member=vera)
+        record_event(Action.SIGNED_IN, member=vera)
     assert Event.objects.count() == 3
 
 

@@ -22,7 +22,7 @@ from tests.ports import find_free_port
 NAME = "ada"
 TOKEN = "sandbox-acme-token"
 GUNICORN = ("-m", "gunicorn", "-c", "python:portal.gunicorn")
-# No benchmark is about the budget but the simulation, which has its own; and pages stay fresh while one is measured.
+# Only the simulation is about the rate limit, and has its own; and pages stay fresh while one is measured.
 ROOMY = {
     "BYCLOUD_RATE_PER_MINUTE": "1000000",
     "BYCLOUD_RATE_PER_HOUR": "1000000",

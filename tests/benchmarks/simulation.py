@@ -52,7 +52,7 @@ class Outcome:
     refreshes: int
     opens: int
     refused_by_upstream: int
-    waiting_for_budget: int
+    waiting_for_rate_limit: int
     ages: tuple[float, ...]
 
 
@@ -90,10 +90,12 @@ def simulate(plan: Plan, sandbox: Sandbox) -> Outcome:
         nonlocal waiting
         try:
             page = read_page(access, VIEWS[view], policy=policy)
-        except FetchFailed as error:
-            waiting += error.trouble.kind == "budget-spent"
+        except FetchFailed as failure:
+            waiting += failure.error.kind == "rate-limit-reached"
             return False
-        waiting += bool(page.trouble and page.trouble.kind == "budget-spent" and policy is not FetchPolicy.CACHE_FIRST)
+        waiting += bool(
+            page.error and page.error.kind == "rate-limit-reached" and policy is not FetchPolicy.CACHE_FIRST
+        )
         ages.append((datetime.now(UTC) - page.fetched_at).total_seconds())
         return page.is_due
 
@@ -128,7 +130,7 @@ def describe(plan: Plan, outcome: Outcome) -> list[object]:
         count_most_within(outcome.moments, MINUTE),
         count_most_within(outcome.moments, HOUR),
         outcome.refused_by_upstream,
-        f"{outcome.waiting_for_budget:,}",
+        f"{outcome.waiting_for_rate_limit:,}",
         f"{middle(outcome.ages):.0f} / {percentile(outcome.ages, 0.95):.0f} / {max(outcome.ages):.0f} s",
     ]
 
@@ -142,7 +144,7 @@ HEADINGS = (
     "most in a minute (60)",
     "most in an hour (1,000)",
     "refused by ByCloud",
-    "told to wait for the budget",
+    "told to wait for the rate limit",
     "age of what was shown: p50 / p95 / most",
 )
 

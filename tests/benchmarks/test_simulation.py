@@ -24,12 +24,12 @@ def test_150_tabs_on_5_views_stay_near_the_least_possible_and_within_the_limits(
     # A page is fresh for 15 s: five views ask four times a minute at most, and at least for the second tab of each.
     assert 5 * 4 * 2 * 0.8 < len(outcome.moments) <= 5 * 4 * 2
     assert count_most_within(outcome.moments, 60) <= 20
-    assert (outcome.refused_by_upstream, outcome.waiting_for_budget) == (0, 0)
+    assert (outcome.refused_by_upstream, outcome.waiting_for_rate_limit) == (0, 0)
     assert max(outcome.ages) < 30
     assert describe(PLAN, outcome)[2:5] == [str(len(outcome.moments)), "40", "600"]
 
 
-def test_tabs_that_want_more_than_the_budget_wait_and_are_never_refused_by_bycloud() -> None:
+def test_tabs_that_want_more_than_the_rate_limit_wait_and_are_never_refused_by_bycloud() -> None:
     with Sandbox(rate_per_minute=60, rate_per_hour=1000) as sandbox:
         outcome = simulate(Plan(minutes=60, people=10, tabs=1, opens_every=3600), sandbox)
     assert outcome.refused_by_upstream == 0

@@ -18,7 +18,7 @@ from tests.credentials.rows import keep
 from tests.memory import forget_everything
 
 PATH = "/door/"
-# Longer than any exchange with ByCloud.
+# Longer than any request to ByCloud.
 SECONDS_TO_END = 15
 
 

@@ -195,7 +195,7 @@ class Visits:
 
     portal: Portal
     browser: Browser
-    trouble: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     # A click takes the place of a refresh under way; htmx calls that an error.
     expected: list[str] = field(
         default_factory=lambda: ["htmx:sendAbort", "htmx:afterRequest, [object HTMLDivElement]"]
@@ -214,7 +214,7 @@ class Visits:
         context.set_default_timeout(20_000)
         self.contexts.append(context)
         context.on("console", self._note_message)
-        context.on("weberror", lambda error: self.trouble.append(f"error in a script: {error.error}"))
+        context.on("weberror", lambda error: self.problems.append(f"error in a script: {error.error}"))
         context.on("request", self._note_request)
         return context.new_page()
 
@@ -233,17 +233,17 @@ class Visits:
             close_in_time(context)
 
     def list_unexpected(self) -> list[str]:
-        return [text for text in self.trouble if not any(piece in text for piece in self.expected)]
+        return [text for text in self.problems if not any(piece in text for piece in self.expected)]
 
     def _note_message(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            self.trouble.append(f"{message.type} in the console: {message.text}")
+            self.problems.append(f"{message.type} in the console: {message.text}")
 
     def _note_request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.portal.url}/", "data:", "blob:")):
-            self.trouble.append(f"request to another host: {request.url}")
+            self.problems.append(f"request to another host: {request.url}")
         if "hx-request" in request.headers and "portal-page" not in request.headers:
-            self.trouble.append(f"request for a part that does not say of which page: {request.url}")
+            self.problems.append(f"request for a part that does not say of which page: {request.url}")
 
 
 def sign_in_on(page: Page, portal: Portal, name: str) -> None:

@@ -24,7 +24,7 @@ LATER = {"Retry-After": "600"}
 NOWHERE = "00000000-0000-0000-0000-000000000000"
 # What was seen long ago, with everything used up: as an answer without changes would say it.
 USED_UP = """() => document.dispatchEvent(new CustomEvent('portal:unchanged', {detail: {at: '2026-01-23T14:31:07Z',
-    clock: '14:31:07 (UTC)', exact: '23 Jan 2026', minute: [60, 60], hour: [900, 1000], others: 3}}))"""
+    clock: '14:31:07 (UTC)', exact: '23 Jan 2026', minute: [60, 60], hour: [900, 1000], external: 3}}))"""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class StateRunner:
     browser: Browser
     contexts: dict[str, BrowserContext] = field(default_factory=dict)
     # What the browser says of scripts that fail and of what the content policy refuses.
-    trouble: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     # The answer that each page was last loaded from.
     answers: dict[Page, Response] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ class StateRunner:
             reduced_motion="reduce",
         )
         context.set_default_timeout(20_000)
-        context.on("weberror", lambda error: self.trouble.append(f"error in a script: {error.error}"))
+        context.on("weberror", lambda error: self.problems.append(f"error in a script: {error.error}"))
         context.on("console", self._note_message)
         context.on("response", self._note_answer)
         self.contexts[name] = context
@@ -86,7 +86,7 @@ class StateRunner:
             close_in_time(context)
         self.contexts.clear()
         self.answers.clear()
-        self.trouble.clear()
+        self.problems.clear()
 
     def _note_answer(self, response: Response) -> None:
         if response.request.is_navigation_request():
@@ -94,7 +94,7 @@ class StateRunner:
 
     def _note_message(self, message: ConsoleMessage) -> None:
         if "Content Security Policy" in message.text:
-            self.trouble.append(message.text)
+            self.problems.append(message.text)
 
 
 @contextlib.contextmanager
@@ -156,8 +156,8 @@ def fail(query: str, *, said: str, seen_before: bool = False, **fault: object) -
     return show
 
 
-def trouble_of(name: str, query: str, *, said: str, **fault: object) -> Callable[[StateRunner], Page]:
-    """A list of somebody whose credential is in trouble altogether."""
+def show_error(name: str, query: str, *, said: str, **fault: object) -> Callable[[StateRunner], Page]:
+    """A list of somebody whose credential is in error altogether."""
 
     def show(runner: StateRunner) -> Page:
         page = runner.page_of(name)
@@ -486,19 +486,19 @@ STATES = (
     State("isn't allowed to list instances", fail("name=mayn-*", said="isn't allowed to list", times=1, status=403)),
     State(
         "rate limited, with rows",
-        trouble_of("lars", "", said="Paused for", status=429, headers=LATER, organization="globex"),
+        show_error("lars", "", said="Paused for", status=429, headers=LATER, organization="globex"),
     ),
     State(
         "rate limited, nothing seen",
-        trouble_of(
+        show_error(
             "lars", "?limit=7", said="Paused", status=429, headers={"Retry-After": "600"}, organization="globex"
         ),
     ),
     State(
         "token refused, with rows",
-        trouble_of("gina", "", said="rejected your token", status=401, organization="globex"),
+        show_error("gina", "", said="rejected your token", status=401, organization="globex"),
     ),
-    State("token refused, nothing seen", trouble_of("gina", "?limit=7", said="rejected", status=401)),
+    State("token refused, nothing seen", show_error("gina", "?limit=7", said="rejected", status=401)),
     State("portal out of reach", lose_the_portal),
     State("list, compact, other columns", visit(f"{SHORT}&columns=name,state,crn,metadata&density=compact")),
     State("view settings", unfold(SHORT, "#layout")),
@@ -512,8 +512,8 @@ STATES = (
     State("list in Portuguese", speak_portuguese),
     State("menu of the person", unfold(SHORT, "#person")),
     State("menu of themes", unfold(SHORT, "#theme")),
-    State("budget and working unfolded", unfold(SHORT, "#request-details", "#rate-limit")),
-    State("budget used up, and old", use_everything_up),
+    State("rate limit and request details open", unfold(SHORT, "#request-details", "#rate-limit")),
+    State("rate limit reached, and old", use_everything_up),
     State("rows unfolded", unfold_rows),
     State("instance", show_instance("name=web-*", "#found")),
     State("instance, unfolded", unfold_instance),

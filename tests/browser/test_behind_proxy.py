@@ -106,9 +106,9 @@ def open_through(visits: Visits, proxy: Proxy) -> Page:
 
 
 def reload_offered(page: Page) -> None:
-    troubles = page.locator("#request-error")
-    expect(troubles).to_contain_text("This page must be loaded again")
-    expect(troubles).not_to_contain_text("connection")
+    errors = page.locator("#request-error")
+    expect(errors).to_contain_text("This page must be loaded again")
+    expect(errors).not_to_contain_text("connection")
 
 
 @pytest.mark.parametrize("status", [302, 200, 401, 403])

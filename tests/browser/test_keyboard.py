@@ -110,7 +110,7 @@ def test_the_keys_opened_from_the_menu_give_the_focus_back_to_it(visits: Visits)
     expect(page.locator("#person")).not_to_have_attribute("open", "")
 
 
-def test_c_copies_the_id_of_an_instance_of_which_nothing_but_trouble_is_known(visits: Visits) -> None:
+def test_c_copies_the_id_of_an_instance_that_cannot_be_fetched(visits: Visits) -> None:
     visits.expected.append("503 (Service Unavailable)")
     page = visits.sign_in("otto")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -221,7 +221,7 @@ def test_nobody_there_for_ten_minutes_stops_it_and_a_key_goes_on(visits: Visits,
     expect(lena.locator("[data-live-status]")).to_have_text("auto-refresh: 30 s")
 
 
-def test_in_trouble_it_asks_less_and_less_often_and_says_when(visits: Visits, lena: Page) -> None:
+def test_after_errors_it_retries_less_and_less_often_and_says_when(visits: Visits, lena: Page) -> None:
     words = lena.locator("[data-live-status]")
     visits.portal.script_fault(times=None, status=500, organization="globex")
     waits = []
@@ -383,19 +383,19 @@ def test_a_tab_that_was_paused_says_what_is_true_when_pages_refresh_only_when_as
     expect(page.locator("[data-live-pause]")).to_have_count(0)
 
 
-def test_the_budget_opens_its_explanation_and_stays_open_over_a_refresh(visits: Visits, lena: Page) -> None:
-    budget = lena.locator("#rate-limit")
-    used = budget.locator("td[data-minute-used]")
-    expect(budget.locator("summary")).to_contain_text(re.compile(r"\d+ of [\d,]+ this minute"))
-    budget.locator("summary").click()
+def test_the_rate_limit_opens_its_explanation_and_stays_open_over_a_refresh(visits: Visits, lena: Page) -> None:
+    rate_limit = lena.locator("#rate-limit")
+    used = rate_limit.locator("td[data-minute-used]")
+    expect(rate_limit.locator("summary")).to_contain_text(re.compile(r"\d+ of [\d,]+ this minute"))
+    rate_limit.locator("summary").click()
     expect(used).to_be_visible()
     used.evaluate("cell => { cell.textContent = 'nobody knows'; }")
     assert wait_for_refresh(lena) == 204
     expect(used).to_have_text(re.compile(r"^\d+$"))
     rename(visits, lena, 0, "renamed-4")
     assert wait_for_refresh(lena) == 200
-    expect(budget).to_have_attribute("open", "")
-    expect(budget.locator("summary")).to_be_focused()
+    expect(rate_limit).to_have_attribute("open", "")
+    expect(rate_limit.locator("summary")).to_be_focused()
 
 
 def test_an_instances_page_refreshes_itself_section_by_section(visits: Visits, lena: Page) -> None:

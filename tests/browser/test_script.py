@@ -110,13 +110,13 @@ def test_a_broken_line_keeps_the_rows_and_offers_to_try_again(visits: Visits) ->
     ids = list_ids(page)
     page.context.set_offline(True)
     page.locator("#pager").get_by_role("link", name="Next").click()
-    trouble = page.locator("#request-error")
-    expect(trouble).to_contain_text("Can't reach the portal")
+    error = page.locator("#request-error")
+    expect(error).to_contain_text("Can't reach the portal")
     assert list_ids(page) == ids
     page.context.set_offline(False)
-    trouble.get_by_role("button", name="Retry").click()
+    error.get_by_role("button", name="Retry").click()
     expect(page.locator("#pager")).to_contain_text("21–40")
-    expect(trouble).to_be_empty()
+    expect(error).to_be_empty()
     assert "marker=" in page.url
 
 
@@ -173,13 +173,13 @@ def test_an_error_of_the_portals_stands_beside_the_rows_and_not_in_their_place(v
 
     page.route(LIST, answer)
     page.locator("#pager").get_by_role("link", name="Next").click()
-    troubles = page.locator("#request-error")
-    expect(troubles).to_contain_text("Page not found")
+    errors = page.locator("#request-error")
+    expect(errors).to_contain_text("Page not found")
     assert list_ids(page) == ids
     page.unroute(LIST, answer)
-    troubles.get_by_role("button", name="Retry").click()
+    errors.get_by_role("button", name="Retry").click()
     expect(page.locator("#pager")).to_contain_text("21–40")
-    expect(troubles).to_be_empty()
+    expect(errors).to_be_empty()
 
 
 def test_a_refresh_that_fails_in_the_portal_leaves_the_rows_and_says_so(visits: Visits) -> None:
@@ -210,12 +210,12 @@ def test_a_form_that_is_no_longer_good_leaves_the_rows_and_leads_to_a_new_one(vi
     ids = list_ids(page)
     page.context.clear_cookies(name="csrftoken")
     press_refresh(page)
-    troubles = page.locator("#request-error")
-    expect(troubles).to_contain_text("This form has expired")
-    expect(troubles.get_by_role("button", name="Retry")).to_have_count(0)
+    errors = page.locator("#request-error")
+    expect(errors).to_contain_text("This form has expired")
+    expect(errors.get_by_role("button", name="Retry")).to_have_count(0)
     assert list_ids(page) == ids
-    troubles.get_by_role("link", name="Reload page").click()
-    expect(troubles).to_be_empty()
+    errors.get_by_role("link", name="Reload page").click()
+    expect(errors).to_be_empty()
     assert page.url.endswith("/spo1/instances/?name=web-%2A")
     with page.expect_response(lambda response: response.request.method == "POST") as refreshed:
         page.get_by_role("button", name="Refresh").click()

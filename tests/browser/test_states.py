@@ -50,5 +50,5 @@ def look(page: Page, themes: Mapping[int, Literal["light", "dark"]]) -> Iterator
 @pytest.mark.parametrize("number", range(len(STATES)), ids=lambda number: STATES[number].name)
 def test_axe_finds_nothing_and_every_box_is_in_its_place(runner: StateRunner, number: int) -> None:
     page = runner.open(STATES[number])
-    found = "\n".join([*look(page, THEMES[number % 2]), *runner.trouble])
+    found = "\n".join([*look(page, THEMES[number % 2]), *runner.problems])
     assert not found, f"{STATES[number].name}:\n{found}"

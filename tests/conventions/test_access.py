@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.core.permissions import Capability
 from tests.memory import undone
 
@@ -196,7 +196,7 @@ def test_every_refusal_and_nothing_else_is_on_record(cast: dict[str, Member], wh
     for route in ROUTES.values():
         if "sign-out" not in route.path:
             client.generic(route.methods[0], route.path)
-    refused = set(Event.objects.filter(act=Act.ACCESS_REFUSED).values_list("name", "subject"))
+    refused = set(Event.objects.filter(act=Action.ACCESS_REFUSED).values_list("name", "subject"))
     assert refused == {
         (cast[who].username, f"{route.methods[0]} {route.path}") for route in ROUTES.values() if who not in route.people
     }

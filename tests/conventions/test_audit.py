@@ -8,7 +8,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 
 from portal.accounts.models import Invitation, Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from tests.conftest import PASSWORD
 
 ROOT = Path(__file__).parent.parent.parent
@@ -48,9 +48,9 @@ def test_every_act_is_written_down_somewhere() -> None:
         for path, module in list_modules()
         if path != "portal/audit/models.py"
         for node in ast.walk(module)
-        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "Act"
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "Action"
     }
-    assert named >= set(Act.names)
+    assert named >= set(Action.names)
 
 
 def test_what_a_day_brings_is_on_record_with_request_address_and_browser(
@@ -86,17 +86,17 @@ def test_what_a_day_brings_is_on_record_with_request_address_and_browser(
     requests = [answer.headers["X-Request-Id"] for answer in answers]
     assert {event.request_id for event in events} <= set(requests)
     assert {event.act: requests.index(event.request_id) for event in events} == {
-        Act.SIGN_IN_FAILED: 0,
-        Act.SIGNED_IN: 3,
-        Act.ACCESS_REFUSED: 2,
-        Act.MEMBER_INVITED: 5,
-        Act.INVITATION_REVOKED: 6,
-        Act.ROLE_CHANGED: 7,
-        Act.SECOND_FACTOR_RESET: 8,
-        Act.PASSWORD_LINK_MADE: 9,
-        Act.MEMBER_DEACTIVATED: 10,
-        Act.MEMBER_ACTIVATED_AGAIN: 11,
-        Act.SESSION_ENDED: 12,
-        Act.AUDIT_EXPORTED: 13,
-        Act.SIGNED_OUT: 14,
+        Action.SIGN_IN_FAILED: 0,
+        Action.SIGNED_IN: 3,
+        Action.ACCESS_REFUSED: 2,
+        Action.MEMBER_INVITED: 5,
+        Action.INVITATION_REVOKED: 6,
+        Action.ROLE_CHANGED: 7,
+        Action.SECOND_FACTOR_RESET: 8,
+        Action.PASSWORD_LINK_MADE: 9,
+        Action.MEMBER_DEACTIVATED: 10,
+        Action.MEMBER_ACTIVATED_AGAIN: 11,
+        Action.SESSION_ENDED: 12,
+        Action.AUDIT_EXPORTED: 13,
+        Action.SIGNED_OUT: 14,
     }

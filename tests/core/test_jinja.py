@@ -11,7 +11,7 @@ from django.conf import settings
 from django.template import engines
 from jinja2 import Environment, UndefinedError, meta
 
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.core.filters import FILTERS
 
 ROOT = Path(settings.BASE_DIR) / "templates"
@@ -117,7 +117,7 @@ def test_what_is_not_there_is_an_error(source: str) -> None:
 
 
 def test_a_function_is_not_printed_in_the_place_of_what_it_returns(env: Environment) -> None:
-    event = Event(act=Act.SIGNED_IN)
+    event = Event(act=Action.SIGNED_IN)
     assert env.from_string("{{ event.get_act_display() }}").render(event=event) == "Signed in"
     for source in ("{{ event.get_act_display }}", "{{ event.clean }}"):
         with pytest.raises(TypeError, match="without calling it"):

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.bycloud import ApiKey, BearerToken, Credential, Region
 from portal.credentials import models, vault
 from portal.credentials.management.commands import rotate_credential_keys
@@ -63,7 +63,7 @@ def test_the_members_own_password_is_refused_here_too(
 
 def test_it_is_on_record_and_not_as_the_members_own_act(set_credential: SetCredential, vera: Member) -> None:
     set_credential("sandbox-acme-token")
-    event = Event.objects.get(act=Act.CREDENTIAL_SET)
+    event = Event.objects.get(act=Action.CREDENTIAL_SET)
     assert event.member is None
     assert event.name == "command line"
     assert event.subject == f"{models.Credential.objects.get()} (vera)"

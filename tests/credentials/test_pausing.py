@@ -15,7 +15,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from portal.accounts.models import Member, Takeover
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.bycloud import BearerToken, Region
 from portal.core.crypto import CryptoError
 from portal.credentials import vault
@@ -90,7 +90,7 @@ class TestAnAdminWhoMakesALink:
     def test_is_on_record_with_what_was_paused_and_why(self, ada: Member, vera: Member, kept: Credential) -> None:
         keep(vera, TOKEN, "sao2")
         choose(Client(), make_link(vera, enter_as_ada()))
-        (event,) = Event.objects.filter(act=Act.CREDENTIAL_PAUSED)
+        (event,) = Event.objects.filter(act=Action.CREDENTIAL_PAUSED)
         assert (event.name, event.subject) == ("vera", "vera: sao2, spo1 (a password set through a link)")
         assert event.address
 
@@ -122,7 +122,7 @@ class TestAnAdminWhoMakesALink:
 
     def test_with_nothing_to_pause_there_is_nothing_on_record(self, ada: Member, vera: Member) -> None:
         choose(Client(), make_link(vera, enter_as_ada()))
-        assert not Event.objects.filter(act=Act.CREDENTIAL_PAUSED).exists()
+        assert not Event.objects.filter(act=Action.CREDENTIAL_PAUSED).exists()
 
 
 class TestTheSameOfOtherWays:
@@ -164,7 +164,7 @@ class TestTheSameOfOtherWays:
         Authenticator.objects.create(user=vera, type="totp", data={"secret": "x"})
         call_command("reset_second_factor", "vera", stdout=StringIO())
         assert list_paused() == {"vera": Takeover.SECOND_FACTOR}
-        event = Event.objects.get(act=Act.CREDENTIAL_PAUSED)
+        event = Event.objects.get(act=Action.CREDENTIAL_PAUSED)
         assert (event.name, event.subject) == ("command line", "vera: spo1 (a second factor reset)")
 
     def test_an_account_at_the_provider_that_is_linked_by_hand_pauses_and_is_told(

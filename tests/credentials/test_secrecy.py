@@ -187,7 +187,7 @@ def test_no_secret_is_left_in_answers_logs_tables_or_caches(traces: Traces) -> N
 def test_the_search_looks_where_things_are(traces: Traces) -> None:
     fingerprints = [row.fingerprint for row in Credential.objects.all()]
     assert any(fingerprints[0] in answer for answer in traces.answers)
-    assert "bycloud_exchange" in traces.logs
+    assert "bycloud_request" in traces.logs
     assert "team-credential-set" in traces.tables
     assert any('"team-credential-set"' in answer for answer in traces.answers), "the export"
     assert fingerprints[0] in traces.tables

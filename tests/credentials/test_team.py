@@ -13,7 +13,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.bycloud import BearerToken, Region
 from portal.core.crypto import CryptoError
 from portal.credentials import vault
@@ -49,9 +49,9 @@ def test_an_admin_sets_it_and_that_is_on_record_as_the_teams(as_ada: Client, ada
     row = Credential.objects.get()
     assert row.is_team
     assert "12 instances" in words_of(response)
-    event = Event.objects.get(act=Act.TEAM_CREDENTIAL_SET)
+    event = Event.objects.get(act=Action.TEAM_CREDENTIAL_SET)
     assert (event.member, event.subject) == (ada, f"spo1 {row.fingerprint} (team)")
-    assert not Event.objects.filter(act=Act.CREDENTIAL_SET).exists()
+    assert not Event.objects.filter(act=Action.CREDENTIAL_SET).exists()
 
 
 def test_the_admins_own_password_is_refused_before_anything_is_sent_or_stored(
@@ -70,7 +70,7 @@ def test_replacing_keeps_one_row_and_removing_is_on_record(as_ada: Client, ada: 
     assert "150 instances" in words_of(as_ada.get(LIST))
     as_ada.post(REMOVE)
     assert not Credential.objects.exists()
-    event = Event.objects.get(act=Act.TEAM_CREDENTIAL_REMOVED)
+    event = Event.objects.get(act=Action.TEAM_CREDENTIAL_REMOVED)
     assert (event.member, event.subject) == (ada, f"spo1 {row.fingerprint} (team)")
 
 
@@ -170,11 +170,11 @@ def test_its_pages_are_those_of_the_same_credential_entered_by_a_member(
 def test_an_export_with_it_is_on_record_as_such(viewer_client: Client, vera: Member) -> None:
     row = keep(None, GLOBEX)
     viewer_client.post(f"{INSTANCES}export/", {"format": "csv"})
-    subject = Event.objects.get(act=Act.INSTANCES_EXPORTED).subject
+    subject = Event.objects.get(act=Action.INSTANCES_EXPORTED).subject
     assert f"csv with the team's credential {row.fingerprint}" in subject
     keep(vera, ACME)
     viewer_client.post(f"{INSTANCES}export/", {"format": "csv"})
-    assert "team" not in Event.objects.filter(act=Act.INSTANCES_EXPORTED)[0].subject
+    assert "team" not in Event.objects.filter(act=Action.INSTANCES_EXPORTED)[0].subject
 
 
 @pytest.mark.parametrize("path", [LIST, EDIT, REMOVE, f"{EDIT}check/"])
@@ -241,7 +241,7 @@ def test_it_can_be_set_on_the_command_line(db: None, sandbox: Sandbox, monkeypat
     call_command("set_credential", *given, stdout=out)
     row = Credential.objects.get()
     assert (row.is_team, str(row.expires_on)) == (True, "2099-01-31")
-    event = Event.objects.get(act=Act.TEAM_CREDENTIAL_SET)
+    event = Event.objects.get(act=Action.TEAM_CREDENTIAL_SET)
     assert (event.name, event.subject) == ("command line", str(row))
 
 

@@ -5,7 +5,7 @@ from django.test import Client
 from portal.accounts.models import Member
 from portal.audit.models import Event
 from portal.credentials.models import Credential
-from portal.gateway.rate_limit import TRIES_OF_ONE
+from portal.gateway.rate_limit import ATTEMPTS_PER_MEMBER
 from tests.conftest import PASSWORD
 from tests.upstream import Upstream
 
@@ -17,7 +17,7 @@ def test_guessing_ends_after_a_few_tries_and_each_that_was_asked_stands_on_recor
     client: Client, vera: Member, upstream: Upstream
 ) -> None:
     client.force_login(vera)
-    for _ in range(TRIES_OF_ONE):
+    for _ in range(ATTEMPTS_PER_MEMBER):
         refused = client.post(EDIT, JUNK)
         assert (
             refused.status_code,
@@ -27,10 +27,10 @@ def test_guessing_ends_after_a_few_tries_and_each_that_was_asked_stands_on_recor
         refused = client.post(EDIT, JUNK)
         assert refused.status_code == 422
         assert "Too many credentials were tried within a minute" in refused.content.decode()
-    assert len(upstream.requests()) == TRIES_OF_ONE
+    assert len(upstream.requests()) == ATTEMPTS_PER_MEMBER
     events = Event.objects.filter(act="credential-refused")
     assert {(event.member, event.name, event.subject) for event in events} == {(vera, "vera", "spo1: 401")}
-    assert len(events) == TRIES_OF_ONE
+    assert len(events) == ATTEMPTS_PER_MEMBER
     assert not Credential.objects.exists()
 
 
@@ -50,4 +50,4 @@ def test_the_form_does_not_go_on_telling_whether_a_text_is_the_members_password(
     assert told.status_code == 422
     assert "your password for the portal" not in told.content.decode()
     assert "Too many credentials were tried within a minute" in told.content.decode()
-    assert len(upstream.requests()) == TRIES_OF_ONE
+    assert len(upstream.requests()) == ATTEMPTS_PER_MEMBER

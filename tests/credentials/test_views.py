@@ -12,9 +12,9 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from portal.bycloud import ApiKey, BearerToken, Region
-from portal.credentials import services as intake
+from portal.credentials import services as credential_services
 from portal.credentials import vault
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Credential, Kind
@@ -88,7 +88,7 @@ def test_setting_is_on_record_by_fingerprint(viewer_client: Client, vera: Member
     viewer_client.post(EDIT, TOKEN)
     row = find_row(vera)
     assert row is not None
-    event = Event.objects.get(act=Act.CREDENTIAL_SET)
+    event = Event.objects.get(act=Action.CREDENTIAL_SET)
     assert (event.member, event.subject) == (vera, f"spo1 {row.fingerprint}")
 
 
@@ -111,7 +111,7 @@ def test_what_bycloud_refuses_is_not_stored_and_the_earlier_one_stays(
     assert words in text_of(response)
     assert 'id="credential_token_error"' in text_of(response)
     assert vault.find_credential(vera, Region("spo1", "")) == OLD
-    assert not Event.objects.filter(act=Act.CREDENTIAL_SET).exists()
+    assert not Event.objects.filter(act=Action.CREDENTIAL_SET).exists()
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_when_as_many_wait_for_bycloud_as_may_it_is_stored_as_unchecked(
     assert upstream.requests() == []
 
 
-def test_when_the_portals_own_budget_is_out_it_is_stored_as_unchecked_and_bycloud_is_not_blamed(
+def test_when_the_portals_own_rate_limit_is_reached_it_is_stored_as_unchecked_and_bycloud_is_not_blamed(
     viewer_client: Client, vera: Member, settings: Settings, upstream: Upstream
 ) -> None:
     settings.BYCLOUD_RATE_PER_MINUTE = 1
@@ -283,7 +283,7 @@ def test_a_removed_credential_is_gone_and_on_record(viewer_client: Client, vera:
     response = viewer_client.post(REMOVE, follow=True)
     assert find_row(vera) is None
     assert "Credential for spo1 removed" in text_of(response)
-    event = Event.objects.get(act=Act.CREDENTIAL_REMOVED)
+    event = Event.objects.get(act=Action.CREDENTIAL_REMOVED)
     assert (event.member, event.subject) == (vera, f"spo1 {row.fingerprint}")
 
 
@@ -292,7 +292,7 @@ def test_removing_twice_says_so_and_records_once(viewer_client: Client, vera: Me
     viewer_client.post(REMOVE)
     response = viewer_client.post(REMOVE, follow=True)
     assert "no credential for spo1 to remove" in text_of(response)
-    assert Event.objects.filter(act=Act.CREDENTIAL_REMOVED).count() == 1
+    assert Event.objects.filter(act=Action.CREDENTIAL_REMOVED).count() == 1
 
 
 def test_a_get_never_removes(viewer_client: Client, vera: Member) -> None:
@@ -488,7 +488,7 @@ def test_a_check_says_nothing_of_a_credential_saved_in_the_meantime(vera: Member
     row = find_row(vera)
     assert row is not None
     Credential.objects.filter(pk=row.pk).update(fingerprint="00:00:00:00", checked_at=None)
-    intake.check_again(row, region=Region("spo1", sandbox.url), asker=vera)
+    credential_services.check_again(row, region=Region("spo1", sandbox.url), member=vera)
     row.refresh_from_db()
     assert row.checked_at is None
 

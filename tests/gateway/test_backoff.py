@@ -12,7 +12,7 @@ from pytest_django import Settings
 from portal.bycloud import BearerToken, InstanceQuery, RateLimited, Region, Unauthorized
 from portal.gateway import ApiSession, FetchFailed, FetchPolicy, backoff, check_credential, rate_limit, read_page
 from portal.gateway.backoff import find_backoff, record_failure, reset_local_state
-from portal.gateway.cache import flight_name
+from portal.gateway.cache import lock_name
 from portal.gateway.results import FetchError
 from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
@@ -32,9 +32,9 @@ def test_only_an_explicit_retry_goes_upstream_during_backoff(
 ) -> None:
     upstream.script(times=2, status=500)
     first = fail(acme, policy=FetchPolicy.CACHE_FIRST)
-    assert first.trouble.retry_at == datetime.now(UTC) + timedelta(seconds=1)
+    assert first.error.retry_at == datetime.now(UTC) + timedelta(seconds=1)
     for policy in (FetchPolicy.CACHE_FIRST, FetchPolicy.REVALIDATE, FetchPolicy.SCAN):
-        assert fail(acme, OTHER, policy).trouble == first.trouble
+        assert fail(acme, OTHER, policy).error == first.error
     assert len(upstream.requests()) == 1
     fail(acme, OTHER, FetchPolicy.RETRY)
     assert len(upstream.requests()) == 2
@@ -46,11 +46,11 @@ def test_the_pause_grows_to_a_minute_and_a_success_ends_it(
     upstream.script(times=8, status=500)
     pauses = []
     for _ in range(8):
-        trouble = fail(acme).trouble
-        assert trouble.retry_at is not None
-        pauses.append((trouble.retry_at - trouble.at).total_seconds())
+        error = fail(acme).error
+        assert error.retry_at is not None
+        pauses.append((error.retry_at - error.at).total_seconds())
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert read_page(acme, FIRST, policy=FetchPolicy.RETRY).trouble is None
+    assert read_page(acme, FIRST, policy=FetchPolicy.RETRY).error is None
     assert find_backoff(acme, FetchPolicy.CACHE_FIRST) is None
     assert read_page(acme, OTHER).value.instances
 
@@ -84,7 +84,7 @@ def test_an_answer_that_was_under_way_does_not_cut_a_longer_pause_short(
     assert len(upstream.requests()) == 2
     pause = find_backoff(acme, FetchPolicy.CACHE_FIRST)
     assert pause is not None
-    assert pause.trouble.kind == kind
+    assert pause.error.kind == kind
     fail(acme, FIRST, FetchPolicy.FORCE)
     assert len(upstream.requests()) == 2
 
@@ -104,9 +104,9 @@ def test_a_retry_after_is_obeyed_by_everybody(
     upstream.script(status=status, headers={"Retry-After": "30"})
     fail(acme)
     clock.shift(timedelta(seconds=29))
-    trouble = fail(acme, OTHER, policy).trouble
-    assert trouble.status == status
-    assert trouble.retry_at == datetime.now(UTC) + timedelta(seconds=1)
+    error = fail(acme, OTHER, policy).error
+    assert error.status == status
+    assert error.retry_at == datetime.now(UTC) + timedelta(seconds=1)
     assert len(upstream.requests()) == 1
     clock.shift(timedelta(seconds=2))
     assert read_page(acme, OTHER, policy=policy).value.instances
@@ -120,11 +120,11 @@ def test_a_refused_credential_is_not_tried_again_and_what_was_seen_stays_readabl
     upstream.script(status=401)
     refused = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert refused.value == seen.value
-    assert refused.trouble is not None
-    assert refused.trouble.kind == "rejected"
+    assert refused.error is not None
+    assert refused.error.kind == "rejected"
     clock.shift(timedelta(hours=1))
-    assert read_page(acme, FIRST, policy=FetchPolicy.FORCE).trouble == refused.trouble
-    assert fail(acme, OTHER, FetchPolicy.FORCE).trouble == refused.trouble
+    assert read_page(acme, FIRST, policy=FetchPolicy.FORCE).error == refused.error
+    assert fail(acme, OTHER, FetchPolicy.FORCE).error == refused.error
     assert len(upstream.requests()) == 2
 
 
@@ -135,7 +135,7 @@ def test_a_refused_credential_is_not_tried_again_for_weeks(
     fail(acme)
     reset_local_state()
     clock.shift(timedelta(days=29))
-    assert fail(acme, policy=FetchPolicy.FORCE).trouble.kind == "rejected"
+    assert fail(acme, policy=FetchPolicy.FORCE).error.kind == "rejected"
     assert len(upstream.requests()) == 1
 
 
@@ -146,12 +146,12 @@ def test_a_pause_is_not_lost_with_the_cache_and_is_entered_again(
     acme: ApiSession, upstream: Upstream, fault: dict[str, object]
 ) -> None:
     upstream.script(**fault)
-    first = fail(acme).trouble
+    first = fail(acme).error
     caches["counters"].clear()
-    assert fail(acme, OTHER, FetchPolicy.FORCE).trouble == first
+    assert fail(acme, OTHER, FetchPolicy.FORCE).error == first
     # From the cache alone, as another process finds it.
     reset_local_state()
-    assert fail(acme, OTHER, FetchPolicy.FORCE).trouble == first
+    assert fail(acme, OTHER, FetchPolicy.FORCE).error == first
     assert len(upstream.requests()) == 1
 
 
@@ -160,12 +160,12 @@ def test_a_backoff_that_comes_back_with_the_cache_after_its_end_holds_no_request
 ) -> None:
     upstream.script(status=401)
     fail(acme)
-    key = f"pause:{acme.cache_namespace}"
+    key = f"backoff:{acme.cache_namespace}"
     kept = caches["counters"].get(key)
     caches["counters"].clear()
     check_credential(acme)
     caches["counters"].set(key, kept)
-    assert read_page(acme, FIRST, policy=FetchPolicy.FORCE).trouble is None
+    assert read_page(acme, FIRST, policy=FetchPolicy.FORCE).error is None
     reset_local_state()
     assert find_backoff(acme, FetchPolicy.CACHE_FIRST) is None
 
@@ -176,9 +176,9 @@ def test_a_refusal_that_was_ended_is_not_entered_again_by_who_knows_only_of_the_
     upstream.script(status=401)
     fail(acme)
     check_credential(acme)
-    ended = caches["counters"].get(f"pause:{acme.cache_namespace}")
+    ended = caches["counters"].get(f"backoff:{acme.cache_namespace}")
     clock.shift(timedelta(days=29))
-    assert caches["counters"].get(f"pause:{acme.cache_namespace}") == ended
+    assert caches["counters"].get(f"backoff:{acme.cache_namespace}") == ended
 
 
 def test_a_process_remembers_a_bounded_number_of_them(
@@ -196,30 +196,30 @@ def test_a_process_remembers_a_bounded_number_of_them(
 
 
 def test_a_pause_that_another_version_of_the_portal_wrote_is_none(acme: ApiSession) -> None:
-    caches["counters"].set(f"pause:{acme.cache_namespace}", b"\xc1")
+    caches["counters"].set(f"backoff:{acme.cache_namespace}", b"\xc1")
     assert find_backoff(acme, FetchPolicy.CACHE_FIRST) is None
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_time_that_bycloud_names_is_known_to_all_at_once(acme: ApiSession, upstream: Upstream, status: int) -> None:
     upstream.script(status=status, headers={"Retry-After": "3"})
-    first = fail(acme).trouble
-    assert fail(acme, OTHER, FetchPolicy.FORCE).trouble == first
+    first = fail(acme).error
+    assert fail(acme, OTHER, FetchPolicy.FORCE).error == first
     assert len(upstream.requests()) == 1
 
 
 @pytest.mark.parametrize("scope", ["credential", "region"])
-def test_too_many_requests_hold_back_all_who_share_the_budget(
+def test_too_many_requests_hold_back_all_who_share_the_rate_limit(
     acme: ApiSession, globex: ApiSession, upstream: Upstream, settings: Settings, scope: str
 ) -> None:
     settings.BYCLOUD_RATE_SCOPE = scope
     upstream.script(status=429, headers={"Retry-After": "30", "X-RateLimit-Limit": None})
-    refused = fail(acme).trouble
+    refused = fail(acme).error
     if scope == "region":
-        assert fail(globex).trouble == refused
+        assert fail(globex).error == refused
     else:
         assert read_page(globex, FIRST).value.instances
-    assert fail(acme).trouble == refused
+    assert fail(acme).error == refused
 
 
 def test_a_time_that_bycloud_names_goes_before_a_longer_pause_of_ones_own(
@@ -244,24 +244,24 @@ def test_a_rejected_credential_stops_no_other_in_any_scope(
     upstream.script(status=401)
     fail(acme)
     assert read_page(globex, FIRST).value.instances
-    assert fail(acme, policy=FetchPolicy.FORCE).trouble.kind == "rejected"
+    assert fail(acme, policy=FetchPolicy.FORCE).error.kind == "rejected"
 
 
-def test_a_pause_that_begins_while_one_waits_for_the_budget_holds_the_request_back(
+def test_a_backoff_that_begins_while_a_request_waits_for_the_rate_limit_holds_the_request_back(
     acme: ApiSession, upstream: Upstream
 ) -> None:
     now = datetime.now(UTC)
     refusal = FetchError(kind="rejected", at=now, message="refused", status=401)
-    budget = f"budget:{acme.cache_namespace}:lock"
-    caches["counters"].add(budget, b"held", 60)
+    rate_limit_lock = f"rate-limit:{acme.cache_namespace}:lock"
+    caches["counters"].add(rate_limit_lock, b"held", 60)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(fail, acme)
         until = monotonic() + 5
-        while caches["counters"].get(acme.make_key(flight_name(FIRST))) is None and monotonic() < until:
+        while caches["counters"].get(acme.make_key(lock_name(FIRST))) is None and monotonic() < until:
             sleep(0.01)
         record_failure(acme, refusal, began_at=now)
-        caches["counters"].delete(budget)
-        assert asked.result().trouble == refusal
+        caches["counters"].delete(rate_limit_lock)
+        assert asked.result().error == refusal
     assert upstream.requests() == []
 
 
@@ -282,7 +282,7 @@ def test_a_credential_that_a_check_has_seen_refused_is_not_tried_again(acme: Api
     upstream.script(status=401)
     with pytest.raises(Unauthorized):
         check_credential(acme)
-    assert fail(acme).trouble.kind == "rejected"
+    assert fail(acme).error.kind == "rejected"
     assert len(upstream.requests()) == 1
 
 
@@ -293,7 +293,7 @@ def test_a_retry_after_holds_for_checks_and_from_checks(
     until = datetime.now(UTC) + timedelta(seconds=30)
     with pytest.raises(RateLimited):
         check_credential(acme)
-    assert fail(acme, policy=FetchPolicy.FORCE).trouble.retry_at == until
+    assert fail(acme, policy=FetchPolicy.FORCE).error.retry_at == until
     with pytest.raises(RateLimited) as refusal:
         check_credential(acme)
     assert refusal.value.retry_at == until
@@ -305,7 +305,7 @@ def test_a_retry_after_holds_for_checks_and_from_checks(
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
 def test_a_refusal_of_one_request_holds_nothing_else_back(acme: ApiSession, upstream: Upstream, status: int) -> None:
     upstream.script(status=status)
-    assert fail(acme).trouble.retry_at is None
+    assert fail(acme).error.retry_at is None
     assert read_page(acme, OTHER).value.instances
 
 
@@ -335,7 +335,7 @@ def test_so_it_is_for_a_page_that_was_seen_before(
     for _ in range(20):
         shown = read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE)
         assert shown.value == seen.value
-        assert shown.trouble
+        assert shown.error
     assert len(upstream.requests()) == 1
 
 
@@ -349,13 +349,13 @@ def test_a_failure_is_told_though_there_is_no_turn_to_pay_for_a_further_try(
         until = monotonic() + 5
         while not upstream.requests() and monotonic() < until:
             sleep(0.01)
-        caches["counters"].add(f"budget:{acme.cache_namespace}:lock", b"held", 60)
-        trouble = asked.result().trouble
-    assert (trouble.kind, trouble.status) == ("server-fault", 502)
+        caches["counters"].add(f"rate-limit:{acme.cache_namespace}:lock", b"held", 60)
+        error = asked.result().error
+    assert (error.kind, error.status) == ("server-fault", 502)
 
 
 def test_an_unreachable_region_pauses_too(sandbox: Sandbox) -> None:
     nowhere = ApiSession(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token"))
-    trouble = fail(nowhere).trouble
-    assert trouble.kind == "unreachable"
-    assert trouble.retry_at is not None
+    error = fail(nowhere).error
+    assert error.kind == "unreachable"
+    assert error.retry_at is not None

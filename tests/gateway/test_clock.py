@@ -24,7 +24,7 @@ from portal.gateway import (
 from portal.gateway.backoff import Backoff
 from portal.gateway.cache import CachedAnswer, get_cached, page_name, set_cached
 from portal.gateway.locks import acquire_lock
-from portal.gateway.rate_limit import RequestLog, acquire_call, correct
+from portal.gateway.rate_limit import RequestLog, acquire_call, apply_reported_usage
 from portal.gateway.results import FetchError, Priority
 from tests.upstream import Upstream
 
@@ -90,13 +90,13 @@ def test_a_pause_keeps_its_length(acme: ApiSession, upstream: Upstream, wall: Se
     wall.step(by)
     with pytest.raises(FetchFailed) as held:
         read_page(acme, FIRST, policy=FetchPolicy.FORCE)
-    assert 20 < seconds_until(held.value.trouble.retry_at) < 31
-    assert 0 <= -seconds_until(held.value.trouble.at) < 10
+    assert 20 < seconds_until(held.value.error.retry_at) < 31
+    assert 0 <= -seconds_until(held.value.error.at) < 10
     assert len(upstream.requests()) == 1
 
 
 @pytest.mark.parametrize("by", STEPS)
-def test_the_budget_is_neither_overspent_nor_frozen(
+def test_the_rate_limit_is_neither_exceeded_nor_frozen(
     acme: ApiSession, wall: Setter, by: timedelta, settings: Settings
 ) -> None:
     settings.BYCLOUD_RATE_PER_MINUTE = 10
@@ -112,8 +112,8 @@ def test_the_budget_is_neither_overspent_nor_frozen(
 @pytest.mark.parametrize("by", STEPS)
 def test_what_bycloud_says_of_the_minute_ends_with_the_minute(acme: ApiSession, wall: Setter, by: timedelta) -> None:
     wall.step(by)
-    correct(acme, RateLimit(10, 3, datetime.now(UTC) + timedelta(seconds=20)))
-    assert read_meter(acme).others == 7
+    apply_reported_usage(acme, RateLimit(10, 3, datetime.now(UTC) + timedelta(seconds=20)))
+    assert read_meter(acme).external_requests == 7
 
 
 @pytest.mark.parametrize("by", STEPS)
@@ -155,9 +155,9 @@ def test_an_answer_from_the_future_is_stale_and_no_forced_refresh_is_satisfied_b
 
 def test_a_backoff_from_the_future_holds_no_request_back(acme: ApiSession, upstream: Upstream) -> None:
     now = datetime.now(UTC)
-    trouble = FetchError("rate-limited", now + HOUR, "Too many", 429, retry_at=now + HOUR + timedelta(seconds=30))
-    pause = Backoff(trouble, 1, trouble.retry_at, noted_at=now + HOUR, is_named=True)
-    caches["counters"].set(f"pause:{acme.cache_namespace}", msgspec.msgpack.encode(pause))
+    error = FetchError("rate-limited", now + HOUR, "Too many", 429, retry_at=now + HOUR + timedelta(seconds=30))
+    pause = Backoff(error, 1, error.retry_at, recorded_at=now + HOUR, is_required=True)
+    caches["counters"].set(f"backoff:{acme.cache_namespace}", msgspec.msgpack.encode(pause))
     assert read_page(acme, FIRST).value.instances
 
 
@@ -165,8 +165,8 @@ def test_a_request_log_from_the_future_stops_no_request(acme: ApiSession, settin
     settings.BYCLOUD_RATE_PER_MINUTE = 10
     ahead = time() + 3600
     log = RequestLog({"1": (time() - 5, ahead)}, external_requests=9, external_until=ahead)
-    caches["counters"].set(f"budget:{acme.cache_namespace}", msgspec.msgpack.encode(log))
-    assert (read_meter(acme).minute.used, read_meter(acme).others) == (1, 0)
+    caches["counters"].set(f"rate-limit:{acme.cache_namespace}", msgspec.msgpack.encode(log))
+    assert (read_meter(acme).minute.used, read_meter(acme).external_requests) == (1, 0)
     acquire_call(acme, Priority.PERSON)
 
 

@@ -44,8 +44,8 @@ def test_when_all_wait_the_stored_page_is_shown_and_a_new_one_is_refused_at_once
     read_page(acme, InstanceQuery())
     request.getfixturevalue("all_slots_taken")
     page = read_page(acme, InstanceQuery(), policy=FetchPolicy.FORCE)
-    assert page.trouble is not None
-    assert page.trouble.kind == "busy"
+    assert page.error is not None
+    assert page.error.kind == "busy"
     with pytest.raises(FetchFailed):
         read_page(acme, InstanceQuery(limit=5))
     assert len(upstream.requests()) == 1

@@ -24,8 +24,8 @@ def _documented_limit(settings: Settings) -> None:
     settings.BYCLOUD_RATE_SCOPE = "credential"
 
 
-def as_member(access: ApiSession, asker: str, *, is_shared: bool = True) -> ApiSession:
-    return msgspec.structs.replace(access, asker=asker, is_shared=is_shared)
+def as_member(access: ApiSession, member_id: str, *, is_shared: bool = True) -> ApiSession:
+    return msgspec.structs.replace(access, member_id=member_id, is_shared=is_shared)
 
 
 def count_granted(access: ApiSession, priority: Priority = Priority.PERSON, tries: int = 70) -> int:
@@ -44,14 +44,14 @@ def test_made_up_filters_of_one_member_do_not_stop_the_others(acme: ApiSession, 
     for number in range(30):
         read_page(greedy, InstanceQuery(name=f"made-up-{number}"))
     for number in range(30, 66):
-        with pytest.raises(FetchFailed, match="budget-spent"):
+        with pytest.raises(FetchFailed, match="rate-limit-reached"):
             read_page(greedy, InstanceQuery(name=f"made-up-{number}"))
     assert read_page(other, InstanceQuery(limit=50)).value.instances
     assert len(upstream.requests()) == 31
 
 
 def test_each_may_use_half_of_what_the_others_have_left(acme: ApiSession, clock: time_machine.Traveller) -> None:
-    assert [count_granted(as_member(acme, asker)) for asker in "12345678"] == [30, 15, 7, 4, 2, 1, 1, 0]
+    assert [count_granted(as_member(acme, member_id)) for member_id in "12345678"] == [30, 15, 7, 4, 2, 1, 1, 0]
     assert read_meter(acme).minute.used == 60
 
 
@@ -95,7 +95,7 @@ def test_a_credential_of_ones_own_is_used_whole_until_somebody_else_uses_it_too(
     assert count_granted(alone) == 29
 
 
-def test_a_regions_budget_is_shared(acme: ApiSession, settings: Settings) -> None:
+def test_a_regions_rate_limit_is_shared(acme: ApiSession, settings: Settings) -> None:
     settings.BYCLOUD_RATE_SCOPE = "region"
     assert count_granted(as_member(acme, "1", is_shared=False)) == 30
 

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from portal.bycloud import InstanceQuery
 from portal.gateway import ApiSession, FetchError, FetchFailed, FetchPolicy, read_page
 from portal.gateway.backoff import record_failure
-from portal.gateway.cache import CachedAnswer, flight_name, get_cached, page_name, set_cached, trouble_name
+from portal.gateway.cache import CachedAnswer, error_name, get_cached, lock_name, page_name, set_cached
 from tests.upstream import Upstream
 
 FIRST = InstanceQuery()
@@ -20,7 +20,7 @@ FIRST = InstanceQuery()
 @pytest.fixture
 def flight(acme: ApiSession) -> str:
     """Another process holds the flight for the first page, and dies or lands within three seconds."""
-    key = acme.make_key(flight_name(FIRST))
+    key = acme.make_key(lock_name(FIRST))
     caches["counters"].add(key, b"another process", 3)
     return key
 
@@ -38,12 +38,12 @@ def test_the_others_page_is_taken_when_it_lands(acme: ApiSession, upstream: Upst
 
 def test_the_others_failure_is_taken_too(acme: ApiSession, upstream: Upstream, flight: str) -> None:
     def fail() -> None:
-        set_cached(acme, trouble_name(FIRST), FetchError("server-fault", datetime.now(UTC), "Broken", 500))
+        set_cached(acme, error_name(FIRST), FetchError("server-fault", datetime.now(UTC), "Broken", 500))
 
     Timer(0.2, fail).start()
     with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST)
-    assert failure.value.trouble.status == 500
+    assert failure.value.error.status == 500
     assert upstream.requests() == []
 
 
@@ -54,7 +54,7 @@ def test_a_pause_that_began_during_the_wait_is_obeyed(acme: ApiSession, upstream
     Timer(0.1, record_failure, (acme, refusal), {"began_at": now}).start()
     with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST, policy=FetchPolicy.FORCE)
-    assert failure.value.trouble == refusal
+    assert failure.value.error == refusal
     assert upstream.requests() == []
 
 
@@ -70,13 +70,13 @@ def test_the_wait_ends_with_the_deadline(acme: ApiSession, upstream: Upstream, f
     settings.BYCLOUD_LIMITS = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=0.2)
     with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST)
-    assert failure.value.trouble.kind == "timed-out"
+    assert failure.value.error.kind == "timed-out"
     assert upstream.requests() == []
 
 
 def test_a_forced_read_takes_only_what_landed_after_it_began(acme: ApiSession, upstream: Upstream) -> None:
     before = read_page(acme, FIRST)
-    key = acme.make_key(flight_name(FIRST))
+    key = acme.make_key(lock_name(FIRST))
     caches["counters"].add(key, b"another process", 0.3)
     after = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert after.fetched_at > before.fetched_at

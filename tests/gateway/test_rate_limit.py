@@ -19,7 +19,7 @@ from portal.gateway import (
     read_meter,
     read_page,
 )
-from portal.gateway.rate_limit import Window, acquire_call, correct
+from portal.gateway.rate_limit import Window, acquire_call, apply_reported_usage
 from portal.gateway.results import Priority
 from tests.upstream import Upstream
 
@@ -43,7 +43,7 @@ def count_granted(access: ApiSession, priority: Priority, tries: int = 20) -> in
     return granted
 
 
-@pytest.mark.parametrize(("priority", "share"), [(Priority.PERSON, 10), (Priority.REFRESH, 8), (Priority.SWEEP, 6)])
+@pytest.mark.parametrize(("priority", "share"), [(Priority.PERSON, 10), (Priority.REFRESH, 8), (Priority.SCAN, 6)])
 def test_each_priority_has_its_share_of_the_minute(
     acme: ApiSession, clock: time_machine.Traveller, priority: Priority, share: int
 ) -> None:
@@ -51,14 +51,14 @@ def test_each_priority_has_its_share_of_the_minute(
 
 
 def test_refreshes_leave_the_last_share_to_people(acme: ApiSession, clock: time_machine.Traveller) -> None:
-    assert count_granted(acme, Priority.SWEEP) == 6
+    assert count_granted(acme, Priority.SCAN) == 6
     assert count_granted(acme, Priority.REFRESH) == 2
     assert count_granted(acme, Priority.PERSON) == 2
 
 
 def test_no_request_is_granted_without_the_lock_on_the_log(acme: ApiSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "TURN_SECONDS", 0.05)
-    caches["counters"].add(f"budget:{acme.cache_namespace}:lock", b"held", 60)
+    caches["counters"].add(f"rate-limit:{acme.cache_namespace}:lock", b"held", 60)
     with pytest.raises(Busy):
         acquire_call(acme, Priority.PERSON)
     assert read_meter(acme).minute.used == 0
@@ -69,7 +69,7 @@ def test_bycloud_counts_in_what_it_refuses_too(acme: ApiSession, upstream: Upstr
     upstream.script(status=status, headers={"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "2"})
     with pytest.raises(FetchFailed):
         read_page(acme, InstanceQuery())
-    assert read_meter(acme).others == 7
+    assert read_meter(acme).external_requests == 7
 
 
 def test_the_minute_rolls_and_says_when_it_goes_on(acme: ApiSession, clock: time_machine.Traveller) -> None:
@@ -140,15 +140,15 @@ def test_credentials_have_limits_of_their_own_unless_the_region_is_one(
 def test_requests_of_other_programs_count_until_bycloud_resets(acme: ApiSession, clock: time_machine.Traveller) -> None:
     reset_at = datetime.now(UTC) + timedelta(seconds=20)
     acquire_call(acme, Priority.PERSON)
-    correct(acme, RateLimit(10, 3, reset_at))
+    apply_reported_usage(acme, RateLimit(10, 3, reset_at))
     meter = read_meter(acme)
-    assert (meter.minute, meter.others) == (Window(used=7, limit=10), 6)
+    assert (meter.minute, meter.external_requests) == (Window(used=7, limit=10), 6)
     assert count_granted(acme, Priority.PERSON) == 3
     with pytest.raises(RateLimitReached) as refusal:
         acquire_call(acme, Priority.REFRESH)
     assert refusal.value.retry_at is not None
     clock.move_to(reset_at)
-    assert read_meter(acme).others == 0
+    assert read_meter(acme).external_requests == 0
     assert count_granted(acme, Priority.PERSON) == 6
 
 
@@ -156,7 +156,7 @@ def test_when_others_have_used_it_all_the_wait_is_until_bycloud_resets(
     acme: ApiSession, clock: time_machine.Traveller
 ) -> None:
     reset_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=20)
-    correct(acme, RateLimit(10, 0, reset_at))
+    apply_reported_usage(acme, RateLimit(10, 0, reset_at))
     with pytest.raises(RateLimitReached) as refusal:
         acquire_call(acme, Priority.PERSON)
     assert refusal.value.retry_at == reset_at
@@ -165,25 +165,25 @@ def test_when_others_have_used_it_all_the_wait_is_until_bycloud_resets(
 def test_a_lower_limit_of_bycloud_counts_and_a_higher_one_does_not(
     acme: ApiSession, clock: time_machine.Traveller
 ) -> None:
-    correct(acme, RateLimit(5, 5, None))
+    apply_reported_usage(acme, RateLimit(5, 5, None))
     assert read_meter(acme).minute == Window(used=0, limit=5)
     assert count_granted(acme, Priority.PERSON) == 5
-    correct(acme, RateLimit(1000, 995, None))
+    apply_reported_usage(acme, RateLimit(1000, 995, None))
     assert read_meter(acme).minute == Window(used=5, limit=10)
 
 
 @pytest.mark.parametrize("limit", [300, 10**18])
 def test_of_a_higher_limit_others_may_use_what_is_not_ours(acme: ApiSession, limit: int) -> None:
-    correct(acme, RateLimit(limit, limit // 2, None))
+    apply_reported_usage(acme, RateLimit(limit, limit // 2, None))
     assert read_meter(acme).minute == Window(used=0, limit=10)
-    correct(acme, RateLimit(limit, 3, None))
+    apply_reported_usage(acme, RateLimit(limit, 3, None))
     assert read_meter(acme).minute == Window(used=7, limit=10)
     assert count_granted(acme, Priority.PERSON) == 3
 
 
 def test_a_correction_that_changes_nothing_writes_nothing(acme: ApiSession) -> None:
-    correct(acme, RateLimit(10, 10, None))
-    assert caches["counters"].get(f"budget:{acme.cache_namespace}") is None
+    apply_reported_usage(acme, RateLimit(10, 10, None))
+    assert caches["counters"].get(f"rate-limit:{acme.cache_namespace}") is None
 
 
 def test_a_page_costs_one_and_each_further_try_one_more(acme: ApiSession, upstream: Upstream) -> None:
@@ -195,7 +195,7 @@ def test_a_page_costs_one_and_each_further_try_one_more(acme: ApiSession, upstre
 
 
 def test_an_answer_that_says_nothing_of_the_limit_corrects_nothing(acme: ApiSession, upstream: Upstream) -> None:
-    correct(acme, RateLimit(10, 5, None))
+    apply_reported_usage(acme, RateLimit(10, 5, None))
     said_before = read_meter(acme)
     unsaid = dict.fromkeys(("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"))
     upstream.script(headers=unsaid)
@@ -203,16 +203,16 @@ def test_an_answer_that_says_nothing_of_the_limit_corrects_nothing(acme: ApiSess
     assert read_meter(acme).minute == Window(used=said_before.minute.used + 1, limit=10)
 
 
-def test_further_tries_end_with_the_budget(acme: ApiSession, upstream: Upstream) -> None:
+def test_retries_end_at_the_rate_limit(acme: ApiSession, upstream: Upstream) -> None:
     assert count_granted(acme, Priority.PERSON, 9) == 9
     upstream.script(times=3, status=503)
     with pytest.raises(FetchFailed) as refusal:
         read_page(acme, InstanceQuery())
-    assert refusal.value.trouble.kind == "server-fault"
+    assert refusal.value.error.kind == "server-fault"
     assert len(upstream.requests()) == 1
 
 
-def test_an_empty_budget_shows_the_stored_page_and_the_seconds_left(
+def test_a_rate_limit_that_is_reached_shows_the_stored_page_and_the_seconds_left(
     acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     read_page(acme, InstanceQuery())
@@ -220,10 +220,10 @@ def test_an_empty_budget_shows_the_stored_page_and_the_seconds_left(
     clock.shift(timedelta(seconds=20))
     page = read_page(acme, InstanceQuery(), policy=FetchPolicy.FORCE)
     assert page.value.instances
-    assert page.trouble is not None
-    assert page.trouble.kind == "budget-spent"
-    assert page.trouble.retry_at == datetime.now(UTC) + timedelta(seconds=40)
-    assert read_page(acme, InstanceQuery()).trouble is None
+    assert page.error is not None
+    assert page.error.kind == "rate-limit-reached"
+    assert page.error.retry_at == datetime.now(UTC) + timedelta(seconds=40)
+    assert read_page(acme, InstanceQuery()).error is None
     with pytest.raises(FetchFailed):
         read_page(acme, InstanceQuery(limit=5))
     assert len(upstream.requests()) == 1

@@ -22,7 +22,7 @@ from portal.gateway import (
     read_page,
     set_cached,
 )
-from portal.gateway.cache import CachedAnswer, flight_name, instance_name, page_name
+from portal.gateway.cache import CachedAnswer, instance_name, lock_name, page_name
 from portal.instances.services import KnownValues
 from tests.upstream import Upstream
 
@@ -39,17 +39,17 @@ def test_a_fresh_page_costs_no_upstream_request(acme: ApiSession, upstream: Upst
     assert len(upstream.requests()) == 1
     assert stored.value == loaded.value
     assert stored.fetched_at == loaded.fetched_at
-    assert (loaded.exchange.from_store, stored.exchange.from_store) == (False, True)
+    assert (loaded.upstream_call.from_store, stored.upstream_call.from_store) == (False, True)
     assert loaded.is_fresh
     assert not loaded.is_due
 
 
 def test_a_page_says_which_request_is_behind_it(acme: ApiSession) -> None:
-    exchange = read_page(acme, InstanceQuery(name="web-*", limit=5)).exchange
-    assert exchange.target == "/v1/instances?name=web-*&limit=5"
-    assert exchange.request_id
-    assert exchange.elapsed_seconds > 0
-    assert read_page(acme, FIRST).exchange.target == "/v1/instances"
+    call = read_page(acme, InstanceQuery(name="web-*", limit=5)).upstream_call
+    assert call.target == "/v1/instances?name=web-*&limit=5"
+    assert call.request_id
+    assert call.elapsed_seconds > 0
+    assert read_page(acme, FIRST).upstream_call.target == "/v1/instances"
 
 
 def test_a_stale_page_is_shown_at_once_and_is_due(
@@ -89,7 +89,7 @@ def test_a_page_in_transition_is_fresh_for_a_shorter_time(
     assert len(upstream.requests()) == 2
 
 
-def test_when_the_budget_runs_short_a_page_in_transition_waits_as_long_as_any(
+def test_when_the_rate_limit_runs_short_a_page_in_transition_waits_as_long_as_any(
     acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller, settings: Settings
 ) -> None:
     settings.BYCLOUD_RATE_PER_MINUTE = 10
@@ -115,7 +115,7 @@ def test_refreshes_spread_what_is_left_of_the_hour_evenly(
     for _ in range(2 * 180):
         before = len(upstream.requests())
         page = read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE)
-        assert page.trouble is None
+        assert page.error is None
         if len(upstream.requests()) > before:
             asked_at.append((datetime.now(UTC) - began_at).total_seconds())
         clock.shift(timedelta(seconds=20))
@@ -132,11 +132,11 @@ def test_who_reads_several_pages_by_one_deadline_gets_no_more_time(
     with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST, ends_at=began_at + 0.3)
     assert monotonic() - began_at < 8
-    assert failure.value.trouble.kind == "timed-out"
+    assert failure.value.error.kind == "timed-out"
     # That was impatience, and says nothing of ByCloud: nobody is held back.
-    assert failure.value.trouble.retry_at is None
+    assert failure.value.error.retry_at is None
     upstream.clear()
-    assert read_page(acme, FIRST).trouble is None
+    assert read_page(acme, FIRST).error is None
     with pytest.raises(FetchFailed):
         read_page(acme, InstanceQuery(limit=5), ends_at=monotonic() - 1)
     assert len(upstream.requests()) == 1
@@ -148,11 +148,11 @@ def test_who_has_time_does_not_share_the_time_out_of_who_has_little_left(acme: A
     def hurry() -> str:
         with pytest.raises(FetchFailed) as failure:
             read_page(acme, FIRST, ends_at=monotonic() + 0.5)
-        return failure.value.trouble.kind
+        return failure.value.error.kind
 
     with ThreadPoolExecutor(1) as pool:
         hasty = pool.submit(hurry)
-        while not caches["counters"].get(acme.make_key(flight_name(FIRST))) and not hasty.done():
+        while not caches["counters"].get(acme.make_key(lock_name(FIRST))) and not hasty.done():
             sleep(0.01)
         assert read_page(acme, FIRST).value.instances
     assert hasty.result() == "timed-out"
@@ -162,13 +162,13 @@ def test_the_wait_for_the_request_log_is_part_of_the_deadline(
     acme: ApiSession, upstream: Upstream, settings: Settings
 ) -> None:
     settings.BYCLOUD_LIMITS = msgspec.structs.replace(settings.BYCLOUD_LIMITS, deadline_seconds=1.2)
-    caches["counters"].add(f"budget:{acme.cache_namespace}:lock", b"somebody's", 1)
+    caches["counters"].add(f"rate-limit:{acme.cache_namespace}:lock", b"somebody's", 1)
     upstream.script(delay=1)
     with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST)
-    assert failure.value.trouble.kind == "timed-out"
+    assert failure.value.error.kind == "timed-out"
     # What was left said nothing of ByCloud.
-    assert failure.value.trouble.retry_at is None
+    assert failure.value.error.retry_at is None
 
 
 @pytest.mark.parametrize(
@@ -180,8 +180,8 @@ def test_an_answer_that_repeats_the_credential_is_neither_shown_nor_kept(
     upstream.script(status=200, body='{"instances": [{"id": "a", "name": "' + spelt + '"}]}')
     with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST)
-    assert failure.value.trouble.kind == "bad-payload"
-    assert "sandbox-acme-token" not in repr(failure.value.trouble)
+    assert failure.value.error.kind == "invalid-response"
+    assert "sandbox-acme-token" not in repr(failure.value.error)
     assert "sandbox-acme-token" not in repr(caches["pages"].entries)  # type: ignore[attr-defined]
 
 
@@ -221,8 +221,8 @@ def test_an_outage_shows_the_page_that_was_seen_with_the_reason(
     page = read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE)
     assert page.value == loaded.value
     assert page.fetched_at == loaded.fetched_at
-    assert page.trouble is not None
-    assert (page.trouble.kind, page.trouble.status) == ("server-fault", 503)
+    assert page.error is not None
+    assert (page.error.kind, page.error.status) == ("server-fault", 503)
     assert not page.is_due
 
 
@@ -234,18 +234,18 @@ def test_the_reason_stays_until_upstream_answers_again(
     upstream.script(times=3, status=503)
     read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE)
     remembered = read_page(acme, FIRST)
-    assert remembered.trouble is not None
+    assert remembered.error is not None
     clock.shift(timedelta(seconds=15))
     assert read_page(acme, FIRST).is_due
-    assert read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE).trouble is None
-    assert read_page(acme, FIRST).trouble is None
+    assert read_page(acme, FIRST, policy=FetchPolicy.REVALIDATE).error is None
+    assert read_page(acme, FIRST).error is None
 
 
 def test_a_failure_with_nothing_stored_is_raised(acme: ApiSession, upstream: Upstream) -> None:
     upstream.script(status=500)
     with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST)
-    assert (failure.value.trouble.kind, failure.value.trouble.status) == ("server-fault", 500)
+    assert (failure.value.error.kind, failure.value.error.status) == ("server-fault", 500)
     assert read_page(acme, FIRST, policy=FetchPolicy.RETRY).value.instances
 
 
@@ -253,7 +253,7 @@ def test_an_answer_that_cannot_be_read_is_not_kept(acme: ApiSession, upstream: U
     upstream.script(status=200, body='{"instances": {"id": "a"}}')
     with pytest.raises(FetchFailed) as failure:
         read_page(acme, FIRST)
-    assert failure.value.trouble.path == "$.instances"
+    assert failure.value.error.path == "$.instances"
     assert len(ids(acme)) == 20
 
 
@@ -277,7 +277,7 @@ def test_an_instance_of_a_fetched_page_is_kept_with_its_untouched_json(acme: Api
     assert kept.value.source == source.encode()
     assert kept.value.instance.id == "550e8400-e29b-41d4-a716-446655440000"
     assert kept.fetched_at == page.fetched_at
-    assert kept.exchange.from_store
+    assert kept.upstream_call.from_store
 
 
 def test_an_instance_that_was_never_on_a_page_is_not_there(
@@ -342,13 +342,13 @@ def test_an_answer_without_a_list_is_a_failure_and_takes_no_rows_away(
     upstream.script(mode=mode)
     with pytest.raises(FetchFailed) as caught:
         read_page(acme, FIRST)
-    assert (caught.value.trouble.kind, caught.value.trouble.path) == ("bad-payload", "$.instances")
+    assert (caught.value.error.kind, caught.value.error.path) == ("invalid-response", "$.instances")
     seen = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     upstream.script(mode=mode)
     again = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert again.value == seen.value
-    assert again.trouble
-    assert again.trouble.kind == "bad-payload"
+    assert again.error
+    assert again.error.kind == "invalid-response"
 
 
 @pytest.mark.parametrize("meta", [{"total": 150}, {"total": 150, "has_more": True}, {"has_more": True}], ids=str)
@@ -360,8 +360,8 @@ def test_an_empty_list_that_says_it_is_not_empty_takes_nothing_away(
     upstream.script(body={"instances": instances, "meta": meta})
     again = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert again.value == seen.value
-    assert again.trouble
-    assert (again.trouble.kind, again.trouble.path) == ("bad-payload", "$.instances")
+    assert again.error
+    assert (again.error.kind, again.error.path) == ("invalid-response", "$.instances")
 
 
 def test_after_a_marker_nothing_need_follow(acme: ApiSession, upstream: Upstream) -> None:

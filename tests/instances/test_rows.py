@@ -6,7 +6,7 @@ import pytest
 
 from portal.bycloud import Address, ApiKey, BearerToken, Flavor, Image, Instance, InstancePage, InstanceQuery, Region
 from portal.core.filters import LONGEST_IN_TABLE
-from portal.gateway import ApiSession, Cached, CachedInstance, Exchange
+from portal.gateway import ApiSession, Cached, CachedInstance, UpstreamCall
 from portal.instances import controls
 from portal.instances.detail import NetworkAddress, build_details
 from portal.instances.links import ListView
@@ -19,7 +19,7 @@ ID = "550e8400-e29b-41d4-a716-446655440000"
 OTHER_ID = "440e8400-e29b-41d4-a716-446655440000"
 LIST = "/spo1/instances/"
 FIRST = ListView()
-EXCHANGE = Exchange("/v1/instances?name=a%27b", 0.1, "req-1", from_store=False)
+CALL = UpstreamCall("/v1/instances?name=a%27b", 0.1, "req-1", from_store=False)
 
 
 def row(instance: Instance, view: ListView = FIRST) -> Row:
@@ -28,7 +28,7 @@ def row(instance: Instance, view: ListView = FIRST) -> Row:
 
 def listing(count: int, *, total: int | None, first: int | None, more: bool = False) -> Listing:
     return Listing(
-        page=Cached(InstancePage(), datetime.now(UTC) - timedelta(seconds=1), EXCHANGE),
+        page=Cached(InstancePage(), datetime.now(UTC) - timedelta(seconds=1), CALL),
         instances=tuple(Instance(id=ID) for _ in range(count)),
         total=total,
         next_marker=ID if more else None,
@@ -179,8 +179,8 @@ def test_the_json_is_broken_into_lines_and_nothing_else() -> None:
 
 
 def test_the_curl_command_quotes_what_was_asked_and_holds_no_secret() -> None:
-    bearer = describe_curl(ApiSession(SPO1, BearerToken("secret")), EXCHANGE)
-    key = describe_curl(ApiSession(SPO1, ApiKey("AKIA1", "secret")), EXCHANGE)
+    bearer = describe_curl(ApiSession(SPO1, BearerToken("secret")), CALL)
+    key = describe_curl(ApiSession(SPO1, ApiKey("AKIA1", "secret")), CALL)
     assert bearer == (
         "curl --get 'https://api.spo1.example/v1/instances?name=a%27b'"
         ' --header "Authorization: Bearer $BYCLOUD_TOKEN"'

@@ -124,7 +124,7 @@ def test_an_outage_is_not_taken_for_a_marker_that_is_gone(acme: ApiSession, upst
     upstream.script(status=500)
     listing = list_instances(acme, second, policy=FetchPolicy.FORCE)
     assert not listing.marker_is_gone
-    assert listing.page.trouble is not None
+    assert listing.page.error is not None
     with pytest.raises(FetchFailed):
         list_instances(acme, InstanceQuery(marker=GONE))
 
@@ -202,7 +202,7 @@ def test_a_renamed_instance_is_found_by_a_walk(acme: ApiSession, upstream: Upstr
 def test_an_unknown_id_is_missing_after_the_whole_list(acme: ApiSession, upstream: Upstream) -> None:
     missing = miss(acme, GONE)
     assert (missing.searched, missing.total, missing.next_marker) == (150, 150, None)
-    assert "marker=" in missing.page.exchange.target
+    assert "marker=" in missing.page.upstream_call.target
     assert len(upstream.requests()) == 2
 
 
@@ -231,7 +231,7 @@ def test_a_search_by_name_that_took_long_leaves_the_walk_to_the_next_try(
     upstream.script(delay=0.6)
     with pytest.raises(FetchFailed) as failure:
         find_instance(acme, GONE, name="web-01")
-    assert failure.value.trouble.kind == "timed-out"
+    assert failure.value.error.kind == "timed-out"
     assert len(upstream.requests()) == 1
     miss(acme, GONE, name="web-01", policy=FetchPolicy.RETRY)
     assert [request["query"] for request in upstream.requests()][1].startswith("limit=100")
@@ -273,13 +273,13 @@ def test_a_seen_instance_stays_readable_in_an_outage(
     clock.shift(timedelta(minutes=1))
     upstream.script(times=9, status=503)
     found = find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE)
-    assert found.trouble is not None
+    assert found.error is not None
     upstream.clear()
     find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE)
     upstream.script(times=9, status=503)
     found = find_instance(acme, instance.id, policy=FetchPolicy.FORCE)
-    assert found.trouble is not None
-    assert found.trouble.kind == "server-fault"
+    assert found.error is not None
+    assert found.error.kind == "server-fault"
 
 
 def test_an_outage_is_not_taken_for_a_list_that_does_not_hold_the_instance(
@@ -290,7 +290,7 @@ def test_an_outage_is_not_taken_for_a_list_that_does_not_hold_the_instance(
     upstream.script(times=9, status=503)
     with pytest.raises(FetchFailed) as failure:
         find_instance(acme, GONE, policy=FetchPolicy.RETRY)
-    assert failure.value.trouble.kind == "server-fault"
+    assert failure.value.error.kind == "server-fault"
 
 
 def test_opening_an_instance_that_was_never_seen_waits_for_the_end_of_a_pause(

@@ -8,7 +8,7 @@ from django.test import Client
 
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken
-from portal.gateway.rate_limit import TRIES_OF_ONE
+from portal.gateway.rate_limit import ATTEMPTS_PER_MEMBER
 from tests.credentials.rows import keep
 from tests.journeys.pages import LIST, ask_htmx, detail_url, form, has_rows, ids, link, words
 from tests.upstream import Upstream
@@ -90,10 +90,10 @@ def test_checking_is_bounded_in_rate(client: Client, vera: Member, upstream: Ups
     client.force_login(vera)
     client.get(LIST)
     asked = len(upstream.requests())
-    for _ in range(TRIES_OF_ONE + 10):
+    for _ in range(ATTEMPTS_PER_MEMBER + 10):
         said = client.post(CHECK, {"query": ""}, follow=True)
     assert "too many credentials were tried within a minute" in words(said)
-    assert len(upstream.requests()) == asked + TRIES_OF_ONE
+    assert len(upstream.requests()) == asked + ATTEMPTS_PER_MEMBER
 
 
 @pytest.mark.parametrize("given", [{}, {"query": "nonsense=1"}, {"instance": "no-id"}, {"query": "limit=x"}])

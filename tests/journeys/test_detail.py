@@ -352,7 +352,7 @@ def test_raw_json_of_nothing_is_a_404_in_json(operator_client: Client) -> None:
     }
 
 
-def test_trouble_is_json_with_its_status(operator_client: Client, upstream: Upstream) -> None:
+def test_an_error_is_json_with_its_status(operator_client: Client, upstream: Upstream) -> None:
     upstream.script(times=None, status=500)
     response = operator_client.get(f"{LIST}{GONE}.json")
     assert response.status_code == 502

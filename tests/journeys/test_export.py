@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from portal.accounts.models import Member
-from portal.audit.models import Act, Event
+from portal.audit.models import Action, Event
 from tests.journeys.pages import LIST, form, ids, link, text, words
 from tests.upstream import Upstream
 
@@ -50,7 +50,7 @@ def test_an_export_costs_bycloud_no_more_than_the_page(operator_client: Client, 
 def test_an_export_is_on_record_with_what_it_held(operator_client: Client) -> None:
     operator_client.post(EXPORT, {"query": "", "format": "csv"})
     operator_client.post(EXPORT, {"query": "name=none", "format": "json"})
-    events = Event.objects.filter(act=Act.INSTANCES_EXPORTED).order_by("id").values_list("name", "subject")
+    events = Event.objects.filter(act=Action.INSTANCES_EXPORTED).order_by("id").values_list("name", "subject")
     assert list(events) == [
         ("otto", "spo1: 20 instances, csv, limit=20"),
         ("otto", "spo1: 0 instances, json, name=none"),
@@ -60,7 +60,7 @@ def test_an_export_is_on_record_with_what_it_held(operator_client: Client) -> No
 @pytest.mark.parametrize(("query", "kind"), [("limit=0", "csv"), ("", "xlsx"), ("", "")])
 def test_what_cannot_be_exported_is_refused_and_not_on_record(operator_client: Client, query: str, kind: str) -> None:
     assert operator_client.post(EXPORT, {"query": query, "format": kind}).status_code == 400
-    assert not Event.objects.filter(act=Act.INSTANCES_EXPORTED).exists()
+    assert not Event.objects.filter(act=Action.INSTANCES_EXPORTED).exists()
 
 
 def test_without_a_credential_or_an_answer_there_is_no_file(
@@ -77,7 +77,7 @@ def test_an_export_that_fails_says_why(operator_client: Client, upstream: Upstre
     response = operator_client.post(EXPORT, {"query": "", "format": "csv"})
     assert response.status_code == 503
     assert "ByCloud is unavailable (503)" in words(response)
-    assert not Event.objects.filter(act=Act.INSTANCES_EXPORTED).exists()
+    assert not Event.objects.filter(act=Action.INSTANCES_EXPORTED).exists()
 
 
 def test_trying_a_failed_export_again_keeps_its_filter(operator_client: Client, upstream: Upstream) -> None:

@@ -86,7 +86,7 @@ def check_decency(response: Response) -> None:
 
 
 def check_screen(response: Response, fault: Fault | faults.Region) -> None:
-    """Nothing was seen before: the trouble in the place of everything, and a way out."""
+    """Nothing was seen before: the error in place of everything, and a way out."""
     check_decency(response)
     assert response.status_code == fault.status
     assert fault.said in words(response)

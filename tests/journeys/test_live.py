@@ -134,19 +134,19 @@ def test_more_instances_elsewhere_in_the_list_are_a_change_too(
     assert 'hx-swap-oob="true">(149)' in text(changed)
 
 
-def test_trouble_that_comes_and_goes_is_a_change(
+def test_an_error_that_comes_or_goes_is_a_change(
     operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
     page = operator_client.get(LIST)
     clock.shift(LATER)
     upstream.script(times=None, status=500)
-    troubled = refresh(operator_client, page)
-    assert "ByCloud is unavailable (500)" in words(troubled)
-    assert 'data-error="server-fault"' in text(troubled)
-    assert refresh(operator_client, troubled).status_code == 204
+    failed = refresh(operator_client, page)
+    assert "ByCloud is unavailable (500)" in words(failed)
+    assert 'data-error="server-fault"' in text(failed)
+    assert refresh(operator_client, failed).status_code == 204
     upstream.clear()
     clock.shift(timedelta(seconds=90))
-    assert "ByCloud is unavailable (500)" not in words(refresh(operator_client, troubled))
+    assert "ByCloud is unavailable (500)" not in words(refresh(operator_client, failed))
 
 
 def test_another_role_or_zone_is_another_version(
@@ -205,14 +205,14 @@ def test_a_new_failure_is_told_with_when_upstream_is_asked_again(
     page = operator_client.get(LIST)
     clock.shift(LATER)
     upstream.script(times=None, status=500)
-    troubled = refresh(operator_client, page)
-    assert "data-retry-at" in text(troubled)
-    assert "data-steady" not in text(troubled)
-    assert "Next retry in 30 s." in words(troubled)
-    assert not is_due(troubled)
+    failed = refresh(operator_client, page)
+    assert "data-retry-at" in text(failed)
+    assert "data-steady" not in text(failed)
+    assert "Next retry in 30 s." in words(failed)
+    assert not is_due(failed)
 
 
-def test_when_the_budget_is_out_for_refreshes_the_rows_stay_and_the_page_says_how_long(
+def test_when_the_rate_limit_is_reached_for_refreshes_the_rows_stay_and_the_page_says_how_long(
     operator_client: Client, settings: Settings, clock: time_machine.Traveller
 ) -> None:
     page = operator_client.get(LIST)
@@ -222,7 +222,7 @@ def test_when_the_budget_is_out_for_refreshes_the_rows_stay_and_the_page_says_ho
     assert response.status_code == 200
     assert ids(response) == ids(page)
     assert "Paused for 40 s to stay within 60 requests a minute" in words(response)
-    assert 'data-error="budget-spent" data-steady' in text(response)
+    assert 'data-error="rate-limit-reached" data-steady' in text(response)
     assert "48 of 60 this minute" in words(response)
     clock.shift(timedelta(seconds=2))
     assert refresh(operator_client, response).status_code == 204
@@ -231,7 +231,7 @@ def test_when_the_budget_is_out_for_refreshes_the_rows_stay_and_the_page_says_ho
     assert "49 of 60 this minute" in words(pressed)
 
 
-def test_when_the_budget_is_out_and_nothing_was_seen_the_answer_says_when_to_come_back(
+def test_when_the_rate_limit_is_reached_and_nothing_is_cached_the_response_says_when_to_come_back(
     operator_client: Client, settings: Settings, clock: time_machine.Traveller, upstream: Upstream
 ) -> None:
     use_up(settings, 60)

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from portal.bycloud import BearerToken
 from portal.gateway import ApiSession
 from portal.instances.lookup import find_instance
-from portal.instances.services import MOST_PASSED_OVER
+from portal.instances.services import MOST_SKIPPED
 from tests.journeys.pages import LIST, ask_htmx, form, has_rows, ids, link, refresh, text, words
 from tests.upstream import Upstream
 
@@ -66,17 +66,17 @@ def test_going_back_leads_to_where_one_came_from_and_not_in_a_circle(
     ("query", "title"), [("status=ACTIVE&limit=10", "No match on this page"), ("", "No instances on this page")]
 )
 def test_after_some_the_reader_decides(operator_client: Client, upstream: Upstream, query: str, title: str) -> None:
-    upstream.script(mode="empty-page", times=MOST_PASSED_OVER + 1)
+    upstream.script(mode="empty-page", times=MOST_SKIPPED + 1)
     upstream.clear_log()
     response = operator_client.get(f"{LIST}?{query}")
     assert response.status_code == 200
-    assert len(asked(upstream)) == MOST_PASSED_OVER + 1
+    assert len(asked(upstream)) == MOST_SKIPPED + 1
     assert title in words(response)
     assert f'data-announce="{title}"' in text(response)
     for wrong in ("No matches", "No instances yet", "(0)"):
         assert wrong not in words(response)
     following = operator_client.get(link(response, "Continue"))
-    assert len(asked(upstream)) == MOST_PASSED_OVER + 2
+    assert len(asked(upstream)) == MOST_SKIPPED + 2
     if not query:
         assert len(ids(following)) == 20
         assert ids(operator_client.get(link(following, "First"))) == []

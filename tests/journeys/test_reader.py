@@ -100,7 +100,7 @@ def test_a_large_count_is_written_in_the_readers_way(operator_client: Client, se
     assert "12.345" in words(operator_client.get(LIST))
 
 
-def test_trouble_and_refusals_are_told_in_portuguese(operator_client: Client, upstream: Upstream) -> None:
+def test_errors_and_refusals_are_shown_in_portuguese(operator_client: Client, upstream: Upstream) -> None:
     speak_portuguese()
     assert "Informe um número inteiro de 1 a 100." in words(operator_client.get(f"{LIST}?limit=0"))
     upstream.script(times=9, status=503)

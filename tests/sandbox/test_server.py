@@ -13,7 +13,7 @@ from portal.sandbox.service import Service
 from tests.sandbox.conftest import Api
 
 
-def exchange(url: str, sent: bytes) -> bytes:
+def send_bytes(url: str, sent: bytes) -> bytes:
     """What comes back for raw bytes, until the sandbox ends the connection."""
     host, port = url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:
@@ -23,7 +23,7 @@ def exchange(url: str, sent: bytes) -> bytes:
 
 
 def test_one_connection_carries_many_requests(api: Api) -> None:
-    both = exchange(api.url, b"GET /v1/instances HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+    both = send_bytes(api.url, b"GET /v1/instances HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
     assert both.count(b"HTTP/1.1 401") == 2
 
 
@@ -76,7 +76,7 @@ def test_requests_are_answered_side_by_side() -> None:
 def test_what_is_too_long_or_unreadable_is_answered_with_the_envelope_and_ends_the_connection(
     api: Api, sent: bytes, status: bytes
 ) -> None:
-    head, _, body = exchange(api.url, sent).partition(b"\r\n\r\n")
+    head, _, body = send_bytes(api.url, sent).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 " + status)
     assert b"Connection: close" in head
     assert b'"error"' in body

@@ -12,7 +12,7 @@ from django.test import Client
 
 from portal.accounts.models import Member
 from portal.audit.events import record_event
-from portal.audit.models import NOT_A_NAME, Act, Event
+from portal.audit.models import NOT_A_NAME, Action, Event
 from portal.bycloud import BearerToken
 from portal.core.logs import LOGGING
 from portal.sandbox.server import Sandbox
@@ -129,16 +129,16 @@ def test_what_bycloud_says_stays_one_line_too(
     attack = f"x{sign}{FAKE}"
     upstream.script(times=None, status=500, body={"error": {"code": 500, "message": attack, "request_id": attack}})
     as_ada.get(LIST)
-    lines = [line for line in read_log() if "bycloud_exchange_failed" in line]
+    lines = [line for line in read_log() if "bycloud_request_failed" in line]
     assert lines
-    assert all("\n" not in line and json.loads(line)["event"] == "bycloud_exchange_failed" for line in lines)
+    assert all("\n" not in line and json.loads(line)["event"] == "bycloud_request_failed" for line in lines)
 
 
 @pytest.mark.parametrize("sign", ["\r\n", "\n", "\u2028", "\u202e", "\x1b[2K", "\x00"])
 def test_an_audit_event_has_no_line_of_its_own_making(db: None, sign: str) -> None:
     for login in (f"eve{sign}ada", "eve"):
         Client().post("/sign-in/", {"login": login, "password": "x"}, headers={"user-agent": f"a{sign}b"})
-    record_event(Act.VIEW_SHARED, name=f"eve{sign}ada", subject=f"eve{sign}ada")
+    record_event(Action.VIEW_SHARED, name=f"eve{sign}ada", subject=f"eve{sign}ada")
     assert {"eve"} <= set(Event.objects.values_list("name", flat=True)) <= {"eve", NOT_A_NAME}
     for event in Event.objects.all():
         assert event.subject.isprintable()

@@ -12,7 +12,7 @@ from django.test import Client
 
 from portal.accounts.forms import AcceptForm
 from portal.accounts.models import Invitation, Member
-from portal.audit.models import NOT_A_NAME, Act, Event
+from portal.audit.models import NOT_A_NAME, Action, Event
 from portal.bycloud import BearerToken
 from portal.bycloud.resources import Address, Fault, Flavor, Image, Instance, SecurityGroup, VolumeAttachment
 from portal.instances.columns import COLUMNS
@@ -189,9 +189,9 @@ def test_what_members_name_is_text_on_the_pages_of_others(
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_what_strangers_leave_in_the_audit_is_text(as_ada: Client, attack: str) -> None:
     Client().post("/sign-in/", {"login": attack, "password": "x"}, headers={"user-agent": attack})
-    assert Event.objects.get(act=Act.SIGN_IN_FAILED).name == NOT_A_NAME
+    assert Event.objects.get(act=Action.SIGN_IN_FAILED).name == NOT_A_NAME
     # A row that was written before names were looked at.
-    write(act=Act.ROLE_CHANGED, name=attack, subject=attack)
+    write(act=Action.ROLE_CHANGED, name=attack, subject=attack)
     check(as_ada.get("/audit/"), attack)
     check(as_ada.get("/audit/", {"member": attack}), attack)
     check(follow(as_ada, "/audit/", {attack: attack}), attack)

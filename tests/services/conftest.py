@@ -95,7 +95,7 @@ def pair(two_portals: tuple[Portal, Portal], shared_redis: Redis, upstream: Upst
 def start_anew(redis: Redis) -> None:
     """Nothing is kept but that each pause has ended: of those, processes remember what they have seen."""
     with redis.connect() as client:
-        ended = {key: end(client.get(key)) for key in client.scan_iter("*pause:*") if not key.endswith(b":lock")}
+        ended = {key: end(client.get(key)) for key in client.scan_iter("*backoff:*") if not key.endswith(b":lock")}
         client.flushall()
         if ended:
             client.mset(ended)
@@ -104,7 +104,7 @@ def start_anew(redis: Redis) -> None:
 def end(kept: bytes) -> bytes:
     """A pause as a process would keep it whose request was answered just now."""
     pause = msgspec.msgpack.decode(kept, type=Backoff)
-    return msgspec.msgpack.encode(msgspec.structs.replace(pause, is_ended=True, noted_at=datetime.now(UTC)))
+    return msgspec.msgpack.encode(msgspec.structs.replace(pause, is_ended=True, recorded_at=datetime.now(UTC)))
 
 
 def use_redis(settings: Settings, redis: Redis, *, counters: Redis | None = None) -> None:

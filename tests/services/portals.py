@@ -43,7 +43,7 @@ for name, role, token in given["cast"]:
     if token:
         keep(member, BearerToken(token))
 """
-# The budget is nobody's concern but of the tests that set it.
+# Out of the way of the tests; those about the rate limit set their own.
 ROOMY = {
     "BYCLOUD_RATE_PER_MINUTE": "1000000",
     "BYCLOUD_RATE_PER_HOUR": "1000000",

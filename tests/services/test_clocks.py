@@ -130,17 +130,17 @@ def test_a_redis_whose_clock_is_set_stops_no_request(redis_time: dict[str, float
 def test_a_rejection_from_before_the_clock_was_set_ends_for_all(redis_time: dict[str, float]) -> None:
     now = clock.read_moment()
     record_failure(ACCESS, FetchError("rejected", now, "Rejected", 401), began_at=now)
-    (rejected,) = caches["counters"].get_many([f"pause:{ACCESS.cache_namespace}"]).values()
+    (rejected,) = caches["counters"].get_many([f"backoff:{ACCESS.cache_namespace}"]).values()
     redis_time["seconds"] = -3600
     end_backoff(ACCESS, is_credential_good=True)
-    ended = caches["counters"].get(f"pause:{ACCESS.cache_namespace}")
+    ended = caches["counters"].get(f"backoff:{ACCESS.cache_namespace}")
     # Another process remembers the rejection, with a time that is now in the future.
     reset_local_state()
     redis_time["seconds"] = 0
-    caches["counters"].set(f"pause:{ACCESS.cache_namespace}", rejected)
+    caches["counters"].set(f"backoff:{ACCESS.cache_namespace}", rejected)
     assert is_credential_rejected(ACCESS)
     redis_time["seconds"] = -3600
-    caches["counters"].set(f"pause:{ACCESS.cache_namespace}", ended)
+    caches["counters"].set(f"backoff:{ACCESS.cache_namespace}", ended)
     assert not is_credential_rejected(ACCESS)
 
 

@@ -9,8 +9,8 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, RateLimit, Region
-from portal.gateway import ApiSession, RateLimitReached, TriesSpent, Window, failover_cache, read_meter
-from portal.gateway.rate_limit import TRIES, acquire_call, correct, spend_try
+from portal.gateway import ApiSession, RateLimitReached, TooManyAttempts, Window, failover_cache, read_meter
+from portal.gateway.rate_limit import ATTEMPTS, acquire_call, apply_reported_usage, count_attempt
 from portal.gateway.results import Priority
 from tests.services.conftest import use_redis
 from tests.services.servers import Redis
@@ -69,20 +69,20 @@ def test_where_there_is_less_than_one_for_each_it_is_one_at_a_time(own_redis: Re
 def test_requests_of_others_that_bycloud_reports_count_without_redis_too(own_redis: Redis) -> None:
     own_redis.stop()
     assert count_granted(1) == 1
-    correct(SESSION, RateLimit(LIMIT, LIMIT - 7, None))
-    assert read_meter(SESSION).others == 6
+    apply_reported_usage(SESSION, RateLimit(LIMIT, LIMIT - 7, None))
+    assert read_meter(SESSION).external_requests == 6
     # Of the four that nobody else has taken, two are this process's.
     assert count_granted() == 1
-    correct(SESSION, RateLimit(LIMIT, 0, None))
+    apply_reported_usage(SESSION, RateLimit(LIMIT, 0, None))
     assert count_granted() == 0
 
 
 def test_new_credentials_are_tried_less_often_without_redis(own_redis: Redis) -> None:
     own_redis.stop()
-    for number in range(TRIES // 2):
-        spend_try(ApiSession(SESSION.region, SESSION.credential, asker=str(number)))
-    with pytest.raises(TriesSpent):
-        spend_try(ApiSession(SESSION.region, SESSION.credential, asker="another"))
+    for number in range(ATTEMPTS // 2):
+        count_attempt(ApiSession(SESSION.region, SESSION.credential, member_id=str(number)))
+    with pytest.raises(TooManyAttempts):
+        count_attempt(ApiSession(SESSION.region, SESSION.credential, member_id="another"))
 
 
 def test_when_redis_is_back_the_limit_is_shared_again_and_each_forgets_what_it_sent_alone(own_redis: Redis) -> None:
@@ -96,5 +96,5 @@ def test_when_redis_is_back_the_limit_is_shared_again_and_each_forgets_what_it_s
 
 
 def test_a_log_that_another_version_wrote_is_an_empty_one() -> None:
-    caches["counters"].set(f"budget:{SESSION.cache_namespace}", b"\x93what?")
+    caches["counters"].set(f"rate-limit:{SESSION.cache_namespace}", b"\x93what?")
     assert count_granted() == LIMIT

@@ -50,7 +50,7 @@ def test_two_workers_of_one_gunicorn_share_too(
         assert [page.status_code for page in pages] == [200] * SOME_AT_ONCE
         log = portal.log.read_text(encoding="utf-8")
         assert len(upstream.requests()) == 1, [
-            line for line in log.splitlines() if "exchange" in line or "cache_server" in line
+            line for line in log.splitlines() if "bycloud_request" in line or "cache_server" in line
         ]
 
 

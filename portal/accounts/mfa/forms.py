@@ -22,7 +22,7 @@ from portal.accounts.allauth_internals import SECRET_SESSION_KEY, get_state
 from portal.accounts.mfa.services import suggest_name
 from portal.accounts.models import Member
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.core.crypto import CryptoError, decrypt_text, encrypt_text
 
 log = structlog.get_logger(__name__)
@@ -147,7 +147,7 @@ class PasskeySignInForm(passkey_forms.LoginWebAuthnForm):  # type: ignore[misc]
         member = authenticator.user
         is_good = is_asked_who and _may_be_used_alone(authenticator)
         if not (is_good and member.is_active and may_sign_in_here(member)):
-            record_event(Act.SECOND_FACTOR_FAILED, request=context.request, member=member, subject="passkey")
+            record_event(Action.SECOND_FACTOR_FAILED, request=context.request, member=member, subject="passkey")
             raise forms.ValidationError(_NOT_ACCEPTED)
         return authenticator
 
@@ -214,5 +214,5 @@ def _refuse_unless_good(read: Callable[[], Any], *, member: Member | None, is_on
         log.warning("passkey_unreadable", error=type(error).__name__)
         problem = forms.ValidationError(_NOT_ACCEPTED)
     if is_on_record:
-        record_event(Act.SECOND_FACTOR_FAILED, request=context.request, member=member, subject="passkey")
+        record_event(Action.SECOND_FACTOR_FAILED, request=context.request, member=member, subject="passkey")
     raise problem

@@ -14,7 +14,7 @@ from portal.accounts import mails
 from portal.accounts.models import Member, Takeover, may_be_taken_over
 from portal.accounts.sessions.services import end_sessions
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.core.crypto import CryptoError
 from portal.core.permissions import Capability
 
@@ -91,7 +91,7 @@ def remove_mfa_method(authenticator: Authenticator, *, member: Member, request: 
                 raise LastMfaMethodError
             removed += Authenticator.objects.filter(user=member).exclude(pk=authenticator.pk)
         for row in removed:
-            record_event(Act.SECOND_FACTOR_REMOVED, request=request, member=member, subject=describe(row))
+            record_event(Action.SECOND_FACTOR_REMOVED, request=request, member=member, subject=describe(row))
             row.delete()
 
 
@@ -104,10 +104,10 @@ def reset_mfa(member: Member, *, by: Member | None = None, request: HttpRequest 
     with transaction.atomic():
         count, _rows = Authenticator.objects.filter(user=member).delete()
         if count:
-            record_event(Act.SECOND_FACTOR_RESET, request=request, member=by, subject=member.username)
+            record_event(Action.SECOND_FACTOR_RESET, request=request, member=by, subject=member.username)
             end_sessions(member)
             may_be_taken_over.send(Member, member=member, why=Takeover.SECOND_FACTOR, by=by, request=request)
-            transaction.on_commit(lambda: mails.tell(member, Act.SECOND_FACTOR_RESET, by=by))
+            transaction.on_commit(lambda: mails.tell(member, Action.SECOND_FACTOR_RESET, by=by))
     return bool(count)
 
 

@@ -22,7 +22,7 @@ from portal.accounts.mfa.reauthentication import Proof, after_proof_of_form
 from portal.accounts.models import Member
 from portal.accounts.sessions.services import end_sessions
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_form
 
@@ -84,7 +84,7 @@ class RenamePasskeyView(EditWebAuthnView):  # type: ignore[misc]
         what = f"{factors.describe(self.object)} → {form.cleaned_data['name']}"
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)
-            record_event(Act.SECOND_FACTOR_RENAMED, request=self.request, member=self.request.user, subject=what)
+            record_event(Action.SECOND_FACTOR_RENAMED, request=self.request, member=self.request.user, subject=what)
         return response
 
 
@@ -128,7 +128,7 @@ class RenewCodesView(GenerateRecoveryCodesView):  # type: ignore[misc]
     def form_valid(self, form: Form) -> HttpResponse:
         with transaction.atomic():
             super().form_valid(form)
-            record_event(Act.RECOVERY_CODES_RENEWED, request=self.request, member=self.request.user)
+            record_event(Action.RECOVERY_CODES_RENEWED, request=self.request, member=self.request.user)
         messages.success(self.request, _("These are your new recovery codes. The old ones no longer work."))
         return _show_codes(self.request)
 
@@ -140,7 +140,7 @@ class RenewCodesView(GenerateRecoveryCodesView):  # type: ignore[misc]
 def _finish_set_up(request: MemberRequest, name: str, *, has_new_codes: bool) -> None:
     """Called here because allauth sends its signal after the change is committed."""
     for what in (name, "recovery codes") if has_new_codes else (name,):
-        record_event(Act.SECOND_FACTOR_ADDED, request=request, member=request.user, subject=what)
+        record_event(Action.SECOND_FACTOR_ADDED, request=request, member=request.user, subject=what)
     if factors.list_mfa_methods(request.user).count == 1:
         # The other sessions started without a second factor and may belong to someone else.
         request.session.cycle_key()
@@ -154,7 +154,7 @@ def _show_codes(request: MemberRequest) -> HttpResponse:
     left = factors.list_recovery_codes(codes)
     is_shown = request.method == "POST"
     if is_shown:
-        record_event(Act.RECOVERY_CODES_SHOWN, request=request, member=request.user, subject=f"{len(left)} left")
+        record_event(Action.RECOVERY_CODES_SHOWN, request=request, member=request.user, subject=f"{len(left)} left")
     context = {"count": len(left), "codes": left if is_shown else []}
     return render(request, "mfa/recovery_codes.html", context)
 

@@ -19,7 +19,7 @@ from portal.accounts.adapter import may_sign_in_here
 from portal.accounts.models import Member, Takeover, may_be_taken_over
 from portal.accounts.sessions.services import end_sessions
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.core.http import make_absolute
 
 # In place of an admin's id: the member requested the link by e-mail.
@@ -43,8 +43,8 @@ def change_password(member: Member, password: str, *, request: HttpRequest) -> N
 
 def make_link(member: Member, *, by: Member, request: HttpRequest) -> str:
     """Create a reset link for an admin to pass on. Notifies the member."""
-    record_event(Act.PASSWORD_LINK_MADE, request=request, member=by, subject=member.username)
-    mails.tell(member, Act.PASSWORD_LINK_MADE, by=by)
+    record_event(Action.PASSWORD_LINK_MADE, request=request, member=by, subject=member.username)
+    mails.tell(member, Action.PASSWORD_LINK_MADE, by=by)
     return _build_link(member, maker=by.pk)
 
 
@@ -54,7 +54,7 @@ def send_link(typed: str, *, request: HttpRequest) -> None:
     The response time must not reveal whether the member exists: the e-mail is rendered in any case and sent in a
     thread.
     """
-    record_event(Act.PASSWORD_LINK_MADE, request=request, name=typed)
+    record_event(Action.PASSWORD_LINK_MADE, request=request, name=typed)
     member = Member.objects.find_by_login(typed) or Member(pk=0, username=typed, is_active=False)
     mail = mails.write(member, _build_link(member, maker=_NO_MAKER))
     # First, because it queries the database.
@@ -100,7 +100,7 @@ def _set_password(member: Member, hashed: str, *, request: HttpRequest) -> None:
     """The password is hashed before the transaction, because hashing may wait and must not hold a lock."""
     member.password = hashed
     member.save(update_fields=["password"])
-    record_event(Act.PASSWORD_CHANGED, request=request, member=member, subject=member.username)
+    record_event(Action.PASSWORD_CHANGED, request=request, member=member, subject=member.username)
 
 
 def _build_link(member: Member, *, maker: int) -> str:

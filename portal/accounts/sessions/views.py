@@ -11,7 +11,7 @@ from portal.accounts.mfa.reauthentication import after_proof
 from portal.accounts.models import Member
 from portal.accounts.sessions import services as sessions
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_post
 
@@ -67,6 +67,6 @@ def _end(request: HttpRequest, member: Member) -> None:
     else:
         count = sessions.end_sessions(member, but=request.session.session_key)
     if count:
-        record_event(Act.SESSION_ENDED, request=request, member=request.user, subject=f"{member}: {count}")  # type: ignore[arg-type]
+        record_event(Action.SESSION_ENDED, request=request, member=request.user, subject=f"{member}: {count}")  # type: ignore[arg-type]
     words = ngettext("%(count)s session ended.", "%(count)s sessions ended.", count)
     messages.success(request, words % {"count": count} if count else _("There was no session to end."))

@@ -25,7 +25,7 @@ from portal.accounts.models import Member, Takeover, may_be_taken_over, only_pla
 from portal.accounts.sessions.services import end_sessions
 from portal.accounts.sso.id_tokens import UntrustedTokenError
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.core.permissions import Role
 
 # The first of these roles that one of the member's groups gives is theirs.
@@ -114,13 +114,13 @@ def link(member: Member, subject: str) -> None:
         if member.role != Role.ADMIN:
             member.set_unusable_password()
             member.save(update_fields=["password"])
-        record_event(Act.SINGLE_SIGN_ON_LINKED, subject=f"{member.username}: {subject}")
+        record_event(Action.SINGLE_SIGN_ON_LINKED, subject=f"{member.username}: {subject}")
         may_be_taken_over.send(Member, member=member, why=Takeover.SINGLE_SIGN_ON, by=None, request=None)
-        transaction.on_commit(lambda: mails.tell(member, Act.SINGLE_SIGN_ON_LINKED, by=None))
+        transaction.on_commit(lambda: mails.tell(member, Action.SINGLE_SIGN_ON_LINKED, by=None))
 
 
 def _record_refusal(request: HttpRequest, member: Member | None, name: str, why: str) -> None:
-    record_event(Act.SINGLE_SIGN_ON_REFUSED, request=request, member=member, name=name, subject=why)
+    record_event(Action.SINGLE_SIGN_ON_REFUSED, request=request, member=member, name=name, subject=why)
 
 
 def _find_or_add_member(login: SocialLogin, *, name: str, role: Role, request: HttpRequest) -> Member:
@@ -145,7 +145,7 @@ def _add_member(login: SocialLogin, *, name: str, role: Role, request: HttpReque
     member.save(force_insert=True)
     SocialAccount.objects.create(user=member, provider=login.account.provider, uid=login.account.uid)
     login.account = SocialAccount.objects.get(provider=login.account.provider, uid=login.account.uid)
-    record_event(Act.MEMBER_ADDED, request=request, member=member, subject=f"{free} ({role}), by single sign-on")
+    record_event(Action.MEMBER_ADDED, request=request, member=member, subject=f"{free} ({role}), by single sign-on")
     return member
 
 

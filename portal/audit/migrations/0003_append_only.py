@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="event",
             name="act",
-            field=models.CharField(choices=portal.audit.models.list_acts, max_length=32),
+            field=models.CharField(choices=portal.audit.models.list_actions, max_length=32),
         ),
         migrations.RunPython(install_triggers, drop_triggers),
     ]

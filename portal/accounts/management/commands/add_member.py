@@ -12,7 +12,7 @@ from django.db import transaction
 
 from portal.accounts.models import Member
 from portal.audit.events import record_event
-from portal.audit.models import Act
+from portal.audit.models import Action
 from portal.core.permissions import Role
 
 
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         member.set_password(password)
         with transaction.atomic():
             member.save(force_insert=True)
-            record_event(Act.MEMBER_ADDED, subject=f"{member.username} ({member.role})")
+            record_event(Action.MEMBER_ADDED, subject=f"{member.username} ({member.role})")
         self.stdout.write(f"Added {member.username} as {member.role}.")
 
 

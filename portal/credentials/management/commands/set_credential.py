@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from portal.accounts.models import Member
 from portal.core.crypto import CryptoError
-from portal.credentials import services as intake
+from portal.credentials import services as credential_services
 from portal.credentials.forms import CredentialForm
 from portal.credentials.models import Kind
 
@@ -48,10 +48,10 @@ class Command(BaseCommand):
         if is_password or form.credential is None:
             raise CommandError(" ".join(str(sentence) for errors in form.errors.values() for sentence in errors))
         try:
-            saved = intake.take_credential(
+            saved = credential_services.take_credential(
                 form.credential, member=member, region=place, expires_on=form.cleaned_data["expires_on"]
             )
-        except (CryptoError, intake.NotSavedError) as error:
+        except (CryptoError, credential_services.NotSavedError) as error:
             raise CommandError(str(error)) from None
         self.stdout.write(saved.sentence)
 
