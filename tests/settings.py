@@ -18,7 +18,10 @@ os.environ |= {
 }
 
 from portal.settings import *  # noqa: F403
+from portal.settings import TEMPLATES
+from tests.printed import refuse_function
 
+TEMPLATES[0]["OPTIONS"]["finalize"] = refuse_function  # type: ignore[index]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

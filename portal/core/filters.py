@@ -4,11 +4,10 @@ from datetime import date, datetime
 from functools import lru_cache
 
 from django.utils import timezone
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext, ngettext
 
 from portal.core import formatting
-from portal.core.invisible import show, show_plain
+from portal.core.invisible import is_plain, show, show_plain
 from portal.core.numbers import number_text, say_and_more
 
 DASH = "–"
@@ -76,9 +75,10 @@ def dash(value: object) -> object:
     return DASH if value is None or value == "" else value
 
 
-def visible(value: object) -> SafeString:
-    """External text as HTML, with each invisible character marked and named."""
-    return show(str(value)) if value is not None else mark_safe("")
+def visible(value: object) -> str:
+    """External text with each invisible character marked and named; nothing for None."""
+    text = "" if value is None else str(value)
+    return text if is_plain(text) else show(text)
 
 
 def visible_plain(value: object) -> str:
@@ -99,11 +99,6 @@ def _copy_words(_language: str | None) -> str:
     return gettext("Copy %(what)s")
 
 
-def short_id(value: str | None) -> str:
-    """The first eight characters of an id, enough to distinguish rows."""
-    return (value or DASH)[:8]
-
-
 FILTERS = {
     "and_more": and_more,
     "and_more_characters": and_more_characters,
@@ -118,9 +113,7 @@ FILTERS = {
     "iso": formatting.iso_text,
     "mebibytes": mebibytes,
     "number": number_text,
-    "relative": formatting.relative_text,
-    "short_id": short_id,
-    "shorten": shorten,
+    "times": formatting.describe_time,
     "visible": visible,
     "visible_plain": visible_plain,
 }

@@ -1,10 +1,13 @@
 """Formats dates and times in the active time zone, as plain text."""
 
+from bisect import bisect
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import NamedTuple
 
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext, ngettext, pgettext
+from django.utils.translation import get_language, gettext, ngettext, pgettext
 
 MINUTE = 60
 HOUR = 60 * MINUTE
@@ -12,6 +15,15 @@ DAY = 24 * HOUR
 MONTH = 30 * DAY
 YEAR = 365 * DAY
 JUST_NOW_SECONDS = 5
+_UNITS = (1, MINUTE, HOUR, DAY, MONTH, YEAR)
+
+
+class TimeTexts(NamedTuple):
+    """A time for machines, for people, and how long ago it was."""
+
+    iso: str
+    exact: str
+    relative: str
 
 
 def local_time(moment: datetime) -> datetime:
@@ -35,9 +47,7 @@ def offset_text(moment: datetime) -> str:
 
 def exact_text(moment: datetime) -> str:
     """`23 Nov 2026, 14:32:07 (UTC−03:00)`, in the date order of the active language."""
-    # A format string for Django's `date` filter.
-    order = pgettext("day and time", "j M Y, H:i:s")
-    return f"{date_format(local_time(moment), order)} ({offset_text(moment)})"
+    return _fixed_texts(moment, timezone.get_current_timezone(), get_language())[1]
 
 
 def day_text(day: date) -> str:
@@ -57,10 +67,16 @@ def clock_text(moment: datetime) -> str:
 def relative_text(moment: datetime) -> str:
     """`just now`, `12 seconds ago`, `in 3 days`: whole units, rounded down. The script uses the same rules."""
     seconds = int((timezone.now() - moment).total_seconds())
-    if abs(seconds) < JUST_NOW_SECONDS:
+    size = abs(seconds)
+    if size < JUST_NOW_SECONDS:
         return pgettext("time", "just now")
-    span = _span_text(abs(seconds))
-    return gettext("%(span)s ago") % {"span": span} if seconds > 0 else gettext("in %(span)s") % {"span": span}
+    unit = _UNITS[bisect(_UNITS, size) - 1]
+    return _relative_text(size - size % unit, seconds > 0, get_language())
+
+
+def describe_time(moment: datetime) -> TimeTexts:
+    iso, exact = _fixed_texts(moment, timezone.get_current_timezone(), get_language())
+    return TimeTexts(iso, exact, relative_text(moment))
 
 
 def _convert(moment: datetime, zone: tzinfo) -> datetime:
@@ -68,6 +84,20 @@ def _convert(moment: datetime, zone: tzinfo) -> datetime:
         return moment.astimezone(zone)
     except OverflowError:
         return moment
+
+
+@lru_cache(maxsize=4096)
+def _fixed_texts(moment: datetime, _zone: tzinfo, _language: str | None) -> tuple[str, str]:
+    """In ISO 8601 and as `exact_text`. A list shows the same times again and again."""
+    # A format string for Django's `date` filter.
+    order = pgettext("day and time", "j M Y, H:i:s")
+    return iso_text(moment), f"{date_format(local_time(moment), order)} ({offset_text(moment)})"
+
+
+@lru_cache(maxsize=1024)
+def _relative_text(seconds: int, is_past: bool, _language: str | None) -> str:  # noqa: FBT001 -- a key of the cache
+    span = _span_text(seconds)
+    return gettext("%(span)s ago") % {"span": span} if is_past else gettext("in %(span)s") % {"span": span}
 
 
 def _span_text(seconds: int) -> str:

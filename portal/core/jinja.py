@@ -1,11 +1,7 @@
-"""The Jinja2 environment of all own templates: they escape everything, and an undefined name is an error.
-
-So is a function in the place of what it returns. Django's templates call it; Jinja2 would print it.
-"""
+"""The Jinja2 environment of all own templates: they escape everything, and an undefined name is an error."""
 
 import re
-from functools import lru_cache, partial
-from inspect import isroutine
+from functools import lru_cache
 from typing import Any
 
 import django_htmx.jinja
@@ -47,7 +43,6 @@ def environment(**options: Any) -> Environment:
     """Called by Django's template backend with the options of the settings."""
     options |= {
         "undefined": StrictUndefined,
-        "finalize": refuse_function,
         "extensions": ["jinja2.ext.i18n", LeanSource],
     }
     made = Environment(**options)  # noqa: S701 - Django's backend sets autoescape
@@ -67,13 +62,6 @@ def environment(**options: Any) -> Environment:
         LONGEST_COPIED=LONGEST_COPIED,
     )
     return made
-
-
-def refuse_function(value: object) -> object:
-    """What a template prints, unchanged. Raises TypeError for a function that was not called."""
-    if isinstance(value, partial) or isroutine(value):
-        raise TypeError(f"a template prints {value!r} without calling it")
-    return value
 
 
 def csrf(request: HttpRequest) -> dict[str, object]:

@@ -6,6 +6,7 @@ Depends on ByCloud's instances and on the column names in URLs, but not on HTML 
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import chain
+from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.bycloud import Address, Instance
 from portal.instances.status import derive_state
 
-# How a value is rendered. `own`: by code for this column (cells.py). `codes`: each can be copied.
+# How a value is shown. `own`: by what the table's template has for this column. `codes`: each can be copied.
 Kind = Literal["own", "text", "texts", "code", "codes", "moment", "count", "mebibytes", "gigabytes"]
 QUANTITIES = frozenset({"count", "mebibytes", "gigabytes"})
 Value = str | int | datetime | tuple[str, ...] | None
@@ -38,10 +39,6 @@ class Column(msgspec.Struct, frozen=True):
     read_raw: Callable[[Instance], Value] | None = None
     fields: tuple[str, ...] = ()
 
-    @property
-    def is_quantity(self) -> bool:
-        return self.kind in QUANTITIES
-
     def is_unreadable(self, unreadable: frozenset[str]) -> bool:
         """Whether the column uses one of these fields."""
         return not unreadable.isdisjoint(self.fields or (self.field or self.name,))
@@ -49,7 +46,7 @@ class Column(msgspec.Struct, frozen=True):
 
 def list_addresses(instance: Instance) -> tuple[str, ...]:
     """All IP addresses of all networks, in the order of the response."""
-    return tuple([address.addr for address in _list_all_addresses(instance) if address.addr])
+    return tuple(filter(None, map(attrgetter("addr"), _list_all_addresses(instance))))
 
 
 def _list_all_addresses(instance: Instance) -> Iterable[Address]:

@@ -125,7 +125,7 @@ def build_details(stored: CachedInstance, *, region: Region) -> Details:
         security_groups=_first(instance.security_groups),
         volumes=_first(instance.volumes_attached),
         keys=_first(instance.key_names),
-        tags=Entries(tuple(Link(tag, tag_url(region, whole_list, tag)) for tag in tags.shown), tags.hidden),
+        tags=Entries(tuple((tag, tag_url(region, whole_list, tag)) for tag in tags.shown), tags.hidden),
         # Pairs, because `metadata.items` in a template would look up the key "items".
         metadata=_first((instance.metadata or {}).items()),
         json_text=json_text[:LONGEST_JSON],

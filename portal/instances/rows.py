@@ -1,104 +1,165 @@
-"""Rows of the list: an instance as the table shows it, with its links. Does not depend on requests or the gateway."""
+"""Rows of the list: an instance as the table shows it, with its links. Does not depend on requests or the gateway.
 
+Texts are ready to be printed: cut, and HTML if something in them is marked. A template that formats each of some
+hundred cells costs more than everything else on the page.
+"""
+
+import re
+from collections.abc import Callable, Mapping
 from functools import cache, partial
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from portal.bycloud import Flavor, Image, Instance, PartialInstance, Region, is_unreadable, list_unreadable
-from portal.core.filters import gigabytes, mebibytes, shorten
+from portal.core.filters import DASH, LONGEST_IN_TABLE, gigabytes, mebibytes, shorten
+from portal.core.formatting import describe_time
 from portal.core.http import LONGEST_ADDRESS, encode_query
-from portal.core.invisible import show_plain
-from portal.instances.columns import list_addresses
+from portal.core.invisible import show, show_plain
+from portal.core.numbers import number_text, say_and_more
+from portal.instances.columns import QUANTITIES, Column, Kind, list_addresses
 from portal.instances.links import ListView, bare_list_url, can_add_tag, can_be_hint, canonical_id, list_url, raw_url
 from portal.instances.status import State, derive_state
 
 FIRST_ADDRESSES = 2
-FIRST_TAGS = 3
+FIRST_ENTRIES = 3
+SHORT_ID = 8
+NOTHING: frozenset[str] = frozenset()
 # How many entries of a list an expanded cell shows.
 MOST_ENTRIES = 30
+# Short ASCII words with single spaces between them: what nearly all texts are, and what needs neither cut nor marks.
+_is_usual = re.compile(rf"(?=.{{1,{LONGEST_IN_TABLE}}}\Z)[!-~]+(?: [!-~]+)*").fullmatch
 
 
-class Link(msgspec.Struct, frozen=True):
+class Link(NamedTuple):
     """A text with a link, or without one if `url` is empty."""
 
     text: str
     url: str = ""
 
 
+class Entry(NamedTuple):
+    """A text with the label of the button that copies it, if there is one; `whole` is what it copies if that is more
+    than the text.
+    """
+
+    text: str
+    label: str = ""
+    whole: str = ""
+
+
+T = TypeVar("T")
+
+
+class Foldable(NamedTuple, Generic[T]):
+    """The entries of a cell: the first ones, and those behind `+2`, with words for that. `hidden` tells of others."""
+
+    first: tuple[T, ...] = ()
+    more: tuple[T, ...] = ()
+    more_count: int = 0
+    words: str = ""
+    hidden: str = ""
+
+
+class Cell(NamedTuple):
+    """A cell, with what its column has for all rows. `value` is None if there is none, and in columns of a kind of
+    their own, which show a field of the row.
+    """
+
+    name: str
+    kind: str
+    title: str
+    is_quantity: bool
+    is_unreadable: bool
+    value: object
+
+
 class Row(msgspec.Struct, frozen=True):
     """An instance in the table. Absent values are empty texts and tuples.
 
-    `key` is the row's unique id in the HTML; `label` names the row for controls that need an accessible name.
-    `hidden_addresses` and `hidden_tags` count the entries beyond `MOST_ENTRIES`. `unreadable` has the fields that could
-    not be parsed; `raw_url` leads to the raw JSON, and `excerpt` is its beginning if the row has no page.
+    `key` is the row's unique id in the HTML. `copy_label` names the button that copies the id; it is empty if the id is
+    not whole. `unreadable` has the fields that could not be parsed; `raw_url` leads to the raw JSON, and `excerpt` is
+    its beginning if the row has no page.
     """
 
     id: str
     key: str
+    short_id: str
     name: str
-    label: str
+    copy_label: str
     url: str
     state: State
-    addresses: tuple[str, ...]
-    more_addresses: tuple[str, ...]
-    hidden_addresses: int
+    addresses: Foldable[Entry]
     flavor: Link | None
     sizes: str
     image: Link | None
-    tags: tuple[Link, ...]
-    more_tags: tuple[Link, ...]
-    hidden_tags: int
-    instance: Instance
-    unreadable: frozenset[str] = frozenset()
+    tags: Foldable[Link]
+    cells: tuple[Cell, ...] = ()
+    unreadable: frozenset[str] = NOTHING
     is_unreadable: bool = False
     raw_url: str = ""
     excerpt: str = ""
 
 
-def build_rows(instances: tuple[Instance, ...], *, region: Region, view: ListView) -> tuple[Row, ...]:
+def build_rows(
+    instances: tuple[Instance, ...], *, region: Region, view: ListView, columns: tuple[Column, ...] = ()
+) -> tuple[Row, ...]:
     """The rows of one page. `view` is their list: links add filters to it, and lead back to it."""
     path = bare_list_url(region)
     query_string = view.to_query_string()
     back = encode_query([("back", query_string)]) if query_string else ""
     # Many rows have the same ones.
     tag_link, flavor_link = cache(partial(link_tag, region, view)), cache(partial(link_flavor, region, view))
-    image_link = cache(partial(link_image, region, view))
-    sizes, label = cache(describe_sizes), _("the id of %(name)s")
+    image_link, sizes, word = cache(partial(link_image, region, view)), cache(describe_sizes), cache(finish)
+    address_words, tag_words = cache(_count_addresses), cache(_count_tags)
+    copy, id_label = _("Copy %(what)s"), _("the id of %(name)s")
+    titles = [str(column.title) for column in columns]
     rows = []
     keys: set[str] = set()
     for number, instance in enumerate(instances):
-        addresses = list_addresses(instance)
-        given_tags = instance.tags or ()
-        tags = tuple(map(tag_link, given_tags[:MOST_ENTRIES]))
-        unreadable = list_unreadable(instance)
-        instance_id = canonical_id(instance.id)
+        name, given_id = instance.name or "", instance.id or ""
+        is_usual = _is_usual(name)
+        instance_id = canonical_id(given_id)
         key = instance_id or str(number)
-        url = _instance_url(f"{path}{instance_id}/", instance.name or "", back) if instance_id else ""
         if key in keys:
             # The id occurs more than once on the page.
             key = f"{key}-{number}"
         keys.add(key)
+        hint = encode_query([("name", name)]) if is_usual or can_be_hint(name) else ""
+        what = id_label % {"name": name if is_usual else show_plain(shorten(name or given_id))}
+        url = _instance_url(f"{path}{instance_id}/", hint, back) if instance_id else ""
+        is_partial = isinstance(instance, PartialInstance)
+        unreadable = list_unreadable(instance) if is_partial else NOTHING
+        addresses, given_tags = list_addresses(instance), instance.tags or ()
+        state = derive_state(instance)
+        cells = []
+        for column, title in zip(columns, titles, strict=True):
+            value = None if column.kind == "own" else _finish_value(column, instance, copy)
+            is_unread = is_partial and column.is_unreadable(unreadable)
+            cells.append(Cell(column.name, column.kind, title, column.kind in QUANTITIES, is_unread, value))
         rows.append(
             Row(
-                id=shorten(instance.id or ""),
+                id=shorten(given_id),
                 key=key,
-                name=shorten(instance.name or ""),
-                label=label % {"name": show_plain(shorten(instance.name or instance.id or ""))},
+                short_id=given_id[:SHORT_ID] or DASH,
+                name=name if is_usual else finish(name),
+                copy_label=copy % {"what": what} if 0 < len(given_id) <= LONGEST_IN_TABLE else "",
                 url=url,
-                state=derive_state(instance),
-                addresses=tuple(map(shorten, addresses[:FIRST_ADDRESSES])),
-                more_addresses=tuple(map(shorten, addresses[FIRST_ADDRESSES:MOST_ENTRIES])),
-                hidden_addresses=max(0, len(addresses) - MOST_ENTRIES),
+                state=msgspec.structs.replace(
+                    state, word=word(state.word), detail=word(state.detail), fault=word(state.fault)
+                ),
+                addresses=_fold(
+                    _list_entries(addresses[:MOST_ENTRIES], copy), len(addresses), FIRST_ADDRESSES, address_words
+                ),
                 flavor=flavor_link(instance.flavor),
                 sizes=sizes(instance.flavor),
                 image=image_link(instance.image),
-                tags=tags[:FIRST_TAGS],
-                more_tags=tags[FIRST_TAGS:],
-                hidden_tags=max(0, len(given_tags) - MOST_ENTRIES),
-                instance=instance,
+                tags=_fold(tuple(map(tag_link, given_tags[:MOST_ENTRIES])), len(given_tags), FIRST_ENTRIES, tag_words),
+                cells=tuple(cells),
                 unreadable=unreadable,
-                is_unreadable=is_unreadable(instance),
+                is_unreadable=is_partial and is_unreadable(instance),
                 raw_url=_link_raw(region, instance) if unreadable and url else "",
                 excerpt=instance.excerpt if isinstance(instance, PartialInstance) and not url else "",
             )
@@ -124,7 +185,7 @@ def link_image(region: Region, view: ListView, image: Image | None) -> Link | No
         return None
     image_id = canonical_id(image.id)
     url = list_url(region, view, image_id=image_id) if image_id else ""
-    return Link(shorten(image.name or image.id or ""), url)
+    return Link(finish(image.name or image.id or ""), url)
 
 
 def link_flavor(region: Region, view: ListView, flavor: Flavor | None) -> Link | None:
@@ -133,12 +194,12 @@ def link_flavor(region: Region, view: ListView, flavor: Flavor | None) -> Link |
         return None
     flavor_id = canonical_id(flavor.id)
     url = list_url(region, view, flavor_id=flavor_id) if flavor_id else ""
-    return Link(shorten(flavor.name or flavor.id or ""), url)
+    return Link(finish(flavor.name or flavor.id or ""), url)
 
 
 def link_tag(region: Region, view: ListView, tag: str) -> Link:
     """The tag, with the same list filtered by it too; without if the API's `tags` parameter cannot contain it."""
-    return Link(shorten(tag), tag_url(region, view, tag))
+    return Link(finish(tag), tag_url(region, view, tag))
 
 
 def tag_url(region: Region, view: ListView, tag: str) -> str:
@@ -148,9 +209,68 @@ def tag_url(region: Region, view: ListView, tag: str) -> str:
     return list_url(region, view, tags=tags if tag in tags else (*tags, tag))
 
 
-def _instance_url(path: str, name: str, back: str) -> str:
-    """The instance's page at `path`, with the encoded way back."""
-    hint = encode_query([("name", name)]) if can_be_hint(name) else ""
+def finish(text: str) -> str:
+    """The text cut to fit in a table, as HTML if something in it is marked."""
+    if _is_usual(text):
+        return text
+    text = shorten(text)
+    return text if show_plain(text) == text else show(text)
+
+
+_FORMATS: Mapping[Kind, Callable[[Any], object]] = {
+    "moment": describe_time,
+    "count": number_text,
+    "mebibytes": mebibytes,
+    "gigabytes": gigabytes,
+}
+
+
+def _finish_value(column: Column, instance: Instance, copy: str) -> object:
+    """The value of a column of a kind that several columns share; None if it is absent or empty."""
+    value: Any = column.read(instance)
+    if value is None or value in ("", ()):
+        return None
+    if column.kind in {"texts", "codes"}:
+        entries = _list_entries(value[:MOST_ENTRIES], copy if column.kind == "codes" else "")
+        return _fold(entries, len(value), FIRST_ENTRIES, _count_others)
+    return _FORMATS.get(column.kind, finish)(value)
+
+
+def _list_entries(texts: tuple[str, ...], copy: str) -> tuple[Entry, ...]:
+    """Entries of these texts. `copy` is the pattern of their labels, empty if they have no button."""
+    entries = []
+    for text in texts:
+        if _is_usual(text):
+            entries.append(Entry(text, copy % {"what": text}))
+        else:
+            short = shorten(text)
+            entries.append(Entry(finish(text), copy % {"what": show_plain(short)}, text if text != short else ""))
+    return tuple(entries)
+
+
+def _fold(entries: tuple[T, ...], total: int, first: int, count_words: Callable[[int], str]) -> Foldable[T]:
+    """The entries of a cell, of which there are `total`."""
+    count = total - first
+    if count <= 0:
+        return Foldable(entries)
+    hidden = total - len(entries)
+    return Foldable(entries[:first], entries[first:], count, count_words(count), say_and_more(hidden) if hidden else "")
+
+
+def _count_addresses(count: int) -> str:
+    return ngettext("%(count)d more IP address", "%(count)d more IP addresses", count) % {"count": count}
+
+
+def _count_tags(count: int) -> str:
+    return ngettext("%(count)d more tag", "%(count)d more tags", count) % {"count": count}
+
+
+def _count_others(count: int) -> str:
+    return ngettext("%(count)d more", "%(count)d more", count) % {"count": count}
+
+
+def _instance_url(path: str, hint: str, back: str) -> str:
+    """The instance's page at `path`, with the encoded hint and way back."""
     url = f"{path}?{hint}{'&' if hint and back else ''}{back}".removesuffix("?")
     # The way back is required; the name is only a hint.
     return url if len(url) <= LONGEST_ADDRESS else f"{path}?{back}"

@@ -1,27 +1,24 @@
 """The table of a list as its template shows it."""
 
-from typing import ClassVar
-
 import msgspec
 
 from portal.bycloud import Instance, Region
-from portal.instances.columns import Column, find_columns
+from portal.instances.columns import QUANTITIES, find_columns
 from portal.instances.controls import DisplayOptions
 from portal.instances.links import ListView
 from portal.instances.live import name_pending
-from portal.instances.rows import MOST_ENTRIES, Row, build_rows
+from portal.instances.rows import Row, build_rows
 
 # This many fit in a wide window; a table with more columns scrolls.
 MOST_COLUMNS = 8
 
 
 class Table(msgspec.Struct, frozen=True):
-    """`pending` identifies the set of rows in transition. The first column is the row header."""
+    """`columns` are pairs of a title and whether it is above quantities; the first is the row header's. `pending`
+    identifies the set of rows in transition.
+    """
 
-    first_texts: ClassVar[int] = 3
-    most_entries: ClassVar[int] = MOST_ENTRIES
-
-    columns: tuple[tuple[Column, str, bool], ...]
+    columns: tuple[tuple[str, bool], ...]
     rows: tuple[Row, ...]
     is_compact: bool
     pending: str
@@ -37,9 +34,10 @@ def build_table(
     """The table of these instances; None without instances."""
     if not instances:
         return None
-    rows = build_rows(instances, region=region, view=view)
+    columns = find_columns(layout.columns)
+    rows = build_rows(instances, region=region, view=view, columns=columns)
     return Table(
-        columns=tuple((column, str(column.title), column.is_quantity) for column in find_columns(layout.columns)),
+        columns=tuple([(str(column.title), column.kind in QUANTITIES) for column in columns]),
         rows=rows,
         is_compact=layout.density == "compact",
         pending=name_pending([row.key for row in rows if row.state.is_pending]),

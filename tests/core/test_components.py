@@ -97,8 +97,7 @@ def test_a_state_is_a_tone_and_a_word_and_is_escaped() -> None:
 def test_a_tag_is_a_link_where_it_leads_somewhere() -> None:
     assert render('{{ ui.tag("web") }}') == '<span class="tag"><bdi>web</bdi></span>'
     assert render('{{ ui.tag("web", "?tags=web") }}') == '<a class="tag" href="?tags=web"><bdi>web</bdi></a>'
-    assert 'hx-get="?tags=web"' in render('{{ ui.tag("web", "?tags=web", swaps=true) }}')
-    assert "<script>" not in render("{{ ui.tag(word, word, swaps=true) }}", word=HOSTILE)
+    assert "<script>" not in render("{{ ui.tag(word, word) }}", word=HOSTILE)
 
 
 # What a component is known by; elsewhere it would be a second copy. Rows and filters are flat, see docs/interface.md.

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils.safestring import SafeString
 
 from portal.bycloud import Address, ApiKey, BearerToken, Flavor, Image, Instance, InstancePage, InstanceQuery, Region
 from portal.core.filters import LONGEST_IN_TABLE
@@ -11,7 +12,7 @@ from portal.instances import controls
 from portal.instances.detail import NetworkAddress, build_details
 from portal.instances.links import ListView
 from portal.instances.live import describe_curl
-from portal.instances.rows import Row, build_rows, describe_sizes
+from portal.instances.rows import MOST_ENTRIES, Row, build_rows, describe_sizes
 from portal.instances.services import KnownValues, Listing, NamedRef
 
 SPO1 = Region("spo1", "https://api.spo1.example")
@@ -85,15 +86,32 @@ def test_no_image_is_no_image(image: Image | None) -> None:
 
 def test_three_tags_are_shown_and_the_rest_kept_apart() -> None:
     shown = row(Instance(tags=("a", "b", "c", "d,e")), ListView(InstanceQuery(tags=("z",), limit=20)))
-    assert [tag.text for tag in shown.tags] == ["a", "b", "c"]
-    assert shown.tags[0].url == f"{LIST}?tags=z,a"
-    assert [(tag.text, tag.url) for tag in shown.more_tags] == [("d,e", "")]
+    assert [tag.text for tag in shown.tags.first] == ["a", "b", "c"]
+    assert shown.tags.first[0].url == f"{LIST}?tags=z,a"
+    assert shown.tags.more == (("d,e", ""),)
+    assert (shown.tags.more_count, shown.tags.words, shown.tags.hidden) == (1, "1 more tag", "")
 
 
 def test_addresses_are_those_of_all_networks_without_the_absent_ones() -> None:
     addresses = {"one": (Address(addr="10.0.0.1"), Address()), "none": None, "two": (Address(addr="10.0.0.2"),) * 2}
     shown = row(Instance(addresses=addresses))
-    assert (shown.addresses, shown.more_addresses) == (("10.0.0.1", "10.0.0.2"), ("10.0.0.2",))
+    assert [each.text for each in shown.addresses.first] == ["10.0.0.1", "10.0.0.2"]
+    assert [each.text for each in shown.addresses.more] == ["10.0.0.2"]
+
+
+def test_entries_that_are_too_many_to_unfold_are_counted() -> None:
+    addresses = tuple(Address(addr=f"10.0.0.{number}") for number in range(MOST_ENTRIES + 3))
+    shown = row(Instance(addresses={"net": addresses})).addresses
+    assert len(shown.first) + len(shown.more) == MOST_ENTRIES
+    assert (shown.more_count, shown.hidden) == (MOST_ENTRIES + 1, "and 3 more")
+
+
+def test_a_text_with_something_to_mark_is_markup_and_any_other_is_not() -> None:
+    shown = row(Instance(id=ID, name="web\u200b<b>", tags=("a&b", "é ê")))
+    assert isinstance(shown.name, SafeString)
+    assert shown.name.endswith("</span>&lt;b&gt;")
+    assert shown.copy_label == "Copy the id of web[U+200B]<b>"
+    assert [type(tag.text) for tag in shown.tags.first] == [str, str]
 
 
 @pytest.mark.parametrize(
@@ -113,8 +131,8 @@ def test_sizes_are_told_as_far_as_they_are_known(flavor: Flavor | None, sizes: s
 def test_a_text_that_is_too_long_for_a_table_is_cut() -> None:
     shown = row(Instance(id=ID, name="x" * 10_000, tags=("y" * 10_000,)))
     assert shown.name == "x" * LONGEST_IN_TABLE + "…"
-    assert shown.tags[0].text == "y" * LONGEST_IN_TABLE + "…"
-    assert shown.tags[0].url == ""
+    assert shown.tags.first[0].text == "y" * LONGEST_IN_TABLE + "…"
+    assert shown.tags.first[0].url == ""
 
 
 def test_tokens_name_what_is_known_by_name() -> None:
