@@ -144,7 +144,8 @@ MIDDLEWARE = [
 ]
 TEMPLATES = [
     {
-        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "BACKEND": "portal.core.jinja.Templates",
+        "NAME": "jinja2",
         "DIRS": [BASE_DIR / "templates"],
         # Also the widgets of django.forms.
         "APP_DIRS": True,

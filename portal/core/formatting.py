@@ -1,8 +1,9 @@
 """Formats dates and times in the active time zone, as plain text."""
 
 from bisect import bisect
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from django.utils import timezone
@@ -19,7 +20,9 @@ _UNITS = (1, MINUTE, HOUR, DAY, MONTH, YEAR)
 
 
 class TimeTexts(NamedTuple):
-    """A time for machines, for people, and how long ago it was."""
+    """A time in ISO 8601, as `exact_text`, and how long ago it was: `just now`, `12 seconds ago`, `in 3 days`, in whole
+    units, rounded down. The script uses the same rules.
+    """
 
     iso: str
     exact: str
@@ -64,19 +67,13 @@ def clock_text(moment: datetime) -> str:
     return f"{date_format(local, 'H:i:s')} ({offset_text(moment)})"
 
 
-def relative_text(moment: datetime) -> str:
-    """`just now`, `12 seconds ago`, `in 3 days`: whole units, rounded down. The script uses the same rules."""
-    seconds = int((timezone.now() - moment).total_seconds())
-    size = abs(seconds)
-    if size < JUST_NOW_SECONDS:
-        return pgettext("time", "just now")
-    unit = _UNITS[bisect(_UNITS, size) - 1]
-    return _relative_text(size - size % unit, seconds > 0, get_language())
-
-
 def describe_time(moment: datetime) -> TimeTexts:
-    iso, exact = _fixed_texts(moment, timezone.get_current_timezone(), get_language())
-    return TimeTexts(iso, exact, relative_text(moment))
+    return make_describer()(moment)
+
+
+def make_describer() -> Callable[[datetime], TimeTexts]:
+    """`describe_time` for many times, with now and the active time zone and language looked up once."""
+    return partial(_describe, timezone.now(), timezone.get_current_timezone(), get_language())
 
 
 def _convert(moment: datetime, zone: tzinfo) -> datetime:
@@ -84,6 +81,14 @@ def _convert(moment: datetime, zone: tzinfo) -> datetime:
         return moment.astimezone(zone)
     except OverflowError:
         return moment
+
+
+def _describe(now: datetime, zone: tzinfo, language: str | None, moment: datetime) -> TimeTexts:
+    iso, exact = _fixed_texts(moment, zone, language)
+    seconds = int((now - moment).total_seconds())
+    size = abs(seconds)
+    unit = _UNITS[bisect(_UNITS, size) - 1] if size >= JUST_NOW_SECONDS else JUST_NOW_SECONDS
+    return TimeTexts(iso, exact, _relative_text(size - size % unit, seconds > 0, language))
 
 
 @lru_cache(maxsize=4096)
@@ -96,6 +101,8 @@ def _fixed_texts(moment: datetime, _zone: tzinfo, _language: str | None) -> tupl
 
 @lru_cache(maxsize=1024)
 def _relative_text(seconds: int, is_past: bool, _language: str | None) -> str:  # noqa: FBT001 -- a key of the cache
+    if not seconds:
+        return pgettext("time", "just now")
     span = _span_text(seconds)
     return gettext("%(span)s ago") % {"span": span} if is_past else gettext("in %(span)s") % {"span": span}
 

@@ -1,19 +1,23 @@
 """The Jinja2 environment of all own templates: they escape everything, and an undefined name is an error."""
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 import django_htmx.jinja
+from django.conf import settings
 from django.http import HttpRequest
+from django.template.backends.jinja2 import Jinja2
 from django.template.backends.utils import csrf_input
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import SafeString, mark_safe
 from jinja2 import Environment, StrictUndefined
 from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
 from lucide import jinja as lucide
 from markupsafe import escape
 
@@ -39,16 +43,61 @@ class LeanSource(Extension):
         return _LINE_OF_TAGS.sub(r"\1\n\2", _INDENTATION.sub("", source))
 
 
+class Translated(Extension):
+    """Translates `_("text")` when a template is compiled, in an environment that has a language.
+
+    A page has some 130 of these. What has values to fill in is translated when it is rendered.
+    """
+
+    def filter_stream(self, stream: TokenStream) -> TokenStream | Iterator[Token]:
+        language: str = self.environment.language  # type: ignore[attr-defined]
+        return translate(list(stream), language) if language else stream
+
+
+def translate(tokens: list[Token], language: str) -> Iterator[Token]:
+    place = 0
+    while place < len(tokens):
+        name, *call = tokens[place : place + 4]
+        if name.test("name:_") and [token.type for token in call] == ["lparen", "string", "rparen"]:
+            with translation.override(language):
+                yield Token(name.lineno, "string", translation.gettext(call[1].value))
+            # Translations are the project's own, and may have markup.
+            yield Token(name.lineno, "pipe", "|")
+            yield Token(name.lineno, "name", "safe")
+            place += 4
+        else:
+            yield name
+            place += 1
+
+
+class Templates(Jinja2):
+    """Django's backend, with an environment for each language."""
+
+    @property
+    def env(self) -> Environment:
+        return self._environments.get(translation.get_language() or "", self._environments[settings.LANGUAGE_CODE])
+
+    @env.setter
+    def env(self, made: Environment) -> None:
+        """Set by Django's own constructor."""
+        self._environments: dict[str, Environment] = {}
+        for language, _name in settings.LANGUAGES:
+            self._environments[language] = made.overlay()
+            self._environments[language].language = language  # type: ignore[attr-defined]
+
+
 def environment(**options: Any) -> Environment:
     """Called by Django's template backend with the options of the settings."""
     options |= {
         "undefined": StrictUndefined,
-        "extensions": ["jinja2.ext.i18n", LeanSource],
+        "extensions": ["jinja2.ext.i18n", LeanSource, Translated],
     }
     made = Environment(**options)  # noqa: S701 - Django's backend sets autoescape
     made.install_gettext_callables(  # type: ignore[attr-defined]
         translation.gettext, translation.ngettext, newstyle=True, pgettext=translation.pgettext
     )
+    # Each language has an overlay of this one, which itself serves to extract messages.
+    made.extend(language="")
     made.filters.update(FILTERS)
     made.globals.update(
         attributes=attributes,
@@ -57,7 +106,7 @@ def environment(**options: Any) -> Environment:
         language=translation.get_language,
         is_rtl=translation.get_language_bidi,
         current_time=timezone.now,
-        static=static,
+        static=lru_cache(maxsize=64)(static),
         url=url,
         LONGEST_COPIED=LONGEST_COPIED,
     )
@@ -71,6 +120,11 @@ def csrf(request: HttpRequest) -> dict[str, object]:
 
 def url(name: str, *args: object) -> str:
     """The URL of a view: `url("instances:list", region)`."""
+    return _reverse(get_script_prefix(), name, args)
+
+
+@lru_cache(maxsize=512)
+def _reverse(_prefix: str, name: str, args: tuple[object, ...]) -> str:
     return reverse(name, args=args)
 
 

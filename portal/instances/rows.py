@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from portal.bycloud import Flavor, Image, Instance, PartialInstance, Region, is_unreadable, list_unreadable
 from portal.core.filters import DASH, LONGEST_IN_TABLE, gigabytes, mebibytes, shorten
-from portal.core.formatting import describe_time
+from portal.core.formatting import make_describer
 from portal.core.http import LONGEST_ADDRESS, encode_query
 from portal.core.invisible import show, show_plain
 from portal.core.numbers import number_text, say_and_more
@@ -51,6 +51,7 @@ class Entry(NamedTuple):
 
 
 T = TypeVar("T")
+Formatter = Callable[[Any], object]
 
 
 class Foldable(NamedTuple, Generic[T]):
@@ -115,6 +116,12 @@ def build_rows(
     image_link, sizes, word = cache(partial(link_image, region, view)), cache(describe_sizes), cache(finish)
     address_words, tag_words = cache(_count_addresses), cache(_count_tags)
     copy, id_label = _("Copy %(what)s"), _("the id of %(name)s")
+    formats: Mapping[Kind, Formatter] = {
+        "moment": make_describer(),
+        "count": number_text,
+        "mebibytes": mebibytes,
+        "gigabytes": gigabytes,
+    }
     titles = [str(column.title) for column in columns]
     rows = []
     keys: set[str] = set()
@@ -136,7 +143,7 @@ def build_rows(
         state = derive_state(instance)
         cells = []
         for column, title in zip(columns, titles, strict=True):
-            value = None if column.kind == "own" else _finish_value(column, instance, copy)
+            value = None if column.kind == "own" else _finish_value(column, instance, copy, formats)
             is_unread = is_partial and column.is_unreadable(unreadable)
             cells.append(Cell(column.name, column.kind, title, column.kind in QUANTITIES, is_unread, value))
         rows.append(
@@ -217,15 +224,7 @@ def finish(text: str) -> str:
     return text if show_plain(text) == text else show(text)
 
 
-_FORMATS: Mapping[Kind, Callable[[Any], object]] = {
-    "moment": describe_time,
-    "count": number_text,
-    "mebibytes": mebibytes,
-    "gigabytes": gigabytes,
-}
-
-
-def _finish_value(column: Column, instance: Instance, copy: str) -> object:
+def _finish_value(column: Column, instance: Instance, copy: str, formats: Mapping[Kind, Formatter]) -> object:
     """The value of a column of a kind that several columns share; None if it is absent or empty."""
     value: Any = column.read(instance)
     if value is None or value in ("", ()):
@@ -233,7 +232,7 @@ def _finish_value(column: Column, instance: Instance, copy: str) -> object:
     if column.kind in {"texts", "codes"}:
         entries = _list_entries(value[:MOST_ENTRIES], copy if column.kind == "codes" else "")
         return _fold(entries, len(value), FIRST_ENTRIES, _count_others)
-    return _FORMATS.get(column.kind, finish)(value)
+    return formats.get(column.kind, finish)(value)
 
 
 def _list_entries(texts: tuple[str, ...], copy: str) -> tuple[Entry, ...]:

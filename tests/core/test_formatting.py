@@ -5,7 +5,7 @@ import pytest
 import time_machine
 from django.utils import timezone, translation
 
-from portal.core.formatting import clock_text, exact_text, iso_text, offset_text, relative_text
+from portal.core.formatting import clock_text, describe_time, exact_text, iso_text, offset_text
 
 NOW = datetime(2026, 11, 23, 17, 32, 7, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 23, 17, 32, 7, tzinfo=UTC)
 )
 @time_machine.travel(NOW, tick=False)
 def test_a_moment_is_told_in_whole_units(passed: timedelta, text: str) -> None:
-    assert relative_text(NOW - passed) == text
+    assert describe_time(NOW - passed).relative == text
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_the_exact_time_is_the_active_zones_with_its_offset(zone: str, text: str
 @time_machine.travel(NOW, tick=False)
 def test_a_moment_is_told_in_the_active_language(passed: timedelta, text: str) -> None:
     with translation.override("pt-br"):
-        assert relative_text(NOW - passed) == text
+        assert describe_time(NOW - passed).relative == text
 
 
 @time_machine.travel(NOW, tick=False)

@@ -9,6 +9,8 @@ import pytest
 from django import forms
 from django.conf import settings
 from django.template import engines
+from django.template.loader import render_to_string
+from django.utils import translation
 from jinja2 import Environment, UndefinedError, meta
 from jinja2.ext import Extension
 
@@ -126,6 +128,14 @@ def test_a_choice_is_shown_as_text() -> None:
 def test_what_is_not_there_is_an_error(source: str) -> None:
     with pytest.raises(UndefinedError):
         ENV.from_string(source).render()
+
+
+def test_texts_are_in_the_language_in_which_the_page_is_asked_for() -> None:
+    for language, text in (("en", "Refresh now"), ("pt-br", "Atualizar agora"), ("en", "Refresh now")):
+        with translation.override(language):
+            assert text in render_to_string("layout/_key_list.html")
+    with translation.override(None):
+        assert "Refresh now" in render_to_string("layout/_key_list.html")
 
 
 def test_a_function_is_not_printed_in_the_place_of_what_it_returns(env: Environment) -> None:
