@@ -29,8 +29,8 @@ from portal.accounts.mfa import encryption
 from portal.accounts.models import Member
 from portal.accounts.sso import services as single_sign_on
 from portal.accounts.sso.id_tokens import UntrustedTokenError
-from portal.audit.events import record_event
 from portal.audit.models import Action
+from portal.audit.services import record_event
 from portal.core.http import is_own_url, read_address
 from portal.core.permissions import Capability
 
@@ -128,7 +128,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return is_right
 
     def get_login_stages(self) -> list[str]:
-        theirs, ours = "allauth.mfa.stages.AuthenticateStage", "portal.accounts.sign_in_views.SecondFactorStage"
+        theirs, ours = "allauth.mfa.stages.AuthenticateStage", "portal.accounts.mfa.views.SecondFactorStage"
         return [ours if stage == theirs else stage for stage in super().get_login_stages()]
 
     def respond_user_inactive(self, request: HttpRequest, _user: AbstractBaseUser) -> HttpResponseRedirect:

@@ -24,8 +24,8 @@ from django_htmx.middleware import HtmxDetails
 from portal.accounts.mfa.services import must_set_up
 from portal.accounts.models import Member
 from portal.accounts.sessions import services as sessions
-from portal.audit.events import record_event
 from portal.audit.models import Action
+from portal.audit.services import record_event
 from portal.core.http import add_way_back, describe_path, find_own_path
 from portal.core.permissions import Capability
 

@@ -1,4 +1,4 @@
-"""allauth's OpenID Connect provider, configured by the settings."""
+"""allauth's OpenID Connect provider, configured by the settings. allauth finds this module by its name."""
 
 from typing import Any
 

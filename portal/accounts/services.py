@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from portal.accounts.models import Invitation, Member
 from portal.accounts.sessions.services import end_sessions
-from portal.audit.events import record_event
 from portal.audit.models import Action
+from portal.audit.services import record_event
 from portal.core.permissions import Role
 
 
@@ -24,7 +24,7 @@ class InvitationGoneError(Exception):
     """The link was used, has expired, was revoked or never existed. It does not say which."""
 
 
-class NameTakenError(Exception):
+class MemberNameTakenError(Exception):
     """The user name or the e-mail address is already in use."""
 
 
@@ -124,8 +124,8 @@ def find_invitation(token: str) -> Invitation | None:
 def accept_invitation(token: str, member: Member, *, request: HttpRequest) -> Member:
     """Save the new member, whose password is already set, with the invitation's role and e-mail address.
 
-    Raises `InvitationGoneError` or `NameTakenError`. The row is locked, so that the link can only be used once, even by
-    two requests at the same time.
+    Raises `InvitationGoneError` or `MemberNameTakenError`. The row is locked, so that the link works only once, even
+    for two requests at the same time.
     """
     try:
         with transaction.atomic():
@@ -140,7 +140,7 @@ def accept_invitation(token: str, member: Member, *, request: HttpRequest) -> Me
                 Action.MEMBER_ACTIVATED, request=request, member=member, subject=f"{invitation.name} ({member.role})"
             )
     except IntegrityError as error:
-        raise NameTakenError from error
+        raise MemberNameTakenError from error
     return member
 
 

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 
 from portal.accounts.mfa.services import describe
 from portal.accounts.models import Member
-from portal.audit.events import record_event
 from portal.audit.models import Action
+from portal.audit.services import record_event
 
 
 @receiver(user_logged_in, dispatch_uid="audit")

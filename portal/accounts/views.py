@@ -1,8 +1,14 @@
-from copy import copy
+"""Views for sign-in and sign-out, invitations, the team and preferences."""
 
+from copy import copy
+from typing import Any
+from urllib.parse import urlencode
+
+from allauth.account.views import LoginView
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -13,7 +19,7 @@ from portal.accounts import services as team
 from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm, ThemeForm
 from portal.accounts.mfa.reauthentication import after_proof, after_proof_of_form
 from portal.accounts.models import Member
-from portal.core.http import find_own_path, make_absolute
+from portal.core.http import find_own_path, is_at_public_host, make_absolute
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_form, require_post
 
@@ -21,6 +27,29 @@ from portal.core.request import MemberRequest, require_form, require_post
 def _read_post(request: HttpRequest) -> QueryDict | None:
     """The data to bind a form to; an empty POST counts, too."""
     return request.POST if request.method == "POST" else None
+
+
+class SignInView(LoginView):  # type: ignore[misc]  # allauth has no types
+    """allauth's view with the other sign-in methods. With SSO_ONLY the form is only shown at `?local=1`."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        if settings.OIDC_ISSUER:
+            # Browsers apply form-action to redirects of the form, too.
+            origins = (
+                settings.OIDC_ORIGINS if is_at_public_host(request) else [settings.PUBLIC_URL, *settings.OIDC_ORIGINS]
+            )
+            response._csp_update = {"form-action": origins}  # type: ignore[attr-defined]  # noqa: SLF001
+        return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        facts: dict[str, Any] = super().get_context_data(**kwargs)
+        is_asked_for = self.request.method == "POST" or "local" in self.request.GET
+        return facts | {
+            "provider_name": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
+            "has_password_form": is_asked_for or not settings.SSO_ONLY,
+            "local_url": f"?{urlencode(self.request.GET.dict() | {'local': '1'})}",
+        }
 
 
 @requires(Capability.PUBLIC)
@@ -131,7 +160,7 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
             member = team.accept_invitation(token, form.save(commit=False), request=request)
         except team.InvitationGoneError:
             return render(request, "accounts/invitation_gone.html", status=404)
-        except team.NameTakenError:
+        except team.MemberNameTakenError:
             form.add_error("username", _("This user name or e-mail address is already in use."))
         else:
             messages.success(request, _("Welcome, %(name)s. Sign in with your new password.") % {"name": member})

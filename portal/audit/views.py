@@ -9,10 +9,9 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from portal.audit.events import record_event
 from portal.audit.forms import FILTERS, PAGE_SIZE, EventFilter
 from portal.audit.models import Action, Event
-from portal.audit.services import CONTENT_TYPES, Format, read_page, write_events
+from portal.audit.services import CONTENT_TYPES, Format, read_page, record_event, write_events
 from portal.core.http import describe_unknown, encode_query, leave_out, list_unknown
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_post

@@ -4,7 +4,7 @@ Based on the docs pages "List instances" (api/compute/list-instances), api/error
 api/authentication. Where they leave something open, it is lenient in what it reads and strict in what it sends.
 """
 
-from portal.bycloud.client import Answer, Client, Limits
+from portal.bycloud.client import ApiResponse, Client, Limits
 from portal.bycloud.credentials import ApiKey, BearerToken, Credential
 from portal.bycloud.errors import (
     ByCloudError,
@@ -44,8 +44,8 @@ from portal.bycloud.resources import (
 
 __all__ = [
     "Address",
-    "Answer",
     "ApiKey",
+    "ApiResponse",
     "BearerToken",
     "ByCloudError",
     "Client",

@@ -36,7 +36,7 @@ class Limits(msgspec.Struct, frozen=True):
     sends_region_header: bool = False
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ApiResponse(msgspec.Struct, frozen=True):
     """A successful response (200), not decoded. `target` is the path and query string as sent."""
 
     body: bytes
@@ -49,7 +49,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         """Omits the body, which is long and holds people's data."""
-        return f"Answer({self.target!r}, {len(self.body)} bytes, {self.tries} tries)"
+        return f"ApiResponse({self.target!r}, {len(self.body)} bytes, {self.tries} tries)"
 
 
 _STANDARD_LIMITS = Limits()
@@ -75,7 +75,7 @@ class Client:
         answer = self.fetch_instances(query)
         return decode_instance_page(answer.body, request_id=answer.request_id)
 
-    def fetch_instances(self, query: InstanceQuery, *, may_try_again: Callable[[], bool] = _always) -> Answer:
+    def fetch_instances(self, query: InstanceQuery, *, may_try_again: Callable[[], bool] = _always) -> ApiResponse:
         """The same page as bytes, with details of the request. Raises a `ByCloudError`. The body is not parsed.
 
         Only broken connections and 502, 503 and 504 are retried, at most `limits.extra_tries` times, while the deadline
@@ -91,7 +91,7 @@ class Client:
             tries += 1
             now = datetime.now(UTC)
             if isinstance(outcome, transport.Reply) and outcome.status == transport.OK:
-                return Answer(
+                return ApiResponse(
                     body=outcome.body,
                     received_at=now,
                     elapsed_seconds=time.monotonic() - began_at,

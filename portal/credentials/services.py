@@ -19,8 +19,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from portal import bycloud, gateway
 from portal.accounts.models import Member, Takeover, may_be_taken_over
-from portal.audit.events import record_event
 from portal.audit.models import Action
+from portal.audit.services import record_event
 from portal.core.request import MemberRequest
 from portal.credentials import vault
 from portal.credentials.models import Credential, Kind

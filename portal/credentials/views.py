@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_safe
 
 from portal.accounts.mfa.reauthentication import after_proof, before_form
-from portal.audit.events import record_event
+from portal.audit.services import record_event
 from portal.bycloud import Region
 from portal.core.crypto import CryptoError
 from portal.core.http import find_own_path

@@ -50,7 +50,7 @@ class ApiSession(msgspec.Struct, frozen=True, dict=True):
         return f"{self.cache_namespace}:{sha256(name.encode()).hexdigest()}"
 
 
-class CachedAnswer(msgspec.Struct, frozen=True):
+class CachedResponse(msgspec.Struct, frozen=True):
     """An upstream response body, or one instance from it, unmodified, with its date and the request behind it.
 
     A page is cut to the number of instances that were requested; `left_out` counts the rest.
@@ -106,14 +106,14 @@ def delete_cached(session: ApiSession, name: str) -> None:
     caches["pages"].delete(session.make_key(name))
 
 
-def load_page(session: ApiSession, query: InstanceQuery) -> tuple[CachedAnswer | None, FetchError | None]:
+def load_page(session: ApiSession, query: InstanceQuery) -> tuple[CachedResponse | None, FetchError | None]:
     """A page and its last error, each or None, in one cache request."""
     page_key, error_key = session.make_key(page_name(query)), session.make_key(error_name(query))
     stored = caches["pages"].get_many([page_key, error_key])
-    return decode(stored.get(page_key), CachedAnswer), decode(stored.get(error_key), FetchError)
+    return decode(stored.get(page_key), CachedResponse), decode(stored.get(error_key), FetchError)
 
 
-def store_answers(session: ApiSession, answers: dict[str, CachedAnswer]) -> None:
+def store_responses(session: ApiSession, answers: dict[str, CachedResponse]) -> None:
     """Cache several responses at once, by name."""
     encoded = {session.make_key(name): msgspec.msgpack.encode(answer) for name, answer in answers.items()}
     caches["pages"].set_many(encoded, CACHE_SECONDS)

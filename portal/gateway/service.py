@@ -26,7 +26,7 @@ from portal.gateway import clock
 from portal.gateway.backoff import end_backoff, find_backoff, is_credential_rejected, record_failure
 from portal.gateway.cache import (
     ApiSession,
-    CachedAnswer,
+    CachedResponse,
     delete_cached,
     error_name,
     get_cached,
@@ -35,7 +35,7 @@ from portal.gateway.cache import (
     lock_name,
     page_name,
     set_cached,
-    store_answers,
+    store_responses,
 )
 from portal.gateway.concurrency import SingleFlight, acquire_slot
 from portal.gateway.locks import acquire_lock
@@ -102,7 +102,7 @@ def read_page(
 
 def read_instance(session: ApiSession, instance_id: str) -> Cached[CachedInstance] | None:
     """An instance as it was on the last page that contained it, or None. Never goes upstream."""
-    answer = get_cached(session, instance_name(instance_id), CachedAnswer)
+    answer = get_cached(session, instance_name(instance_id), CachedResponse)
     if answer is None:
         return None
     instance = decode_instance(answer.body)
@@ -203,7 +203,7 @@ def _fetch_once(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, 
     raise TimedOut("The page was not fetched in time")
 
 
-def _decode_page(answer: CachedAnswer, error: FetchError | None) -> Cached[InstancePage] | None:
+def _decode_page(answer: CachedResponse, error: FetchError | None) -> Cached[InstancePage] | None:
     """A cached page; None if it cannot be decoded (written by another version)."""
     try:
         page = decode_instance_page(answer.body)
@@ -236,7 +236,7 @@ def _load_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, e
     for instance, source in zip(page.instances or (), split_instances(answer.body), strict=True):
         if instance.id:
             answers[instance_name(instance.id)] = msgspec.structs.replace(answer, body=source)
-    store_answers(session, answers)
+    store_responses(session, answers)
     delete_cached(session, error_name(query))
     end_backoff(session)
     return Cached(page, clock.to_wall(answer.fetched_at), _describe_call(answer, from_store=False))
@@ -247,7 +247,7 @@ def _is_hasty(within_seconds: float) -> bool:
     return within_seconds < settings.BYCLOUD_LIMITS.deadline_seconds / 2
 
 
-def _describe_call(answer: CachedAnswer, *, from_store: bool) -> UpstreamCall:
+def _describe_call(answer: CachedResponse, *, from_store: bool) -> UpstreamCall:
     return UpstreamCall(
         target=answer.target,
         elapsed_seconds=answer.elapsed_seconds,

@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 
 from portal.bycloud import (
-    Answer,
+    ApiResponse,
     ByCloudError,
     Client,
     Forbidden,
@@ -24,7 +24,7 @@ from portal.bycloud import (
 )
 from portal.gateway import clock
 from portal.gateway.backoff import find_backoff
-from portal.gateway.cache import ApiSession, CachedAnswer, record_use
+from portal.gateway.cache import ApiSession, CachedResponse, record_use
 from portal.gateway.rate_limit import acquire_call, apply_reported_usage
 from portal.gateway.results import Busy, FetchPolicy, Priority, RateLimitReached
 
@@ -44,7 +44,7 @@ def fetch_page(
     seconds: float,
     *,
     records_rejection: bool = True,
-) -> tuple[CachedAnswer, InstancePage]:
+) -> tuple[CachedResponse, InstancePage]:
     """Send one request, decode the response and log it. The first try has been counted against the rate limit already.
 
     Without `records_rejection`, nothing is recorded for a credential that ByCloud rejects.
@@ -91,7 +91,7 @@ def fetch_page(
             left_out=left_out,
             unreadable=page.unreadable if isinstance(page, PartialPage) else {},
         )
-    cached = CachedAnswer(
+    cached = CachedResponse(
         body=body,
         fetched_at=clock.read_moment(),
         target=answer.target,
@@ -102,7 +102,7 @@ def fetch_page(
     return cached, page
 
 
-def _check_secrecy(session: ApiSession, answer: Answer) -> None:
+def _check_secrecy(session: ApiSession, answer: ApiResponse) -> None:
     """A response that contains the credential is neither cached nor shown."""
     body = answer.body
     if b"\\" in body:
@@ -119,7 +119,7 @@ def _unescape(found: re.Match[bytes]) -> bytes:
     return bytes([int(found[1], 16)]) if found[1] else found[2]
 
 
-def _check_list(page: InstancePage, query: InstanceQuery, answer: Answer) -> None:
+def _check_list(page: InstancePage, query: InstanceQuery, answer: ApiResponse) -> None:
     """A response without a list is a failure, not an empty list, and must not replace rows that are cached.
 
     The same goes for an unfiltered first page that is empty, claims that there are instances and has no next page.

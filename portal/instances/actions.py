@@ -9,8 +9,8 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import Density
-from portal.audit.events import record_event
 from portal.audit.models import Action
+from portal.audit.services import record_event
 from portal.bycloud import Region
 from portal.core.permissions import Capability
 from portal.core.request import MemberRequest, require_post
@@ -75,7 +75,7 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
         try:
             keep = saved_views.change_view if pk else saved_views.add_view
             keep(form.save(commit=False), request=request)
-        except saved_views.NameTakenError:
+        except saved_views.ViewNameTakenError:
             form.refuse_name()
         except saved_views.TooManyViewsError:
             form.add_error(

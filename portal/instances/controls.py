@@ -17,7 +17,7 @@ from portal.instances.columns import COLUMNS, FIRST, read_names
 from portal.instances.forms import LARGEST_LIMIT, find_name
 from portal.instances.links import ListView, list_url, saved_view_url
 from portal.instances.services import KnownValues, Listing
-from portal.saved_views.services import Link
+from portal.saved_views.services import SavedLink
 
 PAGE_SIZES = (20, 50, 100)
 
@@ -126,7 +126,7 @@ def describe_view(view: ListView, layout: DisplayOptions) -> str:
 
 
 def link_views(
-    links: Iterable[Link], view: ListView, layout: DisplayOptions, *, member: Member, region: Region
+    links: Iterable[SavedLink], view: ListView, layout: DisplayOptions, *, member: Member, region: Region
 ) -> tuple[ViewLink, ...]:
     current = saved_view_url(region, describe_view(view, layout))
     return tuple(

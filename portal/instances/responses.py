@@ -37,7 +37,7 @@ from portal.instances.live import (
 )
 from portal.instances.services import Listing, read_known_values
 from portal.instances.table import Table, build_table
-from portal.saved_views.services import Link, list_links
+from portal.saved_views.services import SavedLink, list_links
 
 _REGIONS = {
     "instances": "instances/_instances.html",
@@ -161,7 +161,7 @@ def answer_list(
     *,
     policy: FetchPolicy,
     unknown: Sequence[str] = (),
-    links: Sequence[Link] | None = None,
+    links: Sequence[SavedLink] | None = None,
 ) -> HttpResponse:
     """A page of the list; 204 if the open page that asks shows the same already.
 
@@ -210,7 +210,7 @@ def _build_page(
     *,
     layout: DisplayOptions,
     filters: tuple[ActiveFilter, ...],
-    links: Sequence[Link] | None = None,
+    links: Sequence[SavedLink] | None = None,
 ) -> ListPage:
     """The list without its rows. What surrounds the results is left out as far as it stays as it is on the page."""
     region, target = session.region, find_target(request)

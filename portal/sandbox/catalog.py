@@ -44,7 +44,7 @@ IMAGES = {
 
 
 @dataclass(frozen=True)
-class State:
+class InstanceState:
     """The four state fields, as the API spells them."""
 
     status: str
@@ -61,22 +61,22 @@ class State:
         }
 
 
-ACTIVE = State("ACTIVE", "RUNNING", "ACTIVE")
-BUILDING = State("BUILD", "NOSTATE", "BUILDING", "spawning")
-STOPPED = State("SHUTOFF", "SHUTDOWN", "STOPPED")
-FAILED = State("ERROR", "NOSTATE", "ERROR")
-PAUSED = State("PAUSED", "PAUSED", "PAUSED")
-SUSPENDED = State("SUSPENDED", "SUSPENDED", "SUSPENDED")
-SHELVED = State("SHELVED_OFFLOADED", "SHUTDOWN", "SHELVED_OFFLOADED")
-RESIZING = State("RESIZE", "RUNNING", "ACTIVE", "resize_migrating")
-RESIZED = State("VERIFY_RESIZE", "RUNNING", "RESIZED")
-REBOOTING = State("REBOOT", "RUNNING", "ACTIVE", "rebooting")
-MIGRATING = State("MIGRATING", "RUNNING", "ACTIVE", "migrating")
-RESCUED = State("RESCUE", "RUNNING", "RESCUED")
-SOFT_DELETED = State("SOFT_DELETED", "SHUTDOWN", "SOFT_DELETED")
-UNKNOWN = State("UNKNOWN", None, None)
-HIBERNATING = State("HIBERNATING", "CRYOSLEEP", "HIBERNATING", "freezing-memory")
-ACTIVE_BUT_OFF = State("ACTIVE", "SHUTDOWN", "ACTIVE")
-STOPPING = State("ACTIVE", "RUNNING", "ACTIVE", "powering-off")
-DELETING = State("ACTIVE", "RUNNING", "ACTIVE", "deleting")
-SNAPSHOTTING = State("ACTIVE", "RUNNING", "ACTIVE", "image_uploading")
+ACTIVE = InstanceState("ACTIVE", "RUNNING", "ACTIVE")
+BUILDING = InstanceState("BUILD", "NOSTATE", "BUILDING", "spawning")
+STOPPED = InstanceState("SHUTOFF", "SHUTDOWN", "STOPPED")
+FAILED = InstanceState("ERROR", "NOSTATE", "ERROR")
+PAUSED = InstanceState("PAUSED", "PAUSED", "PAUSED")
+SUSPENDED = InstanceState("SUSPENDED", "SUSPENDED", "SUSPENDED")
+SHELVED = InstanceState("SHELVED_OFFLOADED", "SHUTDOWN", "SHELVED_OFFLOADED")
+RESIZING = InstanceState("RESIZE", "RUNNING", "ACTIVE", "resize_migrating")
+RESIZED = InstanceState("VERIFY_RESIZE", "RUNNING", "RESIZED")
+REBOOTING = InstanceState("REBOOT", "RUNNING", "ACTIVE", "rebooting")
+MIGRATING = InstanceState("MIGRATING", "RUNNING", "ACTIVE", "migrating")
+RESCUED = InstanceState("RESCUE", "RUNNING", "RESCUED")
+SOFT_DELETED = InstanceState("SOFT_DELETED", "SHUTDOWN", "SOFT_DELETED")
+UNKNOWN = InstanceState("UNKNOWN", None, None)
+HIBERNATING = InstanceState("HIBERNATING", "CRYOSLEEP", "HIBERNATING", "freezing-memory")
+ACTIVE_BUT_OFF = InstanceState("ACTIVE", "SHUTDOWN", "ACTIVE")
+STOPPING = InstanceState("ACTIVE", "RUNNING", "ACTIVE", "powering-off")
+DELETING = InstanceState("ACTIVE", "RUNNING", "ACTIVE", "deleting")
+SNAPSHOTTING = InstanceState("ACTIVE", "RUNNING", "ACTIVE", "image_uploading")

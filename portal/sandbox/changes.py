@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from portal.sandbox import catalog
-from portal.sandbox.catalog import State
+from portal.sandbox.catalog import InstanceState
 from portal.sandbox.filters import Json
 from portal.sandbox.fleet import Changed, Fleet, written
 
@@ -19,8 +19,8 @@ class ChangeError(ValueError):
 class _Step:
     """A state transition: `during` for a while, then `after` (None: the instance is deleted)."""
 
-    during: State
-    after: State | None
+    during: InstanceState
+    after: InstanceState | None
 
 
 _STEPS = {

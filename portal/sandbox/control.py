@@ -9,38 +9,38 @@ from collections.abc import Callable
 from typing import Any
 
 from portal.sandbox.changes import ChangeError, change_instance
-from portal.sandbox.exchange import Answer, Request, error_answer, json_answer
 from portal.sandbox.faults import FaultError, read_fault
 from portal.sandbox.filters import LARGEST_LIMIT, UUID, Json
 from portal.sandbox.fleet import Fleet
-from portal.sandbox.limits import Limits
+from portal.sandbox.http import Request, Response, error_response, json_response
+from portal.sandbox.limits import RateLimiter
 from portal.sandbox.service import Service
 
 PREFIX = "/_sandbox/"
 _INSTANCE = re.compile(rf"instances/({UUID.pattern})")
-_NO_CONTENT = Answer(204)
+_NO_CONTENT = Response(204)
 
 
 class ControlError(ValueError):
     """An invalid control request."""
 
 
-def answer(service: Service, request: Request) -> Answer:
+def answer(service: Service, request: Request) -> Response:
     """The response to a control request."""
     path = request.path.removeprefix(PREFIX).rstrip("/")
     match = _INSTANCE.fullmatch(path)
     name, identifier = ("instances/<id>", match[1]) if match else (path, "")
     actions = {method: act for (method, known), act in _ACTIONS.items() if known == name}
     if not actions:
-        return error_answer(404, details=f"Known: {', '.join(sorted({known for _, known in _ACTIONS}))}")
+        return error_response(404, details=f"Known: {', '.join(sorted({known for _, known in _ACTIONS}))}")
     act = actions.get(request.method)
     if act is None:
-        return error_answer(405, headers={"Allow": ", ".join(sorted(actions))})
+        return error_response(405, headers={"Allow": ", ".join(sorted(actions))})
     try:
         with service.lock:
             return act(service, _read_body(request), identifier)
     except (ControlError, FaultError, ChangeError) as error:
-        return error_answer(400, details=str(error))
+        return error_response(400, details=str(error))
 
 
 def _read_body(request: Request) -> Json:
@@ -55,31 +55,31 @@ def _read_body(request: Request) -> Json:
     return value
 
 
-def _reset(service: Service, _: Json, __: str) -> Answer:
+def _reset(service: Service, _: Json, __: str) -> Response:
     service.reset()
     return _NO_CONTENT
 
 
-def _script_fault(service: Service, body: Json, _: str) -> Answer:
+def _script_fault(service: Service, body: Json, _: str) -> Response:
     service.faults.append(read_fault(body))
-    return json_answer({"faults": len(service.faults)}, status=201)
+    return json_response({"faults": len(service.faults)}, status=201)
 
 
-def _clear_faults(service: Service, _: Json, __: str) -> Answer:
+def _clear_faults(service: Service, _: Json, __: str) -> Response:
     service.faults.clear()
     return _NO_CONTENT
 
 
-def _list_requests(service: Service, _: Json, __: str) -> Answer:
-    return json_answer(list(service.log))
+def _list_requests(service: Service, _: Json, __: str) -> Response:
+    return json_response(list(service.log))
 
 
-def _clear_requests(service: Service, _: Json, __: str) -> Answer:
+def _clear_requests(service: Service, _: Json, __: str) -> Response:
     service.log.clear()
     return _NO_CONTENT
 
 
-def _set_limits(service: Service, body: Json, _: str) -> Answer:
+def _set_limits(service: Service, body: Json, _: str) -> Response:
     per_minute, per_hour = body.get("per_minute", service.rate_per_minute), body.get("per_hour", service.rate_per_hour)
     if not all(type(value) is int and value >= 0 for value in (per_minute, per_hour)):
         raise ControlError("per_minute and per_hour are whole numbers")
@@ -89,24 +89,24 @@ def _set_limits(service: Service, body: Json, _: str) -> Answer:
     )
     if type(largest) is not int or not 1 <= largest <= LARGEST_LIMIT or not isinstance(refuses, bool):
         raise ControlError(f"largest_page is a whole number from 1 to {LARGEST_LIMIT}, refuses_larger true or false")
-    service.limits = Limits(per_minute, per_hour)
+    service.limits = RateLimiter(per_minute, per_hour)
     service.largest_page, service.refuses_larger = largest, refuses
     return _NO_CONTENT
 
 
-def _read_instance(service: Service, _: Json, identifier: str) -> Answer:
+def _read_instance(service: Service, _: Json, identifier: str) -> Response:
     found = _find(service, identifier)
     instance = found and found[0].find_instance(found[1], service.now())
-    return json_answer(instance) if instance else error_answer(404, details="No such instance")
+    return json_response(instance) if instance else error_response(404, details="No such instance")
 
 
-def _change_instance(service: Service, body: Json, identifier: str) -> Answer:
+def _change_instance(service: Service, body: Json, identifier: str) -> Response:
     found = _find(service, identifier)
     if found is None:
-        return error_answer(404, details="No such instance")
+        return error_response(404, details="No such instance")
     fleet, number = found
     changed = change_instance(fleet, number, body, settle_seconds=service.settle_seconds)
-    return json_answer(changed) if changed else error_answer(404, details="The instance is gone")
+    return json_response(changed) if changed else error_response(404, details="The instance is gone")
 
 
 def _find(service: Service, identifier: str) -> tuple[Fleet, int] | None:
@@ -118,7 +118,7 @@ def _find(service: Service, identifier: str) -> tuple[Fleet, int] | None:
     return None
 
 
-_ACTIONS: dict[tuple[str, str], Callable[[Service, Any, str], Answer]] = {
+_ACTIONS: dict[tuple[str, str], Callable[[Service, Any, str], Response]] = {
     ("POST", "reset"): _reset,
     ("POST", "faults"): _script_fault,
     ("DELETE", "faults"): _clear_faults,

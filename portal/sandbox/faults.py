@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast, get_args
 
 from portal.sandbox import bodies, malformed
-from portal.sandbox.exchange import Answer, Delivery, encode, error_answer
 from portal.sandbox.filters import Json
+from portal.sandbox.http import Delivery, Response, encode, error_response
 
 DELIVERIES: tuple[str, ...] = get_args(Delivery)
 MODES = (*DELIVERIES, *bodies.BODIES, *malformed.DISTORTIONS, "redirect", "byte-order-mark")
@@ -22,7 +22,7 @@ class FaultError(ValueError):
 
 
 @dataclass
-class Fault:
+class ScriptedFault:
     """`times` None means always. `body` is a text to send as it is, or a JSON value. A header set to None is
     removed.
     """
@@ -44,7 +44,7 @@ class Fault:
         return (self.organization is None or self.organization == organization) and self.match in query
 
 
-def read_fault(given: Json) -> Fault:
+def read_fault(given: Json) -> ScriptedFault:
     """Parse a fault from its JSON form. Raises `FaultError`."""
     unknown = set(given) - _FIELDS
     if unknown:
@@ -53,7 +53,7 @@ def read_fault(given: Json) -> Fault:
         value = given.get(name)
         if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
             raise FaultError(f"{name} has the wrong type")
-    fault = Fault(**{name: value for name, value in given.items() if value is not None or name == "times"})
+    fault = ScriptedFault(**{name: value for name, value in given.items() if value is not None or name == "times"})
     fault.has_body = "body" in given
     if not all(
         isinstance(value, str | None) and _HEADER.fullmatch(f"{key}:{value}") for key, value in fault.headers.items()
@@ -70,7 +70,7 @@ def read_fault(given: Json) -> Fault:
     return fault
 
 
-def take_fault(faults: list[Fault], *, organization: str | None, query: str) -> Fault | None:
+def take_fault(faults: list[ScriptedFault], *, organization: str | None, query: str) -> ScriptedFault | None:
     """The first matching fault. Its count is reduced, and it is removed from the list when it is used up."""
     for fault in faults:
         if fault.fits(organization=organization, query=query):
@@ -83,8 +83,8 @@ def take_fault(faults: list[Fault], *, organization: str | None, query: str) -> 
 
 
 def spoil(
-    fault: Fault, *, regular: Callable[[], Answer], page: Callable[[bool], Json | None], request_id: str
-) -> Answer:
+    fault: ScriptedFault, *, regular: Callable[[], Response], page: Callable[[bool], Json | None], request_id: str
+) -> Response:
     """The response with the fault applied. `regular` makes the response without it.
 
     `page` makes the page inside it (True: the first page, whatever the marker), or returns None if there is none.
@@ -99,21 +99,21 @@ def spoil(
 
 
 def _content(
-    fault: Fault, *, regular: Callable[[], Answer], page: Callable[[bool], Json | None], request_id: str
-) -> Answer:
+    fault: ScriptedFault, *, regular: Callable[[], Response], page: Callable[[bool], Json | None], request_id: str
+) -> Response:
     status, mode = fault.status, fault.mode
     if fault.has_body:
         body = fault.body.encode("utf-8", "surrogatepass") if isinstance(fault.body, str) else encode(fault.body)
-        return Answer(status or _OK, body, {"Content-Type": "application/json"})
+        return Response(status or _OK, body, {"Content-Type": "application/json"})
     if mode in bodies.BODIES:
         body, headers = bodies.BODIES[mode](fault.bytes)
-        return Answer(status or _OK, body, headers)
+        return Response(status or _OK, body, headers)
     if mode == "redirect":
-        return Answer(status or 302, b"", {"Location": fault.location or "/v1/instances?redirected=yes"})
+        return Response(status or 302, b"", {"Location": fault.location or "/v1/instances?redirected=yes"})
     if mode in malformed.DISTORTIONS and (found := page(mode == "endless")) is not None:
-        return Answer(status or _OK, encode(malformed.DISTORTIONS[mode](found)), {"Content-Type": "application/json"})
+        return Response(status or _OK, encode(malformed.DISTORTIONS[mode](found)), {"Content-Type": "application/json"})
     if status is not None and status >= _FIRST_ERROR:
-        return error_answer(status, request_id=request_id, details="A scripted fault")
+        return error_response(status, request_id=request_id, details="A scripted fault")
     answer = regular()
     mark = codecs.BOM_UTF8 if mode == "byte-order-mark" else b""
     return replace(answer, status=status or answer.status, body=mark + answer.body)

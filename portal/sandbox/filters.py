@@ -70,7 +70,7 @@ def _id_of(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListQuery:
     """A parsed list request. `given` has the parameters as they were sent, for the links."""
 
     filters: Filters
@@ -79,7 +79,7 @@ class Asked:
     given: Mapping[str, str]
 
 
-def read_asked(query: str, *, largest: int = LARGEST_LIMIT, refuses_larger: bool = False) -> Asked:
+def read_asked(query: str, *, largest: int = LARGEST_LIMIT, refuses_larger: bool = False) -> ListQuery:
     """Parse a query string. If a parameter is repeated, the first value counts; unknown ones are ignored.
 
     A `limit` above `largest` is reduced to it, unless `refuses_larger`. Raises `ParameterError`.
@@ -96,7 +96,7 @@ def read_asked(query: str, *, largest: int = LARGEST_LIMIT, refuses_larger: bool
         flavor_id=_read_uuid(given, "flavor_id"),
         image_id=_read_uuid(given, "image_id"),
     )
-    return Asked(
+    return ListQuery(
         filters=filters,
         limit=_read_limit(given.get("limit"), largest, refuses_larger=refuses_larger),
         marker=_read_uuid(given, "marker"),

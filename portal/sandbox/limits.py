@@ -11,7 +11,7 @@ HOUR = 3600
 
 
 @dataclass(frozen=True)
-class Standing:
+class RateLimitStatus:
     """A credential's usage after a request. `retry_after` (seconds) is set if the request exceeds the limit."""
 
     limit: int
@@ -35,7 +35,7 @@ class _Window:
 
 
 @dataclass
-class Limits:
+class RateLimiter:
     """Fixed windows that start with their first request. Rejected requests are not counted."""
 
     per_minute: int
@@ -43,7 +43,7 @@ class Limits:
     windows: dict[tuple[str, int], _Window] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
-    def count(self, who: str) -> Standing:
+    def count(self, who: str) -> RateLimitStatus:
         """Count one request of this caller, unless it exceeds the limit."""
         now = time.time()
         with self.lock:
@@ -52,10 +52,10 @@ class Limits:
             if left <= 0:
                 ends_at = hour.ends_at if self.per_hour <= hour.used else minute.ends_at
                 wait = max(1, math.ceil(ends_at - now))
-                return Standing(self.per_minute, 0, math.ceil(ends_at), retry_after=wait)
+                return RateLimitStatus(self.per_minute, 0, math.ceil(ends_at), retry_after=wait)
             minute.used += 1
             hour.used += 1
-            return Standing(self.per_minute, min(left, self.per_minute) - 1, math.ceil(minute.ends_at))
+            return RateLimitStatus(self.per_minute, min(left, self.per_minute) - 1, math.ceil(minute.ends_at))
 
     def _window(self, who: str, seconds: int, now: float) -> _Window:
         window = self.windows.get((who, seconds))

@@ -4,13 +4,13 @@ from bisect import bisect_left
 from datetime import datetime
 from urllib.parse import urlencode
 
-from portal.sandbox.filters import PARAMETERS, Asked, Json, ParameterError
+from portal.sandbox.filters import PARAMETERS, Json, ListQuery, ParameterError
 from portal.sandbox.fleet import Fleet
 
 PATH = "/v1/instances"
 
 
-def list_page(fleet: Fleet, asked: Asked, *, now: datetime, base_url: str) -> Json:
+def list_page(fleet: Fleet, asked: ListQuery, *, now: datetime, base_url: str) -> Json:
     """The page after the marker, newest first. If the marker's instance is deleted, the page starts where it was.
 
     Raises `ParameterError` for a marker that was never an instance of this organization.
@@ -41,7 +41,7 @@ def list_page(fleet: Fleet, asked: Asked, *, now: datetime, base_url: str) -> Js
     }
 
 
-def _link(base_url: str, asked: Asked, marker: str | None) -> str:
+def _link(base_url: str, asked: ListQuery, marker: str | None) -> str:
     wanted = {**asked.given, "limit": str(asked.limit), "marker": marker}
     pairs = [(name, wanted[name]) for name in PARAMETERS if wanted.get(name)]
     return f"{base_url}{PATH}?{urlencode(pairs)}"

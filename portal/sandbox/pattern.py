@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal.sandbox import catalog
-from portal.sandbox.catalog import FLAVORS, IMAGES, State
+from portal.sandbox.catalog import FLAVORS, IMAGES, InstanceState
 
 LONG_NAME = "a-very-long-name-" + "0123456789" * 23 + "-the-end"
 LONG_TEXT = "A description that goes on and on. " * 120
@@ -54,7 +54,7 @@ class Slot:
     stem: str
     numbers: range | None
     description: str | None
-    state: State
+    state: InstanceState
     flavor: dict[str, Any] | None
     image: dict[str, Any] | None
     networks: tuple[str, ...]
@@ -74,7 +74,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Role:
+class Group:
     """A kind of server. The pattern contains `count` of them."""
 
     stem: str
@@ -93,48 +93,48 @@ class Role:
 _UBUNTU = ("Ubuntu 22.04 LTS", "Ubuntu 24.04 LTS")
 _DEBIAN = ("Debian 12", "Debian 13")
 
-ACME_ROLES = (
-    Role("web-", 22, "Public web server", ("m1.medium", "m1.large"), _UBUNTU, ("private", "public"),
+ACME_GROUPS = (
+    Group("web-", 22, "Public web server", ("m1.medium", "m1.large"), _UBUNTU, ("private", "public"),
          ("default", "web"), ("web", "frontend"), "storefront"),
-    Role("web-staging-", 6, "Web server of the staging site", ("m1.small",), _UBUNTU, ("private",),
+    Group("web-staging-", 6, "Web server of the staging site", ("m1.small",), _UBUNTU, ("private",),
          ("default", "web"), ("web", "frontend"), "storefront", "staging"),
-    Role("api-", 14, "Public API", ("m1.large", "c1.large"), _UBUNTU, ("private",),
+    Group("api-", 14, "Public API", ("m1.large", "c1.large"), _UBUNTU, ("private",),
          ("default", "api"), ("api", "backend"), "platform"),
-    Role("api-staging-", 4, "API of the staging site", ("m1.medium",), _UBUNTU, ("private",),
+    Group("api-staging-", 4, "API of the staging site", ("m1.medium",), _UBUNTU, ("private",),
          ("default", "api"), ("api", "backend"), "platform", "staging"),
-    Role("worker-", 24, "Background jobs", ("c1.large", "m1.large"), _DEBIAN, ("private",),
+    Group("worker-", 24, "Background jobs", ("c1.large", "m1.large"), _DEBIAN, ("private",),
          ("default",), ("worker", "backend"), "platform"),
-    Role("db-", 10, "PostgreSQL", ("r1.large", "r1.2xlarge"), _DEBIAN, ("private", "storage"),
+    Group("db-", 10, "PostgreSQL", ("r1.large", "r1.2xlarge"), _DEBIAN, ("private", "storage"),
          ("default", "database"), ("db", "postgresql"), "data", volumes=2),
-    Role("cache-", 8, "Redis", ("r1.large",), _DEBIAN, ("private",), ("default", "cache"), ("cache", "redis"), "data"),
-    Role("queue-", 5, "RabbitMQ", ("m1.large",), _DEBIAN, ("private",),
+    Group("cache-", 8, "Redis", ("r1.large",), _DEBIAN, ("private",), ("default", "cache"), ("cache", "redis"), "data"),
+    Group("queue-", 5, "RabbitMQ", ("m1.large",), _DEBIAN, ("private",),
          ("default", "queue"), ("queue", "backend"), "platform", volumes=1),
-    Role("search-", 6, "OpenSearch", ("r1.large",), ("Rocky Linux 9",), ("private", "storage"),
+    Group("search-", 6, "OpenSearch", ("r1.large",), ("Rocky Linux 9",), ("private", "storage"),
          ("default", "search"), ("search", "db"), "data", volumes=1),
-    Role("ci-runner-", 9, "Builds and tests", ("c1.large",), _UBUNTU, ("private",),
+    Group("ci-runner-", 9, "Builds and tests", ("c1.large",), _UBUNTU, ("private",),
          ("default",), ("ci",), "tools", "tools"),
-    Role("lb-", 4, "Load balancer", ("m1.small",), _DEBIAN, ("private", "public"),
+    Group("lb-", 4, "Load balancer", ("m1.small",), _DEBIAN, ("private", "public"),
          ("default", "web"), ("lb", "frontend"), "network"),
-    Role("monitor-", 3, "Prometheus and Grafana", ("m1.xlarge",), ("Rocky Linux 9",), ("private", "management"),
+    Group("monitor-", 3, "Prometheus and Grafana", ("m1.xlarge",), ("Rocky Linux 9",), ("private", "management"),
          ("default",), ("monitoring",), "tools", volumes=1),
-    Role("dev-", 6, "A developer's machine", ("m1.medium", "m1.large"), _UBUNTU, ("private",),
+    Group("dev-", 6, "A developer's machine", ("m1.medium", "m1.large"), _UBUNTU, ("private",),
          ("default", "ssh"), ("dev",), "platform", "development"),
 )  # fmt: skip
-GLOBEX_ROLES = (
-    Role("shop-", 5, "Online shop", ("m1.medium",), _UBUNTU, ("private", "public"),
+GLOBEX_GROUPS = (
+    Group("shop-", 5, "Online shop", ("m1.medium",), _UBUNTU, ("private", "public"),
          ("default", "web"), ("web", "shop"), "shop"),
-    Role("ledger-", 3, "Ledger database", ("r1.large",), ("Rocky Linux 9",), ("private", "storage"),
+    Group("ledger-", 3, "Ledger database", ("r1.large",), ("Rocky Linux 9",), ("private", "storage"),
          ("default", "database"), ("db",), "finance", volumes=1),
-    Role("mail-", 2, "Mail relay", ("m1.small",), _DEBIAN, ("private", "public"),
+    Group("mail-", 2, "Mail relay", ("m1.small",), _DEBIAN, ("private", "public"),
          ("default", "mail"), ("mail",), "office"),
-    Role("vpn-", 1, "Way in for the staff", ("m1.small",), _DEBIAN, ("public",), ("default",), ("vpn",), "office"),
-    Role("gate-", 1, "Jump host", ("m1.tiny",), _DEBIAN, ("private", "public"), ("ssh",), ("ssh",), "office"),
+    Group("vpn-", 1, "Way in for the staff", ("m1.small",), _DEBIAN, ("public",), ("default",), ("vpn",), "office"),
+    Group("gate-", 1, "Jump host", ("m1.tiny",), _DEBIAN, ("private", "public"), ("ssh",), ("ssh",), "office"),
 )  # fmt: skip
 
 
 def _odd(
     name: str,
-    state: State = catalog.ACTIVE,
+    state: InstanceState = catalog.ACTIVE,
     *,
     description: str | None = None,
     flavor: str | None = "m1.medium",
@@ -222,7 +222,7 @@ _STATES = {
     ("dev-", 5): catalog.RESCUED,
     ("search-", 5): catalog.RESIZING,
     ("web-", 21): catalog.BUILDING,
-    ("web-", 20): State("BUILD", "NOSTATE", "BUILDING", "networking"),
+    ("web-", 20): InstanceState("BUILD", "NOSTATE", "BUILDING", "networking"),
 }
 _FAULTS = {("ci-runner-", 6): NO_VOLUME}
 _STATES |= dict.fromkeys(_FAULTS, catalog.FAILED)
@@ -231,51 +231,51 @@ _STATES |= dict.fromkeys(_FAULTS, catalog.FAILED)
 def acme_pattern() -> tuple[Slot, ...]:
     """150 slots, oldest first."""
     chance = random.Random("1/acme")  # noqa: S311 (a made-up fleet, not a secret)
-    roles = [role for role in ACME_ROLES for _ in range(role.count)]
-    chance.shuffle(roles)
+    groups = [group for group in ACME_GROUPS for _ in range(group.count)]
+    chance.shuffle(groups)
     # The two that are still building are among the newest.
-    young = [role for role in roles if role.stem == "web-"][:2]
-    slots = list(_place([*_less(roles, young), *young], chance))
+    young = [group for group in groups if group.stem == "web-"][:2]
+    slots = list(_place([*_less(groups, young), *young], chance))
     for slot in _ODD:
         slots.insert(chance.randrange(5, len(slots) - 15), slot)
     return (*slots[:-2], *_NEWEST, *slots[-2:])
 
 
-def _less(roles: list[Role], taken: list[Role]) -> list[Role]:
-    left = list(roles)
-    for role in taken:
-        left.remove(role)
+def _less(groups: list[Group], taken: list[Group]) -> list[Group]:
+    left = list(groups)
+    for group in taken:
+        left.remove(group)
     return left
 
 
 def globex_pattern() -> tuple[Slot, ...]:
     """12 slots, oldest first."""
     chance = random.Random("1/globex")  # noqa: S311 (as above)
-    roles = [role for role in GLOBEX_ROLES for _ in range(role.count)]
-    chance.shuffle(roles)
-    return tuple(_place(roles, chance))
+    groups = [group for group in GLOBEX_GROUPS for _ in range(group.count)]
+    chance.shuffle(groups)
+    return tuple(_place(groups, chance))
 
 
-def _place(roles: list[Role], chance: random.Random) -> Iterator[Slot]:
-    """A slot for each role; the servers of one role are numbered in order."""
+def _place(groups: list[Group], chance: random.Random) -> Iterator[Slot]:
+    """A slot for each group; the servers of one group are numbered in order."""
     seen: Counter[str] = Counter()
-    for role in roles:
-        position = seen[role.stem]
-        seen[role.stem] += 1
+    for group in groups:
+        position = seen[group.stem]
+        seen[group.stem] += 1
         managed = (("managed-by", "terraform"),) if chance.randrange(10) else ()
-        key = (role.stem, position)
+        key = (group.stem, position)
         yield Slot(
-            stem=role.stem,
-            numbers=range(position + 1, sys.maxsize, role.count),
-            description=role.description if chance.randrange(5) else None,
+            stem=group.stem,
+            numbers=range(position + 1, sys.maxsize, group.count),
+            description=group.description if chance.randrange(5) else None,
             state=_STATES.get(key, catalog.ACTIVE),
-            flavor=FLAVORS[chance.choice(role.flavors)],
-            image=IMAGES[chance.choice(role.images)],
-            networks=role.networks if key not in _FAULTS else (),
-            security_groups=role.security_groups,
-            volumes=role.volumes,
+            flavor=FLAVORS[chance.choice(group.flavors)],
+            image=IMAGES[chance.choice(group.images)],
+            networks=group.networks if key not in _FAULTS else (),
+            security_groups=group.security_groups,
+            volumes=group.volumes,
             key_names=("deploy",) if chance.randrange(3) else ("deploy", "ada-laptop"),
-            metadata=(("environment", role.environment), ("team", role.team), *managed),
-            tags=(*role.tags, role.environment),
+            metadata=(("environment", group.environment), ("team", group.team), *managed),
+            tags=(*group.tags, group.environment),
             fault=_FAULTS.get(key),
         )

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from portal.sandbox import control
-from portal.sandbox.exchange import Answer, Request, error_answer, new_request_id
+from portal.sandbox.http import Request, Response, error_response, new_request_id
 from portal.sandbox.service import Service
 
 LARGEST_REQUEST_BODY = 1024 * 1024
@@ -121,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """Requests that cannot be parsed get the error envelope, too."""
         self.close_connection = True
-        self._send(error_answer(code, details=message, request_id=new_request_id()))
+        self._send(error_response(code, details=message, request_id=new_request_id()))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (name of the base class)
         """No output: the request log is at /_sandbox/requests."""
@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._read_body()
         if body is None:
             self.close_connection = True
-            self._send(error_answer(413, details="Too long, or of no stated length", request_id=new_request_id()))
+            self._send(error_response(413, details="Too long, or of no stated length", request_id=new_request_id()))
             return
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -140,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = control.answer(self.server.service, request) if is_control else self.server.service.answer(request)
         except Exception:  # noqa: BLE001 (the documented 500, whatever the fault)
             traceback.print_exc()
-            answer = error_answer(500, request_id=new_request_id())
+            answer = error_response(500, request_id=new_request_id())
         if answer.wait_seconds:
             self.server.stopping.wait(answer.wait_seconds)
         self._send(answer)
@@ -152,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return self.rfile.read(int(length)) if int(length) <= LARGEST_REQUEST_BODY else None
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: Response) -> None:
         whole = self._head(answer)
         if self.command != "HEAD":
             whole += answer.body
@@ -181,10 +181,10 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             self.wfile.write(whole[position : position + 1])
 
-    def _head(self, answer: Answer) -> bytes:
+    def _head(self, answer: Response) -> bytes:
         return "".join(f"{line}\r\n" for line in self._head_lines(answer)).encode("latin-1", "replace") + b"\r\n"
 
-    def _head_lines(self, answer: Answer) -> Iterator[str]:
+    def _head_lines(self, answer: Response) -> Iterator[str]:
         try:
             phrase = HTTPStatus(answer.status).phrase
         except ValueError:

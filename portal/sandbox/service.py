@@ -8,11 +8,11 @@ from http import HTTPStatus
 from threading import RLock
 
 from portal.sandbox import listing
-from portal.sandbox.exchange import Answer, Request, error_answer, json_answer, merge_headers, new_request_id
-from portal.sandbox.faults import Fault, spoil, take_fault
-from portal.sandbox.filters import LARGEST_LIMIT, Asked, Json, ParameterError, read_asked
+from portal.sandbox.faults import ScriptedFault, spoil, take_fault
+from portal.sandbox.filters import LARGEST_LIMIT, Json, ListQuery, ParameterError, read_asked
 from portal.sandbox.fleet import Fleet
-from portal.sandbox.limits import Limits
+from portal.sandbox.http import Request, Response, error_response, json_response, merge_headers, new_request_id
+from portal.sandbox.limits import RateLimiter
 from portal.sandbox.organizations import Caller, identify
 from portal.sandbox.pattern import acme_pattern, globex_pattern
 
@@ -31,7 +31,7 @@ class Service:
     base_url: str = ""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     lock: RLock = field(default_factory=RLock)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ScriptedFault] = field(default_factory=list)
     log: deque[Json] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
 
     def __post_init__(self) -> None:
@@ -42,7 +42,7 @@ class Service:
     def reset(self) -> None:
         """Reset to the initial state: no changes, no faults, an empty log, unused limits."""
         with self.lock:
-            self.limits = Limits(self.rate_per_minute, self.rate_per_hour)
+            self.limits = RateLimiter(self.rate_per_minute, self.rate_per_hour)
             self.largest_page, self.refuses_larger = LARGEST_LIMIT, False
             self.faults.clear()
             self.log.clear()
@@ -51,8 +51,8 @@ class Service:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def answer(self, request: Request) -> Answer:
-        """Answer an API request, and log it before the response is sent."""
+    def answer(self, request: Request) -> Response:
+        """Response an API request, and log it before the response is sent."""
         caller = identify(request.headers)
         with self.lock:
             standing = self.limits.count(f"{caller.kind}/{caller.organization}/{caller.may_list}")
@@ -60,7 +60,7 @@ class Service:
             fault = None
             if standing.retry_after is not None:
                 details = f"Please wait {standing.retry_after} seconds before retrying"
-                answer = error_answer(429, details=details)
+                answer = error_response(429, details=details)
             else:
                 fault = take_fault(self.faults, organization=caller.organization, query=request.query)
                 regular = partial(self._regular_answer, request, caller, request_id)
@@ -81,30 +81,30 @@ class Service:
         except ParameterError:
             return None
 
-    def _read(self, request: Request) -> Asked:
+    def _read(self, request: Request) -> ListQuery:
         return read_asked(request.query, largest=self.largest_page, refuses_larger=self.refuses_larger)
 
-    def _page(self, asked: Asked, caller: Caller, *, is_first: bool = False) -> Json:
+    def _page(self, asked: ListQuery, caller: Caller, *, is_first: bool = False) -> Json:
         fleet = self.fleets[caller.organization or ""]
         asked = replace(asked, marker=None) if is_first else asked
         return listing.list_page(fleet, asked, now=self.now(), base_url=self.base_url)
 
-    def _regular_answer(self, request: Request, caller: Caller, request_id: str) -> Answer:
+    def _regular_answer(self, request: Request, caller: Caller, request_id: str) -> Response:
         if request.path != listing.PATH:
-            return error_answer(404, details="The sandbox has GET /v1/instances only", request_id=request_id)
+            return error_response(404, details="The sandbox has GET /v1/instances only", request_id=request_id)
         if request.method != "GET":
-            return error_answer(405, details="Use GET", request_id=request_id, headers={"Allow": "GET"})
+            return error_response(405, details="Use GET", request_id=request_id, headers={"Allow": "GET"})
         if caller.organization is None:
             challenge = {"WWW-Authenticate": 'Bearer realm="sandbox"'}
-            return error_answer(HTTPStatus.UNAUTHORIZED, request_id=request_id, headers=challenge)
+            return error_response(HTTPStatus.UNAUTHORIZED, request_id=request_id, headers=challenge)
         if not caller.may_list:
-            return error_answer(403, details="compute:instance:list is needed", request_id=request_id)
+            return error_response(403, details="compute:instance:list is needed", request_id=request_id)
         try:
-            return json_answer(self._page(self._read(request), caller))
+            return json_response(self._page(self._read(request), caller))
         except ParameterError as error:
-            return error_answer(400, details=str(error), request_id=request_id)
+            return error_response(400, details=str(error), request_id=request_id)
 
-    def _record(self, request: Request, caller: Caller, answer: Answer, fault: Fault | None) -> None:
+    def _record(self, request: Request, caller: Caller, answer: Response, fault: ScriptedFault | None) -> None:
         self.log.append({
             "method": request.method,
             "path": request.path,

@@ -10,15 +10,15 @@ from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from portal.accounts.models import Member
-from portal.audit.events import record_event
 from portal.audit.models import Action
+from portal.audit.services import record_event
 from portal.core.permissions import Capability
 from portal.saved_views.models import DefaultView, SavedView
 
 MOST_VIEWS = 50
 
 
-class Link(NamedTuple):
+class SavedLink(NamedTuple):
     """A view as shown in links. `default_id` is set if the member's lists open with it."""
 
     pk: int
@@ -34,7 +34,7 @@ class TooManyViewsError(Exception):
     """The member has reached the maximum number of views in this region."""
 
 
-class NameTakenError(Exception):
+class ViewNameTakenError(Exception):
     """The member has another view with this name in this region."""
 
 
@@ -44,12 +44,12 @@ def list_views(member: Member, region: str) -> tuple[SavedView, ...]:
     return tuple(_list_visible(member, region).select_related("owner").annotate(begins_list=default))
 
 
-def list_links(member: Member, region: str) -> tuple[Link, ...]:
+def list_links(member: Member, region: str) -> tuple[SavedLink, ...]:
     """The same for the list page: plain values, because every list page needs them."""
     own = FilteredRelation("defaults", condition=Q(defaults__member=member))
     views = _list_visible(member, region).annotate(own_default=own)
     fields = ("pk", "name", "query", "is_shared", "owner_id", "owner__username", "own_default")
-    return tuple([Link(*values) for values in views.values_list(*fields)])
+    return tuple([SavedLink(*values) for values in views.values_list(*fields)])
 
 
 def find_own_view(pk: int, *, member: Member, region: str) -> SavedView | None:
@@ -59,7 +59,7 @@ def find_own_view(pk: int, *, member: Member, region: str) -> SavedView | None:
 
 @transaction.atomic
 def add_view(view: SavedView, *, request: HttpRequest) -> SavedView:
-    """Save a new view for its owner. Raises `TooManyViewsError` or `NameTakenError`."""
+    """Save a new view for its owner. Raises `TooManyViewsError` or `ViewNameTakenError`."""
     # Locks the member, so that two concurrent requests cannot exceed the maximum.
     Member.objects.select_for_update().get(pk=view.owner.pk)
     if SavedView.objects.filter(owner=view.owner, region=view.region).count() >= MOST_VIEWS:
@@ -70,7 +70,7 @@ def add_view(view: SavedView, *, request: HttpRequest) -> SavedView:
 
 @transaction.atomic
 def change_view(view: SavedView, *, request: HttpRequest) -> SavedView:
-    """Save changes to a view. Raises `NameTakenError`, and `SavedView.DoesNotExist` if it has been deleted."""
+    """Save changes to a view. Raises `ViewNameTakenError`, and `SavedView.DoesNotExist` if it has been deleted."""
     Member.objects.select_for_update().get(pk=view.owner.pk)
     was_shared = SavedView.objects.values_list("is_shared", flat=True).get(pk=view.pk)
     _save(view, was_shared=was_shared, request=request)
@@ -113,7 +113,7 @@ def _list_visible(member: Member, region: str) -> QuerySet[SavedView]:
 def _save(view: SavedView, *, was_shared: bool, request: HttpRequest) -> None:
     same_name = SavedView.objects.filter(owner=view.owner, region=view.region, name__iexact=view.name)
     if same_name.exclude(pk=view.pk).exists():
-        raise NameTakenError
+        raise ViewNameTakenError
     view.save()
     if view.is_shared != was_shared:
         act = Action.VIEW_SHARED if view.is_shared else Action.VIEW_UNSHARED

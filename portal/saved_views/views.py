@@ -41,7 +41,7 @@ def edit(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
     if form.is_valid():
         try:
             saved_views.change_view(form.save(commit=False), request=request)
-        except saved_views.NameTakenError:
+        except saved_views.ViewNameTakenError:
             form.refuse_name()
         except SavedView.DoesNotExist:
             raise Http404 from None

@@ -10,8 +10,8 @@ from django.test import RequestFactory
 from pytest_django import Settings
 
 from portal.accounts.models import Member
-from portal.audit.events import record_event
 from portal.audit.models import NOT_A_NAME, Action, AppendOnlyError, Event
+from portal.audit.services import record_event
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.test import Client
 
 from portal.accounts.models import Member
-from portal.audit.events import record_event
 from portal.audit.models import Action, Event
+from portal.audit.services import record_event
 from portal.core.logs import LOGGING
 from tests.conftest import PASSWORD
 
@@ -25,7 +25,7 @@ def read_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     options = dict(LOGGING["formatters"]["json"])
     options.pop("()")
     formatter = structlog.stdlib.ProcessorFormatter(**options)
-    return [json.loads(formatter.format(record)) for record in caplog.records if record.name == "portal.audit.events"]
+    return [json.loads(formatter.format(record)) for record in caplog.records if record.name == "portal.audit.services"]
 
 
 def test_a_sign_in_is_a_line_with_who_where_and_which_request(

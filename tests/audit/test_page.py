@@ -11,8 +11,8 @@ from pytest_django import Settings
 
 from portal.accounts.models import Member
 from portal.audit import views
-from portal.audit.events import record_event
 from portal.audit.models import Action, Event
+from portal.audit.services import record_event
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ from django.db import DatabaseError, connection, transaction
 from pytest_django import Settings
 
 from portal.accounts.models import Member
-from portal.audit.events import record_event
 from portal.audit.models import Action, Event
+from portal.audit.services import record_event
 from portal.audit.triggers import FLOOR_DAYS
 from tests.audit.rows import write
 

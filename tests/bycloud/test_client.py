@@ -7,8 +7,8 @@ import pytest
 
 from portal import __version__
 from portal.bycloud import (
-    Answer,
     ApiKey,
+    ApiResponse,
     BearerToken,
     ByCloudError,
     Client,
@@ -96,7 +96,7 @@ def test_the_answer_keeps_the_body_untouched_with_the_facts_of_the_exchange(wire
     wire.script(reply(body=body, headers={"x-request-id": "req-7"}))
     before = datetime.now(UTC)
     answer = client.fetch_instances(InstanceQuery())
-    assert answer == Answer(
+    assert answer == ApiResponse(
         body=body,
         received_at=answer.received_at,
         elapsed_seconds=answer.elapsed_seconds,
@@ -106,7 +106,7 @@ def test_the_answer_keeps_the_body_untouched_with_the_facts_of_the_exchange(wire
     )
     assert before <= answer.received_at <= datetime.now(UTC)
     assert 0 < answer.elapsed_seconds < 2
-    assert repr(answer) == "Answer('/v1/instances', 32 bytes, 1 tries)"
+    assert repr(answer) == "ApiResponse('/v1/instances', 32 bytes, 1 tries)"
 
 
 def test_a_packed_answer_is_unpacked(wire: Wire, client: Client) -> None:

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from portal.bycloud import InstanceQuery
 from portal.gateway import ApiSession, FetchError, FetchFailed, FetchPolicy, read_page
 from portal.gateway.backoff import record_failure
-from portal.gateway.cache import CachedAnswer, error_name, get_cached, lock_name, page_name, set_cached
+from portal.gateway.cache import CachedResponse, error_name, get_cached, lock_name, page_name, set_cached
 from tests.upstream import Upstream
 
 FIRST = InstanceQuery()
@@ -28,7 +28,7 @@ def flight(acme: ApiSession) -> str:
 def test_the_others_page_is_taken_when_it_lands(acme: ApiSession, upstream: Upstream, flight: str) -> None:
     def land() -> None:
         body = b'{"instances": [{"id": "landed"}]}'
-        set_cached(acme, page_name(FIRST), CachedAnswer(body, datetime.now(UTC), "/v1/instances", 0.1, None))
+        set_cached(acme, page_name(FIRST), CachedResponse(body, datetime.now(UTC), "/v1/instances", 0.1, None))
 
     Timer(0.2, land).start()
     (instance,) = read_page(acme, FIRST).value.instances or ()
@@ -80,5 +80,5 @@ def test_a_forced_read_takes_only_what_landed_after_it_began(acme: ApiSession, u
     caches["counters"].add(key, b"another process", 0.3)
     after = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert after.fetched_at > before.fetched_at
-    assert get_cached(acme, page_name(FIRST), CachedAnswer) is not None
+    assert get_cached(acme, page_name(FIRST), CachedResponse) is not None
     assert len(upstream.requests()) == 2

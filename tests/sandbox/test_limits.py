@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from portal.sandbox.limits import HOUR, Limits
+from portal.sandbox.limits import HOUR, RateLimiter
 from tests.sandbox.conftest import Api
 
 
@@ -55,7 +55,7 @@ def test_each_credential_is_counted_by_itself(api: Api) -> None:
 def test_a_window_opens_anew_when_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([1000.0, 1001.0, 1060.0, 1061.0, 1000.0 + HOUR])
     monkeypatch.setattr(time, "time", lambda: next(moments))
-    limits = Limits(per_minute=1, per_hour=2)
+    limits = RateLimiter(per_minute=1, per_hour=2)
     assert [limits.count("ada").retry_after for _ in range(5)] == [None, 59, None, HOUR - 61, None]
 
 

@@ -11,8 +11,8 @@ import structlog
 from django.test import Client
 
 from portal.accounts.models import Member
-from portal.audit.events import record_event
 from portal.audit.models import NOT_A_NAME, Action, Event
+from portal.audit.services import record_event
 from portal.bycloud import BearerToken
 from portal.core.logs import LOGGING
 from portal.sandbox.server import Sandbox

@@ -21,8 +21,8 @@ from portal.accounts.adapter import may_sign_in_here
 from portal.accounts.allauth_internals import SECRET_SESSION_KEY, get_state
 from portal.accounts.mfa.services import suggest_name
 from portal.accounts.models import Member
-from portal.audit.events import record_event
 from portal.audit.models import Action
+from portal.audit.services import record_event
 from portal.core.crypto import CryptoError, decrypt_text, encrypt_text
 
 log = structlog.get_logger(__name__)

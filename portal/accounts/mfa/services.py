@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from portal.accounts import mails
 from portal.accounts.models import Member, Takeover, may_be_taken_over
 from portal.accounts.sessions.services import end_sessions
-from portal.audit.events import record_event
 from portal.audit.models import Action
+from portal.audit.services import record_event
 from portal.core.crypto import CryptoError
 from portal.core.permissions import Capability
 

@@ -1,30 +1,94 @@
-"""Views to set up, rename and remove second factors, show recovery codes, and reset another member's factors."""
+"""Views to sign in with a second factor or a passkey, to manage second factors, and to reset those of a member."""
 
 import json
 from typing import Any, NoReturn
 
+from allauth.account.adapter import get_adapter
+from allauth.account.stages import LoginStageController
+from allauth.account.utils import get_next_redirect_url
+from allauth.core import ratelimit
+from allauth.mfa.base.views import AuthenticateView
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
+from allauth.mfa.stages import AuthenticateStage
 from allauth.mfa.totp.views import ActivateTOTPView
 from allauth.mfa.utils import is_mfa_enabled
-from allauth.mfa.webauthn.views import AddWebAuthnView, EditWebAuthnView, ReauthenticateWebAuthnView
+from allauth.mfa.webauthn.views import AddWebAuthnView, EditWebAuthnView, LoginWebAuthnView, ReauthenticateWebAuthnView
 from django.contrib import messages
 from django.db import transaction
 from django.forms import Form
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from portal.accounts.adapter import may_sign_in_here
+from portal.accounts.allauth_internals import begin_authentication
 from portal.accounts.mfa import services as factors
 from portal.accounts.mfa.reauthentication import Proof, after_proof_of_form
 from portal.accounts.models import Member
 from portal.accounts.sessions.services import end_sessions
-from portal.audit.events import record_event
 from portal.audit.models import Action
+from portal.audit.services import record_event
+from portal.core.http import add_way_back
 from portal.core.permissions import Capability, requires
-from portal.core.request import MemberRequest, require_form
+from portal.core.request import MemberRequest, require_form, require_post
+
+
+class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]  # allauth has no types
+    """Between the first step and the second factor. Expires in the same cases as a session of the member."""
+
+    def handle(self) -> tuple[HttpResponse | None, bool]:
+        self.state["session_auth_hash"] = self.login.user.get_session_auth_hash()
+        answer: tuple[HttpResponse | None, bool] = super().handle()
+        return answer
+
+    def still_holds(self) -> bool:
+        member = self.login.user
+        return (
+            member is not None
+            and constant_time_compare(self.state.get("session_auth_hash", ""), member.get_session_auth_hash())
+            and (factors.came_through_provider(member, self.request) or may_sign_in_here(member))
+        )
+
+
+class SecondFactorView(AuthenticateView):  # type: ignore[misc]
+    """The second step after the password: a code or a passkey."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        stage = LoginStageController.enter(request, SecondFactorStage.key)
+        if isinstance(stage, SecondFactorStage) and not stage.still_holds():
+            stage.abort()
+            return get_adapter().respond_user_inactive(request, stage.login.user)  # type: ignore[no-any-return]
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        facts: dict[str, Any] = super().get_context_data(**kwargs)
+        options = facts["js_data"]["request_options"]
+        has_passkeys = bool(options["publicKey"].get("allowCredentials"))
+        return facts | {"has_passkeys": has_passkeys, "options": json.dumps(options)}
+
+
+@requires(Capability.PUBLIC)
+@require_post
+def make_challenge(request: HttpRequest) -> HttpResponse:
+    """Create the challenge for passwordless sign-in and store it in the session."""
+    # Creates a session, so it is rate-limited like the sign-in form.
+    refused: HttpResponse | None = ratelimit.consume_or_429(request, action="login")
+    return refused or JsonResponse(begin_authentication(user=None))
+
+
+class PasskeySignInView(LoginWebAuthnView):  # type: ignore[misc]
+    """Passwordless sign-in with a passkey. Redirects to `next` like the password form."""
+
+    def form_invalid(self, form: Form) -> HttpResponse:
+        for error in form.errors.get("credential", []):
+            messages.error(self.request, str(error))
+        back = get_next_redirect_url(self.request)
+        return redirect(add_way_back(reverse("account_login"), back))
 
 
 @requires(Capability.MANAGE_OWN_MFA)
@@ -40,7 +104,7 @@ def show_factors(request: MemberRequest) -> HttpResponse:
     return render(request, "mfa/index.html", context)
 
 
-class SetUpAppView(ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
+class SetUpAppView(ActivateTOTPView):  # type: ignore[misc]
     """The first code proves that the app has the secret. The secret is stored in the session until then."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

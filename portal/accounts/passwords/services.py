@@ -18,8 +18,8 @@ from portal.accounts import mails
 from portal.accounts.adapter import may_sign_in_here
 from portal.accounts.models import Member, Takeover, may_be_taken_over
 from portal.accounts.sessions.services import end_sessions
-from portal.audit.events import record_event
 from portal.audit.models import Action
+from portal.audit.services import record_event
 from portal.core.http import make_absolute
 
 # In place of an admin's id: the member requested the link by e-mail.

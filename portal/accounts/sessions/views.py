@@ -10,8 +10,8 @@ from django.views.decorators.http import require_safe
 from portal.accounts.mfa.reauthentication import after_proof
 from portal.accounts.models import Member
 from portal.accounts.sessions import services as sessions
-from portal.audit.events import record_event
 from portal.audit.models import Action
+from portal.audit.services import record_event
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_post
 

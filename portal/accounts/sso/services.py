@@ -24,8 +24,8 @@ from portal.accounts import services as team
 from portal.accounts.models import Member, Takeover, may_be_taken_over, only_plain_letters
 from portal.accounts.sessions.services import end_sessions
 from portal.accounts.sso.id_tokens import UntrustedTokenError
-from portal.audit.events import record_event
 from portal.audit.models import Action
+from portal.audit.services import record_event
 from portal.core.permissions import Role
 
 # The first of these roles that one of the member's groups gives is theirs.

@@ -22,7 +22,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """`delivery` says how it is sent: whole and at once, or broken in one of the ways that tests can script."""
 
     status: int
@@ -41,8 +41,8 @@ def merge_headers(*layers: Mapping[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in merged.values() if value is not None}
 
 
-def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status, encode(value), {"Content-Type": "application/json", **(headers or {})})
+def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(status, encode(value), {"Content-Type": "application/json", **(headers or {})})
 
 
 def encode(value: Any) -> bytes:
@@ -53,21 +53,21 @@ def new_request_id() -> str:
     return f"req-{uuid.uuid4()}"
 
 
-def error_answer(
+def error_response(
     status: int,
     *,
     details: str | None = None,
     message: str | None = None,
     request_id: str | None = None,
     headers: Mapping[str, str] | None = None,
-) -> Answer:
+) -> Response:
     """The error envelope of api/errors. The body of a 429 has no request id, as in api/rate-limits."""
     error: dict[str, Any] = {"code": status, "message": message or _MESSAGES.get(status) or _phrase(status)}
     if details is not None:
         error["details"] = details
     if request_id is not None and status != HTTPStatus.TOO_MANY_REQUESTS:
         error["request_id"] = request_id
-    return json_answer({"error": error}, status=status, headers=headers)
+    return json_response({"error": error}, status=status, headers=headers)
 
 
 def _phrase(status: int) -> str:
