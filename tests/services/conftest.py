@@ -3,15 +3,12 @@
 import os
 import runpy
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-import msgspec
 import pytest
 from pytest_django import Settings
 
-from portal.gateway.backoff import Backoff
 from tests.services.portals import Deployment, Portal, open_deployment
 from tests.services.servers import NotInstalledError, PostgreSQL, Redis, run_postgresql, run_redis
 from tests.upstream import Upstream
@@ -42,7 +39,7 @@ def running_redis() -> Iterator[Redis]:
 @pytest.fixture
 def shared_redis(running_redis: Redis) -> Redis:
     """For tests that leave it running. Nothing is cached in it yet."""
-    start_anew(running_redis)
+    running_redis.clear()
     return running_redis
 
 
@@ -87,24 +84,20 @@ def two_portals(deployment: Deployment, running_redis: Redis) -> Iterator[tuple[
 
 @pytest.fixture
 def pair(two_portals: tuple[Portal, Portal], shared_redis: Redis, upstream: Upstream) -> tuple[Portal, Portal]:
-    """Two processes that have nothing in common but PostgreSQL, an empty Redis and ByCloud."""
+    """Two processes that have nothing in common but PostgreSQL, an empty Redis and ByCloud.
+
+    For tests that leave no backoff behind: each process remembers its own.
+    """
     del shared_redis, upstream
     return two_portals
 
 
-def start_anew(redis: Redis) -> None:
-    """Nothing is kept but that each pause has ended: of those, processes remember what they have seen."""
-    with redis.connect() as client:
-        ended = {key: end(client.get(key)) for key in client.scan_iter("*backoff:*") if not key.endswith(b":lock")}
-        client.flushall()
-        if ended:
-            client.mset(ended)
-
-
-def end(kept: bytes) -> bytes:
-    """A pause as a process would keep it whose request was answered just now."""
-    pause = msgspec.msgpack.decode(kept, type=Backoff)
-    return msgspec.msgpack.encode(msgspec.structs.replace(pause, is_ended=True, recorded_at=datetime.now(UTC)))
+@pytest.fixture
+def own_pair(deployment: Deployment, shared_redis: Redis, upstream: Upstream) -> Iterator[tuple[Portal, Portal]]:
+    """The same, for tests that leave a backoff behind."""
+    del upstream
+    with deployment.open_portals(2, CACHE_URL=shared_redis.url) as (first, second):
+        yield first, second
 
 
 def use_redis(settings: Settings, redis: Redis, *, counters: Redis | None = None) -> None:

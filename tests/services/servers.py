@@ -66,6 +66,10 @@ class Redis:
     def connect(self) -> "redis.Redis":
         return redis.Redis.from_url(self.url, socket_timeout=5)
 
+    def clear(self) -> None:
+        with self.connect() as client:
+            client.flushall()
+
     def start(self) -> None:
         options = [
             "--port",
