@@ -150,6 +150,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._receive(conn, conn.sock)
 
     def _receive(self, conn: Any, _sock: Any) -> None:
+        if conn not in self.receiving:
+            # It was dropped for a newer one whose event came just before this one.
+            return
         try:
             is_there = conn.sock.gather()
             if not conn.sock.is_refused and conn.sock.is_whole():

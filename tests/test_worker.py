@@ -1,6 +1,9 @@
 """Slow clients and gunicorn in its production configuration: they do not delay others, and are timed out."""
 
 import contextlib
+import os
+import re
+import signal
 import socket
 import threading
 import time
@@ -56,6 +59,25 @@ def test_more_connections_than_there_are_file_descriptors_end_no_process(tmp_pat
     log = (tmp_path / "log").read_text(encoding="utf-8")
     assert log.count("Booting worker") == 1
     assert "Too many open files" not in log
+
+
+def test_a_request_that_is_dropped_while_its_next_bytes_arrive_ends_no_process(tmp_path: Path) -> None:
+    with (
+        serve(tmp_path, COMMAND, TRUSTED_PROXY_COUNT="1") as address,
+        connect(address, worker.MOST_RECEIVING) as (oldest, *_, newest),
+    ):
+        log = tmp_path / "log"
+        (process,) = re.findall(r"Booting worker with pid: (\d+)", log.read_text(encoding="utf-8"))
+        # The answer says that all of them have been accepted.
+        newest.sendall(f"{HEAD}Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert newest.recv(100).startswith(b"HTTP/1.1 100 ")
+        # Both are waiting when the worker looks: one more connection, for which the oldest is dropped, and its bytes.
+        os.kill(int(process), signal.SIGSTOP)
+        with connect(address, 1):
+            oldest.send(b"x")
+            os.kill(int(process), signal.SIGCONT)
+            assert ask(address) < 5
+        assert log.read_text(encoding="utf-8").count("Booting worker") == 1
 
 
 @contextlib.contextmanager
