@@ -35,7 +35,7 @@ from portal.instances.live import (
     make_version,
     name_error,
 )
-from portal.instances.services import Listing, read_known_values
+from portal.instances.services import KnownValues, Listing, read_known_values
 from portal.instances.table import Table, build_table
 from portal.saved_views.services import SavedLink, list_links
 
@@ -138,9 +138,18 @@ def fail_list(request: MemberRequest, region: Region, failure: ListFailedError) 
     """The error in place of the rows."""
     session, view = failure.session, failure.view
     layout = controls.choose_display_options(view, request.user)
-    filters = controls.build_active_filters(view, region=region, known=read_known_values(session))
+    known = _read_known(request, session, view)
+    filters = controls.build_active_filters(view, region=region, known=known)
     page = replace(
-        _build_page(request, session, view, layout=layout, filters=filters),
+        _build_page(
+            request,
+            session,
+            view,
+            layout=layout,
+            filters=filters,
+            known=known,
+            largest_limit=read_largest_page(region),
+        ),
         notice=describe(failure.error, read_meter(session)),
         live=RefreshState(
             url=list_url(region, view),
@@ -169,14 +178,24 @@ def answer_list(
     """
     region, page, target = session.region, listing.page, find_target(request)
     layout = controls.choose_display_options(view, request.user)
-    filters = controls.build_active_filters(view, region=region, known=read_known_values(session))
+    known = _read_known(request, session, view)
+    filters = controls.build_active_filters(view, region=region, known=known)
     version = make_page_version(request, *_name_content(listing), filters, layout)
     if is_shown_already(request, version):
         return answer_unchanged(session, page)
     table = build_table(listing.instances, region=region, view=view, layout=layout)
     has_filters = view.has_filters
     shown = replace(
-        _build_page(request, session, view, layout=layout, filters=filters, links=links),
+        _build_page(
+            request,
+            session,
+            view,
+            layout=layout,
+            filters=filters,
+            known=known,
+            largest_limit=listing.largest_limit,
+            links=links,
+        ),
         unknown=describe_unknown(unknown) if unknown else "",
         listing=listing,
         left_out=page.upstream_call.left_out,
@@ -210,6 +229,8 @@ def _build_page(
     *,
     layout: DisplayOptions,
     filters: tuple[ActiveFilter, ...],
+    known: KnownValues,
+    largest_limit: int | None,
     links: Sequence[SavedLink] | None = None,
 ) -> ListPage:
     """The list without its rows. What surrounds the results is left out as far as it stays as it is on the page."""
@@ -245,9 +266,15 @@ def _build_page(
             whole_list_url=list_url(region, ListView()),
         )
     if target != "results":
-        settings = controls.build_settings(view, layout, largest_limit=read_largest_page(region))
-        page = replace(page, layout=settings, form=ListForm(view=view, known=read_known_values(session)))
+        settings = controls.build_settings(view, layout, largest_limit=largest_limit)
+        page = replace(page, layout=settings, form=ListForm(view=view, known=known))
     return page
+
+
+def _read_known(request: MemberRequest, session: ApiSession, view: ListView) -> KnownValues:
+    """The known values, where they are shown: in the filter form, or as names of flavors and images."""
+    has_names = view.query.flavor_id or view.query.image_id
+    return read_known_values(session) if has_names or find_target(request) != "results" else KnownValues()
 
 
 def _name_content(listing: Listing) -> tuple[Any, ...]:
