@@ -31,6 +31,11 @@ def at_least(least: float, reason: str = "") -> Validator:
     return validate.Range(min=least, error="must be at least {min}" + (f"; {reason}" if reason else ""))
 
 
+def one_of(*choices: str) -> Validator:
+    words = f"{', '.join(choices[:-1])} or {choices[-1]}"
+    return validate.OneOf(choices, error=f"must be {words}")
+
+
 def is_file(path: str) -> None:
     if not Path(path).is_file():
         raise ValidationError(f"names {path}, which is not a file")
@@ -72,6 +77,19 @@ class Environment:
     def read_secret(self, name: str, *, purpose: str) -> str:
         """Read a required secret. Exits if it is not set."""
         return self.read(self.env.str, name, default="").strip() or refuse(name, f"is not set; it is {purpose}")
+
+
+def cache_of_bytes(server: dict[str, Any], name: str, *, megabytes: int) -> dict[str, Any]:
+    """The settings of a cache of bytes with its own namespace, on a server or in this process."""
+    if "locmem" in server["BACKEND"]:
+        room = {"MAX_BYTES": megabytes * 1024 * 1024}
+        return {"BACKEND": "portal.gateway.memory_cache.MemoryCache", "LOCATION": name, "OPTIONS": room}
+    if "redis" in server["BACKEND"]:
+        # If the server does not respond quickly, pages are fetched without it. A slow server does not cause an outage.
+        options = {"socket_timeout": 2, "socket_connect_timeout": 2}
+        failing_over = {"BACKEND": "portal.gateway.failover_cache.FailoverCache", "OPTIONS": options}
+        return server | failing_over | {"KEY_PREFIX": name}
+    return server | {"KEY_PREFIX": name}
 
 
 def read_regions(text: str, *, allow_plain_http: bool) -> dict[str, Region]:

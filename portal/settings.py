@@ -7,7 +7,6 @@ import logging
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from cryptography.fernet import Fernet
 
@@ -16,7 +15,9 @@ from portal.core import logs as log_lines
 from portal.environment import (
     Environment,
     at_least,
+    cache_of_bytes,
     is_file,
+    one_of,
     read_origin,
     read_public_url,
     read_regions,
@@ -72,9 +73,7 @@ PAGE_QUICK_SECONDS = read(env.float, "PAGE_QUICK_SECONDS", default=5.0, validate
 
 BYCLOUD_RATE_PER_MINUTE = read(env.int, "BYCLOUD_RATE_PER_MINUTE", default=60, validate=at_least(1))
 BYCLOUD_RATE_PER_HOUR = read(env.int, "BYCLOUD_RATE_PER_HOUR", default=1000, validate=at_least(1))
-BYCLOUD_RATE_SCOPE = read(env.str, "BYCLOUD_RATE_SCOPE", default="credential")
-if BYCLOUD_RATE_SCOPE not in {"credential", "region"}:
-    refuse("BYCLOUD_RATE_SCOPE", "must be credential or region")
+BYCLOUD_RATE_SCOPE = read(env.str, "BYCLOUD_RATE_SCOPE", default="credential", validate=one_of("credential", "region"))
 BYCLOUD_RATE_RESERVE = read(env.float, "BYCLOUD_RATE_RESERVE", default=0.2)
 if not 0 <= BYCLOUD_RATE_RESERVE < 0.5:
     refuse("BYCLOUD_RATE_RESERVE", "must be at least 0 and less than 0.5")
@@ -181,26 +180,11 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
 _pages = read(env.dj_cache_url, "CACHE_URL", default="locmem://")
 # Counters must not be evicted to make room for cached pages, so they may use a separate server.
 _counters = read(env.dj_cache_url, "COUNTERS_URL", default=read(env.str, "CACHE_URL", default="locmem://"))
-
-
-def _keep_bytes(server: dict[str, Any], name: str, *, megabytes: int) -> dict[str, Any]:
-    """A cache of bytes with its own namespace, on a server or in this process."""
-    if "locmem" in server["BACKEND"]:
-        room = {"MAX_BYTES": megabytes * 1024 * 1024}
-        return {"BACKEND": "portal.gateway.memory_cache.MemoryCache", "LOCATION": name, "OPTIONS": room}
-    if "redis" in server["BACKEND"]:
-        # If the server does not respond quickly, pages are fetched without it. A slow server does not cause an outage.
-        options = {"socket_timeout": 2, "socket_connect_timeout": 2}
-        failing_over = {"BACKEND": "portal.gateway.failover_cache.FailoverCache", "OPTIONS": options}
-        return server | failing_over | {"KEY_PREFIX": name}
-    return server | {"KEY_PREFIX": name}
-
-
 CACHES = {
     # allauth stores its rate limits here. In the database, so that they are not lost or evicted.
     "default": {"BACKEND": "portal.accounts.throttles.DatabaseCache"},
-    "pages": _keep_bytes(_pages, "pages", megabytes=64),
-    "counters": _keep_bytes(_counters, "counters", megabytes=16),
+    "pages": cache_of_bytes(_pages, "pages", megabytes=64),
+    "counters": cache_of_bytes(_counters, "counters", megabytes=16),
 }
 SESSION_ENGINE = "portal.accounts.sessions.store"
 MESSAGE_STORAGE = "portal.core.flash.HostCookieStorage"
@@ -260,9 +244,10 @@ INVITATION_LIFETIME = timedelta(days=3)
 
 # Two-factor authentication
 
-REQUIRE_SECOND_FACTOR = read(env.str, "REQUIRE_SECOND_FACTOR", default="nobody" if PLAIN_HTTP else "admins")
-if REQUIRE_SECOND_FACTOR not in {"nobody", "admins", "everybody"}:
-    refuse("REQUIRE_SECOND_FACTOR", "must be nobody, admins or everybody")
+_whom = one_of("nobody", "admins", "everybody")
+REQUIRE_SECOND_FACTOR = read(
+    env.str, "REQUIRE_SECOND_FACTOR", default="nobody" if PLAIN_HTTP else "admins", validate=_whom
+)
 MFA_ADAPTER = "portal.accounts.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -337,14 +322,8 @@ if TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
-        "default-src": ["'none'"],
-        "script-src": ["'self'"],
-        "style-src": ["'self'"],
-        "img-src": ["'self'"],
-        "connect-src": ["'self'"],
-        "form-action": ["'self'"],
-        "frame-ancestors": ["'none'"],
-        "base-uri": ["'none'"],
+        **{name: ["'none'"] for name in ("default-src", "frame-ancestors", "base-uri")},
+        **{name: ["'self'"] for name in ("script-src", "style-src", "img-src", "connect-src", "form-action")},
     }
 }
 

@@ -8,6 +8,7 @@ import msgspec
 
 from portal import __version__
 from portal.bycloud import transport
+from portal.bycloud.connections import Deadline
 from portal.bycloud.credentials import Credential
 from portal.bycloud.error_response import read_error_response, read_rate_limit, read_request_id
 from portal.bycloud.errors import ByCloudError, RateLimit
@@ -84,7 +85,7 @@ class Client:
         """
         target = _target(query)
         began_at = time.monotonic()
-        deadline = transport.Deadline(began_at + self.limits.deadline_seconds)
+        deadline = Deadline(began_at + self.limits.deadline_seconds)
         tries = 0
         while True:
             outcome = self._try_once(target, deadline)
@@ -107,7 +108,7 @@ class Client:
             if not may_try_again():
                 raise error
 
-    def _try_once(self, target: str, deadline: transport.Deadline) -> transport.Reply | transport.Failure:
+    def _try_once(self, target: str, deadline: Deadline) -> transport.Reply | transport.Failure:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
         if self.limits.sends_region_header:
             headers["X-Region"] = self.region.code

@@ -14,8 +14,9 @@ from portal.core.formatting import clock_text
 from portal.core.http import make_absolute
 from portal.core.numbers import number_text
 from portal.instances.columns import COLUMNS, FIRST, read_names
-from portal.instances.forms import LARGEST_LIMIT, find_name
+from portal.instances.forms import find_name
 from portal.instances.links import ListView, list_url, saved_view_url
+from portal.instances.parameters import LARGEST_LIMIT
 from portal.instances.services import KnownValues, Listing
 from portal.saved_views.services import SavedLink
 

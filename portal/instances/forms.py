@@ -1,7 +1,7 @@
 """The form for the parameters of a list, and the parser of an instance's. links.py writes what they parse."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from itertools import chain
 from typing import Any, cast
@@ -10,133 +10,39 @@ from urllib.parse import quote_plus
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from portal.bycloud import InstanceQuery
 from portal.core.invisible import MOST_NAMED, clean, name_hidden, show_plain
-from portal.instances.columns import list_unknown, order_names
 from portal.instances.errors import InvalidHintsError, InvalidListError
 from portal.instances.links import (
     DEFAULT_LIMIT,
     LONGEST_NAME,
     LONGEST_TAGS,
-    MOST_TAGS,
     DetailQuery,
     ListView,
     can_be_hint,
     canonical_id,
-    find_forbidden_character,
     is_uuid,
 )
+from portal.instances.parameters import (
+    Parameter,
+    read_columns,
+    read_density,
+    read_id,
+    read_id_or_name,
+    read_limit,
+    read_status,
+    read_tags,
+    split_tags,
+)
 from portal.instances.services import KnownValues, NamedRef
-from portal.instances.status import KNOWN_STATUSES, list_choices
+from portal.instances.status import list_choices
 
-DENSITIES = ("comfortable", "compact")
-LARGEST_LIMIT = 100
 # So that it still fits when it is encoded again in the addresses that lead back to the list.
 LONGEST_QUERY = 4700
 HINTS = ("name", "back", "marker", "step")
 LONGEST_STEP = 3
-# More than any parameter allows, so that longer input reaches the portal and gets an error message. In other alphabets
-# each letter takes nine characters of an address.
-MOST_TYPED = 800
-
-
-class _Given(forms.TextInput):
-    """All texts of a parameter, because it must be given only once."""
-
-    def value_from_datadict(self, data: Any, _files: Any, name: str) -> list[str]:
-        texts: list[str] = data.getlist(name)
-        return texts
-
-
-class Parameter(forms.Field):
-    """One text, at most `longest` characters long, and what `parse` makes of it; it raises `ValueError` if invalid."""
-
-    widget = _Given
-
-    def __init__(self, longest: int, parse: Callable[[str], Any] = str, **given: Any) -> None:
-        super().__init__(required=False, **given)
-        self.longest = longest
-        self.most_typed = min(longest, MOST_TYPED)
-        self.parse = parse
-
-    def prepare_value(self, value: Any) -> str:
-        return ",".join(value) if isinstance(value, list) else value or ""
-
-    def clean(self, texts: list[str]) -> Any:
-        if not texts:
-            return None
-        try:
-            text = self._read_single(texts)
-            return self.parse(text) if text else None
-        except ValueError as problem:
-            hidden = ", ".join(name_hidden(",".join(texts)))
-            more = _("Contains invisible characters: %(names)s.") % {"names": hidden} if hidden else ""
-            raise forms.ValidationError(f"{problem} {more}".rstrip()) from None
-
-    def _read_single(self, texts: list[str]) -> str:
-        if len(texts) > 1:
-            raise ValueError(_("Given %(count)d times. Use it once.") % {"count": len(texts)})
-        text = texts[0].strip()
-        if len(text) > self.longest:
-            words = ngettext("Longer than %(longest)d character.", "Longer than %(longest)d characters.", self.longest)
-            raise ValueError(words % {"longest": self.longest})
-        if find_forbidden_character(text):
-            raise ValueError(_("Contains a control character or an invalid character."))
-        return text
-
-
-def _read_status(text: str) -> str:
-    """The docs write statuses in upper case. An unknown one is kept as it was entered."""
-    return text.upper() if text.upper() in KNOWN_STATUSES else text
-
-
-def _read_tags(text: str) -> tuple[str, ...]:
-    tags = tuple(dict.fromkeys(_split_tags(text)))
-    if len(tags) > MOST_TAGS:
-        raise ValueError(_("More than %(most)d tags.") % {"most": MOST_TAGS})
-    return tags
-
-
-def _read_id(text: str) -> str:
-    if not is_uuid(text.lower()):
-        raise ValueError(_("Not a valid ID. Example: 550e8400-e29b-41d4-a716-446655440000."))
-    return text.lower()
-
-
-def _read_id_or_name(named: Iterable[NamedRef], text: str) -> str:
-    if is_uuid(text.lower()):
-        return text.lower()
-    # Ids that are not UUIDs cannot be used as filters, and would be taken for names.
-    known = [item for item in named if canonical_id(item.id)]
-    exact = {item.id for item in known if item.name == text}
-    found = exact or {item.id for item in known if item.name.lower() == text.lower()}
-    if len(found) > 1:
-        raise ValueError(_("More than one has this name. Use the ID instead."))
-    if not found:
-        raise ValueError(_("Unknown name. Use the ID instead."))
-    return found.pop().lower()
-
-
-def _read_limit(text: str) -> int:
-    limit = int(text) if text.isascii() and text.isdigit() else 0
-    if not 1 <= limit <= LARGEST_LIMIT:
-        raise ValueError(_("Enter a whole number from 1 to %(largest)d.") % {"largest": LARGEST_LIMIT})
-    return limit
-
-
-def _read_columns(text: str) -> tuple[str, ...]:
-    names = [name.strip() for name in text.split(",")]
-    if unknown := list_unknown(filter(None, names)):
-        raise ValueError(_("Unknown columns: %(names)s.") % {"names": ", ".join(unknown)})
-    return order_names(names)
-
-
-def _read_density(text: str) -> str:
-    if text not in DENSITIES:
-        raise ValueError(_("Use comfortable or compact."))
-    return text
 
 
 class ListForm(forms.Form):
@@ -149,14 +55,14 @@ class ListForm(forms.Form):
     FILTERS = ("name", "status", "tags", "flavor_id", "image_id")
 
     name = Parameter(LONGEST_NAME, label=gettext_lazy("Name"), help_text=gettext_lazy("Exact name, or a prefix: web-*"))
-    status = Parameter(64, _read_status, label=gettext_lazy("Status"))
-    tags = Parameter(LONGEST_TAGS, _read_tags, label=gettext_lazy("Tags"), help_text=gettext_lazy("Comma-separated"))
+    status = Parameter(64, read_status, label=gettext_lazy("Status"))
+    tags = Parameter(LONGEST_TAGS, read_tags, label=gettext_lazy("Tags"), help_text=gettext_lazy("Comma-separated"))
     flavor_id = Parameter(255, label=gettext_lazy("Flavor"), help_text=gettext_lazy("Name or ID"))
     image_id = Parameter(255, label=gettext_lazy("Image"), help_text=gettext_lazy("Name or ID"))
-    limit = Parameter(10, _read_limit, label=gettext_lazy("Rows per page"))
-    marker = Parameter(64, _read_id, label=gettext_lazy("Starts after"))
-    columns = Parameter(500, _read_columns, label=gettext_lazy("Columns"))
-    density = Parameter(16, _read_density, label=gettext_lazy("Density"))
+    limit = Parameter(10, read_limit, label=gettext_lazy("Rows per page"))
+    marker = Parameter(64, read_id, label=gettext_lazy("Starts after"))
+    columns = Parameter(500, read_columns, label=gettext_lazy("Columns"))
+    density = Parameter(16, read_density, label=gettext_lazy("Density"))
 
     def __init__(self, given: QueryDict | None = None, *, view: ListView | None = None, known: KnownValues) -> None:
         super().__init__(given, initial=_describe_view(view, known) if view else None)
@@ -164,7 +70,7 @@ class ListForm(forms.Form):
         self.view = view
         if given is not None:
             for name, named in (("flavor_id", known.flavors), ("image_id", known.images)):
-                cast("Parameter", self.fields[name]).parse = partial(_read_id_or_name, named)
+                cast("Parameter", self.fields[name]).parse = partial(read_id_or_name, named)
 
     def clean(self) -> None:
         if self.errors:
@@ -178,7 +84,7 @@ class ListForm(forms.Form):
 
     def list_shown(self) -> list[tuple[forms.BoundField, tuple[tuple[str, str], ...]]]:
         """The filters, and other parameters while they have an error, each with the pairs of `_suggest`."""
-        typed = _split_tags(self._text("tags"))
+        typed = split_tags(self._text("tags"))
         suggestions = {
             # A suggestion replaces the whole text.
             "tags": tuple(_suggest(",".join([*typed, tag])) for tag in self.known.tags if tag not in typed),
@@ -282,10 +188,6 @@ def _describe_view(view: ListView, known: KnownValues) -> dict[str, str]:
         if parameter in texts:
             texts[parameter] = find_name(named, texts[parameter]) or texts[parameter]
     return texts
-
-
-def _split_tags(text: str) -> list[str]:
-    return [tag for tag in map(str.strip, text.split(",")) if tag]
 
 
 def _suggest_names(named: tuple[NamedRef, ...]) -> tuple[tuple[str, str], ...]:
