@@ -245,7 +245,7 @@ INVITATION_LIFETIME = timedelta(days=3)
 # Two-factor authentication
 
 _whom = one_of("nobody", "admins", "everybody")
-REQUIRE_SECOND_FACTOR: str = read(
+REQUIRE_SECOND_FACTOR = read(
     env.str, "REQUIRE_SECOND_FACTOR", default="nobody" if PLAIN_HTTP else "admins", validate=_whom
 )
 MFA_ADAPTER = "portal.accounts.adapter.FactorAdapter"
