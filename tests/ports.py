@@ -4,9 +4,7 @@ import socket
 
 
 def find_free_port() -> int:
-    """A port that nobody is given for a minute, but whoever asks for it by its number: what has just been closed waits
-    for late packets.
-    """
+    """A port that the system gives to no one else for a minute: what has just been closed waits for late packets."""
     with socket.socket() as listening, socket.socket() as calling:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", 0))

@@ -302,7 +302,7 @@ def test_a_provider_that_cannot_work_stops_the_start(
     assert words in sentence
 
 
-def test_admins_need_a_second_factor_unless_this_is_a_machine_of_ones_own(environ: pytest.MonkeyPatch) -> None:
+def test_admins_need_a_second_factor_unless_this_is_a_machine_of_their_own(environ: pytest.MonkeyPatch) -> None:
     assert read_settings()["REQUIRE_SECOND_FACTOR"] == "admins"
     environ.setenv("PLAIN_HTTP", "1")
     assert read_settings()["REQUIRE_SECOND_FACTOR"] == "nobody"

@@ -88,7 +88,7 @@ def connect(address: str, count: int) -> Iterator[list[socket.socket]]:
 
 
 @pytest.mark.parametrize("kind", DRIPS)
-def test_many_who_send_a_sign_at_a_time_hold_nobody_up_and_come_to_an_end(address: str, kind: str) -> None:
+def test_many_who_send_a_sign_at_a_time_hold_no_one_up_and_come_to_an_end(address: str, kind: str) -> None:
     with connect(address, MANY) as slow:
         for connection in slow:
             connection.sendall(DRIPS[kind].encode())
@@ -135,7 +135,7 @@ def test_a_head_of_many_lines_is_read_once_however_slowly_the_body_comes() -> No
         assert receiving.is_whole()
 
 
-def test_who_sends_on_after_a_refusal_gets_a_turn_like_anybody() -> None:
+def test_who_sends_on_after_a_refusal_gets_a_turn_like_anyone() -> None:
     here, there = socket.socketpair()
     with PatientSocket(fileno=here.detach()) as receiving, there:
         receiving.begin(b"")
@@ -171,7 +171,7 @@ def test_a_head_without_an_end_is_refused(address: str) -> None:
         assert connection.recv(4096).startswith(b"HTTP/1.1 431 ")
 
 
-def test_many_who_do_not_read_what_they_asked_for_hold_nobody_up(address: str) -> None:
+def test_many_who_do_not_read_what_they_asked_for_hold_no_one_up(address: str) -> None:
     asked = b"GET /health/live/ HTTP/1.1\r\nHost: portal.example.com\r\nX-Forwarded-Proto: https\r\n\r\n"
     with connect(address, MANY) as slow:
         for connection in slow:
@@ -180,7 +180,7 @@ def test_many_who_do_not_read_what_they_asked_for_hold_nobody_up(address: str) -
     assert ask(address) < 2
 
 
-def test_many_who_do_not_close_what_has_been_answered_hold_nobody_up(address: str) -> None:
+def test_many_who_do_not_close_what_has_been_answered_hold_no_one_up(address: str) -> None:
     asked = b"GET /health/live/ HTTP/1.0\r\nHost: portal.example.com\r\nX-Forwarded-Proto: https\r\n\r\n"
     with connect(address, MANY) as slow:
         for connection in slow:

@@ -16,7 +16,7 @@ SIZES = [
     {"limit": 50, "url": "?limit=50", "is_current": False},
     {"limit": 100, "url": "?limit=100", "is_current": False},
 ]
-LONG = "a-name-that-nobody-would-choose-but-somebody-will-" * 3
+LONG = "a-name-that-is-long-enough-to-be-cut-in-every-table-" * 3
 
 
 class SampleForm(forms.Form):

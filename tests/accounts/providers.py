@@ -18,7 +18,7 @@ class Provider:
     url: str
 
     def add_person(self, subject: str, **claims: object) -> None:
-        """Somebody who has an account there, or has other claims than before."""
+        """Someone who has an account there, or has other claims than before."""
         requests.put(f"{self.url}/users/{subject}", json=claims, timeout=10).raise_for_status()
 
 

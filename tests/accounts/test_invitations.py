@@ -67,7 +67,7 @@ def test_the_page_behind_the_link_names_the_address_that_an_admin_typed_in(link:
     assert "Links for a forgotten password" not in text_of(Client().get(link))
 
 
-def test_whoever_has_the_link_chooses_name_and_password_and_joins(link: str) -> None:
+def test_a_person_who_has_the_link_chooses_name_and_password_and_joins(link: str) -> None:
     browser = Client()
     assert "ada invites Eve Adams as Operator" in text_of(browser.get(link))
     response = browser.post(link, EVE, follow=True)
@@ -112,7 +112,7 @@ def test_a_revoked_link_is_worth_nothing(as_ada: Client, link: str) -> None:
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"role": Role.OPERATOR}])
-def test_the_links_of_somebody_who_may_not_invite_any_more_are_worth_nothing(
+def test_the_links_of_someone_who_may_not_invite_any_more_are_worth_nothing(
     link: str, ada: Member, change: dict[str, Any]
 ) -> None:
     Member.objects.filter(pk=ada.pk).update(**change)
@@ -120,7 +120,7 @@ def test_the_links_of_somebody_who_may_not_invite_any_more_are_worth_nothing(
 
 
 @pytest.mark.parametrize("token", ["x", "x" * 43, "%00", "a b", "é"])
-def test_a_link_nobody_made_is_the_same_page(client: Client, db: None, token: str) -> None:
+def test_a_link_no_one_made_is_the_same_page(client: Client, db: None, token: str) -> None:
     response = client.get(f"/invitations/{token}/")
     assert response.status_code == 404
     assert "This invitation is not valid" in text_of(response)
@@ -152,7 +152,7 @@ def test_what_is_wrong_stands_beside_its_field(link: str, change: dict[str, str]
     assert Client().get(link).status_code == 200
 
 
-def test_whoever_is_signed_in_is_asked_to_sign_out_first(as_ada: Client, link: str) -> None:
+def test_a_person_who_is_signed_in_is_asked_to_sign_out_first(as_ada: Client, link: str) -> None:
     text = text_of(as_ada.get(link))
     assert "you are signed in as ada" in text
     as_ada.post(link, EVE)

@@ -134,7 +134,7 @@ class TestAnApp:
         assert WRONG in thief.post(ASKED, {"code": f"{code[:3]} {code[3:]}"}).content.decode()
         assert not is_signed_in(thief)
 
-    def test_the_code_that_set_it_up_signs_nobody_in(self, client: Client, vera: Member) -> None:
+    def test_the_code_that_set_it_up_signs_no_one_in(self, client: Client, vera: Member) -> None:
         client.force_login(vera)
         code = make_code(set_up_app(client))
         client.post("/sign-out/")
@@ -153,7 +153,7 @@ class TestAnApp:
         assert client.post(ASKED, {"code": make_code(app)})["Location"] == "/sign-in/"
         assert not is_signed_in(client)
 
-    def test_whoever_cancels_begins_anew(self, client: Client, app: str) -> None:
+    def test_a_person_who_cancels_begins_anew(self, client: Client, app: str) -> None:
         sign_in(client, "vera")
         client.post("/sign-out/")
         assert client.get(ASKED)["Location"] == "/sign-in/"
@@ -294,7 +294,7 @@ class TestProof:
         answer = client.post("/second-factor/again/?next=https://evil.example/", {"password": PASSWORD})
         assert answer["Location"] == "/"
 
-    def test_whoever_has_a_second_factor_proves_with_it_and_not_with_the_password(
+    def test_a_person_who_has_a_second_factor_proves_with_it_and_not_with_the_password(
         self, client: Client, app: str, vera: Member, clock: time_machine.Traveller
     ) -> None:
         sign_in(client, "vera")
@@ -360,7 +360,7 @@ class TestRemoval:
         assert client.post(f"/second-factor/{app.pk}/remove/").status_code == 302
         assert {row.type for row in Authenticator.objects.all()} == {"webauthn", "recovery_codes"}
 
-    def test_nobody_touches_anothers(self, client: Client, app: str, otto: Member) -> None:
+    def test_no_one_touches_anothers(self, client: Client, app: str, otto: Member) -> None:
         client.force_login(otto)
         prove(client, APP)
         key = Authenticator.objects.get(type="totp").pk
@@ -480,7 +480,9 @@ class TestRequirement:
         with django_assert_num_queries(1):
             assert client.get("/preferences/").status_code == 200
 
-    def test_a_new_admin_is_led_there_on_her_next_click(self, client: Client, otto: Member, settings: Settings) -> None:
+    def test_a_new_admin_is_led_there_on_their_next_click(
+        self, client: Client, otto: Member, settings: Settings
+    ) -> None:
         settings.REQUIRE_SECOND_FACTOR = "admins"
         client.force_login(otto)
         assert client.get("/preferences/").status_code == 200
@@ -509,14 +511,14 @@ class TestReset:
         assert "vera has no two-factor authentication." in client.post(address, follow=True).content.decode()
         assert Event.objects.filter(act=Action.SECOND_FACTOR_RESET).count() == 1
 
-    def test_her_own_she_removes_under_the_rules_of_her_own_page(self, client: Client, ada: Member) -> None:
+    def test_admins_remove_their_own_under_the_rules_of_their_own_page(self, client: Client, ada: Member) -> None:
         client.force_login(ada)
         set_up_app(client)
         assert "Reset two-factor authentication…" not in client.get("/team/").content.decode()
         assert client.post(f"/team/{ada.pk}/second-factor/")["Location"] == PAGE
         assert Authenticator.objects.count() == 2
 
-    def test_the_command_line_resets_it_for_the_admin_who_has_nobody_to_ask(self, app: str) -> None:
+    def test_the_command_line_resets_it_for_the_admin_who_has_no_one_to_ask(self, app: str) -> None:
         said = StringIO()
         call_command("reset_second_factor", "VERA", stdout=said)
         call_command("reset_second_factor", "vera", stdout=said)
@@ -544,7 +546,7 @@ class TestSecrecy:
         client.post(ASKED, {"code": make_code(app)})
         assert is_signed_in(client)
 
-    def test_where_no_key_opens_it_nobody_gets_in_and_she_is_told_whom_to_ask(
+    def test_where_no_key_opens_it_no_one_gets_in_and_they_are_told_whom_to_ask(
         self, client: Client, app: str, vera: Member, settings: Settings
     ) -> None:
         sign_in(client, "vera")
@@ -578,7 +580,7 @@ def take_data(member: Member, kind: str) -> dict[str, Any]:
 
 
 class TestSeals:
-    """Somebody who can write to the database copies rows. What is in them opens where it was made and nowhere else."""
+    """Someone who can write to the database copies rows. What is in them opens where it was made and nowhere else."""
 
     @pytest.fixture
     def ottos(self, app: str, otto: Member, clock: time_machine.Traveller) -> str:
@@ -617,12 +619,12 @@ class TestSeals:
         self.assert_unopened("vera", code)
 
     def test_what_is_of_one_kind_does_not_open_as_another(self, app: str, vera: Member) -> None:
-        """Whoever knows an app's secret, as its phone does, would know recovery codes that are made of it."""
+        """A person who knows an app's secret would know recovery codes that are made of it."""
         seed = {"seed": take_data(vera, "totp")["secret"], "used_mask": 0}
         Authenticator.objects.filter(user=vera, type="recovery_codes").update(data=seed)
         assert list_recovery_codes(Authenticator.objects.get(user=vera, type="recovery_codes")) == []
 
-    def test_what_is_sealed_for_nobody_opens_nothing(self, app: str, vera: Member) -> None:
+    def test_what_is_sealed_for_no_one_opens_nothing(self, app: str, vera: Member) -> None:
         unbound = FactorAdapter().encrypt(app.replace(" ", ""))
         Authenticator.objects.filter(user=vera, type="totp").update(data={"secret": unbound})
         self.assert_unopened("vera", make_code(app))

@@ -61,7 +61,7 @@ def test_a_page_that_would_be_another_one_now_is_loaded_again_and_nothing_is_don
     assert ask(client, read_stamp(client)).status_code == 204
 
 
-def test_whoever_is_signed_out_is_led_to_sign_in_as_before(client: Client, vera: Member) -> None:
+def test_a_person_who_is_signed_out_is_led_to_sign_in_as_before(client: Client, vera: Member) -> None:
     client.force_login(vera)
     stamp = read_stamp(client)
     client.logout()
@@ -131,7 +131,7 @@ def test_a_refused_member_gets_a_readable_page_and_it_is_on_record(client: Clien
     assert event.request_id == response["X-Request-Id"]
 
 
-def test_a_deactivated_member_with_a_live_session_is_nobody(client: Client, vera: Member) -> None:
+def test_a_deactivated_member_with_a_live_session_is_signed_out(client: Client, vera: Member) -> None:
     client.force_login(vera)
     Member.objects.filter(pk=vera.pk).update(is_active=False)
     assert client.get("/preferences/")["Location"] == "/sign-in/?next=/preferences/"
@@ -155,11 +155,11 @@ def test_the_next_person_on_the_same_thread_does_not_inherit_the_zone(client: Cl
     assert Client().get("/public-zone/").content == b"UTC"
 
 
-def test_somebody_unknown_sees_utc(client: Client, db: None) -> None:
+def test_someone_unknown_sees_utc(client: Client, db: None) -> None:
     assert client.get("/public-zone/").content == b"UTC"
 
 
-def test_a_member_sees_her_zone_on_public_pages_too(client: Client, ada: Member) -> None:
+def test_a_member_sees_their_zone_on_public_pages_too(client: Client, ada: Member) -> None:
     Member.objects.filter(pk=ada.pk).update(time_zone="America/Sao_Paulo")
     client.force_login(ada)
     assert client.get("/public-zone/").content == b"America/Sao_Paulo"

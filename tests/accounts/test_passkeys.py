@@ -128,7 +128,7 @@ def test_the_address_that_takes_them_shows_nothing(client: Client, db: None) -> 
     assert client.get(ALONE)["Location"] == "/sign-in/"
 
 
-def test_a_challenge_is_made_anew_for_each_asker_and_kept_in_her_session(client: Client, db: None) -> None:
+def test_a_challenge_is_made_anew_for_each_asker_and_kept_in_their_session(client: Client, db: None) -> None:
     first, second = client.post(CHALLENGE).json(), client.post(CHALLENGE).json()
     assert first["publicKey"]["challenge"] != second["publicKey"]["challenge"]
     assert first["publicKey"]["userVerification"] == "required"
@@ -198,7 +198,7 @@ def test_a_good_one_opens_alone(client: Client, vera: Member) -> None:
         ({"verifies_user": False}, True),
     ],
 )
-def test_alone_it_must_know_her_and_be_meant_for_that(
+def test_alone_it_must_verify_the_person_and_be_meant_for_that(
     client: Client,
     vera: Member,
     kind: dict[str, bool],

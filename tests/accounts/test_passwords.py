@@ -187,7 +187,9 @@ def test_a_link_works_only_while_its_maker_may_make_one(
     assert vera.check_password(PASSWORD)
 
 
-def test_nobody_says_that_another_admin_made_her_link(ada: Member, otto: Member, vera: Member, client: Client) -> None:
+def test_no_one_says_that_another_admin_made_their_link(
+    ada: Member, otto: Member, vera: Member, client: Client
+) -> None:
     Member.objects.filter(pk=otto.pk).update(role=Role.ADMIN)
     key, token = make_link(vera, enter_as_ada()).split("/")[3:5]
     assert client.get(f"/password/new/{key}/{token}/").status_code == 200
@@ -247,7 +249,7 @@ def test_who_comes_through_the_provider_alone_is_sent_no_link(
     assert wait_for_mail().to == ["ada@example.com"]
 
 
-def test_nobody_is_flooded_with_links(client: Client, vera: Member, settings: Settings) -> None:
+def test_no_one_is_flooded_with_links(client: Client, vera: Member, settings: Settings) -> None:
     settings.EMAIL_URL = "smtp://mail.example.com"
     for _ in range(5):
         assert client.post("/password/forgotten/", {"login": "vera"}).status_code == 200
@@ -269,7 +271,7 @@ def test_an_empty_form_says_what_is_missing(client: Client, db: None, settings: 
 
 
 @pytest.mark.parametrize(("path", "field"), [("/password/", "old_password"), ("/second-factor/again/", "password")])
-def test_a_wrong_password_of_somebody_signed_in_counts_as_at_sign_in_and_is_on_record(
+def test_a_wrong_password_of_someone_signed_in_counts_as_at_sign_in_and_is_on_record(
     client: Client, vera: Member, path: str, field: str
 ) -> None:
     client.force_login(vera)

@@ -79,7 +79,7 @@ def test_one_recovery_code_that_four_send_at_once_opens_once(database: str) -> N
 
 def test_one_code_of_an_app_that_four_send_at_once_opens_once(database: str) -> None:
     inside = run_race("app-code", database)["inside"]
-    # A half minute may end between a code's making and its sending; then it is right for nobody.
+    # A half minute may end between a code's making and its sending; then it is right for no one.
     assert set(inside) <= {0, 1}
     assert 1 in inside
 

@@ -66,7 +66,7 @@ def test_it_waits_for_the_proof_and_is_done_right_after(
 
 
 @pytest.mark.parametrize(("path", "data"), ACTS)
-def test_whoever_lost_her_role_meanwhile_is_refused(
+def test_a_member_who_lost_their_role_meanwhile_is_refused(
     as_ada: Client, vera: Member, gone: Member, path: str, data: dict[str, str]
 ) -> None:
     keep(None, BearerToken("sandbox-acme-token"))

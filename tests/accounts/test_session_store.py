@@ -39,7 +39,7 @@ def test_the_id_in_the_cookie_stands_nowhere_in_the_database(vera: Member) -> No
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("planted", ["", "x", "k" * 32, "é" * 40, "k" * 4000])
-def test_an_id_that_nobody_was_given_is_not_taken_over(planted: str) -> None:
+def test_an_id_that_no_one_was_given_is_not_taken_over(planted: str) -> None:
     store = SessionStore(planted)
     store["a"] = 1
     store.save()

@@ -61,7 +61,7 @@ def test_a_session_ends_after_half_an_hour_without_its_person(vera: Member, cloc
     assert (event.member_id, event.subject) == (vera.pk, "vera: idle")
 
 
-def test_the_end_of_a_session_is_on_no_record_of_somebody_who_is_gone(
+def test_the_end_of_a_session_is_on_no_record_of_someone_who_is_gone(
     vera: Member, clock: time_machine.Traveller
 ) -> None:
     client = sign_in("vera")
@@ -112,7 +112,7 @@ def test_an_open_page_that_refreshes_itself_keeps_no_session_alive(vera: Member,
     assert answer["HX-Redirect"].startswith("/sign-in/")
 
 
-def test_whoever_is_warned_can_stay(vera: Member, clock: time_machine.Traveller) -> None:
+def test_a_person_who_is_warned_can_stay(vera: Member, clock: time_machine.Traveller) -> None:
     client = sign_in("vera")
     clock.shift(timedelta(minutes=28))
     assert client.post("/sessions/stay/").status_code == 204
@@ -134,7 +134,7 @@ def test_presence_is_noted_once_a_minute_and_costs_nothing_else(vera: Member, cl
     assert "membersession" in written[0]
 
 
-def test_a_member_sees_her_sessions_with_device_address_and_when(vera: Member, clock: time_machine.Traveller) -> None:
+def test_a_member_sees_their_sessions_with_device_address_and_when(vera: Member, clock: time_machine.Traveller) -> None:
     phone = sign_in("vera", PHONE)
     clock.shift(timedelta(minutes=5))
     client = sign_in("vera")
@@ -152,7 +152,7 @@ def test_an_unknown_device_is_called_that(vera: Member) -> None:
     assert "Unknown browser" in text_of(client.get("/sessions/"))
 
 
-def test_she_ends_one_of_them(vera: Member) -> None:
+def test_a_member_ends_one_of_them(vera: Member) -> None:
     phone, client = sign_in("vera", PHONE), sign_in("vera")
     (handle,) = list_handles(client)
     answer = client.post("/sessions/end/", {"session": handle}, follow=True)
@@ -163,7 +163,7 @@ def test_she_ends_one_of_them(vera: Member) -> None:
     assert Event.objects.filter(act=Action.SESSION_ENDED, member=vera).count() == 1
 
 
-def test_she_ends_all_others_at_once(vera: Member) -> None:
+def test_a_member_ends_all_others_at_once(vera: Member) -> None:
     others = [sign_in("vera", PHONE) for _ in range(3)]
     client = sign_in("vera")
     assert "3 sessions ended." in text_of(client.post("/sessions/end/", follow=True))
@@ -172,7 +172,7 @@ def test_she_ends_all_others_at_once(vera: Member) -> None:
     assert "There was no session to end." in text_of(client.post("/sessions/end/", follow=True))
 
 
-def test_nobody_ends_anothers_session_but_an_admin(ada: Member, otto: Member, vera: Member) -> None:
+def test_no_one_ends_anothers_session_but_an_admin(ada: Member, otto: Member, vera: Member) -> None:
     victim, ottos = sign_in("vera", PHONE), sign_in("otto")
     client = enter_as_ada()
     (handle,) = list_handles(client, f"/team/{vera.pk}/sessions/")
@@ -227,7 +227,7 @@ def test_a_session_that_is_ended_while_a_request_is_at_work_leads_to_sign_in(
     assert "Your session has ended" in text_of(client.get(answer["Location"]))
 
 
-def test_whoever_never_signed_in_is_told_nothing_of_a_session(client: Client, db: None) -> None:
+def test_a_person_who_never_signed_in_is_told_nothing_of_a_session(client: Client, db: None) -> None:
     assert "session" not in text_of(client.get("/preferences/", follow=True))
 
 

@@ -123,7 +123,7 @@ def test_the_eleventh_try_from_one_address_is_refused_whatever_the_account(clien
     assert "Too many failed attempts" in sign_in(client, "vera").content.decode()
 
 
-def test_behind_a_proxy_each_client_has_her_own_count(client: Client, vera: Member, settings: Settings) -> None:
+def test_behind_a_proxy_each_client_has_their_own_count(client: Client, vera: Member, settings: Settings) -> None:
     settings.TRUSTED_PROXY_COUNT = 1
     for number in range(10):
         client.post(SIGN_IN, {"login": f"n{number}", "password": "x"}, headers={"x-forwarded-for": "192.0.2.1"})
@@ -164,7 +164,7 @@ def test_sign_in_never_leads_to_another_origin(client: Client, vera: Member, tar
     assert sign_in(client, "vera", next=target)["Location"] == "/"
 
 
-def test_whoever_is_signed_in_is_sent_home_from_the_sign_in_page(client: Client, vera: Member) -> None:
+def test_a_person_who_is_signed_in_is_sent_home_from_the_sign_in_page(client: Client, vera: Member) -> None:
     client.force_login(vera)
     response = client.get(SIGN_IN)
     assert (response.status_code, response["Location"]) == (302, "/")
@@ -187,7 +187,7 @@ def test_no_header_turns_sign_in_into_json(client: Client, vera: Member) -> None
     assert response["Content-Type"].startswith("text/html")
 
 
-def test_nobody_can_sign_up(client: Client, db: None) -> None:
+def test_no_one_can_sign_up(client: Client, db: None) -> None:
     for path in ("/signup/", "/sign-up/", "/accounts/signup/", "/password/reset/"):
         assert client.get(path).status_code == 404
 
@@ -281,5 +281,5 @@ class TestSignOut:
         assert Event.objects.filter(act=Action.SIGNED_OUT, member=vera).count() == 1
 
 
-def test_allauth_is_told_that_nobody_signs_up_by_herself(rf: RequestFactory) -> None:
+def test_allauth_is_told_that_no_one_signs_up_by_themselves(rf: RequestFactory) -> None:
     assert not AccountAdapter(rf.get("/")).is_open_for_signup(rf.get("/"))

@@ -78,7 +78,9 @@ def acts(*wanted: Action) -> list[tuple[str, str, str]]:
 
 
 class TestComingIn:
-    def test_somebody_new_becomes_a_member_in_the_role_of_her_groups(self, client: Client, provider: Provider) -> None:
+    def test_a_new_person_becomes_a_member_in_the_role_of_their_groups(
+        self, client: Client, provider: Provider
+    ) -> None:
         provider.add_person(
             "s-1", preferred_username="olga", email="Olga@example.com", email_verified=True, groups=["portal-ops", "x"]
         )
@@ -92,7 +94,7 @@ class TestComingIn:
             (Action.SIGNED_IN, "olga", "single sign-on"),
         ]
 
-    def test_she_is_known_again_by_her_subject_whatever_else_has_changed(
+    def test_a_member_is_recognized_by_their_subject_whatever_else_has_changed(
         self, client: Client, provider: Provider
     ) -> None:
         provider.add_person("s-2", preferred_username="olga", groups=["staff"])
@@ -158,7 +160,7 @@ class TestWhoIsWho:
         assert new.pk != ada.pk
         assert (new.username, new.email, new.role) == ("ada-2", "", Role.VIEWER)
 
-    def test_an_address_that_nobody_verified_is_not_taken(self, client: Client, provider: Provider) -> None:
+    def test_an_address_that_no_one_verified_is_not_taken(self, client: Client, provider: Provider) -> None:
         provider.add_person("s-11", preferred_username="eve", email="boss@example.com", groups=["staff"])
         come_in(client, "s-11")
         assert Member.objects.get(username="eve").email == ""
@@ -176,7 +178,7 @@ class TestWhoIsWho:
             ({"preferred_username": "x" * 400}, "x" * 140),
         ],
     )
-    def test_a_user_name_is_made_of_what_she_is_called_there(
+    def test_a_user_name_is_made_of_what_they_are_called_there(
         self, client: Client, provider: Provider, claims: dict[str, Any], name: str
     ) -> None:
         provider.add_person("s-12", **(claims | {"groups": ["staff"]}))
@@ -191,7 +193,7 @@ class TestWhoIsWho:
         come_in(client, "s-13")
         assert Member.objects.get().email == ""
 
-    def test_the_same_subject_at_another_provider_is_somebody_else(
+    def test_the_same_subject_at_another_provider_is_another_person(
         self, client: Client, provider: Provider, settings: Settings
     ) -> None:
         provider.add_person("s-14", preferred_username="olga", groups=["staff"])
@@ -279,7 +281,7 @@ class TestRoles:
         what = "olga: admin → viewer, by their groups"
         assert acts(Action.ROLE_CHANGED) == [(Action.ROLE_CHANGED, "olga", what)]
 
-    def test_in_the_same_browser_she_comes_in_again_with_the_new_role(
+    def test_in_the_same_browser_they_sign_in_again_with_the_new_role(
         self, client: Client, provider: Provider, ada: Member
     ) -> None:
         provider.add_person("s-21", groups=["staff"])
@@ -288,7 +290,7 @@ class TestRoles:
         come_in(client, "s-21")
         assert Member.objects.get(pk=client.session["_auth_user_id"]).role == Role.OPERATOR
 
-    def test_so_she_does_when_a_second_factor_is_asked_for(
+    def test_so_they_do_when_a_second_factor_is_asked_for(
         self, client: Client, provider: Provider, ada: Member
     ) -> None:
         provider.add_person("s-24", preferred_username="olga", groups=["staff"])
@@ -310,7 +312,7 @@ class TestRoles:
         what = "olga: admin → viewer, by their groups"
         assert acts(Action.LAST_ADMIN_KEPT, Action.ROLE_CHANGED) == [(Action.LAST_ADMIN_KEPT, "olga", what)]
 
-    def test_with_another_admin_there_she_is_one_no_longer(
+    def test_with_another_admin_there_they_are_one_no_longer(
         self, client: Client, provider: Provider, ada: Member
     ) -> None:
         provider.add_person("s-23", preferred_username="olga", groups=["portal-admins"])
@@ -347,7 +349,7 @@ class TestRefusal:
         refusal = (Action.SINGLE_SIGN_ON_REFUSED, "eve", "no group gives a role")
         assert acts(Action.SINGLE_SIGN_ON_REFUSED, Action.SIGNED_IN) == [refusal]
 
-    def test_whoever_leaves_her_groups_is_out_of_every_session(self, client: Client, provider: Provider) -> None:
+    def test_a_member_who_leaves_their_groups_is_out_of_every_session(self, client: Client, provider: Provider) -> None:
         provider.add_person("s-31", preferred_username="olga", groups=["staff"])
         come_in(client, "s-31")
         provider.add_person("s-31", groups=[])
@@ -384,7 +386,7 @@ class TestRefusal:
         assert "eve" in page
         assert "<em>command line</em>" not in page
 
-    def test_whoever_denies_it_there_is_back_at_the_sign_in_page(self, client: Client, provider: Provider) -> None:
+    def test_a_person_who_denies_it_there_is_back_at_the_sign_in_page(self, client: Client, provider: Provider) -> None:
         response = client.get(sign_in_there(go_there(client), "", action="deny"))
         assert response["Location"] == "/sign-in/"
         assert "Sign-in with Acme ID was canceled." in client.get("/sign-in/").content.decode()
@@ -409,7 +411,7 @@ class TestTrickery:
         assert not is_signed_in(stranger)
 
     def test_a_code_of_one_sign_in_does_not_fit_into_another(self, client: Client, provider: Provider) -> None:
-        """The nonce: somebody's stolen code, sent with a state of one's own, is refused."""
+        """The nonce: someone's stolen code, sent with a state of their own, is refused."""
         provider.add_person("s-42", groups=["portal-admins"])
         stolen = parse_qs(urlsplit(sign_in_there(go_there(Client()), "s-42")).query)["code"][0]
         mine = parse_qs(urlsplit(go_there(client)).query)["state"][0]
@@ -424,7 +426,7 @@ class TestTrickery:
         assert not is_signed_in(client)
 
     @pytest.mark.parametrize("query", ["", "?code=x", "?state=x", "?error=x", "?state="])
-    def test_an_answer_that_nobody_asked_for_is_named_so_and_fills_no_table(
+    def test_an_answer_that_no_one_asked_for_is_named_so_and_fills_no_table(
         self, client: Client, provider: Provider, query: str
     ) -> None:
         response = client.get(BACK + query)
@@ -475,7 +477,7 @@ class TestTrickery:
         assert come_in(client, "s-44").status_code == 502
 
     @pytest.mark.parametrize("method", ["get", "post"])
-    def test_nobody_sends_the_portal_on_to_another_address(self, method: str) -> None:
+    def test_no_one_sends_the_portal_on_to_another_address(self, method: str) -> None:
         class Elsewhere(requests.adapters.BaseAdapter):
             def send(self, request: requests.PreparedRequest, *_args: Any, **_rest: Any) -> requests.Response:
                 answer = requests.Response()
@@ -535,7 +537,7 @@ class TestWhenTheProviderIsDown:
         assert client.get(back).status_code == 502
         assert not is_signed_in(client)
 
-    def test_an_admin_signs_in_with_her_password(
+    def test_an_admin_signs_in_with_their_password(
         self, client: Client, provider: Provider, settings: Settings, ada: Member
     ) -> None:
         settings.OIDC_ISSUER = "http://127.0.0.1:1"
@@ -560,7 +562,7 @@ class TestSingleSignOnOnly:
         assert 'name="password"' in page
         assert 'name="next" value="/team/"' in page
 
-    def test_whoever_is_no_admin_is_refused_as_with_a_wrong_password(
+    def test_a_person_who_is_no_admin_is_refused_as_with_a_wrong_password(
         self, client: Client, otto: Member, vera: Member
     ) -> None:
         def page(login: str, password: str) -> str:
@@ -571,7 +573,7 @@ class TestSingleSignOnOnly:
         assert "Incorrect user name" in page("vera", PASSWORD)
         assert not is_signed_in(client)
 
-    def test_her_try_is_on_record_as_any_that_failed(self, client: Client, otto: Member) -> None:
+    def test_their_try_is_on_record_as_any_that_failed(self, client: Client, otto: Member) -> None:
         client.post("/sign-in/", {"login": "otto", "password": PASSWORD})
         assert acts(Action.SIGN_IN_FAILED, Action.SIGNED_IN) == [(Action.SIGN_IN_FAILED, "otto", "")]
 
@@ -606,7 +608,7 @@ class TestLinkedMembers:
         assert not is_signed_in(client)
         assert acts(Action.SIGN_IN_FAILED) == [(Action.SIGN_IN_FAILED, "olga", "")]
 
-    def test_an_admin_may_come_in_with_the_password_that_she_has(self, client: Client, olga: Member) -> None:
+    def test_an_admin_may_come_in_with_the_password_that_they_have(self, client: Client, olga: Member) -> None:
         Member.objects.filter(pk=olga.pk).update(role=Role.ADMIN)
         client.post("/sign-in/", {"login": "olga", "password": PASSWORD})
         assert is_signed_in(client)
@@ -617,14 +619,14 @@ class TestLinkedMembers:
         olga.set_unusable_password()
         assert not may_sign_in_here(olga)
 
-    def test_while_there_is_no_provider_nobody_is_linked(
+    def test_while_there_is_no_provider_no_one_is_linked(
         self, client: Client, olga: Member, settings: Settings
     ) -> None:
         settings.OIDC_ISSUER = ""
         client.post("/sign-in/", {"login": "olga", "password": PASSWORD})
         assert is_signed_in(client)
 
-    def test_no_admin_makes_her_a_link_for_a_password(self, client: Client, olga: Member, ada: Member) -> None:
+    def test_no_admin_makes_them_a_link_for_a_password(self, client: Client, olga: Member, ada: Member) -> None:
         enter(client, ada)
         path = f"/team/{olga.pk}/password/"
         assert path not in client.get("/team/").content.decode()
@@ -642,7 +644,7 @@ class TestLinkedMembers:
         settings.OIDC_ISSUER = issuer
         assert client.get(path).status_code == 404
 
-    def test_her_password_goes_when_she_comes_in(self, client: Client, olga: Member) -> None:
+    def test_their_password_goes_when_they_sign_in(self, client: Client, olga: Member) -> None:
         """Else they would be asked for it as a proof, and it would be refused."""
         come_in(client, "s-90")
         assert not Member.objects.get(pk=olga.pk).has_usable_password()
@@ -651,7 +653,9 @@ class TestLinkedMembers:
             (Action.PASSWORD_CHANGED, "olga", "olga: none any more, by their groups")
         ]
 
-    def test_so_it_does_when_she_is_an_admin_no_longer(self, client: Client, provider: Provider, olga: Member) -> None:
+    def test_so_it_does_when_they_are_no_longer_an_admin(
+        self, client: Client, provider: Provider, olga: Member
+    ) -> None:
         Member.objects.filter(pk=olga.pk).update(role=Role.ADMIN)
         provider.add_person("s-90", groups=["portal-admins"])
         come_in(Client(), "s-90")
@@ -703,7 +707,7 @@ class TestSecondFactor:
         local.post("/sign-in/", {"login": "ada", "password": PASSWORD})
         assert local.get("/preferences/")["Location"] == "/second-factor/"
 
-    def test_one_that_she_has_set_up_is_asked_for(self, client: Client, provider: Provider) -> None:
+    def test_one_that_they_have_set_up_is_asked_for(self, client: Client, provider: Provider) -> None:
         provider.add_person("s-62", groups=["staff"])
         come_in(client, "s-62")
         Authenticator.objects.create(user=Member.objects.get(), type="totp", data={"secret": "x"})
@@ -734,7 +738,7 @@ def test_a_user_name_that_is_taken_meanwhile_is_looked_for_anew(
     seen: list[str] = []
 
     def look(name: str) -> Member | None:
-        # At the first look nobody has the name yet.
+        # At the first look no one has the name yet.
         seen.append(name)
         return find(name) if len(seen) > 1 else None
 

@@ -60,7 +60,7 @@ def test_members_are_listed_with_role_state_sign_in_and_credentials(as_ada: Clie
     assert "f1n9e7p71n7" not in text
 
 
-def test_the_last_admin_is_not_offered_what_she_cannot_do(as_ada: Client, ada: Member, otto: Member) -> None:
+def test_the_last_admin_is_not_offered_what_they_cannot_do(as_ada: Client, ada: Member, otto: Member) -> None:
     assert "Last admin" in row_of(text_of(as_ada.get("/team/")), "ada")
     Member.objects.filter(pk=otto.pk).update(role=Role.ADMIN)
     text = text_of(as_ada.get("/team/"))
@@ -114,7 +114,7 @@ def test_a_deactivated_admin_does_not_count_as_one(as_ada: Client, ada: Member, 
     assert as_ada.post(f"/team/{ada.pk}/role/", {"role": "viewer"}).status_code == 422
 
 
-def test_an_admin_who_steps_down_lands_where_she_may_be(as_ada: Client, ada: Member, otto: Member) -> None:
+def test_an_admin_who_steps_down_lands_where_they_may_be(as_ada: Client, ada: Member, otto: Member) -> None:
     Member.objects.filter(pk=otto.pk).update(role=Role.ADMIN)
     response = as_ada.post(f"/team/{ada.pk}/role/", {"role": "operator"})
     assert (response.status_code, response["Location"]) == (302, "/")
@@ -151,14 +151,14 @@ def test_deactivating_twice_is_on_record_once(as_ada: Client, vera: Member) -> N
     assert Event.objects.filter(act=Action.MEMBER_ACTIVATED_AGAIN).count() == 1
 
 
-def test_an_admin_who_deactivates_herself_is_signed_out(as_ada: Client, ada: Member, otto: Member) -> None:
+def test_an_admin_who_deactivates_themselves_is_signed_out(as_ada: Client, ada: Member, otto: Member) -> None:
     Member.objects.filter(pk=otto.pk).update(role=Role.ADMIN)
     response = as_ada.post(f"/team/{ada.pk}/deactivate/", follow=True)
     assert response.redirect_chain[-1][0] == "/sign-in/"
     assert as_ada.get("/team/").status_code == 302
 
 
-def test_so_she_is_when_she_took_her_time(
+def test_so_they_are_when_they_took_their_time(
     client: Client, ada: Member, otto: Member, clock: time_machine.Traveller
 ) -> None:
     Member.objects.filter(pk=otto.pk).update(role=Role.ADMIN)
@@ -175,7 +175,9 @@ def test_a_member_who_is_not_there_is_not_found(as_ada: Client, path: str) -> No
     assert as_ada.post(f"/team/999/{path}/", {"role": "viewer"}).status_code == 404
 
 
-def test_whoever_lost_her_rights_while_waiting_is_refused(ada: Member, otto: Member, vera: Member, rf: Any) -> None:
+def test_a_member_who_lost_their_rights_while_waiting_is_refused(
+    ada: Member, otto: Member, vera: Member, rf: Any
+) -> None:
     with pytest.raises(PermissionDenied):
         change_role(vera.pk, Role.ADMIN, by=otto, request=rf.post("/"))
     with pytest.raises(LastAdminError):

@@ -50,7 +50,7 @@ def test_an_id_that_is_taken_is_not_overwritten(event: Event) -> None:
         Event(pk=event.pk, act=Action.SIGNED_OUT).save()
 
 
-def test_a_deleted_member_leaves_her_events_as_they_were(event: Event, vera: Member) -> None:
+def test_a_deleted_member_leaves_their_events_as_they_were(event: Event, vera: Member) -> None:
     pk = vera.pk
     vera.delete()
     kept = Event.objects.get()

@@ -177,7 +177,7 @@ def test_what_was_typed_and_is_no_name_is_said_to_be_none(as_ada: Client) -> Non
     assert "(as typed)" not in text
 
 
-def test_what_the_command_line_did_is_told_apart_from_what_anybody_typed(as_ada: Client) -> None:
+def test_what_the_command_line_did_is_told_apart_from_what_anyone_typed(as_ada: Client) -> None:
     record_event(Action.MEMBER_ADDED, subject="eve (viewer)")
     text = text_of(get_page(as_ada, member="command line"))
     assert "eve (viewer)" in text
@@ -189,7 +189,9 @@ def test_what_the_command_line_did_is_told_apart_from_what_anybody_typed(as_ada:
     assert "(as typed)" in text
 
 
-def test_whoever_asks_for_a_new_password_is_not_called_the_command_line(as_ada: Client, settings: Settings) -> None:
+def test_a_person_who_asks_for_a_new_password_is_not_called_the_command_line(
+    as_ada: Client, settings: Settings
+) -> None:
     settings.EMAIL_URL = "smtp://mail.example.com"
     Client().post("/password/forgotten/", {"login": "eve"})
     text = text_of(as_ada.get("/audit/", {"act": "password-link-made"}))

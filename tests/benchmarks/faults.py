@@ -31,7 +31,7 @@ from tests.upstream import Upstream
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "reliability.md"
 BEGIN, END = "<!-- The fault table begins -->", "<!-- The fault table ends -->"
-HEADINGS = ("Fault", "Nothing seen before", "After", "Seen before", "After")
+HEADINGS = ("Faults", "Nothing seen before", "After at most", "Seen before", "After at most")
 
 
 @contextmanager
@@ -76,9 +76,9 @@ def measure() -> Iterator[list[str]]:
 
 
 def try_out(client: Client, spoil: Callable[[], AbstractContextManager[None]]) -> Iterator[str]:
-    """What is seen, and after how long: first by somebody for whom nothing is stored, then in an open page."""
+    """What is seen, and after how long: first by a member for whom nothing is cached, then in an open page."""
     for is_seen in (False, True):
-        # Forgets the pause that the last fault began.
+        # Forgets the backoff that the last fault started.
         forget_everything()
         page = client.get(LIST) if is_seen else None
         with spoil():
@@ -98,6 +98,17 @@ def describe(answer: Response) -> str:
     return re.sub(r"\d\d:\d\d:\d\d", "14:31:07", seen)
 
 
+def group(lines: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Faults that look the same in one line, with the longest times."""
+    alike: dict[tuple[str, str], list[list[str]]] = {}
+    for line in lines:
+        alike.setdefault((line[1], line[3]), []).append(line)
+    for (first, later), rows in alike.items():
+        names, _, seconds, _, seconds_later = zip(*rows, strict=True)
+        longest = [max(column, key=lambda text: float(text.split()[0])) for column in (seconds, seconds_later)]
+        yield [", ".join(names), first, longest[0], later, longest[1]]
+
+
 def write(lines: Iterable[list[str]]) -> None:
     """Put the table in its place in the document."""
     before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
@@ -108,6 +119,6 @@ def write(lines: Iterable[list[str]]) -> None:
 def main() -> None:
     logging.disable(logging.ERROR)
     say("## Each fault: when the person has an answer, and what they see\n")
-    lines = list(measure())
+    lines = list(group(measure()))
     write(lines)
     say(f"{format_table(HEADINGS, lines)}\n")

@@ -87,7 +87,7 @@ HEADINGS = (
 
 @dataclass(frozen=True)
 class Cold:
-    """Pages that nobody has seen yet, and the API call behind them by itself; milliseconds to the first byte."""
+    """Pages that no one has seen yet, and the API call behind them by itself; milliseconds to the first byte."""
 
     pages: list[float]
     call: list[float]

@@ -68,6 +68,6 @@ def database() -> str:
 
 
 def copy(one: str, other: str) -> None:
-    """The one database's content into the other; whoever has it open sees the change."""
+    """The one database's content into the other; those who have it open see the change."""
     with closing(sqlite3.connect(one)) as source, closing(sqlite3.connect(other, timeout=10)) as target:
         source.backup(target)

@@ -26,7 +26,7 @@ from tests.template import SECONDS_TO_START, SECONDS_TO_STOP, set_up
 from tests.unmeasured import leave_out_coverage
 
 SECONDS_TO_CLOSE = 30
-# Whoever administers proves within five minutes that it is still them, and tests take a while.
+# Admins confirm access every five minutes, and tests take a while.
 SIGN_INS_LAST = 180
 ROOT = Path(__file__).parent.parent.parent
 # Pages grow old between two steps of a test, so that the page's own refresh is part of every journey.
@@ -88,12 +88,12 @@ class Portal:
         requests.post(f"{self.sandbox_url}/_sandbox/reset", timeout=10).raise_for_status()
 
     def add_member(self, name: str, role: str, *, kind: str = "bearer", secret: str = "") -> None:
-        """Somebody new, until the test is over; without a secret, without a credential."""
+        """Someone new, until the test is over; without a secret, without a credential."""
         self.passwords[name] = "a-long-enough-password"
         self._knock("members", name=name, role=role, password=self.passwords[name], kind=kind, secret=secret)
 
     def add_member_of_globex(self, name: str) -> None:
-        """Once: somebody whose instances another organization does not see."""
+        """Once: someone whose instances another organization does not see."""
         if name not in self.passwords:
             self.add_member(name, "operator", kind="api-key", secret="AKIASANDBOXGLOBEX:sandbox-globex-secret")
 

@@ -29,7 +29,7 @@ USED_UP = """() => document.dispatchEvent(new CustomEvent('portal:unchanged', {d
 
 @dataclass(frozen=True)
 class Newcomer:
-    """Somebody with a credential that nobody else has, for what befalls a whole credential."""
+    """Someone with a credential that no one else has, for what befalls a whole credential."""
 
     role: str = "operator"
     kind: str = "bearer"
@@ -63,7 +63,7 @@ class StateRunner:
         return state.show(self)
 
     def page_of(self, name: str) -> Page:
-        """A page of somebody who is signed in; of a guest without a name."""
+        """A page of someone who is signed in; of a guest without a name."""
         if name in self.contexts:
             return self.contexts[name].new_page()
         context = self.browser.new_context(
@@ -157,7 +157,7 @@ def fail(query: str, *, said: str, seen_before: bool = False, **fault: object) -
 
 
 def show_error(name: str, query: str, *, said: str, **fault: object) -> Callable[[StateRunner], Page]:
-    """A list of somebody whose credential is in error altogether."""
+    """A list of a member whose credential always fails."""
 
     def show(runner: StateRunner) -> Page:
         page = runner.page_of(name)
@@ -227,7 +227,7 @@ def mend_filters(runner: StateRunner) -> Page:
 
 
 def leave_alone(minutes: int, said: str) -> Callable[[StateRunner], Page]:
-    """A list that nobody has looked after for so long."""
+    """A list that was left alone for so long."""
 
     def show(runner: StateRunner) -> Page:
         page = runner.page_of("ada")

@@ -59,7 +59,7 @@ def wait_for_file(path: Path) -> None:
 
 
 def save_password(path: Path, url: str, name: str, password: str) -> None:
-    """As Chromium does it: sealed with the key that everybody has who uses the basic store."""
+    """As Chromium does it: sealed with the key that everyone has who uses the basic store."""
     moment = int((time.time() + SECONDS_FROM_1601_TO_1970) * 1_000_000)
     row = {
         "origin_url": f"{url}/sign-in/",
@@ -93,7 +93,7 @@ def seal(password: str) -> bytes:
 
 
 def wait_until_filled(page: Page, name: str, value: str) -> None:
-    """Chromium shows a script what it fills in only after somebody has done something."""
+    """Chromium shows a script what it fills in only after someone has done something."""
     page.mouse.click(5, 5)
     expect(page.locator(f"input[name={name}]").first).to_have_value(value)
 

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser]
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    """A portal with DEBUG on, as somebody who works on it starts it."""
+    """A portal with DEBUG on, as someone who works on it starts it."""
     state = tmp_path_factory.mktemp("workshop")
     url = f"http://127.0.0.1:{find_free_port()}"
     settings = {

@@ -199,7 +199,7 @@ def test_preferences_are_saved_and_go_with_the_member(visits: Visits, *, scripts
     expect(elsewhere.get_by_label("Time zone", exact=True)).to_have_value("America/Sao_Paulo")
 
 
-def test_somebody_is_invited_joins_and_signs_in(visits: Visits, *, scripts: bool) -> None:
+def test_someone_is_invited_joins_and_signs_in(visits: Visits, *, scripts: bool) -> None:
     page = visits.sign_in("ada", scripts=scripts)
     page.goto("/team/")
     page.get_by_role("link", name="Invite", exact=True).click()

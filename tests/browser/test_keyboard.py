@@ -22,7 +22,7 @@ def focused_row(page: Page) -> str | None:
 
 
 def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> None:
-    """Press Tab until `wanted` has the focus, as somebody without a mouse does."""
+    """Press Tab until `wanted` has the focus, as someone without a mouse does."""
     for _ in range(MOST_TABS):
         page.keyboard.press(key)
         if wanted.evaluate("element => element === document.activeElement"):
@@ -115,7 +115,7 @@ def test_c_copies_the_id_of_an_instance_that_cannot_be_fetched(visits: Visits) -
     page = visits.sign_in("otto")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     visits.portal.script_fault(times=None, status=503)
-    # From a place in the list where nobody has been.
+    # From a place in the list where no one has been.
     page.goto(f"/spo1/instances/{NOWHERE}/?marker={NOWHERE}")
     expect(page.locator("#notice")).to_be_visible()
     page.keyboard.press("c")

@@ -203,7 +203,7 @@ def test_a_hidden_tab_asks_nothing_and_asks_at_once_when_it_is_shown_again(visit
     assert len(seen) == 1
 
 
-def test_nobody_there_for_ten_minutes_stops_it_and_a_key_goes_on(visits: Visits, lena: Page) -> None:
+def test_no_one_there_for_ten_minutes_stops_it_and_a_key_goes_on(visits: Visits, lena: Page) -> None:
     lena.evaluate(SET_HIDDEN, True)
     lena.clock.run_for(1000)
     lena.evaluate(SET_HIDDEN, False)

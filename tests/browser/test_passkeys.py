@@ -124,7 +124,7 @@ def test_a_passkey_follows_the_password(visits: Visits) -> None:
     expect_inside(page)
 
 
-def test_a_key_that_knows_nobody_follows_the_password_and_does_not_open_alone(visits: Visits) -> None:
+def test_a_key_that_knows_no_one_follows_the_password_and_does_not_open_alone(visits: Visits) -> None:
     visits.portal.add_member("ugo", "viewer")
     page = visits.sign_in("ugo")
     Keys(page, resident=False)
@@ -137,7 +137,7 @@ def test_a_key_that_knows_nobody_follows_the_password_and_does_not_open_alone(vi
     expect_inside(page)
 
 
-def test_whoever_is_not_recognised_stays_out_and_is_told(visits: Visits) -> None:
+def test_a_person_who_is_not_recognised_stays_out_and_is_told(visits: Visits) -> None:
     page, keys = enter(visits, "pat")
     set_up_passkey(page)
     sign_out(page)

@@ -224,7 +224,7 @@ def test_a_form_that_is_no_longer_good_leaves_the_rows_and_leads_to_a_new_one(vi
 
 def test_an_ended_session_leads_to_the_sign_in_page_and_back(visits: Visits) -> None:
     page = visits.sign_in("ada")
-    # A view that nobody has opened yet is fresh: it does not ask by itself, and so does not find out first.
+    # A view that no one has opened yet is fresh: it does not ask by itself, and so does not find out first.
     page.goto("/spo1/instances/?limit=23")
     page.context.clear_cookies()
     page.locator("#pager").get_by_role("link", name="Next").click()

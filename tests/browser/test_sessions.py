@@ -13,7 +13,7 @@ MINUTE = 60_000
 
 @pytest.fixture
 def lena(visits: Visits) -> Page:
-    """Somebody's preferences, a page that asks for nothing by itself, at a clock that the test moves."""
+    """Someone's preferences, a page that asks for nothing by itself, at a clock that the test moves."""
     page = visits.open()
     page.clock.install()
     visits.sign_in_on(page, "lena")
@@ -21,7 +21,7 @@ def lena(visits: Visits) -> Page:
     return page
 
 
-def test_whoever_is_away_is_warned_and_can_stay(lena: Page) -> None:
+def test_a_person_who_is_away_is_warned_and_can_stay(lena: Page) -> None:
     notice = lena.locator("#session")
     lena.clock.fast_forward(26 * MINUTE)
     expect(notice).to_be_empty()

@@ -68,7 +68,7 @@ def sign_in_there(page: Page, subject: str) -> None:
     page.get_by_role("button", name="Authorize").click()
 
 
-def test_somebody_new_goes_there_and_comes_back_to_her_page(visits: Visits, acme: Acme, *, scripts: bool) -> None:
+def test_a_new_person_goes_there_and_comes_back_to_their_page(visits: Visits, acme: Acme, *, scripts: bool) -> None:
     subject = f"olga-{scripts}".lower()
     acme.provider.add_person(subject, preferred_username=subject, groups=["staff"])
     page = open_portal(visits, scripts=scripts)
@@ -80,7 +80,7 @@ def test_somebody_new_goes_there_and_comes_back_to_her_page(visits: Visits, acme
     expect(page.get_by_role("heading", level=1)).to_contain_text("You don't have permission")
 
 
-def test_her_role_follows_her_groups_at_the_next_sign_in(visits: Visits, acme: Acme) -> None:
+def test_their_role_follows_their_groups_at_the_next_sign_in(visits: Visits, acme: Acme) -> None:
     acme.provider.add_person("ines", preferred_username="ines", groups=["staff"])
     page = open_portal(visits)
     page.goto("/preferences/")
@@ -104,7 +104,7 @@ def test_without_a_group_there_is_a_page_that_says_so(visits: Visits, acme: Acme
     expect(page.get_by_role("button", name=ACME)).to_be_visible()
 
 
-def test_whoever_turns_round_there_is_told_so(visits: Visits) -> None:
+def test_a_person_who_turns_round_there_is_told_so(visits: Visits) -> None:
     page = open_portal(visits)
     page.goto("/sign-in/")
     page.get_by_role("button", name=ACME).click()

@@ -22,7 +22,7 @@ def first(visits: Visits) -> Page:
 
 
 def sign_in_beside(visits: Visits, page: Page, name: str) -> Page:
-    """Sign out and in as somebody else in another tab."""
+    """Sign out and in as someone else in another tab."""
     other = page.context.new_page()
     other.goto("/sign-out/")
     other.locator("main").get_by_role("button", name="Sign out").click()

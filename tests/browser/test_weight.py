@@ -65,7 +65,7 @@ def open_line(page: Page) -> Iterator[Line]:
 
 
 def open_anew(visits: Visits, name: str) -> Page:
-    """A page of somebody who is signed in, with nothing in the browser's cache."""
+    """A page of someone who is signed in, with nothing in the browser's cache."""
     signed_in = visits.sign_in(name)
     page = visits.open()
     page.context.add_cookies(signed_in.context.cookies())  # type: ignore[arg-type]

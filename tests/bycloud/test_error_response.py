@@ -72,7 +72,7 @@ def test_an_envelope_that_cannot_be_read_leaves_the_status(body: bytes) -> None:
     assert (error.message, error.details, error.request_id) == ("ByCloud answered with status 418", None, None)
 
 
-def test_foreign_words_are_put_on_one_line_without_marks_that_nobody_sees() -> None:
+def test_foreign_words_are_put_on_one_line_without_marks_that_no_one_sees() -> None:
     assert clean("one\r\n\ttwo\x1b[31m \u202ethree\u202c\u200f\x00 é", 100, "hush") == "one two[31m three é"
 
 

@@ -96,7 +96,7 @@ def test_a_status_is_told_even_if_its_body_never_ends(wire: Wire) -> None:
 def test_a_host_that_takes_no_connection_is_given_up_at_the_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         address = listener.getsockname()
-        # The queue of connections that nobody accepts is full after these, and the next one gets no answer at all.
+        # The queue of connections that no one accepts is full after these, and the next one gets no answer at all.
         waiting = [socket.socket() for _ in range(3)]
         for sock in waiting:
             sock.setblocking(False)
@@ -356,7 +356,7 @@ def test_a_host_is_trusted_by_the_ca_bundle_of_the_settings(tls_wire: Wire, cert
     assert ask(tls_wire.url, ca_bundle=str(certificate)) == b"{}"
 
 
-def test_a_host_that_nobody_vouches_for_gets_no_request(
+def test_a_host_that_no_one_vouches_for_gets_no_request(
     tls_wire: Wire, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):

@@ -78,7 +78,7 @@ class Wire:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        # Closing a listening socket wakes nobody who waits in accept(): one more connection does.
+        # Closing a listening socket wakes no one who waits in accept(): one more connection does.
         socket.create_connection(("127.0.0.1", self.port)).close()
         for thread in self._threads:
             thread.join(5)

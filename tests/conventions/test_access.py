@@ -14,14 +14,14 @@ from portal.audit.models import Action, Event
 from portal.core.permissions import Capability
 from tests.memory import undone
 
-SOMEBODY = 900
+MEMBER_ID = 900
 INSTANCE = "550e8400-e29b-41d4-a716-446655440000"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 READ = ("GET", "HEAD")
 FORM = ("GET", "HEAD", "POST")
 WRITE = ("POST",)
 PEOPLE = ("unsigned", "deactivated", "viewer", "operator", "admin")
-EVERYBODY = PEOPLE
+EVERYONE = PEOPLE
 MEMBERS = ("viewer", "operator", "admin")
 OPERATORS = ("operator", "admin")
 ADMINS = ("admin",)
@@ -39,15 +39,15 @@ class Route:
 
 ROUTES = {
     "home": Route("/", "list-instances", READ, MEMBERS),
-    "health_live": Route("/health/live/", "public", READ, EVERYBODY),
-    "health_ready": Route("/health/ready/", "public", READ, EVERYBODY),
-    "account_login": Route("/sign-in/", "public", FORM, EVERYBODY),
-    "account_logout": Route("/sign-out/", "public", FORM, EVERYBODY),
-    "mfa_authenticate": Route("/sign-in/second-factor/", "public", FORM, EVERYBODY),
-    "mfa_login_webauthn": Route("/sign-in/passkey/", "public", FORM, EVERYBODY),
-    "accounts:passkey_challenge": Route("/sign-in/passkey/challenge/", "public", WRITE, EVERYBODY),
-    "accounts:single_sign_on": Route("/sign-in/provider/", "public", WRITE, EVERYBODY),
-    "accounts:single_sign_on_callback": Route("/sign-in/provider/back/", "public", READ, EVERYBODY),
+    "health_live": Route("/health/live/", "public", READ, EVERYONE),
+    "health_ready": Route("/health/ready/", "public", READ, EVERYONE),
+    "account_login": Route("/sign-in/", "public", FORM, EVERYONE),
+    "account_logout": Route("/sign-out/", "public", FORM, EVERYONE),
+    "mfa_authenticate": Route("/sign-in/second-factor/", "public", FORM, EVERYONE),
+    "mfa_login_webauthn": Route("/sign-in/passkey/", "public", FORM, EVERYONE),
+    "accounts:passkey_challenge": Route("/sign-in/passkey/challenge/", "public", WRITE, EVERYONE),
+    "accounts:single_sign_on": Route("/sign-in/provider/", "public", WRITE, EVERYONE),
+    "accounts:single_sign_on_callback": Route("/sign-in/provider/back/", "public", READ, EVERYONE),
     "account_reauthenticate": Route("/second-factor/again/", "keep-own-second-factor", FORM, MEMBERS),
     "mfa_reauthenticate": Route("/second-factor/again/code/", "keep-own-second-factor", FORM, MEMBERS),
     "mfa_reauthenticate_webauthn": Route("/second-factor/again/passkey/", "keep-own-second-factor", FORM, MEMBERS),
@@ -60,25 +60,25 @@ ROUTES = {
     "mfa_generate_recovery_codes": Route(
         "/second-factor/recovery-codes/renew/", "keep-own-second-factor", WRITE, MEMBERS
     ),
-    "accounts:accept_invitation": Route("/invitations/no-such-token/", "public", FORM, EVERYBODY),
+    "accounts:accept_invitation": Route("/invitations/no-such-token/", "public", FORM, EVERYONE),
     "accounts:preferences": Route("/preferences/", "keep-own-preferences", FORM, MEMBERS),
     "accounts:change_theme": Route("/preferences/theme/", "keep-own-preferences", WRITE, MEMBERS),
     "team": Route("/team/", "keep-team", READ, ADMINS),
     "accounts:invite": Route("/team/invitations/", "keep-team", FORM, ADMINS),
     "accounts:revoke_invitation": Route("/team/invitations/1/revoke/", "keep-team", WRITE, ADMINS),
-    "accounts:change_role": Route(f"/team/{SOMEBODY}/role/", "keep-team", FORM, ADMINS),
-    "accounts:reset_factors": Route(f"/team/{SOMEBODY}/second-factor/", "keep-team", FORM, ADMINS),
-    "accounts:deactivate": Route(f"/team/{SOMEBODY}/deactivate/", "keep-team", FORM, ADMINS),
-    "accounts:activate_again": Route(f"/team/{SOMEBODY}/activate-again/", "keep-team", WRITE, ADMINS),
-    "accounts:member_sessions": Route(f"/team/{SOMEBODY}/sessions/", "keep-team", READ, ADMINS),
-    "accounts:end_member_sessions": Route(f"/team/{SOMEBODY}/sessions/end/", "keep-team", WRITE, ADMINS),
-    "accounts:make_password_link": Route(f"/team/{SOMEBODY}/password/", "keep-team", WRITE, ADMINS),
+    "accounts:change_role": Route(f"/team/{MEMBER_ID}/role/", "keep-team", FORM, ADMINS),
+    "accounts:reset_factors": Route(f"/team/{MEMBER_ID}/second-factor/", "keep-team", FORM, ADMINS),
+    "accounts:deactivate": Route(f"/team/{MEMBER_ID}/deactivate/", "keep-team", FORM, ADMINS),
+    "accounts:activate_again": Route(f"/team/{MEMBER_ID}/activate-again/", "keep-team", WRITE, ADMINS),
+    "accounts:member_sessions": Route(f"/team/{MEMBER_ID}/sessions/", "keep-team", READ, ADMINS),
+    "accounts:end_member_sessions": Route(f"/team/{MEMBER_ID}/sessions/end/", "keep-team", WRITE, ADMINS),
+    "accounts:make_password_link": Route(f"/team/{MEMBER_ID}/password/", "keep-team", WRITE, ADMINS),
     "accounts:sessions": Route("/sessions/", "keep-own-preferences", READ, MEMBERS),
     "accounts:end_sessions": Route("/sessions/end/", "keep-own-preferences", WRITE, MEMBERS),
     "accounts:stay": Route("/sessions/stay/", "keep-own-preferences", WRITE, MEMBERS),
     "accounts:change_password": Route("/password/", "keep-own-preferences", FORM, MEMBERS),
-    "accounts:forgotten_password": Route("/password/forgotten/", "public", FORM, EVERYBODY),
-    "accounts:new_password": Route("/password/new/key/token/", "public", FORM, EVERYBODY),
+    "accounts:forgotten_password": Route("/password/forgotten/", "public", FORM, EVERYONE),
+    "accounts:new_password": Route("/password/new/key/token/", "public", FORM, EVERYONE),
     "audit:list": Route("/audit/", "read-audit", READ, ADMINS),
     "audit:export": Route("/audit/export/", "read-audit", WRITE, ADMINS),
     "credentials:list": Route("/credentials/", "keep-own-credential", READ, MEMBERS),
@@ -131,7 +131,7 @@ def enter(who: str, cast: dict[str, Member]) -> Client:
 
 @pytest.fixture
 def cast(ada: Member, otto: Member, vera: Member) -> dict[str, Member]:
-    Member.objects.create_user("somebody", pk=SOMEBODY)
+    Member.objects.create_user("somebody", pk=MEMBER_ID)
     gone = Member.objects.create_user("gone", role="admin")
     return {"admin": ada, "operator": otto, "viewer": vera, "deactivated": gone}
 
@@ -164,7 +164,7 @@ def test_the_public_routes_alone_are_for_people_who_are_not_signed_in() -> None:
 
 
 def reach(who: str, cast: dict[str, Member], route: Route) -> dict[str, str]:
-    """How far somebody gets with each method. What they change by that is undone."""
+    """How far someone gets with each method. What they change by that is undone."""
     with undone():
         client = enter(who, cast)
         reached = {}

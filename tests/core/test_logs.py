@@ -82,7 +82,7 @@ def test_the_link_of_an_invitation_is_not_logged(client: Client, db: None, lines
 def test_a_path_where_nothing_is_shows_the_portals_own_words_alone(
     client: Client, db: None, lines: io.StringIO, path: str, shown: str
 ) -> None:
-    """Somebody mistypes the address they were sent, or pastes a token into the address bar."""
+    """Someone mistypes the address they were sent, or pastes a token into the address bar."""
     client.get(path)
     assert "T0K3N" not in lines.getvalue()
     assert read(lines)[-1]["request"] == f"GET {shown}"

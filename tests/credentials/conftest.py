@@ -9,6 +9,6 @@ from portal.sandbox.server import Sandbox
 
 @pytest.fixture
 def viewer_client(client: Client, vera: Member, sandbox: Sandbox) -> Client:
-    """Vera, signed in, with the sandbox behind `spo1`. A viewer keeps a credential like everybody else."""
+    """Vera, signed in, with the sandbox behind `spo1`. A viewer keeps a credential like everyone else."""
     client.force_login(vera)
     return client

@@ -12,7 +12,7 @@ from portal.credentials import models, vault
 def keep(
     member: Member | None, credential: Credential, region: str = "spo1", *, is_checked: bool = True, **given: Any
 ) -> models.Credential:
-    """A credential as it stands after it was saved, without asking anybody. Without a member, the team's."""
+    """A credential as it stands after it was saved, without asking anyone. Without a member, the team's."""
     now = timezone.now()
     return models.Credential.objects.create(
         member=member,

@@ -33,7 +33,7 @@ EDIT = "/credentials/spo1/"
 
 @pytest.fixture
 def kept(vera: Member, ada: Member) -> Credential:
-    """Vera's, and others that are nobody's business here."""
+    """Vera's, and others that are not used here."""
     keep(ada, TOKEN)
     keep(None, TOKEN)
     return keep(vera, TOKEN)
@@ -126,10 +126,10 @@ class TestAnAdminWhoMakesALink:
 
 
 class TestTheSameOfOtherWays:
-    def test_a_link_that_is_mailed_pauses_too_as_nobody_has_confirmed_the_address(
+    def test_a_link_that_is_mailed_pauses_too_as_no_one_has_confirmed_the_address(
         self, vera: Member, kept: Credential, settings: Settings
     ) -> None:
-        """An admin who invites somebody types the address in."""
+        """An admin who invites someone types the address in."""
         settings.EMAIL_URL = "submission://mail.example.com"
         Client().post("/password/forgotten/", {"login": "vera"})
         found = re.search(r"http://testserver(/password/new/\S+)", str(wait_for_mail().body))

@@ -133,7 +133,7 @@ def test_what_it_sees_is_counted_anew_by_each_check(viewer_client: Client, vera:
 
 
 @pytest.mark.parametrize("total", [-1, 2**63])
-def test_a_total_that_nobody_can_have_is_no_total(viewer_client: Client, upstream: Upstream, total: int) -> None:
+def test_a_total_that_no_one_can_have_is_no_total(viewer_client: Client, upstream: Upstream, total: int) -> None:
     upstream.script(body={"instances": [{"id": "i-1"}], "meta": {"total": total}})
     assert viewer_client.post(EDIT, TOKEN).status_code == 302
     assert Credential.objects.get().visible_total is None

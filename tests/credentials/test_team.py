@@ -81,7 +81,7 @@ def test_checking_it_again_stays_on_its_own_page(as_ada: Client) -> None:
     assert "The credential for spo1 is valid" in words_of(response)
 
 
-def test_who_has_none_of_her_own_sees_with_it_and_is_told_so(viewer_client: Client, vera: Member) -> None:
+def test_who_has_none_of_their_own_sees_with_it_and_is_told_so(viewer_client: Client, vera: Member) -> None:
     keep(None, GLOBEX)
     response = viewer_client.get(INSTANCES)
     assert "of 12" in words_of(response)
@@ -93,7 +93,7 @@ def test_who_has_none_of_her_own_sees_with_it_and_is_told_so(viewer_client: Clie
     assert "None (team credential is used)" in words_of(viewer_client.get("/credentials/"))
 
 
-def test_her_own_goes_before_it_and_no_mark_is_left(viewer_client: Client, vera: Member) -> None:
+def test_their_own_goes_before_it_and_no_mark_is_left(viewer_client: Client, vera: Member) -> None:
     keep(None, GLOBEX)
     keep(vera, ACME)
     response = viewer_client.get(INSTANCES)
@@ -178,7 +178,7 @@ def test_an_export_with_it_is_on_record_as_such(viewer_client: Client, vera: Mem
 
 
 @pytest.mark.parametrize("path", [LIST, EDIT, REMOVE, f"{EDIT}check/"])
-def test_nobody_but_an_admin_comes_near_it(viewer_client: Client, otto: Member, path: str) -> None:
+def test_no_one_but_an_admin_comes_near_it(viewer_client: Client, otto: Member, path: str) -> None:
     row = keep(None, GLOBEX)
     for member in (None, otto):
         if member:
@@ -197,7 +197,7 @@ def test_a_members_own_pages_never_touch_it(viewer_client: Client, vera: Member)
     assert row.fingerprint not in viewer_client.get("/credentials/").content.decode()
 
 
-def test_an_admins_page_of_the_team_never_touches_her_own(as_ada: Client, ada: Member) -> None:
+def test_an_admins_page_of_the_team_never_touches_their_own(as_ada: Client, ada: Member) -> None:
     own = keep(ada, ACME)
     as_ada.post(EDIT, TOKEN)
     as_ada.post(REMOVE)

@@ -102,7 +102,7 @@ def test_a_fingerprint_is_short_steady_and_tells_credentials_apart(settings: Set
     assert vault.fingerprint(TOKEN) != before, "not keyed"
 
 
-def test_a_member_finds_her_own_credential_and_nobody_elses(ada: Member, otto: Member) -> None:
+def test_a_member_finds_their_own_credential_and_no_other(ada: Member, otto: Member) -> None:
     keep(ada, TOKEN)
     assert vault.find_credential(ada, SPO1) == TOKEN
     assert vault.find_credential(otto, SPO1) is None

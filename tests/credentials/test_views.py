@@ -309,7 +309,7 @@ def test_a_credential_for_a_region_no_longer_served_can_still_be_removed(viewer_
     assert not Credential.objects.exists()
 
 
-def test_nobody_reaches_another_members_credential(viewer_client: Client, ada: Member, vera: Member) -> None:
+def test_no_one_reaches_another_members_credential(viewer_client: Client, ada: Member, vera: Member) -> None:
     of_ada = keep(ada, OLD)
     assert of_ada.fingerprint not in text_of(viewer_client.get(LIST))
     assert of_ada.fingerprint not in text_of(viewer_client.get(EDIT))
@@ -458,13 +458,13 @@ def test_a_check_that_ends_in_a_refusal_says_so_and_keeps_the_credential(
     assert (bytes(after.sealed), after.checked_at) == (bytes(before.sealed), before.checked_at)
 
 
-def test_a_check_that_nobody_answers_says_why(viewer_client: Client, vera: Member, upstream: Upstream) -> None:
+def test_a_check_that_no_one_answers_says_why(viewer_client: Client, vera: Member, upstream: Upstream) -> None:
     keep(vera, OLD)
     upstream.script(status=500, times=None)
     assert "could not be verified: ByCloud had an error (500)" in text_of(viewer_client.post(CHECK, follow=True))
 
 
-def test_a_check_is_of_ones_own_credential_alone(
+def test_a_check_is_of_their_own_credential_alone(
     viewer_client: Client, vera: Member, otto: Member, upstream: Upstream
 ) -> None:
     keep(otto, BearerToken("sandbox-acme-token"))

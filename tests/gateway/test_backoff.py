@@ -89,7 +89,7 @@ def test_an_answer_that_was_under_way_does_not_cut_a_longer_pause_short(
     assert len(upstream.requests()) == 2
 
 
-def test_after_the_pause_anybody_may_ask(acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller) -> None:
+def test_after_the_pause_anyone_may_ask(acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller) -> None:
     upstream.script(status=500)
     fail(acme)
     clock.shift(timedelta(seconds=1))
@@ -98,7 +98,7 @@ def test_after_the_pause_anybody_may_ask(acme: ApiSession, upstream: Upstream, c
 
 @pytest.mark.parametrize("policy", [FetchPolicy.CACHE_FIRST, FetchPolicy.RETRY, FetchPolicy.FORCE])
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_retry_after_is_obeyed_by_everybody(
+def test_a_retry_after_is_obeyed_by_everyone(
     acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller, status: int, policy: FetchPolicy
 ) -> None:
     upstream.script(status=status, headers={"Retry-After": "30"})
@@ -222,7 +222,7 @@ def test_too_many_requests_hold_back_all_who_share_the_rate_limit(
     assert fail(acme).error == refused
 
 
-def test_a_time_that_bycloud_names_goes_before_a_longer_pause_of_ones_own(
+def test_a_time_that_bycloud_names_goes_before_a_longer_pause_of_their_own(
     acme: ApiSession, globex: ApiSession, upstream: Upstream, settings: Settings
 ) -> None:
     settings.BYCLOUD_RATE_SCOPE = "region"

@@ -85,7 +85,7 @@ def test_the_hour_is_shared_in_the_same_way(
     assert count_granted(other) == 10
 
 
-def test_a_credential_of_ones_own_is_used_whole_until_somebody_else_uses_it_too(
+def test_a_credential_of_their_own_is_used_whole_until_someone_else_uses_it_too(
     acme: ApiSession, clock: time_machine.Traveller
 ) -> None:
     alone, other = as_member(acme, "1", is_shared=False), as_member(acme, "2", is_shared=False)

@@ -133,7 +133,7 @@ def test_who_reads_several_pages_by_one_deadline_gets_no_more_time(
         read_page(acme, FIRST, ends_at=began_at + 0.3)
     assert monotonic() - began_at < 8
     assert failure.value.error.kind == "timed-out"
-    # That was impatience, and says nothing of ByCloud: nobody is held back.
+    # That was impatience, and says nothing of ByCloud: no one is held back.
     assert failure.value.error.retry_at is None
     upstream.clear()
     assert read_page(acme, FIRST).error is None

@@ -46,7 +46,7 @@ def test_calls_for_one_key_that_arrive_together_are_made_once() -> None:
     assert join_together(SingleFlight(), followers=9) == [1] * 10
 
 
-def test_an_error_reaches_everybody_who_joined_and_the_next_call_tries_again() -> None:
+def test_an_error_reaches_everyone_who_joined_and_the_next_call_tries_again() -> None:
     flights: SingleFlight[int] = SingleFlight()
     error = Unreachable("No connection")
     assert join_together(flights, followers=3, error=error) == [error] * 4

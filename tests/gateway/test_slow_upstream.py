@@ -44,7 +44,7 @@ def operator(deployment: Deployment) -> Iterator[Operator]:
 
 @contextmanager
 def people_waiting(operator: Operator, *, people: int, upstream: int) -> Iterator[list["Future[int]"]]:
-    """So many people ask for pages that nobody has seen while ByCloud hangs; `upstream` of them get as far as there."""
+    """So many people ask for pages that no one has seen while ByCloud hangs; `upstream` of them get as far as there."""
     operator.upstream.clear()
     operator.upstream.script(times=None, delay=DEADLINE_SECONDS + 3, match="hangs")
     with ThreadPoolExecutor(people) as pool:

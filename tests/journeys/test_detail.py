@@ -156,7 +156,7 @@ def test_back_from_a_later_page_keeps_its_marker(operator_client: Client) -> Non
     assert f"{second}#{ids(left)[0]}" in links(operator_client.get(detail_url(left)))
 
 
-def test_back_is_never_an_address_of_somebody_else(operator_client: Client, upstream: Upstream) -> None:
+def test_back_is_never_an_address_of_someone_else(operator_client: Client, upstream: Upstream) -> None:
     url = open_first(operator_client).partition("?")[0]
     upstream.clear()
     response = operator_client.get(f"{url}?back=https://elsewhere.example/")

@@ -66,7 +66,7 @@ def test_the_first_and_the_last_moment_are_shown_in_every_zone(
     assert open_both(operator_client) == (200, 200)
 
 
-def test_bytes_that_are_no_text_in_a_field_nobody_knows_do_not_hide_the_instance(
+def test_bytes_that_are_no_text_in_a_field_no_one_knows_do_not_hide_the_instance(
     operator_client: Client, upstream: Upstream
 ) -> None:
     upstream.script(times=None, body=f'{{"instances":[{{"id":"{ID}","name":"web-01","junk":"\udcff"}}]}}')

@@ -257,7 +257,7 @@ def test_two_members_at_one_address_never_see_each_others_rows(operator_client: 
     assert not own[0] & own[1]
 
 
-def test_suggestions_are_those_of_ones_own_instances(operator_client: Client, viewing: Client) -> None:
+def test_suggestions_are_those_of_their_own_instances(operator_client: Client, viewing: Client) -> None:
     operator_client.get(f"{LIST}?limit=100")
     viewing.get(LIST)
     both = [
@@ -345,7 +345,7 @@ def test_an_unknown_region_is_not_found(operator_client: Client) -> None:
     assert operator_client.get("/atlantis/instances/").status_code == 404
 
 
-def test_somebody_who_is_not_signed_in_is_sent_to_sign_in_and_back(client: Client, upstream: Upstream) -> None:
+def test_someone_who_is_not_signed_in_is_sent_to_sign_in_and_back(client: Client, upstream: Upstream) -> None:
     upstream.clear()
     response = client.get(f"{LIST}?name=web-*")
     assert response.status_code == 302

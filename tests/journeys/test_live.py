@@ -164,7 +164,7 @@ def test_another_role_or_zone_is_another_version(
     assert str(told["clock"]).endswith("(UTC−03:00)")
 
 
-def test_a_version_of_somebody_else_is_worth_nothing(operator_client: Client, viewing: Client) -> None:
+def test_a_version_of_someone_else_is_worth_nothing(operator_client: Client, viewing: Client) -> None:
     page = operator_client.get(LIST)
     viewing.get(LIST)
     assert refresh(viewing, page).status_code == 200

@@ -41,7 +41,7 @@ def read_pace(page: str) -> str:
     return found[1]
 
 
-def test_the_list_speaks_portuguese_to_whoever_reads_it(operator_client: Client) -> None:
+def test_the_list_speaks_portuguese_to_a_person_who_reads_it(operator_client: Client) -> None:
     speak_portuguese()
     response = operator_client.get(LIST)
     read = words(response)

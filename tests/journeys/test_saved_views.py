@@ -55,7 +55,7 @@ def test_a_view_holds_filters_columns_density_and_size_but_no_place(operator_cli
     assert link(saved, "Web, fifty") == f"{LIST}?tags=web&{COLUMNS}"
 
 
-def test_a_view_keeps_the_columns_that_were_seen_when_ones_own_change(operator_client: Client, otto: Member) -> None:
+def test_a_view_keeps_the_columns_that_were_seen_when_their_own_change(operator_client: Client, otto: Member) -> None:
     Member.objects.filter(pk=otto.pk).update(columns="name,ram", density="compact")
     save(operator_client, "status=ACTIVE&limit=50", "Active")
     Member.objects.filter(pk=otto.pk).update(columns="", density="comfortable")
@@ -88,7 +88,7 @@ def test_a_form_of_a_page_that_htmx_has_changed_means_the_present_address(operat
     assert link(saved, "Errors") == f"{LIST}?status=ERROR&limit=50&{COLUMNS}"
 
 
-def test_a_private_view_is_nobody_elses(operator_client: Client, administering: Client) -> None:
+def test_a_private_view_is_no_one_elses(operator_client: Client, administering: Client) -> None:
     save(operator_client, "tags=secret-project", "Secret project")
     for page in (administering.get(LIST), administering.get(VIEWS)):
         assert "Secret project" not in words(page)
@@ -154,7 +154,7 @@ def test_a_view_is_changed_to_what_is_seen_now_and_keeps_its_name_and_readers(op
     assert (kept.name, kept.query, kept.is_shared) == ("Web", f"tags=db&limit=50&{COLUMNS}", True)
 
 
-def test_one_removes_ones_own_view(operator_client: Client) -> None:
+def test_members_remove_their_own_views(operator_client: Client) -> None:
     save(operator_client, "tags=web", "Web")
     press(operator_client, operator_client.get(VIEWS), "Remove")
     assert "No saved views yet" in words(operator_client.get(VIEWS))

@@ -68,7 +68,7 @@ def test_events_are_listed_and_the_filter_is_kept(client: Client, ada: Member) -
     assert NAMED in words(page)
 
 
-def test_whoever_signs_in_on_the_way_gets_there(client: Client, otto: Member, operator_client: Client) -> None:
+def test_a_person_who_signs_in_on_the_way_gets_there(client: Client, otto: Member, operator_client: Client) -> None:
     operator_client.logout()
     there = operator_client.get(f"{LIST}?status=ACTIVE&{STRAYS}").headers["Location"]
     response = operator_client.post(there, {"login": "otto", "password": PASSWORD}, follow=True)

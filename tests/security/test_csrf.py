@@ -104,7 +104,7 @@ def test_the_right_value_from_the_right_place_is_taken(victim: Client) -> None:
     assert victim.post("/team/invitations/", data, headers={"referer": f"{OWN}/team/"}).status_code == 200
 
 
-def test_signing_somebody_in_from_elsewhere_is_refused(vera: Member) -> None:
+def test_signing_someone_in_from_elsewhere_is_refused(vera: Member) -> None:
     """Into an account of the attacker's, to see what they enter there."""
     client = SecureClient(enforce_csrf_checks=True)
     assert client.post("/sign-in/", {"login": "vera", "password": PASSWORD}).status_code == 403

@@ -144,7 +144,7 @@ def test_links_that_were_made_used_revoked_or_never_made_are_one_page(ada: Membe
 
 
 @pytest.mark.parametrize("path", ["/", "/team/", "/credentials/", "/sessions/", "/password/", "/nothing/", "/sign-in/"])
-def test_no_page_that_is_open_to_everybody_names_a_member(ada: Member, path: str) -> None:
+def test_no_page_that_is_open_to_everyone_names_a_member(ada: Member, path: str) -> None:
     page = Client().get(path, follow=True).content.decode()
     assert not re.search(r"\b(ada|vera|gone|bare)\b", page)
 
@@ -154,7 +154,7 @@ def ask_for_link(login: str) -> Any:
 
 
 @pytest.mark.parametrize("email_url", ["", "submission://mail.example.com"])
-def test_whoever_has_forgotten_her_password_gets_the_answer_a_stranger_gets(
+def test_a_member_who_has_forgotten_their_password_gets_the_answer_a_stranger_gets(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, email_url: str
 ) -> None:
     """In words, in passwords hashed and in questions put to the database; mail is sent when the answer is given."""

@@ -87,7 +87,7 @@ def test_a_link_that_is_passed_on_is_made_with_this_name_alone(ada: Member) -> N
 
 
 @pytest.mark.parametrize("header", ["x-forwarded-proto", "x-forwarded-ssl", "x-forwarded-protocol", "front-end-https"])
-def test_without_a_trusted_proxy_nobody_is_believed_about_tls(db: None, header: str) -> None:
+def test_without_a_trusted_proxy_no_one_is_believed_about_tls(db: None, header: str) -> None:
     value = "https" if "proto" in header else "on"
     response = Client().get("/sign-in/", HTTP_HOST=HOST, headers={header: value})
     assert (response.status_code, response["Location"]) == (301, f"https://{HOST}/sign-in/")
@@ -100,7 +100,7 @@ def test_no_header_names_another_path(db: None, header: str) -> None:
 
 
 def test_a_mail_is_never_sent_for_another_name(settings: Settings, vera: Member) -> None:
-    """A lie there would send the victim, with the link in hand, to somebody else's host."""
+    """A lie there would send the victim, with the link in hand, to someone else's host."""
     settings.EMAIL_URL = "submission://mail.example.com"
     for lie in LIES:
         assert SecureClient().post("/password/forgotten/", {"login": "vera"}, HTTP_HOST=lie).status_code == 400

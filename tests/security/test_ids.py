@@ -28,7 +28,7 @@ def as_vera(client: Client, vera: Member, sandbox: Sandbox) -> Client:
 
 @pytest.fixture
 def private(otto: Member) -> SavedView:
-    """A view of otto's that nobody else may know of."""
+    """A view of otto's that no one else may know of."""
     return SavedView.objects.create(owner=otto, region="spo1", name="ottos-own", query="name=web-*")
 
 
@@ -133,7 +133,7 @@ def test_a_number_that_cannot_be_an_id_is_not_found(as_vera: Client, ada: Member
     assert as_vera.get("/audit/", {"before": number}).status_code in {200, 422}
 
 
-def test_asking_for_what_is_not_ones_own_changes_nothing(as_vera: Client, private: SavedView) -> None:
+def test_asking_for_what_is_not_their_own_changes_nothing(as_vera: Client, private: SavedView) -> None:
     before = Event.objects.count()
     for number in zip(count(private.pk), range(5), strict=False):
         as_vera.post(f"/spo1/views/{number[0]}/remove/")

@@ -9,9 +9,9 @@ from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
 from portal.accounts.models import Member
-from tests.conventions.test_access import EVERYBODY, ROUTES
+from tests.conventions.test_access import EVERYONE, ROUTES
 
-OPEN = [route.path for route in ROUTES.values() if route.people == EVERYBODY] + [
+OPEN = [route.path for route in ROUTES.values() if route.people == EVERYONE] + [
     "/nothing-here/",
     "/static/nothing.css",
 ]

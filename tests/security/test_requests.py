@@ -30,7 +30,7 @@ class Endless:
         return self.read(size)
 
 
-def test_a_file_that_somebody_sends_is_not_read(db: None, settings: Settings, tmp_path: Path) -> None:
+def test_a_file_that_someone_sends_is_not_read(db: None, settings: Settings, tmp_path: Path) -> None:
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
     head = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\nContent-Type: text/plain\r\n\r\n'
     body = Endless(head)

@@ -18,7 +18,7 @@ def sign_in(client: Client, login: str) -> str:
 
 
 def is_open(key: str) -> bool:
-    """Whether that session id lets somebody in."""
+    """Whether that session id lets someone in."""
     thief = Client()
     thief.cookies[COOKIE] = key
     return thief.get("/preferences/").status_code == 200

@@ -70,7 +70,7 @@ def deployment(
 
 @pytest.fixture
 def upstream(deployment: Deployment) -> Upstream:
-    """The sandbox as at its start. (Nor has anybody tried to sign in.)"""
+    """The sandbox as at its start. (Nor has anyone tried to sign in.)"""
     deployment.sandbox.reset()
     deployment.forget_throttles()
     return Upstream(deployment.sandbox.url)

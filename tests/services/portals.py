@@ -58,7 +58,7 @@ class Portal:
     log: Path
 
     def get(self, path: str, cookie: str = "", **headers: str) -> requests.Response:
-        """A page as whoever has the cookie sees it; redirects are not followed."""
+        """A page as the owner of the cookie sees it; redirects are not followed."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         with open_session() as session:
             return session.get(self.url + path, headers={"Cookie": cookie} | given, timeout=60, allow_redirects=False)
@@ -161,7 +161,7 @@ class Deployment:
             portal.kill()
 
     def forget_throttles(self) -> None:
-        """What other tests have tried in vain is counted against nobody."""
+        """What other tests have tried in vain is counted against no one."""
         with psycopg.connect(self.database_url) as connection:
             connection.execute("DELETE FROM accounts_count")
 

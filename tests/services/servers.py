@@ -103,7 +103,7 @@ class Redis:
             self.process.wait(SECONDS_TO_START)
 
     def hang(self) -> None:
-        """It keeps its connections and answers nobody."""
+        """It keeps its connections and answers no one."""
         assert self.process
         self.process.send_signal(signal.SIGSTOP)
 

@@ -135,7 +135,7 @@ def test_a_redis_that_hangs_is_waited_for_once_in_a_while(
     for _ in range(100):
         cache.get("one")
     own_redis.go_on()
-    # Whoever waits in vain says so.
+    # Those that wait in vain say so.
     assert len([line for line in caplog.messages if "cache_server_away" in line]) == 1
 
 

@@ -15,7 +15,7 @@ from tests.services.servers import Redis
 from tests.upstream import Upstream
 
 PEOPLE = 4
-# Whoever asks has an answer by then, whatever happens.
+# By then each request is answered, whatever happens.
 DEADLINE_SECONDS = 10
 PAGES = ("", "?limit=50", "?name=web-%2A", "?status=ACTIVE")
 

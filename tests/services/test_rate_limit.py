@@ -71,7 +71,7 @@ def test_requests_of_others_that_bycloud_reports_count_without_redis_too(own_red
     assert count_granted(1) == 1
     apply_reported_usage(SESSION, RateLimit(LIMIT, LIMIT - 7, None))
     assert read_meter(SESSION).external_requests == 6
-    # Of the four that nobody else has taken, two are this process's.
+    # Of the four that no one else has taken, two are this process's.
     assert count_granted() == 1
     apply_reported_usage(SESSION, RateLimit(LIMIT, 0, None))
     assert count_granted() == 0

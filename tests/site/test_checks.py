@@ -165,7 +165,7 @@ class TestTheWayInWhileTheProviderIsDown:
             assert found(databases=["default"]) == {"portal.W009"}
             Member.objects.filter(pk=ada.pk).update(**before)
 
-    def test_nobody_misses_it_where_passwords_are_for_all(self, production: SimpleNamespace, db: None) -> None:
+    def test_no_one_misses_it_where_passwords_are_for_all(self, production: SimpleNamespace, db: None) -> None:
         production.SSO_ONLY = False
         assert found(databases=["default"]) == set()
 

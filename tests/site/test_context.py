@@ -41,14 +41,14 @@ def test_the_region_is_the_first_of_the_settings_where_the_address_names_none() 
     assert frame_of("/team/").regions == (SPO1, SAO2)
 
 
-def test_nobody_may_do_anything_and_sees_the_theme_of_the_system() -> None:
+def test_no_one_may_do_anything_and_sees_the_theme_of_the_system() -> None:
     told = frame_of("/sign-in/")
     assert told.member is None
     assert told.theme == Theme.SYSTEM
     assert not any(told.can.values())
 
 
-def test_what_a_member_may_do_follows_from_her_role() -> None:
+def test_what_a_member_may_do_follows_from_their_role() -> None:
     viewer, admin = Member(role=Role.VIEWER), Member(role=Role.ADMIN, theme=Theme.DARK)
     assert frame_of("/", viewer).can["list_instances"]
     assert not frame_of("/", viewer).can["read_audit"]
@@ -107,7 +107,7 @@ def test_the_bar_offers_what_the_role_may_open(client: Client, ada: Member, vera
     assert 'href="/audit/"' in page
 
 
-def test_signing_out_is_a_form_that_anybody_signed_in_sees(client: Client, vera: Member) -> None:
+def test_signing_out_is_a_form_that_anyone_signed_in_sees(client: Client, vera: Member) -> None:
     client.force_login(vera)
     assert b'action="/sign-out/" method="post"' in get_page(client, "/preferences/").content
     assert b"/sign-out/" not in get_page(Client(), "/sign-in/").content

@@ -43,7 +43,7 @@ def test_403_names_several_admins(client: Client, vera: Member, ada: Member) -> 
     assert "One of the admins can change that: ada, bea." in text_of(client.get("/team/"))
 
 
-def test_404_is_a_page_of_ours_and_names_nobody(client: Client, ada: Member) -> None:
+def test_404_is_a_page_of_ours_and_names_no_one(client: Client, ada: Member) -> None:
     response = client.get("/nothing-here/")
     assert response.status_code == 404
     assert "Page not found" in text_of(response)
@@ -69,7 +69,9 @@ def test_405_is_a_page_of_ours_that_leads_to_the_list(client: Client, vera: Memb
     assert "<html" not in text_of(client.get(path, headers=HTMX))
 
 
-def test_whoever_comes_back_to_a_form_only_address_after_sign_in_is_led_to_the_list(client: Client, db: None) -> None:
+def test_a_person_who_comes_back_to_a_form_only_address_after_sign_in_is_led_to_the_list(
+    client: Client, db: None
+) -> None:
     assert client.get("/spo1/instances/save-view/")["Location"] == "/sign-in/?next=/spo1/instances/"
 
 
@@ -125,7 +127,7 @@ def test_a_form_without_its_check_value_says_what_to_do(vera: Member) -> None:
 
 
 def open_as(client: Client, member: Member) -> str:
-    """The check value of a page of this member's, who signs in where somebody else may be."""
+    """The check value of a page of this member's, who signs in where someone else may be."""
     client.force_login(member)
     return read_check_value(client, "/preferences/")
 
@@ -142,7 +144,7 @@ def shared_browser(db: None) -> Client:
     return Client(enforce_csrf_checks=True)
 
 
-def test_signing_out_in_a_tab_of_somebody_else_says_that_it_did_not(
+def test_signing_out_in_a_tab_of_someone_else_says_that_it_did_not(
     shared_browser: Client, vera: Member, otto: Member
 ) -> None:
     old = open_as(shared_browser, vera)
@@ -163,7 +165,7 @@ def sign_in_as(client: Client, member: Member) -> dict[str, str]:
     return {"csrfmiddlewaretoken": value, "login": member.username, "password": PASSWORD}
 
 
-def test_a_form_of_an_old_tab_does_nothing_as_somebody_else_and_says_so(
+def test_a_form_of_an_old_tab_does_nothing_as_someone_else_and_says_so(
     shared_browser: Client, vera: Member, otto: Member
 ) -> None:
     old = open_as(shared_browser, vera)
