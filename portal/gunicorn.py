@@ -4,7 +4,6 @@ Importing the portal's settings first reports an invalid value in one sentence b
 reports settings that are valid on their own but not together.
 """
 
-import gc
 import os
 import sys
 from math import ceil
@@ -66,10 +65,3 @@ def on_starting(_server: Any) -> None:
     for message in found:
         if str(message.id).startswith("portal.") and not message.is_silenced():
             log.warning("deployment_warning", id=message.id, text=message.msg, hint=message.hint)
-
-
-def post_worker_init(_worker: Any) -> None:
-    """Leave all that is loaded out of garbage collection, and run it less often: it had cost a tenth of each page."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000)

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -31,6 +31,21 @@ class BytesSerializer:
         return value
 
 
+class ReusingClient(RedisCacheClient):
+    """Django's client with one client of redis-py for all commands. Django makes one for each, which takes longer than
+    the command itself.
+    """
+
+    def __init__(self, servers: list[str], **options: Any) -> None:
+        super().__init__(servers, **options)
+        self._made: dict[bool, Redis] = {}
+
+    def get_client(self, key: str | None = None, *, write: bool = False) -> Redis:  # type: ignore[override]
+        if write not in self._made:
+            self._made[write] = super().get_client(key, write=write)
+        return self._made[write]
+
+
 class FailoverCache(BaseCache):
     """Django's Redis cache with a fallback. A failed operation and all others of the next two seconds use memory.
 
@@ -43,6 +58,7 @@ class FailoverCache(BaseCache):
         options = params.get("OPTIONS", {}) | {"serializer": BytesSerializer}
         self._server = str(server)
         self._redis = RedisCache(server, params | {"OPTIONS": options})
+        self._redis._class = ReusingClient  # type: ignore[attr-defined]  # noqa: SLF001 -- as Django's own subclasses do
         location = f"alone:{server}:{params.get('KEY_PREFIX', '')}"
         self._memory = MemoryCache(location, params | {"OPTIONS": {"MAX_BYTES": MEMORY_BYTES}})
 
