@@ -28,6 +28,7 @@ REQUEST_ID_LENGTH = 100
 LONGEST_WAIT_SECONDS = 24 * 60 * 60
 
 
+_DECODER = msgspec.json.Decoder()
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
@@ -97,7 +98,7 @@ def clean(value: object, most: int, secret: str) -> str | None:
 
 def _read_envelope(body: bytes) -> dict[str, object]:
     try:
-        answer = msgspec.json.decode(body)
+        answer = _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return {}
     error = answer.get("error") if isinstance(answer, dict) else None

@@ -36,6 +36,9 @@ class _Content(msgspec.Struct, frozen=True):
     credential: bycloud.Credential
 
 
+_DECODER = msgspec.json.Decoder(_Content)
+
+
 @sensitive_variables()
 def seal(credential: bycloud.Credential, *, member_id: int | None, region: str) -> bytes:
     """Encrypt with the first key of `CREDENTIAL_KEYS`, bound to owner and region."""
@@ -105,7 +108,7 @@ def fingerprint(credential: bycloud.Credential) -> str:
 @sensitive_variables()
 def _open(fernet: MultiFernet, sealed: bytes, *, member_id: int | None, region: str) -> bycloud.Credential:
     try:
-        content = msgspec.json.decode(fernet.decrypt(sealed), type=_Content)
+        content = _DECODER.decode(fernet.decrypt(sealed))
     except (InvalidToken, msgspec.DecodeError):
         content = None
     # Raised outside the `except` block, so that no chained exception contains decrypted data.

@@ -48,6 +48,9 @@ class Backoff(msgspec.Struct, frozen=True):
         return self.is_required or not policy.is_explicit
 
 
+_DECODER = msgspec.msgpack.Decoder(Backoff)
+
+
 _lock = Lock()
 _known: LRUCache[str, Backoff] = LRUCache(MOST_KNOWN)
 
@@ -124,7 +127,7 @@ def _extend(key: str, error: FetchError, began_at: datetime) -> FetchError:
 
 def _find(key: str) -> Backoff | None:
     """The most recent record, from the cache or from memory; None when the backoff has ended."""
-    stored = decode(caches["counters"].get(key), Backoff)
+    stored = decode(caches["counters"].get(key), _DECODER)
     with _lock:
         known = _known.get(key)
         # A time in the future is from before the clock was set, and says nothing of the order.

@@ -64,6 +64,11 @@ class CachedResponse(msgspec.Struct, frozen=True):
     left_out: int = 0
 
 
+RESPONSE_DECODER = msgspec.msgpack.Decoder(CachedResponse)
+_ERROR_DECODER = msgspec.msgpack.Decoder(FetchError)
+_MOMENT_DECODER = msgspec.msgpack.Decoder(datetime)
+
+
 class LastUsed(msgspec.Struct, frozen=True):
     """When ByCloud last accepted and last rejected a credential. None: never, or the cache has been cleared."""
 
@@ -96,9 +101,9 @@ def set_cached(session: ApiSession, name: str, value: msgspec.Struct) -> None:
     caches["pages"].set(session.make_key(name), msgspec.msgpack.encode(value), CACHE_SECONDS)
 
 
-def get_cached(session: ApiSession, name: str, kind: type[T]) -> T | None:
+def get_cached(session: ApiSession, name: str, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
     """The cached value, or None. A value that cannot be decoded (written by another version) counts as missing."""
-    return decode(caches["pages"].get(session.make_key(name)), kind)
+    return decode(caches["pages"].get(session.make_key(name)), decoder)
 
 
 def delete_cached(session: ApiSession, name: str) -> None:
@@ -110,7 +115,7 @@ def load_page(session: ApiSession, query: InstanceQuery) -> tuple[CachedResponse
     """A page and its last error, each or None, in one cache request."""
     page_key, error_key = session.make_key(page_name(query)), session.make_key(error_name(query))
     stored = caches["pages"].get_many([page_key, error_key])
-    return decode(stored.get(page_key), CachedResponse), decode(stored.get(error_key), FetchError)
+    return decode(stored.get(page_key), RESPONSE_DECODER), decode(stored.get(error_key), _ERROR_DECODER)
 
 
 def store_responses(session: ApiSession, answers: dict[str, CachedResponse]) -> None:
@@ -119,12 +124,12 @@ def store_responses(session: ApiSession, answers: dict[str, CachedResponse]) -> 
     caches["pages"].set_many(encoded, CACHE_SECONDS)
 
 
-def decode(stored: bytes | None, kind: type[T]) -> T | None:
+def decode(stored: bytes | None, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
     """The decoded value, or None. A value that cannot be decoded (written by another version) counts as missing."""
     if stored is None:
         return None
     try:
-        return msgspec.msgpack.decode(stored, type=kind)
+        return decoder.decode(stored)
     except msgspec.DecodeError:
         return None
 
@@ -155,5 +160,5 @@ def record_use(session: ApiSession, *, is_rejected: bool = False) -> None:
 def read_last_used(session: ApiSession) -> LastUsed:
     keys = [session.make_key(name) for name in (USED, REJECTED)]
     stored = caches["counters"].get_many(keys)
-    moments = [decode(stored.get(key), datetime) for key in keys]
+    moments = [decode(stored.get(key), _MOMENT_DECODER) for key in keys]
     return LastUsed(*(clock.to_wall(moment) if moment else None for moment in moments))

@@ -44,6 +44,9 @@ class RequestLog(msgspec.Struct, frozen=True):
     limit: int | None = None
 
 
+_DECODER = msgspec.msgpack.Decoder(RequestLog)
+
+
 class Window(msgspec.Struct, frozen=True):
     used: int
     limit: int
@@ -214,7 +217,7 @@ def _locked(key: str) -> Iterator[None]:
 
 def _read_log(key: str, now: float) -> RequestLog:
     """The log of the last hour. What has a time in the future was written by another clock, and is left out."""
-    log = decode(caches["counters"].get(key), RequestLog) or RequestLog()
+    log = decode(caches["counters"].get(key), _DECODER) or RequestLog()
     latest = now + clock.STEP_SECONDS
     calls = {
         member_id: recent

@@ -25,6 +25,7 @@ from portal.bycloud import (
 from portal.gateway import clock
 from portal.gateway.backoff import end_backoff, find_backoff, is_credential_rejected, record_failure
 from portal.gateway.cache import (
+    RESPONSE_DECODER,
     ApiSession,
     CachedResponse,
     delete_cached,
@@ -102,7 +103,7 @@ def read_page(
 
 def read_instance(session: ApiSession, instance_id: str) -> Cached[CachedInstance] | None:
     """An instance as it was on the last page that contained it, or None. Never goes upstream."""
-    answer = get_cached(session, instance_name(instance_id), CachedResponse)
+    answer = get_cached(session, instance_name(instance_id), RESPONSE_DECODER)
     if answer is None:
         return None
     instance = decode_instance(answer.body)

@@ -32,6 +32,7 @@ from portal.gateway.results import Busy, FetchPolicy, Priority, RateLimitReached
 LARGEST_PAGE = 100
 
 # JSON escapes of the characters that a credential may contain, which are ASCII.
+_JSON_DECODER = msgspec.json.Decoder()
 _ESCAPES = re.compile(rb"\\(?:u00([0-7][0-9a-fA-F])|([^u]))", re.DOTALL)
 
 log = structlog.get_logger(__name__)
@@ -108,7 +109,7 @@ def _check_secrecy(session: ApiSession, answer: ApiResponse) -> None:
     if b"\\" in body:
         # Characters may be escaped, so compare the unescaped text, even if it is not valid JSON.
         try:
-            body += msgspec.json.encode(msgspec.json.decode(body))
+            body += msgspec.json.encode(_JSON_DECODER.decode(body))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             body += _ESCAPES.sub(_unescape, body)
     if session.credential.secret.encode() in body:

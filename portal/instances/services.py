@@ -56,6 +56,10 @@ class KnownValues(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
 
 
+_KNOWN_VALUES_DECODER = msgspec.msgpack.Decoder(KnownValues)
+_POSITION_DECODER = msgspec.msgpack.Decoder(PagePosition)
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """A page of the list, with its neighbours.
@@ -110,7 +114,7 @@ def list_instances(
 
 def read_known_values(session: ApiSession) -> KnownValues:
     """The values found in the pages fetched with this credential so far."""
-    return gateway.get_cached(session, "known-values", KnownValues) or KnownValues()
+    return gateway.get_cached(session, "known-values", _KNOWN_VALUES_DECODER) or KnownValues()
 
 
 def list_rows(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Listing:
@@ -141,7 +145,7 @@ def list_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
     position = (
         PagePosition(None, 1)
         if query.marker is None
-        else gateway.get_cached(session, _position_name(query), PagePosition)
+        else gateway.get_cached(session, _position_name(query), _POSITION_DECODER)
     )
     first_position = position.first_position if position else None
     next_marker = find_next_marker(page.value, query, limit, first_position)

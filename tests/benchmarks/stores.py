@@ -68,9 +68,9 @@ def measure(access: ApiSession, stores: dict[str, Mapping[str, object]]) -> dict
 
 
 def time_decoding(access: ApiSession, query: InstanceQuery) -> float:
-    from portal.gateway.cache import CachedResponse, get_cached, page_name  # noqa: PLC0415
+    from portal.gateway.cache import RESPONSE_DECODER, get_cached, page_name  # noqa: PLC0415
 
-    answer = get_cached(access, page_name(query), CachedResponse)
+    answer = get_cached(access, page_name(query), RESPONSE_DECODER)
     assert answer
     began_at = perf_counter()
     for _ in range(READS):

@@ -22,7 +22,7 @@ from portal.gateway import (
     read_page,
 )
 from portal.gateway.backoff import Backoff
-from portal.gateway.cache import CachedResponse, get_cached, page_name, set_cached
+from portal.gateway.cache import RESPONSE_DECODER, get_cached, page_name, set_cached
 from portal.gateway.locks import acquire_lock
 from portal.gateway.rate_limit import RequestLog, acquire_call, apply_reported_usage
 from portal.gateway.results import FetchError, Priority
@@ -139,7 +139,7 @@ def test_an_answer_from_the_future_is_stale_and_no_forced_refresh_is_satisfied_b
     acme: ApiSession, upstream: Upstream
 ) -> None:
     page = read_page(acme, FIRST)
-    kept = get_cached(acme, page_name(FIRST), CachedResponse)
+    kept = get_cached(acme, page_name(FIRST), RESPONSE_DECODER)
     assert kept is not None
     for policy in (FetchPolicy.REVALIDATE, FetchPolicy.FORCE):
         asked = len(upstream.requests())

@@ -11,7 +11,15 @@ from pytest_django import Settings
 from portal.bycloud import InstanceQuery
 from portal.gateway import ApiSession, FetchError, FetchFailed, FetchPolicy, read_page
 from portal.gateway.backoff import record_failure
-from portal.gateway.cache import CachedResponse, error_name, get_cached, lock_name, page_name, set_cached
+from portal.gateway.cache import (
+    RESPONSE_DECODER,
+    CachedResponse,
+    error_name,
+    get_cached,
+    lock_name,
+    page_name,
+    set_cached,
+)
 from tests.upstream import Upstream
 
 FIRST = InstanceQuery()
@@ -80,5 +88,5 @@ def test_a_forced_read_takes_only_what_landed_after_it_began(acme: ApiSession, u
     caches["counters"].add(key, b"another process", 0.3)
     after = read_page(acme, FIRST, policy=FetchPolicy.FORCE)
     assert after.fetched_at > before.fetched_at
-    assert get_cached(acme, page_name(FIRST), CachedResponse) is not None
+    assert get_cached(acme, page_name(FIRST), RESPONSE_DECODER) is not None
     assert len(upstream.requests()) == 2

@@ -22,7 +22,7 @@ from portal.gateway import (
     read_page,
     set_cached,
 )
-from portal.gateway.cache import CachedResponse, instance_name, lock_name, page_name
+from portal.gateway.cache import RESPONSE_DECODER, CachedResponse, instance_name, lock_name, page_name
 from portal.instances.services import KnownValues
 from tests.upstream import Upstream
 
@@ -317,9 +317,9 @@ def test_neither_keys_nor_values_of_the_store_hold_a_credential(acme: ApiSession
 
 def test_what_another_version_kept_is_read_as_nothing(acme: ApiSession) -> None:
     set_cached(acme, "seen", CachedResponse(b"", datetime.now(UTC), "/", 0.1, None))
-    assert get_cached(acme, "seen", CachedResponse) is not None
+    assert get_cached(acme, "seen", RESPONSE_DECODER) is not None
     set_cached(acme, "seen", KnownValues(statuses=("ACTIVE",)))
-    assert get_cached(acme, "seen", CachedResponse) is None
+    assert get_cached(acme, "seen", RESPONSE_DECODER) is None
 
 
 def test_what_another_version_could_read_and_this_one_cannot_is_fetched_anew(
