@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 _WRONG = _("Incorrect user name, e-mail address or password.")
 
 
-def count_as(typed: str) -> str:
+def throttle_key(typed: str) -> str:
     """The rate limit key for failed sign-ins: the same for a member's user name and e-mail address."""
     member = Member.objects.find_by_login(typed)
     return f"member {member.pk}" if member else f"typed {typed.lower()}"
@@ -99,7 +99,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         of_text = _count(request, "login_failed", f"typed {typed.lower()}")
         if of_text is None:
             raise self.validation_error("too_many_login_attempts")
-        of_account = _count(request, "login_failed_of_account", count_as(typed))
+        of_account = _count(request, "login_failed_of_account", throttle_key(typed))
         try:
             member = authenticate(request, **credentials)
         except BusyError:
@@ -117,7 +117,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def reauthenticate(self, user: Member, password: str) -> bool:
         """Check the password of a member who is signed in. Rate-limited and recorded like a sign-in."""
         if not ratelimit.consume(
-            self.request, action="login_failed_of_account", key=count_as(user.username), dry_run=True
+            self.request, action="login_failed_of_account", key=throttle_key(user.username), dry_run=True
         ):
             raise self.validation_error("too_many_login_attempts")
         is_right: bool = super().reauthenticate(user, password)
@@ -148,10 +148,10 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": _("Incorrect code.")}
 
     def encrypt(self, text: str) -> str:
-        return encryption.seal(text)
+        return encryption.encrypt(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return encryption.unseal(encrypted_text)
+        return encryption.decrypt(encrypted_text)
 
     def get_totp_label(self, user: AbstractBaseUser) -> str:
         return user.get_username()
@@ -185,7 +185,7 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
 
 class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """Single sign-on with one provider from the settings. `sso.services.admit` decides who has access."""
+    """Single sign-on with one provider from the settings. `sso.services.allow_sign_in` decides who has access."""
 
     def list_apps(self, _request: HttpRequest, provider: str | None = None, client_id: str | None = None) -> list[Any]:
         """Return the provider from the settings. Accounts are stored under its issuer, so that the same subject at
@@ -218,7 +218,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Called for known and new members before they are signed in."""
         try:
-            single_sign_on.admit(sociallogin, request=request)
+            single_sign_on.allow_sign_in(sociallogin, request=request)
         except single_sign_on.RefusedError as error:
             facts = _describe_provider() | {"reason": error.reason, "name": error.name}
             page = render(request, "accounts/single_sign_on_refused.html", facts, status=HTTPStatus.FORBIDDEN)

@@ -37,7 +37,7 @@ class BusyError(Exception):
     """Too many passwords are being hashed. The password was not checked."""
 
 
-def take_turn(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def run_in_turn(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Hash in the thread pool. Raises `BusyError` if too many requests are waiting, or after `WAIT_SECONDS`.
 
     A request that waits holds no database connection, because there are only a few.
@@ -70,7 +70,7 @@ class PasswordHasher(Argon2PasswordHasher):
     parallelism = 1
 
     def encode(self, password: str, salt: str) -> str:
-        return take_turn(super().encode, password, salt)
+        return run_in_turn(super().encode, password, salt)
 
     def verify(self, password: str, encoded: str) -> bool:
-        return take_turn(super().verify, password, encoded)
+        return run_in_turn(super().verify, password, encoded)

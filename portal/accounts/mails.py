@@ -26,16 +26,16 @@ def send(mail: EmailMessage) -> None:
     Thread(target=_deliver, args=(mail,), name="mail").start()
 
 
-def tell(member: Member, act: str, *, by: Member | None) -> None:
+def notify(member: Member, action: str, *, by: Member | None) -> None:
     """Notify the member, in their language, of a change to their account. Does nothing without an e-mail server or
     address.
 
-    `act` is the name of an audit action. `by` is None for the command line.
+    `action` is the name of an audit action. `by` is None for the command line.
     """
     if not (settings.EMAIL_URL and member.email):
         return
     with translation.override(member.language or settings.LANGUAGE_CODE):
-        text = render_to_string("accounts/notice_mail.txt", {"member": member, "act": act, "by": by})
+        text = render_to_string("accounts/notice_mail.txt", {"member": member, "act": action, "by": by})
         subject = gettext("Your account at ByCloud Portal")
     send(EmailMessage(subject, text, settings.DEFAULT_FROM_EMAIL, [member.email]))
 

@@ -21,7 +21,7 @@ from django.utils.translation import gettext, ngettext
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from portal.accounts.mfa.services import must_set_up
+from portal.accounts.mfa.services import must_set_up_mfa
 from portal.accounts.models import Member
 from portal.accounts.sessions import services as sessions
 from portal.audit.models import Action
@@ -73,7 +73,7 @@ def check_access(request: HttpRequest, view: Callable[..., Any]) -> HttpResponse
         return send_to_sign_in(request)
     structlog.contextvars.bind_contextvars(member=member.get_username())
     if capability is not None and member.can(capability):
-        if capability is not Capability.MANAGE_OWN_MFA and must_set_up(member, request):
+        if capability is not Capability.MANAGE_OWN_MFA and must_set_up_mfa(member, request):
             return send_to(request, resolve_url("mfa_index"))
         return _refuse_too_many(request, member)
     raise PermissionDenied
@@ -104,9 +104,9 @@ class MemberMiddleware(AuthenticationMiddleware):
         if end := sessions.find_end(request.session):
             self._end(request, end)
         elif "Portal-Refresh" not in request.headers:
-            sessions.note_presence(request.session)
+            sessions.record_activity(request.session)
 
-    def _end(self, request: HttpRequest, end: sessions.End) -> None:
+    def _end(self, request: HttpRequest, end: sessions.SessionEnd) -> None:
         if isinstance(request.user, Member):
             record_event(Action.SESSION_ENDED, request=request, member=request.user, subject=f"{request.user}: {end}")
         request.session.flush()
@@ -187,15 +187,15 @@ def send_to(request: HttpRequest, url: str) -> HttpResponse:
     return response
 
 
-def _describe_end(end: sessions.End | None) -> str:
-    if end is sessions.End.IDLE:
+def _describe_end(end: sessions.SessionEnd | None) -> str:
+    if end is sessions.SessionEnd.IDLE:
         minutes = settings.SESSION_IDLE // timedelta(minutes=1)
         return ngettext(
             "You were signed out after %(minutes)s minute of inactivity. Sign in to continue.",
             "You were signed out after %(minutes)s minutes of inactivity. Sign in to continue.",
             minutes,
         ) % {"minutes": minutes}
-    if end is sessions.End.ABSOLUTE:
+    if end is sessions.SessionEnd.ABSOLUTE:
         hours = settings.SESSION_ABSOLUTE // timedelta(hours=1)
         return ngettext(
             "Sessions last %(hours)s hour. Sign in again to continue where you left off.",

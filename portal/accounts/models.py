@@ -40,7 +40,7 @@ class Density(models.TextChoices):
     COMPACT = "compact", _("Compact")
 
 
-class Takeover(models.TextChoices):
+class PauseReason(models.TextChoices):
     """Why another person may be able to sign in as a member. The labels are for the audit, which is in English."""
 
     PASSWORD = "password", "a password set through a link"
@@ -48,7 +48,7 @@ class Takeover(models.TextChoices):
     SINGLE_SIGN_ON = "single-sign-on", "an account linked to single sign-on"
 
 
-# For apps that store something for a member only. Sent within the transaction, with `member`, `why` (a `Takeover`),
+# For apps that store something for a member only. Sent within the transaction, with `member`, `why` (a `PauseReason`),
 # `by` (the admin, or None) and `request` (or None).
 may_be_taken_over = Signal()
 

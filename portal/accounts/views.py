@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from portal.accounts import services as team
 from portal.accounts.forms import AcceptForm, InvitationForm, PreferencesForm, RoleForm, ThemeForm
-from portal.accounts.mfa.reauthentication import after_proof, after_proof_of_form
+from portal.accounts.mfa.reauthentication import after_reauthentication, after_reauthentication_for_form
 from portal.accounts.models import Member
 from portal.core.http import find_own_path, is_at_public_host, make_absolute
 from portal.core.permissions import Capability, requires
@@ -67,7 +67,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 @requires(Capability.MANAGE_TEAM)
 @require_form
-@after_proof_of_form
+@after_reauthentication_for_form
 def invite(request: MemberRequest) -> HttpResponse:
     """POST shows the link. Not a redirect, because the link is shown only once."""
     form = InvitationForm(_read_post(request))
@@ -92,7 +92,7 @@ def revoke_invitation(request: MemberRequest, pk: int) -> HttpResponse:
 
 @requires(Capability.MANAGE_TEAM)
 @require_form
-@after_proof_of_form
+@after_reauthentication_for_form
 def change_role(request: MemberRequest, pk: int) -> HttpResponse:
     member = get_object_or_404(Member, pk=pk)
     form = RoleForm(_read_post(request), instance=Member(pk=member.pk, role=member.role))
@@ -114,7 +114,7 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
 
 @requires(Capability.MANAGE_TEAM)
 @require_form
-@after_proof_of_form
+@after_reauthentication_for_form
 def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
     """GET asks for confirmation; POST deactivates the member."""
     member = get_object_or_404(Member, pk=pk)
@@ -137,7 +137,7 @@ def deactivate(request: MemberRequest, pk: int) -> HttpResponse:
 
 @requires(Capability.MANAGE_TEAM)
 @require_post
-@after_proof
+@after_reauthentication
 def reactivate(request: MemberRequest, pk: int) -> HttpResponse:
     member = team.reactivate(pk, by=request.user, request=request)
     messages.success(request, _("%(name)s was reactivated.") % {"name": member})

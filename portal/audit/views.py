@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from portal.audit.forms import FILTERS, PAGE_SIZE, EventFilter
 from portal.audit.models import Action, Event
 from portal.audit.services import CONTENT_TYPES, Format, read_page, record_event, write_events
-from portal.core.http import describe_unknown, encode_query, leave_out, list_unknown
+from portal.core.http import describe_unknown, encode_query, list_unknown, redirect_without
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_post
 
@@ -28,7 +28,7 @@ def list_events(request: MemberRequest) -> HttpResponse:
         return render(request, "audit/list.html", context, status=422)
     if unknown:
         asked = encode_query((name, request.GET[name]) for name in form.fields if request.GET.get(name))
-        return leave_out(request, unknown, f"{request.path}?{asked}" if asked else request.path)
+        return redirect_without(request, unknown, f"{request.path}?{asked}" if asked else request.path)
     values = form.cleaned_data
     page = read_page(form.select(), before=values["before"], after=values["after"], size=PAGE_SIZE)
     kept = {name: request.GET[name] for name in FILTERS if values[name]}

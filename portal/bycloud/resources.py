@@ -13,7 +13,7 @@ from typing import ClassVar, TypeVar
 import msgspec
 
 from portal.bycloud.errors import InvalidResponse
-from portal.bycloud.tolerant import BYTE_ORDER_MARK, mend, read_as, read_json
+from portal.bycloud.tolerant import BYTE_ORDER_MARK, read_as, read_json, repair
 
 EXCERPT_BYTES = 2000
 
@@ -50,7 +50,7 @@ class VolumeAttachment(msgspec.Struct, frozen=True):
     delete_on_termination: bool | None = None
 
 
-class _Dated(msgspec.Struct, frozen=True):
+class _Timestamps(msgspec.Struct, frozen=True):
     """A time without an offset is UTC: the docs use `Z` everywhere."""
 
     times: ClassVar[tuple[str, ...]]
@@ -62,7 +62,7 @@ class _Dated(msgspec.Struct, frozen=True):
                 msgspec.structs.force_setattr(self, name, moment.replace(tzinfo=UTC))
 
 
-class Fault(_Dated, frozen=True):
+class Fault(_Timestamps, frozen=True):
     times: ClassVar = ("created",)
 
     code: int | None = None
@@ -71,7 +71,7 @@ class Fault(_Dated, frozen=True):
     created: datetime | None = None
 
 
-class Instance(_Dated, frozen=True):
+class Instance(_Timestamps, frozen=True):
     times: ClassVar = ("created_at", "updated_at", "launched_at", "terminated_at")
 
     id: str | None = None
@@ -202,7 +202,7 @@ def decode_instance(body: bytes) -> Instance:
     try:
         return _INSTANCE_DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        instance, unreadable = read_as(Instance, _read_raw(mend(body)))
+        instance, unreadable = read_as(Instance, _read_raw(repair(body)))
     if instance and not unreadable:
         return instance
     known = msgspec.structs.asdict(instance) if instance else {}
@@ -218,7 +218,7 @@ def split_instances(body: bytes) -> tuple[bytes, ...]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         mended = [bytes(raw) for raw in _decode_mended(_RAW_DECODER, body, None).instances or ()]
     # `mend` keeps the length, so each instance is at the same offset.
-    place = mend(body).find(bytes(_decode_mended(_RAW_LIST_DECODER, body, None).instances)) + 1
+    place = repair(body).find(bytes(_decode_mended(_RAW_LIST_DECODER, body, None).instances)) + 1
     sources = []
     for text in mended:
         place = _find_value(body, place)
@@ -255,7 +255,7 @@ def _decode_mended(decoder: "msgspec.json.Decoder[_T]", body: bytes, request_id:
         raise InvalidResponse(problem, path=path.rstrip("`") or "$", status=200, request_id=request_id) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Not chained: the traceback may be as deep as the nesting.
-        mended = mend(body)
+        mended = repair(body)
     if mended == body:
         raise InvalidResponse("The answer is not JSON", status=200, request_id=request_id)
     return _decode_mended(decoder, mended, request_id)

@@ -35,7 +35,7 @@ _TEXTS_AND_NESTING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|([\[{]+)|[\]}]', re
 _CONTROL_TO_SPACE = bytes.maketrans(bytes(range(0x20)), b" " * 0x20)
 
 
-def mend(body: bytes) -> bytes:
+def repair(body: bytes) -> bytes:
     """The body with common JSON errors repaired, each in the same number of bytes.
 
     A lone surrogate becomes the replacement character, a raw control character a space, and NaN or Infinity an empty

@@ -68,10 +68,10 @@ def clock_text(moment: datetime) -> str:
 
 
 def describe_time(moment: datetime) -> TimeTexts:
-    return make_describer()(moment)
+    return make_time_formatter()(moment)
 
 
-def make_describer() -> Callable[[datetime], TimeTexts]:
+def make_time_formatter() -> Callable[[datetime], TimeTexts]:
     """`describe_time` for many times, with now and the active time zone and language looked up once."""
     return partial(_describe, timezone.now(), timezone.get_current_timezone(), get_language())
 

@@ -137,7 +137,7 @@ def list_unknown(request: HttpRequest, known: Collection[str]) -> tuple[str, ...
     return tuple(name for name in request.GET if name not in known)
 
 
-def leave_out(request: HttpRequest, unknown: Sequence[str], url: str) -> HttpResponseRedirect:
+def redirect_without(request: HttpRequest, unknown: Sequence[str], url: str) -> HttpResponseRedirect:
     """Redirect to `url`, the same address without the unknown parameters, with a message that lists them."""
     if unknown:
         messages.info(request, describe_unknown(unknown))

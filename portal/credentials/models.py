@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.accounts.models import Member, Takeover
+from portal.accounts.models import Member, PauseReason
 
 
 class Kind(models.TextChoices):
@@ -33,7 +33,7 @@ class Credential(models.Model):
     checked_at = models.DateTimeField(_("checked at"), null=True)
     visible_total = models.PositiveBigIntegerField(_("visible instances"), null=True)
     expires_on = models.DateField(_("expires on"), null=True)
-    pause = models.CharField(_("paused because of"), max_length=16, choices=Takeover, blank=True, default="")
+    pause = models.CharField(_("paused because of"), max_length=16, choices=PauseReason, blank=True, default="")
 
     class Meta:
         constraints = [
@@ -54,19 +54,19 @@ class Credential(models.Model):
     def describe_pause(self) -> str:
         """Why the credential is paused, for the member. Empty if it is not."""
         sentences = {
-            Takeover.PASSWORD: gettext(
+            PauseReason.PASSWORD: gettext(
                 "Your credential for %(region)s is paused: your password was set through a link. Enter it again "
                 "to use it."
             ),
-            Takeover.SECOND_FACTOR: gettext(
+            PauseReason.SECOND_FACTOR: gettext(
                 "Your credential for %(region)s is paused: your second factor was reset. Enter it again to use it."
             ),
-            Takeover.SINGLE_SIGN_ON: gettext(
+            PauseReason.SINGLE_SIGN_ON: gettext(
                 "Your credential for %(region)s is paused: your account was linked to single sign-on. Enter it again "
                 "to use it."
             ),
         }
-        return sentences[Takeover(self.pause)] % {"region": self.region} if self.pause else ""
+        return sentences[PauseReason(self.pause)] % {"region": self.region} if self.pause else ""
 
     @property
     def set_at(self) -> datetime:

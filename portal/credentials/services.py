@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from portal import bycloud, gateway
-from portal.accounts.models import Member, Takeover, may_be_taken_over
+from portal.accounts.models import Member, PauseReason, may_be_taken_over
 from portal.audit.models import Action
 from portal.audit.services import record_event
 from portal.core.request import MemberRequest
@@ -58,7 +58,7 @@ def take_credential(
     Replaces the previous one. Raises `NotSavedError` if ByCloud rejects it, and `CryptoError` if it can't be encrypted.
     Without a request, it is recorded as done from the command line.
     """
-    sealed = vault.seal(credential, member_id=member.pk if member else None, region=region.code)
+    sealed = vault.encrypt(credential, member_id=member.pk if member else None, region=region.code)
     doubt, total = "", None
     session = gateway.ApiSession(
         region=region, credential=credential, member_id=str(request.user.pk) if request else ""
@@ -66,7 +66,7 @@ def take_credential(
     try:
         total = gateway.check_credential(session, is_stored=False)
     except gateway.TooManyAttempts as error:
-        raise NotSavedError(describe_tries(_count_seconds(error))) from error
+        raise NotSavedError(describe_attempt_limit(_count_seconds(error))) from error
     except bycloud.Unauthorized as error:
         _record_refused(member, region, 401, request=request)
         raise NotSavedError(
@@ -101,7 +101,7 @@ def take_credential(
     return Saved(_("Credential for %(region)s verified and saved.") % named, messages.SUCCESS)
 
 
-def describe_tries(seconds: int) -> str:
+def describe_attempt_limit(seconds: int) -> str:
     """The error message for too many attempts."""
     sentence = _("Too many credentials were tried within a minute. Nothing was saved; try again in %(seconds)s s.")
     return sentence % {"seconds": seconds}
@@ -116,7 +116,7 @@ def check_again(row: Credential, *, region: bycloud.Region, member: Member) -> S
     """
     if row.pause:
         raise vault.PausedError(row.describe_pause())
-    credential = vault.unseal(bytes(row.sealed), member_id=row.member_id, region=region.code)
+    credential = vault.decrypt(bytes(row.sealed), member_id=row.member_id, region=region.code)
     named = {"region": region.code}
     try:
         total = gateway.check_credential(
@@ -223,7 +223,7 @@ def _count_seconds(error: bycloud.ByCloudError) -> int:
 
 @receiver(may_be_taken_over, dispatch_uid="credentials")
 def pause_credentials(
-    *, member: Member, why: Takeover, by: Member | None, request: HttpRequest | None, **_rest: Any
+    *, member: Member, why: PauseReason, by: Member | None, request: HttpRequest | None, **_rest: Any
 ) -> None:
     """Another person may be able to sign in as this member: pause their credentials until they enter them again.
 

@@ -148,6 +148,6 @@ def _mark(statuses: dict[tuple[int | None, str], CredentialStatus], member: Memb
 
 def _find_access(row: Credential, region: Region) -> ApiSession | None:
     try:
-        return ApiSession(region, vault.unseal(bytes(row.sealed), member_id=row.member_id, region=row.region))
+        return ApiSession(region, vault.decrypt(bytes(row.sealed), member_id=row.member_id, region=row.region))
     except CryptoError:
         return None

@@ -40,27 +40,27 @@ _DECODER = msgspec.json.Decoder(_Content)
 
 
 @sensitive_variables()
-def seal(credential: bycloud.Credential, *, member_id: int | None, region: str) -> bytes:
+def encrypt(credential: bycloud.Credential, *, member_id: int | None, region: str) -> bytes:
     """Encrypt with the first key of `CREDENTIAL_KEYS`, bound to owner and region."""
     content = _Content(member_id=member_id, region=region, credential=credential)
     return MultiFernet(make_fernets()).encrypt(msgspec.json.encode(content))
 
 
 @sensitive_variables()
-def unseal(sealed: bytes, *, member_id: int | None, region: str) -> bycloud.Credential:
+def decrypt(sealed: bytes, *, member_id: int | None, region: str) -> bycloud.Credential:
     """Decrypt with any key. Raises `CryptoError` if no key works or it was encrypted for another owner or region."""
     return _open(MultiFernet(make_fernets()), sealed, member_id=member_id, region=region)
 
 
 @sensitive_variables()
-def reseal(sealed: bytes, *, member_id: int | None, region: str) -> bytes:
-    """Encrypt with the first key; returns the data unchanged if it already is. Raises `CryptoError` like `unseal`."""
+def reencrypt(sealed: bytes, *, member_id: int | None, region: str) -> bytes:
+    """Encrypt with the first key; returns the data unchanged if it already is. Raises `CryptoError` like `decrypt`."""
     fernets = make_fernets()
     credential = _open(MultiFernet(fernets), sealed, member_id=member_id, region=region)
     try:
         fernets[0].decrypt(sealed)
     except InvalidToken:
-        return seal(credential, member_id=member_id, region=region)
+        return encrypt(credential, member_id=member_id, region=region)
     return sealed
 
 
@@ -80,7 +80,7 @@ def resolve_credential(member: Member, region: bycloud.Region) -> ResolvedCreden
         return None
     if row.pause:
         raise PausedError(row.describe_pause())
-    return ResolvedCredential(unseal(bytes(row.sealed), member_id=row.member_id, region=region.code), row)
+    return ResolvedCredential(decrypt(bytes(row.sealed), member_id=row.member_id, region=region.code), row)
 
 
 def find_credential(member: Member, region: bycloud.Region) -> bycloud.Credential | None:
@@ -92,7 +92,7 @@ def find_credential(member: Member, region: bycloud.Region) -> bycloud.Credentia
 def can_open(row: models.Credential) -> bool:
     """Whether the current keys can decrypt the row."""
     try:
-        unseal(bytes(row.sealed), member_id=row.member_id, region=row.region)
+        decrypt(bytes(row.sealed), member_id=row.member_id, region=row.region)
     except CryptoError:
         return False
     return True

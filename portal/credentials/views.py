@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_safe
 
-from portal.accounts.mfa.reauthentication import after_proof, before_form
+from portal.accounts.mfa.reauthentication import after_reauthentication, reauthentication_before_form
 from portal.audit.services import record_event
 from portal.bycloud import Region
 from portal.core.crypto import CryptoError
@@ -59,7 +59,7 @@ def edit_credential(request: MemberRequest, region: Region) -> HttpResponse:
 @requires(Capability.MANAGE_TEAM_CREDENTIAL)
 @sensitive_post_parameters()
 @require_form
-@before_form
+@reauthentication_before_form
 def edit_team_credential(request: MemberRequest, region: Region) -> HttpResponse:
     return _edit(request, TEAM_CREDENTIALS, region)
 
@@ -72,7 +72,7 @@ def remove_credential(request: MemberRequest, region: str) -> HttpResponse:
 
 @requires(Capability.MANAGE_TEAM_CREDENTIAL)
 @require_post
-@after_proof
+@after_reauthentication
 def remove_team_credential(request: MemberRequest, region: str) -> HttpResponse:
     return _remove(request, TEAM_CREDENTIALS, region)
 
@@ -169,7 +169,7 @@ def _refuse_at_once(form: CredentialForm, request: MemberRequest) -> bool:
     """Whether the text is the member's password. Rate-limited, so that an open session can't be used to guess it."""
     if ratelimit.consume(request, action="credential", user=request.user):
         return form.refuse_password_of(request.user)
-    form.refuse(credential_services.describe_tries(60))
+    form.refuse(credential_services.describe_attempt_limit(60))
     return True
 
 

@@ -77,12 +77,12 @@ def read_page(
         # The credential has been accepted since.
         last_error = None
     stored = _decode_page(answer, last_error) if answer else None
-    if stored and (policy.accepts(stored.age_seconds) or _is_early(session, stored, policy)):
+    if stored and (policy.accepts(stored.age_seconds) or _is_too_early(session, stored, policy)):
         return stored
     longest = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     ends_at = longest if ends_at is None else min(ends_at, longest)
     # Requests with much time left do not join one that is about to time out.
-    hurry = "late" if _is_hasty(ends_at - monotonic()) else "in time"
+    hurry = "late" if _is_short(ends_at - monotonic()) else "in time"
     flight = f"{session.cache_namespace}:{policy}:{hurry}:{page_name(query)}"
     try:
         _check_backoff(session, policy, last_error)
@@ -168,7 +168,7 @@ def _check_required_backoff(session: ApiSession) -> None:
         raise RateLimited(error.message, status=error.status, retry_at=clock.to_wall(backoff.until))
 
 
-def _is_early(session: ApiSession, stored: Cached[InstancePage], policy: FetchPolicy) -> bool:
+def _is_too_early(session: ApiSession, stored: Cached[InstancePage], policy: FetchPolicy) -> bool:
     """Whether an automatic refresh should use the cached response, so that the rate limit lasts."""
     if policy.priority is not Priority.REFRESH:
         return False
@@ -188,12 +188,12 @@ def _fetch_once(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, 
             # The process that held the lock may have finished since the last check.
             answer, error = load_page(session, query)
             if answer and (
-                _is_since(began_at, answer.fetched_at) or policy.accepts(clock.measure_age(answer.fetched_at))
+                _is_after(began_at, answer.fetched_at) or policy.accepts(clock.measure_age(answer.fetched_at))
             ):
                 page = _decode_page(answer, error)
                 if page:
                     return page
-            if error and _is_since(began_at, error.at):
+            if error and _is_after(began_at, error.at):
                 raise FetchFailed(error)
             if lock:
                 return _load_page(session, query, policy, ends_at)
@@ -214,7 +214,7 @@ def _decode_page(answer: CachedResponse, error: FetchError | None) -> Cached[Ins
     return Cached(page, clock.to_wall(answer.fetched_at), call, error.to_wall() if error else None)
 
 
-def _is_since(began_at: datetime, moment: datetime) -> bool:
+def _is_after(began_at: datetime, moment: datetime) -> bool:
     """Whether `moment` is after `began_at`. A time in the future does not count: the clock was different."""
     return moment > began_at and clock.is_past(moment)
 
@@ -229,7 +229,7 @@ def _load_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, e
         answer, page = fetch_page(session, query, policy.priority, within_seconds)
     except ByCloudError as exception:
         error = FetchError.from_error(exception)
-        if error.kind != "timed-out" or not _is_hasty(within_seconds):
+        if error.kind != "timed-out" or not _is_short(within_seconds):
             error = record_failure(session, error, began_at=began_at)
             set_cached(session, error_name(query), error)
         raise FetchFailed(error) from None
@@ -243,7 +243,7 @@ def _load_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, e
     return Cached(page, clock.to_wall(answer.fetched_at), _describe_call(answer, from_store=False))
 
 
-def _is_hasty(within_seconds: float) -> bool:
+def _is_short(within_seconds: float) -> bool:
     """Whether that is too little time to blame ByCloud for a timeout."""
     return within_seconds < settings.BYCLOUD_LIMITS.deadline_seconds / 2
 

@@ -36,7 +36,7 @@ class Option(msgspec.Struct, frozen=True):
     is_chosen: bool
 
 
-class Settings(msgspec.Struct, frozen=True):
+class DisplayOptionsForm(msgspec.Struct, frozen=True):
     """The form for the display options. `first` is the column that is always shown."""
 
     first: str
@@ -57,7 +57,7 @@ class ViewLink(msgspec.Struct, frozen=True):
     owner: str
 
 
-class Share(msgspec.Struct, frozen=True):
+class ShareLinks(msgspec.Struct, frozen=True):
     """The URLs to share: one with which people see their own columns, and one with the current columns."""
 
     url: str
@@ -99,9 +99,9 @@ def list_page_sizes(largest: int | None) -> list[int]:
     return [*(size for size in PAGE_SIZES if size < most), most]
 
 
-def build_settings(view: ListView, layout: DisplayOptions, *, largest_limit: int | None) -> Settings:
+def build_settings(view: ListView, layout: DisplayOptions, *, largest_limit: int | None) -> DisplayOptionsForm:
     limit = min(view.query.limit or PAGE_SIZES[0], largest_limit or LARGEST_LIMIT)
-    return Settings(
+    return DisplayOptionsForm(
         first=FIRST,
         columns=tuple(
             [
@@ -116,9 +116,9 @@ def build_settings(view: ListView, layout: DisplayOptions, *, largest_limit: int
     )
 
 
-def build_share(view: ListView, layout: DisplayOptions, *, region: Region) -> Share:
+def build_share(view: ListView, layout: DisplayOptions, *, region: Region) -> ShareLinks:
     pinned = list_url(region, view, columns=layout.columns, density=layout.density, marker=view.query.marker)
-    return Share(url=make_absolute(list_url(region, view)), pinned_url=make_absolute(pinned))
+    return ShareLinks(url=make_absolute(list_url(region, view)), pinned_url=make_absolute(pinned))
 
 
 def describe_view(view: ListView, layout: DisplayOptions) -> str:

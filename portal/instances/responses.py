@@ -21,7 +21,7 @@ from portal.credentials.forms import CredentialForm
 from portal.credentials.status import describe_expiry
 from portal.gateway import ApiSession, Cached, FetchPolicy, read_largest_page, read_meter
 from portal.instances import controls
-from portal.instances.controls import ActiveFilter, DisplayOptions, Pager, Settings, Share, ViewLink
+from portal.instances.controls import ActiveFilter, DisplayOptions, DisplayOptionsForm, Pager, ShareLinks, ViewLink
 from portal.instances.errors import ErrorNotice, InvalidListError, ListFailedError, NoCredentialError, describe
 from portal.instances.forms import ListForm, clean_filters, name_hidden_in
 from portal.instances.links import ListView, bare_list_url, credential_url, list_url
@@ -83,11 +83,11 @@ class ListPage(Page):
     whole_list_url: str = ""
     hidden: str = ""
     active_filters: tuple[ActiveFilter, ...] = ()
-    share: Share | None = None
+    share: ShareLinks | None = None
     views: tuple[ViewLink, ...] = ()
     has_own_views: bool = False
     is_whole_list: bool = False
-    layout: Settings | None = None
+    layout: DisplayOptionsForm | None = None
     listing: Listing | None = None
     left_out: int = 0
     table: Table | None = None

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from portal.bycloud import Flavor, Image, Instance, PartialInstance, Region, is_unreadable, list_unreadable
 from portal.core.filters import DASH, LONGEST_IN_TABLE, gigabytes, mebibytes, shorten
-from portal.core.formatting import make_describer
+from portal.core.formatting import make_time_formatter
 from portal.core.http import LONGEST_ADDRESS, encode_query
 from portal.core.invisible import show, show_plain
 from portal.core.numbers import number_text, say_and_more
@@ -117,7 +117,7 @@ def build_rows(
     address_words, tag_words = cache(_count_addresses), cache(_count_tags)
     copy, id_label = _("Copy %(what)s"), _("the id of %(name)s")
     formats: Mapping[Kind, Formatter] = {
-        "moment": make_describer(),
+        "moment": make_time_formatter(),
         "count": number_text,
         "mebibytes": mebibytes,
         "gigabytes": gigabytes,

@@ -34,7 +34,7 @@ class State(msgspec.Struct, frozen=True):
     is_pending: bool = False
 
 
-class _Look(msgspec.Struct, frozen=True):
+class _StatusStyle(msgspec.Struct, frozen=True):
     """The style of a known status, and the power states that are consistent with it (none given: any)."""
 
     word: Promise
@@ -45,27 +45,27 @@ class _Look(msgspec.Struct, frozen=True):
 _ON = frozenset({"RUNNING"})
 _OFF = frozenset({"SHUTDOWN"})
 _STATUSES = {
-    "ACTIVE": _Look(gettext_lazy("Active"), "ok", _ON),
-    "BUILD": _Look(gettext_lazy("Building"), "pending"),
-    "REBUILD": _Look(gettext_lazy("Rebuilding"), "pending"),
-    "REBOOT": _Look(gettext_lazy("Rebooting"), "pending"),
-    "HARD_REBOOT": _Look(gettext_lazy("Rebooting (hard)"), "pending"),
-    "RESIZE": _Look(gettext_lazy("Resizing"), "pending"),
-    "REVERT_RESIZE": _Look(gettext_lazy("Reverting resize"), "pending"),
-    "MIGRATING": _Look(gettext_lazy("Migrating"), "pending"),
-    "PASSWORD": _Look(gettext_lazy("Changing password"), "pending"),
-    "VERIFY_RESIZE": _Look(gettext_lazy("Awaiting resize confirmation"), "warn"),
-    "RESCUE": _Look(gettext_lazy("Rescue mode"), "warn"),
-    "SHUTOFF": _Look(gettext_lazy("Stopped"), "off", _OFF),
-    "STOPPED": _Look(gettext_lazy("Stopped"), "off", _OFF),
-    "PAUSED": _Look(gettext_lazy("Paused"), "off", frozenset({"PAUSED"})),
-    "SUSPENDED": _Look(gettext_lazy("Suspended"), "off", _OFF | {"SUSPENDED"}),
-    "SHELVED": _Look(gettext_lazy("Shelved"), "off", _OFF),
-    "SHELVED_OFFLOADED": _Look(gettext_lazy("Shelved (offloaded)"), "off", _OFF),
-    "SOFT_DELETED": _Look(gettext_lazy("Soft-deleted"), "off"),
-    "DELETED": _Look(gettext_lazy("Deleted"), "off"),
-    "ERROR": _Look(gettext_lazy("Error"), "error"),
-    "UNKNOWN": _Look(gettext_lazy("Unknown"), "neutral"),
+    "ACTIVE": _StatusStyle(gettext_lazy("Active"), "ok", _ON),
+    "BUILD": _StatusStyle(gettext_lazy("Building"), "pending"),
+    "REBUILD": _StatusStyle(gettext_lazy("Rebuilding"), "pending"),
+    "REBOOT": _StatusStyle(gettext_lazy("Rebooting"), "pending"),
+    "HARD_REBOOT": _StatusStyle(gettext_lazy("Rebooting (hard)"), "pending"),
+    "RESIZE": _StatusStyle(gettext_lazy("Resizing"), "pending"),
+    "REVERT_RESIZE": _StatusStyle(gettext_lazy("Reverting resize"), "pending"),
+    "MIGRATING": _StatusStyle(gettext_lazy("Migrating"), "pending"),
+    "PASSWORD": _StatusStyle(gettext_lazy("Changing password"), "pending"),
+    "VERIFY_RESIZE": _StatusStyle(gettext_lazy("Awaiting resize confirmation"), "warn"),
+    "RESCUE": _StatusStyle(gettext_lazy("Rescue mode"), "warn"),
+    "SHUTOFF": _StatusStyle(gettext_lazy("Stopped"), "off", _OFF),
+    "STOPPED": _StatusStyle(gettext_lazy("Stopped"), "off", _OFF),
+    "PAUSED": _StatusStyle(gettext_lazy("Paused"), "off", frozenset({"PAUSED"})),
+    "SUSPENDED": _StatusStyle(gettext_lazy("Suspended"), "off", _OFF | {"SUSPENDED"}),
+    "SHELVED": _StatusStyle(gettext_lazy("Shelved"), "off", _OFF),
+    "SHELVED_OFFLOADED": _StatusStyle(gettext_lazy("Shelved (offloaded)"), "off", _OFF),
+    "SOFT_DELETED": _StatusStyle(gettext_lazy("Soft-deleted"), "off"),
+    "DELETED": _StatusStyle(gettext_lazy("Deleted"), "off"),
+    "ERROR": _StatusStyle(gettext_lazy("Error"), "error"),
+    "UNKNOWN": _StatusStyle(gettext_lazy("Unknown"), "neutral"),
 }
 KNOWN_STATUSES = tuple(_STATUSES)
 

@@ -14,7 +14,7 @@ from django_htmx.http import push_url, replace_url
 
 from portal.bycloud import Region
 from portal.core.crypto import CryptoError
-from portal.core.http import is_same_query, leave_out, list_unknown
+from portal.core.http import is_same_query, list_unknown, redirect_without
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest, require_post
 from portal.credentials import services as credential_services
@@ -92,13 +92,13 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     links = saved_views.list_links(request.user, region.code) if is_bare else None
     default = next((link for link in links or () if link.default_id), None)
     if default:
-        return leave_out(request, unknown, saved_view_url(region, default.query))
+        return redirect_without(request, unknown, saved_view_url(region, default.query))
     url = list_url(region, view)
     params = request.META.get("QUERY_STRING", "")
     is_canonical = not params or is_same_query(params, url.partition("?")[2])
     target = responses.find_target(request)
     if not is_canonical and not target:
-        return leave_out(request, unknown, url)
+        return redirect_without(request, unknown, url)
     policy = _read_policy(request)
     listing = fetch_listing(session, view, policy)
     response = responses.answer_list(request, session, view, listing, policy=policy, unknown=unknown, links=links)
@@ -116,7 +116,7 @@ def detail_page(request: MemberRequest, region: Region, instance_id: UUID) -> Ht
     hints = read_hints(request.GET, str(instance_id))
     is_canonical = is_same_query(hints.to_query_string(), request.META.get("QUERY_STRING", ""))
     if not is_canonical and not responses.find_target(request):
-        return leave_out(request, list_unknown(request, HINTS), instance_url(region, str(instance_id), hints))
+        return redirect_without(request, list_unknown(request, HINTS), instance_url(region, str(instance_id), hints))
     policy = _read_policy(request)
     found = _find(session, str(instance_id), hints, policy)
     return detail.answer_instance(request, session, str(instance_id), hints, found, policy=policy)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from portal.sandbox import catalog
 from portal.sandbox.catalog import InstanceState
 from portal.sandbox.filters import Json
-from portal.sandbox.fleet import Changed, Fleet, written
+from portal.sandbox.fleet import Change, Fleet, format_time
 
 LONGEST_SETTLE_SECONDS = 3600.0
 
@@ -45,15 +45,17 @@ def change_instance(fleet: Fleet, number: int, asked: Json, *, settle_seconds: f
     settles_at = now + timedelta(seconds=seconds)
     if action in _STEPS:
         step = _STEPS[action]
-        during = {**current, **step.during.fields(), "updated_at": written(now)}
-        after = None if step.after is None else {**current, **step.after.fields(), "updated_at": written(settles_at)}
+        during = {**current, **step.during.fields(), "updated_at": format_time(now)}
+        after = (
+            None if step.after is None else {**current, **step.after.fields(), "updated_at": format_time(settles_at)}
+        )
     elif action == "rename":
-        during = after = {**current, "name": _read_name(asked), "updated_at": written(now)}
+        during = after = {**current, "name": _read_name(asked), "updated_at": format_time(now)}
     elif action == "set":
-        during = after = {**current, **_read_fields(asked, current), "updated_at": written(now)}
+        during = after = {**current, **_read_fields(asked, current), "updated_at": format_time(now)}
     else:
         raise ChangeError(f"action is none of {', '.join(ACTIONS)}")
-    fleet.changed[number] = Changed(during=during, after=after, settles_at=settles_at)
+    fleet.changed[number] = Change(during=during, after=after, settles_at=settles_at)
     return fleet.find_instance(number, now) or during
 
 

@@ -35,7 +35,7 @@ SANDBOX_OPTIONS = ("--instances", "150", "--latency", "0.15")
 
 
 @dataclass(frozen=True)
-class Cast:
+class DemoMember:
     """A member who exists from the first start, with their credential for the sandbox."""
 
     name: str
@@ -45,9 +45,9 @@ class Cast:
 
 
 CAST = (
-    Cast("ada", "admin", "bearer", "sandbox-acme-token"),
-    Cast("otto", "operator", "api-key", "AKIASANDBOXACME:sandbox-acme-secret"),
-    Cast("vera", "viewer", "bearer", "sandbox-acme-token"),
+    DemoMember("ada", "admin", "bearer", "sandbox-acme-token"),
+    DemoMember("otto", "operator", "api-key", "AKIASANDBOXACME:sandbox-acme-secret"),
+    DemoMember("vera", "viewer", "bearer", "sandbox-acme-token"),
 )
 
 
@@ -110,7 +110,7 @@ def set_up(run: Children, state: Path, environment: Mapping[str, str], sandbox_a
 def make_members(environment: Mapping[str, str]) -> dict[str, str]:
     passwords = {member.name: secrets.token_urlsafe(12) for member in CAST}
 
-    def make(member: Cast) -> None:
+    def make(member: DemoMember) -> None:
         manage(environment, "add_member", member.name, "--role", member.role, secret=passwords[member.name])
         options = ("--region", "spo1", "--kind", member.kind)
         manage(environment, "set_credential", member.name, *options, secret=member.credential)

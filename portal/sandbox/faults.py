@@ -40,7 +40,7 @@ class ScriptedFault:
     match: str = ""
     has_body: bool = False
 
-    def fits(self, *, organization: str | None, query: str) -> bool:
+    def matches(self, *, organization: str | None, query: str) -> bool:
         return (self.organization is None or self.organization == organization) and self.match in query
 
 
@@ -73,7 +73,7 @@ def read_fault(given: Json) -> ScriptedFault:
 def take_fault(faults: list[ScriptedFault], *, organization: str | None, query: str) -> ScriptedFault | None:
     """The first matching fault. Its count is reduced, and it is removed from the list when it is used up."""
     for fault in faults:
-        if fault.fits(organization=organization, query=query):
+        if fault.matches(organization=organization, query=query):
             if fault.times is not None:
                 fault.times -= 1
                 if not fault.times:

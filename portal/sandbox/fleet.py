@@ -16,7 +16,7 @@ _NEWEST = timedelta(minutes=3)
 
 
 @dataclass(frozen=True)
-class Changed:
+class Change:
     """A changed instance: its state until `settles_at`, and after that (None: deleted)."""
 
     during: Json
@@ -38,7 +38,7 @@ class Fleet:
     pattern: tuple[Slot, ...]
     size: int
     started_at: datetime
-    changed: dict[int, Changed] = field(default_factory=dict)
+    changed: dict[int, Change] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.key = f"1/{self.organization}"
@@ -98,12 +98,12 @@ class Fleet:
                 "code": slot.fault.code,
                 "message": slot.fault.message,
                 "details": slot.fault.details,
-                "created": written(launched_at),
+                "created": format_time(launched_at),
             },
-            "created_at": written(created_at),
-            "updated_at": updated_at and written(updated_at),
-            "launched_at": None if never_ran else written(launched_at),
-            "terminated_at": written(updated_at) if slot.is_terminated and updated_at else None,
+            "created_at": format_time(created_at),
+            "updated_at": updated_at and format_time(updated_at),
+            "launched_at": None if never_ran else format_time(launched_at),
+            "terminated_at": format_time(updated_at) if slot.is_terminated and updated_at else None,
         }
 
     def _volume(self, number: int, position: int) -> Json:
@@ -124,6 +124,6 @@ class Fleet:
         return int.from_bytes(drawn, "big") / 2**32
 
 
-def written(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """A time in the API's format: ISO 8601, UTC, whole seconds, `Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -93,7 +93,7 @@ def busy(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         gate.wait(30)
 
     with ThreadPoolExecutor(hashers.AT_ONCE) as pool:
-        turns = [pool.submit(hashers.take_turn, work) for _ in range(hashers.AT_ONCE)]
+        turns = [pool.submit(hashers.run_in_turn, work) for _ in range(hashers.AT_ONCE)]
 
         def end() -> None:
             gate.set()

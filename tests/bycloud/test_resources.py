@@ -30,7 +30,7 @@ from portal.bycloud import (
     split_instances,
     trim_instance_page,
 )
-from portal.bycloud.tolerant import DEEPEST, mend
+from portal.bycloud.tolerant import DEEPEST, repair
 
 ID = "550e8400-e29b-41d4-a716-446655440000"
 MOMENT = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
@@ -365,7 +365,7 @@ def test_mending_takes_time_in_proportion(unit: bytes) -> None:
     def measure(count: int) -> float:
         body = b'"NaN' + unit * count
         began_at = time.thread_time()
-        mend(body)
+        repair(body)
         return time.thread_time() - began_at
 
     measure(1000)

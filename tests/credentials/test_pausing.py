@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.test import Client
 from pytest_django import Settings
 
-from portal.accounts.models import Member, Takeover
+from portal.accounts.models import Member, PauseReason
 from portal.audit.models import Action, Event
 from portal.bycloud import BearerToken, Region
 from portal.core.crypto import CryptoError
@@ -71,7 +71,7 @@ class TestAnAdminWhoMakesALink:
         for address in (f"{LIST}export/", f"{LIST}refresh/", "/credentials/spo1/check/"):
             client.post(address, {"format": "csv"})
         assert upstream.requests() == []
-        assert list_paused() == {"vera": Takeover.PASSWORD}
+        assert list_paused() == {"vera": PauseReason.PASSWORD}
 
     def test_leaves_what_is_paused_until_it_is_entered_again(
         self, ada: Member, vera: Member, kept: Credential, upstream: Upstream
@@ -135,7 +135,7 @@ class TestTheSameOfOtherWays:
         found = re.search(r"http://testserver(/password/new/\S+)", str(wait_for_mail().body))
         assert found
         choose(Client(), found[1])
-        assert list_paused() == {"vera": Takeover.PASSWORD}
+        assert list_paused() == {"vera": PauseReason.PASSWORD}
 
     def test_a_second_factor_that_is_reset_pauses_and_is_told(
         self,
@@ -150,7 +150,7 @@ class TestTheSameOfOtherWays:
         admin = enter_as_ada()
         with django_capture_on_commit_callbacks(execute=True):
             admin.post(f"/team/{vera.pk}/second-factor/")
-        assert list_paused() == {"vera": Takeover.SECOND_FACTOR}
+        assert list_paused() == {"vera": PauseReason.SECOND_FACTOR}
         page = text_of(sign_in("vera").get(LIST))
         assert "Your credential for spo1 is paused: your second factor was reset." in page
         assert upstream.requests() == []
@@ -163,7 +163,7 @@ class TestTheSameOfOtherWays:
     def test_from_the_command_line_it_pauses_too(self, vera: Member, kept: Credential) -> None:
         Authenticator.objects.create(user=vera, type="totp", data={"secret": "x"})
         call_command("reset_second_factor", "vera", stdout=StringIO())
-        assert list_paused() == {"vera": Takeover.SECOND_FACTOR}
+        assert list_paused() == {"vera": PauseReason.SECOND_FACTOR}
         event = Event.objects.get(act=Action.CREDENTIAL_PAUSED)
         assert (event.name, event.subject) == ("command line", "vera: spo1 (a second factor reset)")
 
@@ -175,7 +175,7 @@ class TestTheSameOfOtherWays:
         with django_capture_on_commit_callbacks(execute=True):
             call_command("link_single_sign_on", "vera", "s-1", stdout=StringIO())
         assert "The people who run ByCloud Portal" in list_notices()[0]
-        assert list_paused() == {"vera": Takeover.SINGLE_SIGN_ON}
+        assert list_paused() == {"vera": PauseReason.SINGLE_SIGN_ON}
         client = Client()
         client.force_login(Member.objects.get(pk=vera.pk))
         assert "is paused: your account was linked to single sign-on." in text_of(client.get(LIST))
@@ -195,7 +195,7 @@ class TestWhatPausesNothing:
 
 
 def test_neither_key_rotation_nor_the_teams_credential_wakes_it(vera: Member, kept: Credential) -> None:
-    Credential.objects.filter(pk=kept.pk).update(pause=Takeover.PASSWORD)
+    Credential.objects.filter(pk=kept.pk).update(pause=PauseReason.PASSWORD)
     call_command("rotate_credential_keys", stdout=StringIO())
     with pytest.raises(CryptoError, match="is paused"):
         vault.resolve_credential(vera, Region("spo1", ""))
@@ -204,7 +204,7 @@ def test_neither_key_rotation_nor_the_teams_credential_wakes_it(vera: Member, ke
 def test_one_that_is_set_from_the_command_line_is_in_use(
     vera: Member, kept: Credential, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Credential.objects.filter(pk=kept.pk).update(pause=Takeover.PASSWORD)
+    Credential.objects.filter(pk=kept.pk).update(pause=PauseReason.PASSWORD)
     monkeypatch.setattr("sys.stdin", StringIO("sandbox-acme-token\n"))
     call_command("set_credential", "vera", "--region", "spo1", "--kind", "bearer", stdout=StringIO())
     held: Any = vault.resolve_credential(vera, Region("spo1", ""))

@@ -71,7 +71,7 @@ def test_a_credential_bycloud_takes_is_saved_and_shown_as_a_fingerprint(
     row = find_row(vera)
     assert row is not None
     assert row.checked_at is not None
-    assert vault.unseal(bytes(row.sealed), member_id=vera.pk, region="spo1") == credential
+    assert vault.decrypt(bytes(row.sealed), member_id=vera.pk, region="spo1") == credential
     assert response.redirect_chain == [(LIST, 302)]
     assert "verified and saved" in text_of(response)
     assert row.fingerprint in text_of(response)

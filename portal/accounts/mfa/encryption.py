@@ -34,12 +34,12 @@ def name_purpose(member_id: int, kind: str) -> str:
     return f"{kind} of {member_id}"
 
 
-def seal(text: str) -> str:
+def encrypt(text: str) -> str:
     """Encrypt for a new row. The row then binds the secret to its member."""
     return _Unbound(encrypt_text(text, purpose=_NO_OWNER))
 
 
-def unseal(sealed: str) -> str:
+def decrypt(sealed: str) -> str:
     """Decrypt. Raises `CryptoError` if the secret was encrypted for another member or method."""
     purpose = sealed.purpose if isinstance(sealed, _Bound) else _NO_OWNER
     return decrypt_text(sealed, purpose=purpose)
@@ -55,7 +55,7 @@ def _bind(instance: Authenticator, **_rest: Any) -> None:
         return
     purpose = name_purpose(held["user_id"], kind)
     if isinstance(sealed, _Unbound):
-        sealed = encrypt_text(unseal(sealed), purpose=purpose)
+        sealed = encrypt_text(decrypt(sealed), purpose=purpose)
     bound = _Bound(sealed)
     bound.purpose = purpose
     data[NAMES[kind]] = bound

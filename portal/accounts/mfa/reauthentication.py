@@ -1,7 +1,7 @@
 """Reauthentication before sensitive actions.
 
 allauth stores the submitted form in the session and resumes it after the member has confirmed access. Passwords and
-ByCloud credentials must not be stored like that, so their forms use `before_form`.
+ByCloud credentials must not be stored like that, so their forms use `reauthentication_before_form`.
 """
 
 from collections.abc import Callable
@@ -28,21 +28,21 @@ View = TypeVar("View", bound=Callable[..., Any])
 APP = "allauth.mfa"
 _OF_THE_TEAM = frozenset({Capability.MANAGE_TEAM, Capability.MANAGE_TEAM_CREDENTIAL})
 
-after_proof: Callable[[View], View] = reauthentication_required(app=APP)
+after_reauthentication: Callable[[View], View] = reauthentication_required(app=APP)
 # GET needs no confirmation; a POST is stored until access is confirmed.
-after_proof_of_form: Callable[[View], View] = reauthentication_required(app=APP, allow_get=True)
+after_reauthentication_for_form: Callable[[View], View] = reauthentication_required(app=APP, allow_get=True)
 
 
-def before_form(view: View) -> View:
+def reauthentication_before_form(view: View) -> View:
     """Require reauthentication before the form is shown. A POST without it is dropped, and the empty form is shown
     again.
     """
-    proven_view = after_proof(view)
+    protected_view = after_reauthentication(view)
 
     @wraps(view)
-    def ask_first(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def require_first(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            return proven_view(request, *args, **kwargs)  # type: ignore[no-any-return]
+            return protected_view(request, *args, **kwargs)  # type: ignore[no-any-return]
         except ReauthenticationRequired:
             pass
         if request.method == "POST":
@@ -50,10 +50,10 @@ def before_form(view: View) -> View:
         way = get_adapter().get_reauthentication_methods(request.user)[0]["url"]
         return HttpResponseRedirect(add_way_back(way, request.get_full_path()))
 
-    return ask_first  # type: ignore[return-value]
+    return require_first  # type: ignore[return-value]
 
 
-class Proof:
+class ReauthenticationMixin:
     """Mixin for allauth's reauthentication views.
 
     A resumed form does not go through `AccessMiddleware` again, so permissions are checked here: the member may have
@@ -81,9 +81,9 @@ class Proof:
             return None
 
 
-class PasswordAgainView(Proof, ReauthenticateView):  # type: ignore[misc]  # allauth has no types
+class PasswordAgainView(ReauthenticationMixin, ReauthenticateView):  # type: ignore[misc]  # allauth has no types
     pass
 
 
-class CodeAgainView(Proof, ReauthenticateByCodeView):  # type: ignore[misc]
+class CodeAgainView(ReauthenticationMixin, ReauthenticateByCodeView):  # type: ignore[misc]
     pass

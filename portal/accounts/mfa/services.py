@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from portal.accounts import mails
-from portal.accounts.models import Member, Takeover, may_be_taken_over
+from portal.accounts.models import Member, PauseReason, may_be_taken_over
 from portal.accounts.sessions.services import end_sessions
 from portal.audit.models import Action
 from portal.audit.services import record_event
@@ -59,7 +59,7 @@ def is_required_of(member: Member) -> bool:
     return bool(settings.REQUIRE_SECOND_FACTOR == "everybody")
 
 
-def must_set_up(member: Member, request: HttpRequest) -> bool:
+def must_set_up_mfa(member: Member, request: HttpRequest) -> bool:
     """Whether the member must set up a second factor before using the portal.
 
     A session that was confirmed with one is not looked at again: members who need one can't remove their last, and a
@@ -73,7 +73,7 @@ def must_set_up(member: Member, request: HttpRequest) -> bool:
     return not filter_mfa_methods().filter(user=member).exists()
 
 
-def came_through_provider(member: Member, request: HttpRequest) -> bool:
+def signed_in_with_sso(member: Member, request: HttpRequest) -> bool:
     """Whether this session started with single sign-on."""
     return any(record["method"] == "socialaccount" for record in get_authentication_records(request, member))
 
@@ -106,8 +106,8 @@ def reset_mfa(member: Member, *, by: Member | None = None, request: HttpRequest 
         if count:
             record_event(Action.SECOND_FACTOR_RESET, request=request, member=by, subject=member.username)
             end_sessions(member)
-            may_be_taken_over.send(Member, member=member, why=Takeover.SECOND_FACTOR, by=by, request=request)
-            transaction.on_commit(lambda: mails.tell(member, Action.SECOND_FACTOR_RESET, by=by))
+            may_be_taken_over.send(Member, member=member, why=PauseReason.SECOND_FACTOR, by=by, request=request)
+            transaction.on_commit(lambda: mails.notify(member, Action.SECOND_FACTOR_RESET, by=by))
     return bool(count)
 
 

@@ -27,7 +27,7 @@ from django.views.decorators.http import require_safe
 from portal.accounts.adapter import may_sign_in_here
 from portal.accounts.allauth_internals import begin_authentication
 from portal.accounts.mfa import services as factors
-from portal.accounts.mfa.reauthentication import Proof, after_proof_of_form
+from portal.accounts.mfa.reauthentication import ReauthenticationMixin, after_reauthentication_for_form
 from portal.accounts.models import Member
 from portal.accounts.sessions.services import end_sessions
 from portal.audit.models import Action
@@ -50,7 +50,7 @@ class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]  # allauth has
         return (
             member is not None
             and constant_time_compare(self.state.get("session_auth_hash", ""), member.get_session_auth_hash())
-            and (factors.came_through_provider(member, self.request) or may_sign_in_here(member))
+            and (factors.signed_in_with_sso(member, self.request) or may_sign_in_here(member))
         )
 
 
@@ -98,7 +98,7 @@ def show_factors(request: MemberRequest) -> HttpResponse:
     context = {
         "factors": mine,
         "codes_left": len(factors.list_recovery_codes(mine.codes)) if mine.codes else 0,
-        "must_set_up": factors.must_set_up(request.user, request),
+        "must_set_up": factors.must_set_up_mfa(request.user, request),
         "is_required": factors.is_required_of(request.user),
     }
     return render(request, "mfa/index.html", context)
@@ -154,7 +154,7 @@ class RenamePasskeyView(EditWebAuthnView):  # type: ignore[misc]
 
 @requires(Capability.MANAGE_OWN_MFA)
 @require_form
-@after_proof_of_form
+@after_reauthentication_for_form
 def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
     """GET asks for confirmation; POST removes the factor, unless it is the last one of a member who needs one."""
     factor = get_object_or_404(factors.filter_mfa_methods(), pk=pk, user=request.user)
@@ -180,7 +180,7 @@ def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
 
 @requires(Capability.MANAGE_OWN_MFA)
 @require_form
-@after_proof_of_form
+@after_reauthentication_for_form
 def show_recovery_codes(request: MemberRequest) -> HttpResponse:
     """GET shows how many are left; POST shows the codes."""
     return _show_codes(request)
@@ -223,7 +223,7 @@ def _show_codes(request: MemberRequest) -> HttpResponse:
     return render(request, "mfa/recovery_codes.html", context)
 
 
-class PasskeyAgainView(Proof, ReauthenticateWebAuthnView):  # type: ignore[misc]
+class PasskeyAgainView(ReauthenticationMixin, ReauthenticateWebAuthnView):  # type: ignore[misc]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         facts = super().get_context_data(**kwargs)
         return facts | {"options": json.dumps(facts["js_data"]["request_options"])}
@@ -236,7 +236,7 @@ class PasskeyAgainView(Proof, ReauthenticateWebAuthnView):  # type: ignore[misc]
 
 @requires(Capability.MANAGE_TEAM)
 @require_form
-@after_proof_of_form
+@after_reauthentication_for_form
 def reset_mfa(request: MemberRequest, pk: int) -> HttpResponse:
     """For a member who lost their phone and recovery codes. GET asks for confirmation; POST resets.
 

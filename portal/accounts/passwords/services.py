@@ -16,7 +16,7 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from portal.accounts import mails
 from portal.accounts.adapter import may_sign_in_here
-from portal.accounts.models import Member, Takeover, may_be_taken_over
+from portal.accounts.models import Member, PauseReason, may_be_taken_over
 from portal.accounts.sessions.services import end_sessions
 from portal.audit.models import Action
 from portal.audit.services import record_event
@@ -44,7 +44,7 @@ def change_password(member: Member, password: str, *, request: HttpRequest) -> N
 def make_link(member: Member, *, by: Member, request: HttpRequest) -> str:
     """Create a reset link for an admin to pass on. Notifies the member."""
     record_event(Action.PASSWORD_LINK_MADE, request=request, member=by, subject=member.username)
-    mails.tell(member, Action.PASSWORD_LINK_MADE, by=by)
+    mails.notify(member, Action.PASSWORD_LINK_MADE, by=by)
     return _build_link(member, maker=by.pk)
 
 
@@ -93,7 +93,7 @@ def set_password(key: str, token: str, *, password: str, request: HttpRequest) -
             raise LinkGoneError
         _set_password(member, hashed, request=request)
         end_sessions(member)
-        may_be_taken_over.send(Member, member=member, why=Takeover.PASSWORD, by=member, request=request)
+        may_be_taken_over.send(Member, member=member, why=PauseReason.PASSWORD, by=member, request=request)
 
 
 def _set_password(member: Member, hashed: str, *, request: HttpRequest) -> None:

@@ -11,9 +11,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from portal.accounts.adapter import count_as, may_sign_in_here
+from portal.accounts.adapter import may_sign_in_here, throttle_key
 from portal.accounts.forms import ChangePasswordForm, ForgottenForm
-from portal.accounts.mfa.reauthentication import after_proof
+from portal.accounts.mfa.reauthentication import after_reauthentication
 from portal.accounts.models import Member
 from portal.accounts.passwords import services as passwords
 from portal.core.permissions import Capability, requires
@@ -45,7 +45,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     form = ForgottenForm(request.POST if request.method == "POST" else None)
     if form.is_valid() and settings.EMAIL_URL:
         typed = form.cleaned_data["login"]
-        if ratelimit.consume(request, action="reset_password", key=count_as(typed)):
+        if ratelimit.consume(request, action="reset_password", key=throttle_key(typed)):
             passwords.send_link(typed, request=request)
         return render(request, "accounts/password_sent.html")
     context = {"form": form, "is_by_mail": bool(settings.EMAIL_URL)}
@@ -77,7 +77,7 @@ def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
 
 @requires(Capability.MANAGE_TEAM)
 @require_post
-@after_proof
+@after_reauthentication
 def make_link(request: MemberRequest, pk: int) -> HttpResponse:
     """Show a new reset link. Not a redirect, because the link is shown only once.
 

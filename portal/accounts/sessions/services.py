@@ -40,7 +40,7 @@ _SYSTEMS = (
 )
 
 
-class End(StrEnum):
+class SessionEnd(StrEnum):
     """Why a session has expired."""
 
     IDLE = "idle"
@@ -85,15 +85,15 @@ def find_member(session: SessionBase) -> Member | None:
     return member
 
 
-def find_end(session: SessionBase) -> End | None:
+def find_end(session: SessionBase) -> SessionEnd | None:
     """Return why a signed-in session has expired, or None."""
     now = timezone.now()
     if now - _read(session, BEGAN_AT) >= settings.SESSION_ABSOLUTE:
-        return End.ABSOLUTE
-    return End.IDLE if now - _read(session, SEEN_AT) >= settings.SESSION_IDLE else None
+        return SessionEnd.ABSOLUTE
+    return SessionEnd.IDLE if now - _read(session, SEEN_AT) >= settings.SESSION_IDLE else None
 
 
-def note_presence(session: SessionBase) -> None:
+def record_activity(session: SessionBase) -> None:
     """Reset the idle timeout."""
     now = timezone.now()
     if now - _read(session, SEEN_AT) >= NOTED_EVERY:

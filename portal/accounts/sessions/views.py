@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from portal.accounts.mfa.reauthentication import after_proof
+from portal.accounts.mfa.reauthentication import after_reauthentication
 from portal.accounts.models import Member
 from portal.accounts.sessions import services as sessions
 from portal.audit.models import Action
@@ -46,7 +46,7 @@ def show_members(request: MemberRequest, pk: int) -> HttpResponse:
 
 @requires(Capability.MANAGE_TEAM)
 @require_post
-@after_proof
+@after_reauthentication
 def end_members(request: MemberRequest, pk: int) -> HttpResponse:
     """End the session given in the form, or all sessions of the member except the admin's current one."""
     member = get_object_or_404(Member, pk=pk)

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from portal.accounts import mails
 from portal.accounts import services as team
-from portal.accounts.models import Member, Takeover, may_be_taken_over, only_plain_letters
+from portal.accounts.models import Member, PauseReason, may_be_taken_over, only_plain_letters
 from portal.accounts.sessions.services import end_sessions
 from portal.accounts.sso.id_tokens import UntrustedTokenError
 from portal.audit.models import Action
@@ -46,7 +46,7 @@ class RefusedError(Exception):
         self.name = name
 
 
-def admit(login: SocialLogin, *, request: HttpRequest) -> None:
+def allow_sign_in(login: SocialLogin, *, request: HttpRequest) -> None:
     """Sign in the member with the provider's subject, with the role of their groups. Raises `RefusedError`.
 
     `login` has the provider's `claims` and gets the member. An unknown subject becomes a new member; an e-mail address
@@ -115,8 +115,8 @@ def link(member: Member, subject: str) -> None:
             member.set_unusable_password()
             member.save(update_fields=["password"])
         record_event(Action.SINGLE_SIGN_ON_LINKED, subject=f"{member.username}: {subject}")
-        may_be_taken_over.send(Member, member=member, why=Takeover.SINGLE_SIGN_ON, by=None, request=None)
-        transaction.on_commit(lambda: mails.tell(member, Action.SINGLE_SIGN_ON_LINKED, by=None))
+        may_be_taken_over.send(Member, member=member, why=PauseReason.SINGLE_SIGN_ON, by=None, request=None)
+        transaction.on_commit(lambda: mails.notify(member, Action.SINGLE_SIGN_ON_LINKED, by=None))
 
 
 def _record_refusal(request: HttpRequest, member: Member | None, name: str, why: str) -> None:

@@ -38,7 +38,7 @@ class Command(BaseCommand):
                 for row in rows:
                     sealed = bytes(row.sealed)
                     try:
-                        renewed = vault.reseal(sealed, member_id=row.member_id, region=row.region)
+                        renewed = vault.reencrypt(sealed, member_id=row.member_id, region=row.region)
                     except NoKeyError as error:
                         raise CommandError(str(error)) from None
                     except CryptoError:
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             _("Done. Re-encrypted: %(resealed)s. Already encrypted with the first key: %(already)s.")
             % {"resealed": resealed, "already": seen - resealed - len(lost)}
         )
-        lost_factors = _reseal_factors()
+        lost_factors = _reencrypt_factors()
         for owner in lost + lost_factors:
             self.stdout.write(_("Can't be decrypted with any key: %(owner)s") % {"owner": owner})
         if lost_factors:
@@ -75,7 +75,7 @@ class Command(BaseCommand):
             )
 
 
-def _reseal_factors() -> list[str]:
+def _reencrypt_factors() -> list[str]:
     """Re-encrypt TOTP secrets and recovery code seeds. Returns those that can't be decrypted."""
     lost: list[str] = []
     rows = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).select_related("user").order_by("pk")
