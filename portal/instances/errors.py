@@ -147,7 +147,7 @@ def _words(error: FetchError, meter: Meter) -> tuple[str, str]:
         ),
         "rate-limit-reached": (
             _pause_title(error, meter),
-            _("The API budget is used up, or the rest is reserved for other people's requests."),
+            _("The rate limit is used up, or the rest is reserved for other people's requests."),
         ),
         "server-fault": (
             _("ByCloud is unavailable (%(status)s)") % {"status": error.status},
