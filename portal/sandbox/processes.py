@@ -41,8 +41,8 @@ class Children:
         self._children: list[_Child] = []
         self._stop_requested = threading.Event()
 
-    def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> None:
-        """Start a process in its own session, so that Ctrl-C in the terminal reaches it only through the parent."""
+    def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> int:
+        """Start a process in its own session, so that Ctrl-C reaches it only through the parent. Returns its id."""
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603
                 command,
@@ -53,6 +53,7 @@ class Children:
                 start_new_session=True,
             )
         self._children.append(_Child(name, log, process))
+        return process.pid
 
     def wait_until_it_answers(self, url: str) -> None:
         """Return when `url` answers 200; exit if a child dies first or after a minute."""

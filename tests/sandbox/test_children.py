@@ -28,8 +28,7 @@ def is_alive(pid: int) -> bool:
 
 
 def start(run: Children, name: str, command: list[str], tmp_path: Path) -> int:
-    run.start(name, command, environment=os.environ, log=tmp_path / f"{name}.log")
-    return run._children[-1].process.pid
+    return run.start(name, command, environment=os.environ, log=tmp_path / f"{name}.log")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
