@@ -230,7 +230,7 @@ def describe(address: str, sandbox_address: str, passwords: Mapping[str, str], s
             "",
             *sign_ins,
             "",
-            f"It shows the sandbox at {sandbox_address}. InstanceState and logs are in {folder}/. Ctrl-C stops both.",
+            f"It shows the sandbox at {sandbox_address}. State and logs are in {folder}/. Ctrl-C stops both.",
         ]
     )
 
