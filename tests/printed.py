@@ -6,6 +6,6 @@ from inspect import isroutine
 
 def refuse_function(value: object) -> object:
     """What a template prints, unchanged. Raises TypeError for a function: it was not called."""
-    if isinstance(value, partial) or isroutine(value):
+    if not isinstance(value, str) and (isinstance(value, partial) or isroutine(value)):
         raise TypeError(f"a template prints {value!r} without calling it")
     return value

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -79,13 +80,14 @@ def spread(found: re.Match[str]) -> str:
     return f"{statement}{first}{rest}" + "".join(f"{{% set {name} = {first} %}}" for name in others.split(", ")[1:])
 
 
-def find_names(template: str) -> set[str]:
+@cache
+def find_names(template: str) -> frozenset[str]:
     """What a template and those that it includes or extends look for in their context."""
     tree = ENV.parse(ENV.loader.get_source(ENV, template)[0])  # type: ignore[union-attr]
-    names = meta.find_undeclared_variables(tree)
+    names = frozenset(meta.find_undeclared_variables(tree)) - set(ENV.globals)
     for other in meta.find_referenced_templates(tree):
         names |= find_names(str(other))
-    return names - set(ENV.globals)
+    return names
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +102,13 @@ def env() -> Environment:
 
 
 @pytest.mark.filterwarnings("ignore:Plural value must be an integer")
-@pytest.mark.parametrize("name", NAMES)
-def test_no_text_becomes_markup(name: str, env: Environment) -> None:
-    context = dict.fromkeys(find_names(name), Hostile())
-    html = env.get_template(name).render(context)
-    assert ATTACK not in html
-    assert "<script>" not in html
-    assert not context or "alert(1)" in html
+def test_no_text_becomes_markup(env: Environment) -> None:
+    for name in NAMES:
+        context = dict.fromkeys(find_names(name), Hostile())
+        html = env.get_template(name).render(context)
+        assert ATTACK not in html, name
+        assert "<script>" not in html, name
+        assert not context or "alert(1)" in html, name
 
 
 def test_only_help_texts_may_have_markup() -> None:
