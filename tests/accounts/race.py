@@ -1,9 +1,11 @@
-"""Runs threads that act at the same time. Started by race condition tests in a separate process, on an empty database.
+"""Runs threads that act at the same time. A program of its own: NAME=URL says which race is run on
+which empty database.
 
-Prints the result as JSON. The other tests use an in-memory database with a single connection, which has no races.
+Prints the results as JSON. The other tests use an in-memory database with a single connection, which has no races.
 """
 
 import json
+import multiprocessing
 import sys
 import threading
 from collections.abc import Callable
@@ -170,6 +172,16 @@ RACES: dict[str, Callable[[], object]] = {
     "password-link": race_password_link,
 }
 
-if __name__ == "__main__":
+
+def run_race(name: str, database_url: str) -> object:
+    settings.DATABASES["default"]["NAME"] = urlsplit(database_url).path[1:]
     call_command("migrate", verbosity=0)
-    json.dump(RACES[sys.argv[1]](), sys.stdout)
+    return RACES[name]()
+
+
+if __name__ == "__main__":
+    races = [argument.split("=", 1) for argument in sys.argv[1:]]
+    # Each in a process of its own, which begins with what is loaded here.
+    with multiprocessing.get_context("fork").Pool(1, maxtasksperchild=1) as pool:
+        results = pool.starmap(run_race, races, chunksize=1)
+    json.dump({name: result for (name, _), result in zip(races, results, strict=True)}, sys.stdout)

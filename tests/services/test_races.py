@@ -2,12 +2,17 @@
 
 import pytest
 
-# The very same tests, on the database below.
+# The very same tests, on the databases below.
 from tests.accounts.test_races import (  # noqa: F401
+    RACES,
+    results,
     test_admins_who_deactivate_each_other_at_once_leave_one_admin,
     test_admins_who_demote_each_other_at_once_leave_one_admin,
     test_four_who_open_one_invitation_at_once_get_one_account,
     test_four_who_open_one_link_for_a_new_password_at_once_set_one,
+    test_of_two_factors_that_are_removed_at_once_one_stays_where_it_is_required,
+    test_one_code_of_an_app_that_four_send_at_once_opens_once,
+    test_one_recovery_code_that_four_send_at_once_opens_once,
     test_two_who_choose_one_user_name_at_once_get_it_once,
 )
 from tests.services.servers import PostgreSQL
@@ -15,6 +20,6 @@ from tests.services.servers import PostgreSQL
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def database(postgresql: PostgreSQL) -> str:
-    return postgresql.make_database()
+@pytest.fixture(scope="module")
+def databases(postgresql: PostgreSQL) -> list[str]:
+    return [postgresql.make_database() for _ in RACES]
