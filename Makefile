@@ -20,9 +20,10 @@ run: install ## Start the portal on its own sandbox (PORT=8123, SANDBOX_PORT=980
 test: develop chromium servers ## Run the tests, except slow ones (TESTS=tests/gateway runs some, slow ones too)
 	$(PYTEST) --durations=15 $(or $(TESTS),-m "not slow")
 
-test-all: develop servers ## Run slow tests and others with coverage, and hold that to its bars
+test-all: develop chromium servers ## Run slow tests too, with more examples; measure coverage, and hold that to its bars
+	$(PYTEST) -m slow tests/browser
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 3 -q --ignore tests/browser
+	$(BIN)/coverage run -m pytest -n 3 -q --hypothesis-profile=thorough --ignore tests/browser
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='$(FULLY_COVERED)' --omit="$$($(NEEDS_REDIS))"

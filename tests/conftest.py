@@ -28,21 +28,32 @@ from tests.upstream import Upstream
 
 PASSWORD = "a-long-enough-password"
 
-# Slow examples are not failures: the machine may be busy.
+# Slow examples are not failures: the machine may be busy. `make test-all` takes more of them.
 hypothesis.settings.register_profile(
-    "portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+    "portal",
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    print_blob=True,
 )
+hypothesis.settings.register_profile("thorough", hypothesis.settings.get_profile("portal"), max_examples=100)
 hypothesis.settings.load_profile("portal")
 
 
-# Tests that start servers of their own run together on one worker, and first. (The portal and the browser of most
+# Tests that share servers of their own run together on one worker, and first. (The portal and the browser of most
 # browser tests exist on each worker.)
 TOGETHER = {
     "tests/services/test_journeys.py": "journeys",
-    "tests/browser/test_components.py": "one worker",
-    "tests/browser/test_passkeys.py": "one worker",
-    "tests/browser/test_single_sign_on.py": "one worker",
-    "tests/services/": "the other",
+    "tests/services/": "services",
+    "tests/accounts/test_flood.py": "portals",
+    "tests/accounts/test_races.py": "portals",
+    "tests/accounts/test_throttles.py": "portals",
+    "tests/gateway/test_slow_upstream.py": "portals",
+    "tests/browser/test_autofill.py": "saved password",
+    "tests/browser/test_components.py": "states",
+    "tests/browser/test_passkeys.py": "states",
+    "tests/browser/test_single_sign_on.py": "states",
+    "tests/browser/test_states.py": "states",
 }
 
 
@@ -130,7 +141,7 @@ def empty_database(
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def deployment(empty_database: Path, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Members in a database of SQLite, a sandbox, and room for portals. (`tests/services` have one on PostgreSQL.)"""
     folder = tmp_path_factory.mktemp("deployment")

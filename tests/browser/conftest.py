@@ -120,6 +120,7 @@ def visits(portal: Portal, browser: Browser) -> Iterator[Visits]:
     assert visits.list_unexpected() == []
 
 
-@pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
+# Without scripts, a page is what the portal sends, and `tests/journeys` ask for that in each run.
+@pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.slow)], ids=["with scripts", "without scripts"])
 def scripts(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)

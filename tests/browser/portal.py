@@ -218,15 +218,17 @@ class Visits:
         context.on("request", self._note_request)
         return context.new_page()
 
-    def sign_in(self, name: str, *, scripts: bool = True, width: int = 1280, scheme: str = "light") -> Page:
-        """A page of `name`, signed in, on the list of instances."""
+    def sign_in(
+        self, name: str, *, to: str = "/", scripts: bool = True, width: int = 1280, scheme: str = "light"
+    ) -> Page:
+        """A page of `name`, signed in, on the list of instances or where `to` says."""
         page = self.open(scripts=scripts, width=width, scheme=scheme)
-        self.sign_in_on(page, name)
+        self.sign_in_on(page, name, to=to)
         return page
 
-    def sign_in_on(self, page: Page, name: str) -> None:
+    def sign_in_on(self, page: Page, name: str, *, to: str = "/") -> None:
         """By the stored sign-in, where there is one. (Tests of signing in fill in the form.)"""
-        sign_in_on(page, self.portal, name)
+        sign_in_on(page, self.portal, name, to=to)
 
     def close(self) -> None:
         for context in self.contexts:
@@ -246,9 +248,9 @@ class Visits:
             self.problems.append(f"request for a part that does not say of which page: {request.url}")
 
 
-def sign_in_on(page: Page, portal: Portal, name: str) -> None:
+def sign_in_on(page: Page, portal: Portal, name: str, *, to: str = "/") -> None:
     is_in = add_sign_in(page.context, portal, name)
-    page.goto("/")
+    page.goto(to)
     if is_in:
         page.locator("form.sign-out").first.wait_for(state="attached")
     else:

@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from cryptography.hazmat.primitives.padding import PKCS7
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, BrowserType, Page, expect
 
-from tests.browser.conftest import QUIET
+from tests.browser.conftest import QUIET, Launcher
 from tests.browser.portal import Portal, Visits, close_in_time, prove_if_asked
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 SECONDS_FROM_1601_TO_1970 = 11_644_473_600
 # The credential form as it was: what it asked of the browser is what browsers ignore.
@@ -30,23 +30,36 @@ LIST_FIELDS = """() => Object.fromEntries([...document.querySelectorAll('input')
     .filter(field => field.matches(':autofill') && field.value).map(field => [field.name, field.value]))"""
 
 
-@pytest.fixture
-def saved(portal: Portal, browser: Browser, chromium: str, tmp_path: Path) -> Iterator[Page]:
-    """A page of a browser in which ada once had the portal's password saved."""
-    with open_profile(browser, chromium, tmp_path) as context:
+@pytest.fixture(scope="module")
+def profile(
+    standing_portal: Portal, launcher: Launcher, chromium: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BrowserContext]:
+    """A browser in which ada once had the portal's password saved."""
+    portal, folder = standing_portal, tmp_path_factory.mktemp("profile")
+    with open_profile(launcher.chromium, chromium, folder) as context:
         # Chromium makes its database with its first page.
         context.new_page().goto(f"{portal.url}/sign-in/")
-        wait_for_file(tmp_path / "Default" / "Login Data")
-    save_password(tmp_path / "Default" / "Login Data", portal.url, "ada", portal.passwords["ada"])
-    with open_profile(browser, chromium, tmp_path) as context:
+        wait_for_file(folder / "Default" / "Login Data")
+    save_password(folder / "Default" / "Login Data", portal.url, "ada", portal.passwords["ada"])
+    with open_profile(launcher.chromium, chromium, folder) as context:
         context.set_default_timeout(20_000)
-        yield context.new_page()
+        yield context
+
+
+@pytest.fixture
+def saved(portal: Portal, profile: BrowserContext) -> Iterator[Page]:
+    """A page of that browser, where nobody is signed in."""
+    del portal
+    profile.clear_cookies()
+    page = profile.new_page()
+    yield page
+    page.close()
 
 
 @contextmanager
-def open_profile(browser: Browser, chromium: str, folder: Path) -> Iterator[BrowserContext]:
-    context = browser.browser_type.launch_persistent_context(
-        folder, executable_path=chromium, args=[*QUIET, "--password-store=basic"], chromium_sandbox=os.geteuid() != 0
+def open_profile(chromium: BrowserType, path: str, folder: Path) -> Iterator[BrowserContext]:
+    context = chromium.launch_persistent_context(
+        folder, executable_path=path, args=[*QUIET, "--password-store=basic"], chromium_sandbox=os.geteuid() != 0
     )
     yield context
     close_in_time(context)
@@ -158,8 +171,7 @@ def test_the_saved_password_goes_only_where_the_portal_asks_for_it(portal: Porta
 
 
 def test_a_secret_is_hidden_until_it_is_to_be_seen(visits: Visits) -> None:
-    page = visits.sign_in("vera")
-    page.goto("/credentials/spo1/")
+    page = visits.sign_in("vera", to="/credentials/spo1/")
     token = page.locator("input[name=token]")
     expect(token).to_have_css("-webkit-text-security", "disc")
     page.get_by_label("Show value").check()

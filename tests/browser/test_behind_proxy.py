@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.portal import Visits, fill_sign_in, list_ids
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 PASSED_ON = ("host", "origin", "referer", "cookie", "content-type", "accept-language")
 

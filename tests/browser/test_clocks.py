@@ -9,18 +9,21 @@ from playwright.sync_api import Page, expect
 from tests.browser.portal import Visits
 from tests.browser.test_live import is_refresh, settle
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
-# By how many minutes the clock is wrong when the page is opened, and after it has been set once more.
-CLOCKS = pytest.mark.parametrize(("first", "later"), [(-60, -60), (30, 30), (0, -60), (0, 30)])
+# By how many minutes the clock is wrong when the page is opened, and after it has been set once more. Each direction
+# and each moment is met in `make test`.
+CLOCKS = pytest.mark.parametrize(
+    ("first", "later"),
+    [(-60, -60), (0, 30), *(pytest.param(*pair, marks=pytest.mark.slow) for pair in ((30, 30), (0, -60)))],
+)
 
 
 def open_at(visits: Visits, minutes: int) -> Page:
     visits.portal.add_member_of_globex("lena")
     page = visits.open()
     page.clock.install(time=datetime.now(UTC) + timedelta(minutes=minutes))
-    visits.sign_in_on(page, "lena")
-    page.goto("/spo1/instances/?name=*")
+    visits.sign_in_on(page, "lena", to="/spo1/instances/?name=*")
     settle(page)
     return page
 

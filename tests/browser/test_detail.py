@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.portal import Visits, list_ids
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def open_row(page: Page, number: int, query: str) -> str:

@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 from tests.browser.portal import Visits
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 MOST_STEPS = 60
 # Where the focus is, whether it is marked, and what lies at its middle. A control inside a label may mark the label;
@@ -52,8 +52,7 @@ def walk(page: Page) -> list[str]:
     "path", ["/spo1/instances/?limit=3", "/preferences/", "/team/", "/audit/", "/credentials/spo1/"]
 )
 def test_the_focus_is_to_be_seen_on_its_way_through_a_page(visits: Visits, path: str, width: int) -> None:
-    page = visits.sign_in("ada", width=width)
-    page.goto(path)
+    page = visits.sign_in("ada", to=path, width=width)
     assert walk(page) == []
 
 

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.portal import Portal, Visits
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 LIST = "/spo1/instances/"
 NAMES = ("   ", "\u200b", "\u00a0", "web  01", " web ", "a\u200bb\u00adc", "web\u202e10", "日本\u3000語")
@@ -17,9 +17,7 @@ def listed(portal: Portal, visits: Visits) -> Page:
     """A list of instances with such names."""
     rows = [{"id": f"{number:08}-0000-4000-8000-000000000000", "name": name} for number, name in enumerate(NAMES)]
     portal.script_fault(times=None, body={"instances": rows, "meta": {"total": len(rows), "has_more": False}})
-    page = visits.sign_in("otto")
-    page.goto(f"{LIST}?limit=20")
-    return page
+    return visits.sign_in("otto", to=f"{LIST}?limit=20")
 
 
 def test_each_name_has_a_width_and_is_copied_exactly(listed: Page) -> None:

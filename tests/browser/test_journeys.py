@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.portal import Visits, fill_sign_in, list_ids, prove_if_asked
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def go(page: Page, word: str, *, shows: str) -> list[str]:
@@ -85,8 +85,7 @@ def test_back_forward_reload_and_a_pasted_address_show_the_same(visits: Visits, 
 
 
 def test_an_instance_opens_and_back_leads_to_the_list_as_it_was(visits: Visits, *, scripts: bool) -> None:
-    page = visits.sign_in("ada", scripts=scripts)
-    page.goto("/spo1/instances/?name=web-%2A")
+    page = visits.sign_in("ada", to="/spo1/instances/?name=web-%2A", scripts=scripts)
     ids, address = list_ids(page), page.url
     link = page.locator("[data-instance-id] th a").first
     name = link.inner_text()
@@ -112,8 +111,7 @@ def test_a_colleague_opens_the_link_that_was_sent(visits: Visits, *, scripts: bo
 
 @pytest.mark.parametrize("name", ["otto", "vera"])
 def test_refresh_keeps_the_view(visits: Visits, name: str, *, scripts: bool) -> None:
-    page = visits.sign_in(name, scripts=scripts)
-    page.goto("/spo1/instances/?status=ACTIVE&limit=50")
+    page = visits.sign_in(name, to="/spo1/instances/?status=ACTIVE&limit=50", scripts=scripts)
     ids, address = list_ids(page), page.url
     with page.expect_response(lambda response: response.request.method == "POST"):
         page.get_by_role("button", name="Refresh").click()
@@ -169,8 +167,7 @@ def test_a_page_grown_old_refreshes_itself_in_place(visits: Visits) -> None:
 
 
 def test_a_refresh_under_way_gives_way_to_a_click(visits: Visits) -> None:
-    page = visits.sign_in("ada")
-    page.goto("/spo1/instances/?limit=37")
+    page = visits.sign_in("ada", to="/spo1/instances/?limit=37")
     page.wait_for_timeout(1200)
     # The refresh would be answered while the next page is still under way, and take the clicked link off the page.
     visits.portal.script_fault(times=1, delay=2.0, match="marker=")
@@ -186,8 +183,7 @@ def test_a_refresh_under_way_gives_way_to_a_click(visits: Visits) -> None:
 def test_preferences_are_saved_and_go_with_the_member(visits: Visits, *, scripts: bool) -> None:
     name = f"paula-{scripts}".lower()
     visits.portal.add_member(name, "viewer")
-    page = visits.sign_in(name, scripts=scripts)
-    page.goto("/preferences/")
+    page = visits.sign_in(name, to="/preferences/", scripts=scripts)
     page.get_by_label("Dark", exact=True).check()
     page.get_by_label("Time zone", exact=True).select_option("America/Sao_Paulo")
     page.locator("main form").get_by_role("button", name="Save").click()
@@ -200,8 +196,7 @@ def test_preferences_are_saved_and_go_with_the_member(visits: Visits, *, scripts
 
 
 def test_someone_is_invited_joins_and_signs_in(visits: Visits, *, scripts: bool) -> None:
-    page = visits.sign_in("ada", scripts=scripts)
-    page.goto("/team/")
+    page = visits.sign_in("ada", to="/team/", scripts=scripts)
     page.get_by_role("link", name="Invite", exact=True).click()
     page.locator("main input[name=name]").fill("Igor Lima")
     page.get_by_role("button", name="Create invitation").click()

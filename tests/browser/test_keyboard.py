@@ -5,11 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.boxes import scrolls_sideways
 from tests.browser.portal import Visits, list_ids
-from tests.browser.violations import find_violations
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 FOCUSED = "() => document.activeElement.closest('[data-instance-id]')?.dataset.instanceId ?? null"
 MOST_TABS = 100
@@ -226,16 +224,6 @@ def test_the_keys_are_listed_in_a_window_that_takes_the_keyboard_and_gives_it_ba
     assert "marker=" not in page.url
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 320])
-def test_axe_finds_nothing_in_the_list_of_keys(visits: Visits, scheme: str, width: int) -> None:
-    page = visits.sign_in("vera", scheme=scheme, width=width)
-    page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
-    assert find_violations(page) == []
-    assert not scrolls_sideways(page)
-
-
 def test_the_list_of_keys_opens_and_closes_by_mouse_as_well(visits: Visits) -> None:
     page = visits.sign_in("vera")
     address = page.url
@@ -304,8 +292,7 @@ def test_a_key_that_is_held_down_counts_once_but_for_rows(visits: Visits) -> Non
 
 
 def test_switched_off_no_single_key_does_anything(visits: Visits) -> None:
-    page = visits.sign_in("lena")
-    page.goto("/preferences/#keyboard")
+    page = visits.sign_in("lena", to="/preferences/#keyboard")
     box = page.get_by_label("Single-key shortcuts")
     tab_to(page, box)
     page.keyboard.press("Space")
@@ -330,8 +317,7 @@ def test_switched_off_no_single_key_does_anything(visits: Visits) -> None:
 
 
 def test_the_row_that_has_the_focus_is_never_covered(visits: Visits) -> None:
-    page = visits.sign_in("vera")
-    page.goto("/spo1/instances/?limit=50")
+    page = visits.sign_in("vera", to="/spo1/instances/?limit=50")
     is_covered = """() => {
         const { left, top, width, height } = document.activeElement.getBoundingClientRect();
         return !document.activeElement.contains(document.elementFromPoint(left + width / 2, top + height / 2));

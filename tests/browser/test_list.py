@@ -10,11 +10,10 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.portal import Visits, list_ids
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 LIST = "/spo1/instances/"
 PAUSE = 350
-SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 
 
 @pytest.fixture
@@ -22,16 +21,13 @@ def typing(visits: Visits) -> Page:
     """The list at a clock that the test moves."""
     page = visits.open()
     page.clock.install()
-    visits.sign_in_on(page, "lena")
-    page.goto(f"{LIST}?limit=20")
+    visits.sign_in_on(page, "lena", to=f"{LIST}?limit=20")
     return page
 
 
 @pytest.fixture
 def otto(visits: Visits, scripts: bool) -> Page:  # noqa: FBT001 -- a fixture
-    page = visits.sign_in("otto", scripts=scripts)
-    page.goto(f"{LIST}?limit=20")
-    return page
+    return visits.sign_in("otto", to=f"{LIST}?limit=20", scripts=scripts)
 
 
 def note_names(page: Page) -> list[str]:
@@ -84,7 +80,6 @@ def type_slowly(page: Page, text: str) -> None:
 
 
 def test_typing_slowly_makes_no_step_of_the_history_and_enter_makes_one(typing: Page) -> None:
-    typing.goto(f"{LIST}?limit=20")
     before = typing.evaluate("() => history.length")
     typing.locator("#id_name").focus()
     type_slowly(typing, "shop-*")
@@ -231,7 +226,6 @@ def test_a_click_right_after_typing_does_not_lose_the_filter(visits: Visits, ott
     assert "marker=" not in otto.url
 
 
-@SCRIPTS
 def test_columns_and_density_are_kept_and_go_with_the_member(otto: Page) -> None:
     otto.get_by_text("Display options").click()
     for name in ("IP addresses", "Flavor", "Image", "Tags"):
@@ -248,7 +242,6 @@ def test_columns_and_density_are_kept_and_go_with_the_member(otto: Page) -> None
     expect(otto.locator("#table .table.is-compact")).to_have_count(1)
 
 
-@SCRIPTS
 def test_a_view_is_saved_marked_made_the_default_and_removed(otto: Page) -> None:
     otto.goto(f"{LIST}?tags=db")
     otto.get_by_text("Save view").click()
@@ -269,7 +262,6 @@ def test_a_view_is_saved_marked_made_the_default_and_removed(otto: Page) -> None
     assert otto.url.endswith(LIST)
 
 
-@SCRIPTS
 @pytest.mark.parametrize(("label", "ending"), [("CSV", ".csv"), ("JSON", ".json")])
 def test_a_page_is_taken_along_as_a_file(otto: Page, label: str, ending: str) -> None:
     otto.locator("#export > summary").click()

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.boxes import scrolls_sideways
 from tests.browser.portal import Visits
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 SIGNED_IN = [
     "/spo1/instances/",

@@ -13,7 +13,7 @@ from tests.browser.boxes import scrolls_sideways
 from tests.browser.portal import Portal, Visits, run_portal
 from tests.browser.violations import find_violations
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 PASSKEY = "Sign in with a passkey"
 PASSWORD = "a-long-enough-password"
@@ -220,7 +220,7 @@ def test_an_admin_is_led_to_set_one_up_and_reaches_nothing_before(visits: Visits
     expect(page.get_by_role("heading", level=1)).to_contain_text("Team")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_on_the_pages_of_second_factors(visits: Visits, scheme: str) -> None:
     name = f"axel-{scheme}"
     visits.portal.add_member(name, "viewer")

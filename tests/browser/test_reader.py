@@ -9,7 +9,7 @@ from tests.browser.boxes import scrolls_sideways
 from tests.browser.portal import Visits, list_ids
 from tests.browser.violations import find_violations
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 TOLD = "() => [...document.querySelectorAll('time[data-ago]')].map(time => time.textContent)"
 
@@ -35,9 +35,7 @@ def open_in_portuguese(visits: Visits, name: str = "vera", *, width: int = 1280)
 @pytest.fixture
 def lena(visits: Visits) -> Page:
     """Lena's preferences."""
-    page = visits.sign_in("lena")
-    page.goto("/preferences/")
-    return page
+    return visits.sign_in("lena", to="/preferences/")
 
 
 def save(page: Page) -> None:

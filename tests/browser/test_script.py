@@ -7,7 +7,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.portal import Visits, list_ids
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 LIST = re.compile(r"/spo1/instances/\?")
 SELECT_FIRST_NAME = "() => getSelection().selectAllChildren(document.querySelector('[data-instance-id] th a'))"
@@ -83,8 +83,7 @@ def test_one_menu_is_open_at_a_time_and_escape_closes_it(visits: Visits) -> None
 
 
 def test_the_theme_is_changed_where_one_is(visits: Visits, *, scripts: bool) -> None:
-    page = visits.sign_in("vera", scripts=scripts)
-    page.goto("/spo1/instances/?name=web-%2A")
+    page = visits.sign_in("vera", to="/spo1/instances/?name=web-%2A", scripts=scripts)
     for word, theme in (("Dark", "dark"), ("System", "system")):
         page.locator("#theme summary").click()
         page.locator("#theme").get_by_role("button", name=word).click()
@@ -205,8 +204,7 @@ def test_a_refresh_that_fails_in_the_portal_leaves_the_rows_and_says_so(visits: 
 
 def test_a_form_that_is_no_longer_good_leaves_the_rows_and_leads_to_a_new_one(visits: Visits) -> None:
     visits.expected.append("403")
-    page = visits.sign_in("ada")
-    page.goto("/spo1/instances/?name=web-%2A")
+    page = visits.sign_in("ada", to="/spo1/instances/?name=web-%2A")
     ids = list_ids(page)
     page.context.clear_cookies(name="csrftoken")
     press_refresh(page)
@@ -223,9 +221,8 @@ def test_a_form_that_is_no_longer_good_leaves_the_rows_and_leads_to_a_new_one(vi
 
 
 def test_an_ended_session_leads_to_the_sign_in_page_and_back(visits: Visits) -> None:
-    page = visits.sign_in("ada")
     # A view that no one has opened yet is fresh: it does not ask by itself, and so does not find out first.
-    page.goto("/spo1/instances/?limit=23")
+    page = visits.sign_in("ada", to="/spo1/instances/?limit=23")
     page.context.clear_cookies()
     page.locator("#pager").get_by_role("link", name="Next").click()
     expect(page.locator("input[name=password]")).to_be_visible()
@@ -243,8 +240,7 @@ def test_the_focus_stays_where_it_was_over_a_swap(visits: Visits) -> None:
 
 
 def test_the_focus_is_not_lost_when_what_had_it_is_gone(visits: Visits) -> None:
-    page = visits.sign_in("ada")
-    page.goto("/spo1/instances/?name=web-%2A")
+    page = visits.sign_in("ada", to="/spo1/instances/?name=web-%2A")
     page.locator("#results .active-filter").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#results .active-filter")).to_have_count(0)
@@ -304,8 +300,7 @@ def test_times_go_on_without_a_request(visits: Visits) -> None:
 
 
 def test_a_long_request_shows_that_it_is_under_way(visits: Visits) -> None:
-    page = visits.sign_in("ada")
-    page.goto("/spo1/instances/?limit=13")
+    page = visits.sign_in("ada", to="/spo1/instances/?limit=13")
     visits.portal.script_fault(times=1, delay=3, match="marker=")
     page.locator("#pager").get_by_role("link", name="Next").click()
     expect(page.locator("html")).to_have_class(re.compile("is-loading"))
@@ -316,8 +311,7 @@ def test_a_long_request_shows_that_it_is_under_way(visits: Visits) -> None:
 
 
 def test_nothing_is_counted_while_another_list_loads(visits: Visits) -> None:
-    page = visits.sign_in("ada")
-    page.goto("/spo1/instances/?limit=20")
+    page = visits.sign_in("ada", to="/spo1/instances/?limit=20")
     expect(page.locator("#counter")).to_be_visible()
     visits.portal.script_fault(times=1, delay=3, match="name=web-1")
     page.locator("#filters").get_by_label("Name", exact=True).fill("web-1*")
@@ -338,8 +332,7 @@ LINKS = (
 
 
 def test_a_link_that_is_clicked_with_a_key_held_does_what_the_browser_does(visits: Visits) -> None:
-    page = visits.sign_in("ada")
-    page.goto("/spo1/instances/?name=*&limit=5")
+    page = visits.sign_in("ada", to="/spo1/instances/?name=*&limit=5")
     swaps: list[str] = []
     page.on("request", lambda request: swaps.append(request.url) if is_swap(request) else None)
     address = page.url

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.portal import Visits
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 MINUTE = 60_000
 
 
@@ -16,8 +16,7 @@ def lena(visits: Visits) -> Page:
     """Someone's preferences, a page that asks for nothing by itself, at a clock that the test moves."""
     page = visits.open()
     page.clock.install()
-    visits.sign_in_on(page, "lena")
-    page.goto("/preferences/")
+    visits.sign_in_on(page, "lena", to="/preferences/")
     return page
 
 

@@ -13,7 +13,7 @@ from tests.browser.portal import Portal, Visits, run_portal
 from tests.browser.violations import find_violations
 from tests.ports import find_free_port
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 ACME = "Sign in with Acme ID"
 
@@ -156,7 +156,7 @@ def test_the_admin_gets_in_while_the_provider_is_down(
         assert visits.list_unexpected() == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_on_the_pages_of_single_sign_on(visits: Visits, acme: Acme, scheme: str) -> None:
     acme.provider.add_person("eve", preferred_username="eve", groups=["elsewhere"])
     page = open_portal(visits, scheme=scheme)

@@ -1,6 +1,6 @@
 """All pages in all states: no axe violations in either theme, nothing too wide, clipped or too small to hit."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,16 +12,18 @@ from tests.browser.portal import Portal
 from tests.browser.states import STATES, StateRunner, run_state_portal
 from tests.browser.violations import find_violations
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 # 720 is a window of 1440 at 200 %; 320 one of 1280 at 400 %.
 WIDTHS_TO_MEASURE = (1440, 720, 360, 320)
-# At which of them axe looks, in which theme. From state to state the themes change places, so that what only one width
-# shows is seen in both: the contrast of colours takes most of axe's time.
-THEMES: tuple[Mapping[int, Literal["light", "dark"]], ...] = (
-    {1440: "light", 360: "dark"},
-    {1440: "dark", 360: "light"},
+# Two pairs. axe looks at each state in one of these, in turn, and in `make test-all` in the other one of its pair.
+LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
+    (1440, "light"),
+    (360, "dark"),
+    (1440, "dark"),
+    (360, "light"),
 )
+EACH_STATE = pytest.mark.parametrize("number", range(len(STATES)), ids=lambda number: STATES[number].name)
 
 
 @pytest.fixture(scope="session")
@@ -37,18 +39,28 @@ def runner(state_portal: Portal, browser: Browser) -> Iterator[StateRunner]:
     runner.close()
 
 
-def look(page: Page, themes: Mapping[int, Literal["light", "dark"]]) -> Iterator[str]:
-    """What is wrong with a page, at which width."""
+def find_with_axe(page: Page, turn: int) -> list[str]:
+    width, scheme = LOOKS[turn % len(LOOKS)]
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    return [f"{width} px, {scheme}: {violation}" for violation in find_violations(page)]
+
+
+def find_boxes(page: Page) -> Iterator[str]:
     for width in WIDTHS_TO_MEASURE:
         page.set_viewport_size({"width": width, "height": 900})
         yield from (f"{width} px: {fault}" for fault in find_faults(page))
-        if width in themes:
-            page.emulate_media(color_scheme=themes[width])
-            yield from (f"{width} px, {themes[width]}: {violation}" for violation in find_violations(page))
 
 
-@pytest.mark.parametrize("number", range(len(STATES)), ids=lambda number: STATES[number].name)
+@EACH_STATE
 def test_axe_finds_nothing_and_every_box_is_in_its_place(runner: StateRunner, number: int) -> None:
     page = runner.open(STATES[number])
-    found = "\n".join([*look(page, THEMES[number % 2]), *runner.problems])
+    found = "\n".join([*find_boxes(page), *find_with_axe(page, number), *runner.problems])
+    assert not found, f"{STATES[number].name}:\n{found}"
+
+
+@pytest.mark.slow
+@EACH_STATE
+def test_axe_finds_nothing_at_the_other_width_in_the_other_theme(runner: StateRunner, number: int) -> None:
+    found = "\n".join(find_with_axe(runner.open(STATES[number]), number ^ 1))
     assert not found, f"{STATES[number].name}:\n{found}"

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.portal import Visits, fill_sign_in, list_ids
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
@@ -14,8 +14,7 @@ def first(visits: Visits) -> Page:
     visits.portal.add_member_of_globex("lena")
     page = visits.open()
     page.clock.install()
-    visits.sign_in_on(page, "lena")
-    page.goto("/spo1/instances/?limit=20")
+    visits.sign_in_on(page, "lena", to="/spo1/instances/?limit=20")
     page.clock.run_for(1500)
     expect(page.locator("#counter")).to_have_text("(12)")
     return page

@@ -12,9 +12,9 @@ import pytest
 import requests
 from playwright.sync_api import Page, Request, expect
 
-from tests.browser.portal import Visits, list_ids
+from tests.browser.portal import Visits, add_sign_in, list_ids
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 KB = 1024
 # What reads as 0 when it is written with two digits. Ages that count on move the words behind them by less.
@@ -66,9 +66,8 @@ def open_line(page: Page) -> Iterator[Line]:
 
 def open_anew(visits: Visits, name: str) -> Page:
     """A page of someone who is signed in, with nothing in the browser's cache."""
-    signed_in = visits.sign_in(name)
     page = visits.open()
-    page.context.add_cookies(signed_in.context.cookies())  # type: ignore[arg-type]
+    assert add_sign_in(page.context, visits.portal, name)
     return page
 
 
@@ -148,13 +147,13 @@ def test_nothing_moves_while_a_list_loads_refreshes_and_gives_way_to_another(vis
     assert sum_shifts(page) < SHIFT_OF_NOTHING
 
 
+# Chromium burns the CPU that a slower machine would not have.
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1350, 360])
 def test_nothing_moves_on_a_slow_machine_that_could_paint_half_of_a_list(visits: Visits, width: int) -> None:
-    signed_in = visits.sign_in("ada")
     for _ in range(SLOW_LOADS):
-        page = visits.open(width=width)
+        page = open_anew(visits, "ada")
         page.set_viewport_size({"width": width, "height": 940})
-        page.context.add_cookies(signed_in.context.cookies())  # type: ignore[arg-type]
         page.add_init_script(NOTE_SHIFTS)
         session = page.context.new_cdp_session(page)
         session.send("Emulation.setScrollbarsHidden", {"hidden": False})
