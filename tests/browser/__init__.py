@@ -1,0 +1,3 @@
+"""`HOOKS` is the address of the test hooks in a portal (`hooks.py`)."""
+
+HOOKS = "/test-hooks/"

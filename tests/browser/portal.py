@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, 
 
 from portal.sandbox import demo
 from portal.sandbox.server import Sandbox
-from tests.browser.door import PATH as DOOR
+from tests.browser import HOOKS
 from tests.deadlines import call_late
 from tests.ports import find_free_port
 from tests.template import SECONDS_TO_START, SECONDS_TO_STOP, set_up
@@ -59,7 +59,7 @@ class Portal:
         """The database is from now on, at the beginning of each test, as it is now; these members are signed in."""
         self.standing = dict(self.passwords)
         self.cookies = {name: [] for name in signed_in}
-        self._knock("save", snapshot=self._snapshot("signed-out"))
+        self._call_hook("save", snapshot=self._snapshot("signed-out"))
         self._sign_in_anew()
 
     def begin(self) -> None:
@@ -68,7 +68,7 @@ class Portal:
         self.passwords.clear()
         self.passwords.update(self.standing)
         is_old = self.cookies and time.monotonic() > self.signed_in_at + SIGN_INS_LAST
-        self._knock("begin", snapshot=self._snapshot("signed-out" if is_old else "signed-in"))
+        self._call_hook("begin", snapshot=self._snapshot("signed-out" if is_old else "signed-in"))
         if is_old:
             self._sign_in_anew()
 
@@ -90,7 +90,7 @@ class Portal:
     def add_member(self, name: str, role: str, *, kind: str = "bearer", secret: str = "") -> None:
         """Someone new, until the test is over; without a secret, without a credential."""
         self.passwords[name] = "a-long-enough-password"
-        self._knock("members", name=name, role=role, password=self.passwords[name], kind=kind, secret=secret)
+        self._call_hook("members", name=name, role=role, password=self.passwords[name], kind=kind, secret=secret)
 
     def add_member_of_globex(self, name: str) -> None:
         """Once: someone whose instances another organization does not see."""
@@ -101,13 +101,13 @@ class Portal:
         self.signed_in_at = time.monotonic()
         for name in self.cookies:
             self.cookies[name] = sign_in_by_form(self.url, name, self.passwords[name])
-        self._knock("save", snapshot=self._snapshot("signed-in"))
+        self._call_hook("save", snapshot=self._snapshot("signed-in"))
 
     def _snapshot(self, name: str) -> str:
         return str(self.state / f"{name}.sqlite3")
 
-    def _knock(self, act: str, **given: str) -> None:
-        answer = requests.post(f"{self.url}{DOOR}{act}", json=given, timeout=60)
+    def _call_hook(self, hook: str, **given: str) -> None:
+        answer = requests.post(f"{self.url}{HOOKS}{hook}", json=given, timeout=60)
         assert answer.status_code == 204, answer.text
 
 

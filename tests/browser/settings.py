@@ -1,6 +1,6 @@
-"""The production settings, plus the hooks with which each test resets the portal (`tests/browser/door.py`)."""
+"""The production settings, plus the hooks with which each test resets the portal (`tests/browser/hooks.py`)."""
 
 from portal.settings import *  # noqa: F403
 from portal.settings import MIDDLEWARE
 
-MIDDLEWARE = ["tests.browser.door.DoorMiddleware", *MIDDLEWARE]
+MIDDLEWARE = ["tests.browser.hooks.HooksMiddleware", *MIDDLEWARE]

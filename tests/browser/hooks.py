@@ -14,16 +14,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from portal.accounts.models import Member
 from portal.bycloud import ApiKey, BearerToken
 from portal.credentials.models import Kind
+from tests.browser import HOOKS
 from tests.credentials.rows import keep
 from tests.memory import forget_everything
 
-PATH = "/door/"
 # Longer than any request to ByCloud.
 SECONDS_TO_END = 15
 
 
-class DoorMiddleware:
-    """Counts what is under way, so that nothing of one test is written into the beginning of the next."""
+class HooksMiddleware:
+    """Counts requests under way, so that none of one test writes into the database of the next."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -31,8 +31,8 @@ class DoorMiddleware:
         self.under_way = 0
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith(PATH):
-            return self._act(request.path.removeprefix(PATH), json.loads(request.body))
+        if request.path.startswith(HOOKS):
+            return self._run(request.path.removeprefix(HOOKS), json.loads(request.body))
         with self.changed:
             self.under_way += 1
         try:
@@ -42,16 +42,16 @@ class DoorMiddleware:
                 self.under_way -= 1
                 self.changed.notify_all()
 
-    def _act(self, act: str, given: dict[str, str]) -> HttpResponse:
-        if act == "members":
+    def _run(self, name: str, given: dict[str, str]) -> HttpResponse:
+        if name == "members":
             add_member(**given)
-        elif act == "save":
-            copy(database(), given["snapshot"])
-        elif act == "begin":
+        elif name == "save":
+            copy_database(find_database(), given["snapshot"])
+        elif name == "begin":
             with self.changed:
                 if not self.changed.wait_for(lambda: self.under_way == 0, SECONDS_TO_END):
                     return HttpResponse("A request of the test before is still under way.", status=503)
-                copy(given["snapshot"], database())
+                copy_database(given["snapshot"], find_database())
                 forget_everything()
         return HttpResponse(status=204)
 
@@ -63,11 +63,11 @@ def add_member(name: str, role: str, password: str, kind: str, secret: str) -> N
         keep(member, BearerToken(secret) if kind == Kind.BEARER else ApiKey(key_id, key))
 
 
-def database() -> str:
+def find_database() -> str:
     return str(settings.DATABASES["default"]["NAME"])
 
 
-def copy(one: str, other: str) -> None:
-    """The one database's content into the other; those who have it open see the change."""
+def copy_database(one: str, other: str) -> None:
+    """Copy the content of one database into the other. Open connections see the change."""
     with closing(sqlite3.connect(one)) as source, closing(sqlite3.connect(other, timeout=10)) as target:
         source.backup(target)
