@@ -1,7 +1,6 @@
 """The Jinja2 environment of all own templates: they escape everything, and an undefined name is an error."""
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -49,25 +48,30 @@ class Translated(Extension):
     A page has some 130 of these. What has values to fill in is translated when it is rendered.
     """
 
-    def filter_stream(self, stream: TokenStream) -> TokenStream | Iterator[Token]:
+    def filter_stream(self, stream: TokenStream) -> TokenStream | list[Token]:
         language: str = self.environment.language  # type: ignore[attr-defined]
         return translate(list(stream), language) if language else stream
 
 
-def translate(tokens: list[Token], language: str) -> Iterator[Token]:
+def translate(tokens: list[Token], language: str) -> list[Token]:
+    translated: list[Token] = []
     place = 0
     while place < len(tokens):
         name, *call = tokens[place : place + 4]
         if name.test("name:_") and [token.type for token in call] == ["lparen", "string", "rparen"]:
             with translation.override(language):
-                yield Token(name.lineno, "string", translation.gettext(call[1].value))
+                text = translation.gettext(call[1].value)
             # Translations are the project's own, and may have markup.
-            yield Token(name.lineno, "pipe", "|")
-            yield Token(name.lineno, "name", "safe")
+            translated += (
+                Token(name.lineno, "string", text),
+                Token(name.lineno, "pipe", "|"),
+                Token(name.lineno, "name", "safe"),
+            )
             place += 4
         else:
-            yield name
+            translated.append(name)
             place += 1
+    return translated
 
 
 class Templates(Jinja2):

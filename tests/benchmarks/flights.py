@@ -9,7 +9,7 @@ from tests.benchmarks.servers import Server, control, count_requests, run_server
 from tests.benchmarks.wire import Wire
 
 AT_ONCE = 100
-TURNS = 6
+TURNS = 4
 UPSTREAM_SECONDS = 0.2
 
 

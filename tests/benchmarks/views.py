@@ -12,7 +12,7 @@ from tests.benchmarks.processes import cpu_seconds, pss_megabytes
 from tests.benchmarks.servers import NAME, TOKEN, Server, Servers, control, count_requests, run_servers, say
 from tests.benchmarks.wire import Reply, Wire, load, write_request
 
-ROUNDS = int(os.environ.get("BENCHMARK_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("BENCHMARK_ROUNDS", "4"))
 LOAD_SECONDS = 2.0
 ASKED_A_ROUND = 50
 COLD_PAGES = 60

@@ -10,7 +10,7 @@ WAITERS = (0, 4, 12, 24, 60)
 HANGS_SECONDS = 9.0
 # So few that they are all answered before the first of those who wait.
 ASKED = 50
-ROUNDS = 5
+ROUNDS = 2
 
 
 def wait_for_upstream(portal: Server, path: str) -> tuple[int, float]:
