@@ -40,7 +40,7 @@ def list_stores(redis_url: str | None) -> dict[str, Mapping[str, object]]:
 def keeping_pages_in(store: Mapping[str, object]) -> Iterator[None]:
     local = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     roomy = {"PAGE_FRESH_SECONDS": 3600, "BYCLOUD_RATE_PER_MINUTE": 1_000_000, "BYCLOUD_RATE_PER_HOUR": 1_000_000}
-    with override_settings(CACHES={"default": local, "pages": store}, **roomy):
+    with override_settings(CACHES={"default": local, "pages": store, "counters": local}, **roomy):
         if store is DATABASE:
             call_command("createcachetable", verbosity=0)
         caches["pages"].clear()
