@@ -30,7 +30,8 @@ _MOST_SEGMENTS = 8
 _LONGEST_SEGMENT = 40
 # Characters that Markdown and chat apps treat as markup or cut off at the end of a URL; urlencode does not escape them.
 _FRAGILE = re.compile(r"[_~]|[.,-](?=[.,-]|&|$)")
-_UNRESERVED = re.compile(r"%(5F|7E|2E|2D)", re.IGNORECASE)
+# Characters that clients may escape or not: the unreserved ones of RFC 3986 that `encode_query` escapes, and the comma.
+_INTERCHANGEABLE = re.compile(r"%(5F|7E|2E|2D|2C)", re.IGNORECASE)
 
 
 class RegionConverter:
@@ -57,10 +58,10 @@ def encode_query(pairs: Iterable[tuple[str, str]], *, safe: str = ",") -> str:
 
 
 def is_same_query(one: str, other: str) -> bool:
-    """Whether two query strings are equivalent. Some clients decode unreserved characters; without this they would be
-    redirected in a loop.
+    """Whether two query strings are equivalent. Some clients decode unreserved characters or encode commas; without
+    this they would be redirected in a loop.
     """
-    plain = [_UNRESERVED.sub(lambda found: chr(int(found[1], 16)), query) for query in (one, other)]
+    plain = [_INTERCHANGEABLE.sub(lambda found: chr(int(found[1], 16)), query) for query in (one, other)]
     return plain[0] == plain[1]
 
 
