@@ -1,4 +1,4 @@
-"""The columns of the list. A new field of instances needs a change only here.
+"""The columns of the list.
 
 Depends on ByCloud's instances and on the column names in URLs, but not on HTML or requests.
 """
@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from portal.bycloud import Address, Instance
 from portal.instances.status import derive_state
 
-# How a value is shown. `own`: by what the table's template has for this column. `codes`: each can be copied.
+# How a value is shown. `own`: by what the table's template has for this column. `text` and `code` show one value,
+# `texts` and `codes` a tuple of strings (each of `codes` can be copied), `moment` a datetime, the others a number.
 Kind = Literal["own", "text", "texts", "code", "codes", "moment", "count", "mebibytes", "gigabytes"]
 QUANTITIES = frozenset({"count", "mebibytes", "gigabytes"})
 Value = str | int | datetime | tuple[str, ...] | None

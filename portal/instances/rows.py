@@ -232,7 +232,8 @@ def _finish_value(column: Column, instance: Instance, copy: str, formats: Mappin
     if column.kind in {"texts", "codes"}:
         entries = _list_entries(value[:MOST_ENTRIES], copy if column.kind == "codes" else "")
         return _fold(entries, len(value), FIRST_ENTRIES, _count_others)
-    return formats.get(column.kind, finish)(value)
+    format_value = formats.get(column.kind)
+    return format_value(value) if format_value else finish(str(value))
 
 
 def _list_entries(texts: tuple[str, ...], copy: str) -> tuple[Entry, ...]:

@@ -1,4 +1,4 @@
-"""Parses the seven parameters of a list request, and matches instances against its filters."""
+"""Parses the parameters of a list request, and matches instances against its filters."""
 
 import re
 from collections.abc import Mapping
@@ -28,23 +28,23 @@ class Filters:
     flavor_id: str | None = None
     image_id: str | None = None
 
-    def take(self, instance: Json) -> bool:
+    def matches(self, instance: Json) -> bool:
         """Whether the instance, in the form of the response, matches."""
-        return self.take_name(instance["name"]) and self.take_traits(
+        return self.matches_name(instance["name"]) and self.matches_traits(
             status=instance["status"],
             tags=instance["tags"],
             flavor=instance["flavor"],
             image=instance["image"],
         )
 
-    def take_name(self, name: Any) -> bool:
+    def matches_name(self, name: Any) -> bool:
         if self.name is None:
             return True
         if not isinstance(name, str):
             return False
         return name.startswith(self.name[:-1]) if self.name.endswith("*") else name == self.name
 
-    def take_traits(
+    def matches_traits(
         self,
         *,
         status: Any,
@@ -79,7 +79,7 @@ class ListQuery:
     given: Mapping[str, str]
 
 
-def read_asked(query: str, *, largest: int = LARGEST_LIMIT, refuses_larger: bool = False) -> ListQuery:
+def parse_query(query: str, *, largest: int = LARGEST_LIMIT, refuses_larger: bool = False) -> ListQuery:
     """Parse a query string. If a parameter is repeated, the first value counts; unknown ones are ignored.
 
     A `limit` above `largest` is reduced to it, unless `refuses_larger`. Raises `ParameterError`.

@@ -59,15 +59,15 @@ class Fleet:
         """The numbers of all matching instances, ascending."""
         found: list[int] = []
         for place, slot in enumerate(self.pattern):
-            if filters.take_traits(status=slot.state.status, tags=slot.tags, flavor=slot.flavor, image=slot.image):
+            if filters.matches_traits(status=slot.state.status, tags=slot.tags, flavor=slot.flavor, image=slot.image):
                 numbers = range(place, self.size, len(self.pattern))
                 if filters.name is None:
                     found += numbers
                 else:
-                    found += (number for block, number in enumerate(numbers) if filters.take_name(slot.name(block)))
+                    found += (number for block, number in enumerate(numbers) if filters.matches_name(slot.name(block)))
         current = {number: changed.at(now) for number, changed in self.changed.items()}
         found = [number for number in found if number not in current]
-        return sorted([*found, *(number for number, now_is in current.items() if now_is and filters.take(now_is))])
+        return sorted([*found, *(number for number, now_is in current.items() if now_is and filters.matches(now_is))])
 
     def _original(self, number: int) -> Json:
         block, place = divmod(number, len(self.pattern))

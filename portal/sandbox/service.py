@@ -9,7 +9,7 @@ from threading import RLock
 
 from portal.sandbox import listing
 from portal.sandbox.faults import ScriptedFault, spoil, take_fault
-from portal.sandbox.filters import LARGEST_LIMIT, Json, ListQuery, ParameterError, read_asked
+from portal.sandbox.filters import LARGEST_LIMIT, Json, ListQuery, ParameterError, parse_query
 from portal.sandbox.fleet import Fleet
 from portal.sandbox.http import Request, Response, error_response, json_response, merge_headers, new_request_id
 from portal.sandbox.limits import RateLimiter
@@ -82,7 +82,7 @@ class Service:
             return None
 
     def _read(self, request: Request) -> ListQuery:
-        return read_asked(request.query, largest=self.largest_page, refuses_larger=self.refuses_larger)
+        return parse_query(request.query, largest=self.largest_page, refuses_larger=self.refuses_larger)
 
     def _page(self, asked: ListQuery, caller: Caller, *, is_first: bool = False) -> Json:
         fleet = self.fleets[caller.organization or ""]

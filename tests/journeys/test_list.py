@@ -86,9 +86,7 @@ def test_the_form_as_a_browser_sends_it_leads_to_the_canonical_address(operator_
 
 
 @pytest.mark.parametrize("query", ["tags=a,b", "tags=a%2Cb", "tags=a%2cb", "tags=a%5Fb", "tags=a_b"])
-def test_an_address_that_a_client_escapes_in_its_own_way_is_not_redirected(
-    operator_client: Client, query: str
-) -> None:
+def test_an_address_that_a_client_escapes_in_its_own_way_is_not_redirected(operator_client: Client, query: str) -> None:
     assert operator_client.get(f"{LIST}?{query}").status_code == 200
 
 

@@ -21,6 +21,7 @@ from pytest_django import Settings
 from portal.bycloud import BearerToken, Instance, Region
 from portal.gateway import ApiSession
 from portal.gateway.memory_cache import MemoryCache
+from portal.instances import columns
 from portal.instances.services import LONGEST_KNOWN, MOST_KNOWN, read_known_values
 from portal.sandbox.malformed import FAR_TOO_MANY, MILLION, NO_RECORDS, ODD_FIELDS, TEN_MEGABYTES
 from portal.sandbox.server import Sandbox
@@ -28,10 +29,7 @@ from tests.journeys.pages import LIST, Response, ids, link, text, words
 from tests.upstream import Upstream
 
 PLACE = 7
-COLUMNS = (
-    "name,state,addresses,flavor,image,tags,age,description,crn,power_state,task_state,vm_state,networks,mac_addresses"
-    ",security_groups,keys,volumes,metadata,updated,launched,terminated,vcpus,ram,disk"
-)
+COLUMNS = ",".join(columns.COLUMNS)
 WIDE = f"{LIST}?columns={COLUMNS}"
 # Far more than any page here is, and far less than what is sent.
 MOST_BYTES = 500_000

@@ -1,4 +1,4 @@
-"""The pages of `GET /v1/instances`: the seven parameters, `meta` and `links`."""
+"""The pages of `GET /v1/instances`: its parameters, `meta` and `links`."""
 
 import uuid
 from datetime import UTC, datetime

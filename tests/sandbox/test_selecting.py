@@ -45,7 +45,9 @@ filters = st.builds(
 @unhurried
 @given(filters)
 def test_what_is_selected_is_what_looking_at_each_would_select(asked: Filters) -> None:
-    assert FLEET.select(asked, NOW) == [number for number, each in enumerate(EVERYTHING) if each and asked.take(each)]
+    assert FLEET.select(asked, NOW) == [
+        number for number, each in enumerate(EVERYTHING) if each and asked.matches(each)
+    ]
 
 
 @unhurried
@@ -84,7 +86,7 @@ def test_changed_instances_are_selected_by_what_they_are_now(
             change_instance(changing, number, change, settle_seconds=0)
     now = datetime.now(UTC) + timedelta(seconds=1)
     current = [(number, changing.find_instance(number, now)) for number in range(size)]
-    expected = [number for number, each in current if each and asked.take(each)]
+    expected = [number for number, each in current if each and asked.matches(each)]
     assert changing.select(asked, now) == expected
 
 
