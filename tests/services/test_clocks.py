@@ -32,7 +32,7 @@ time_machine.travel(datetime.now(UTC) + timedelta(seconds=int(os.environ["SECOND
 """
 
 
-@pytest.fixture(params=APART)
+@pytest.fixture(params=[APART[0], pytest.param(-3600, id="an hour slow", marks=pytest.mark.slow)])
 def apart(
     request: pytest.FixtureRequest, deployment: Deployment, own_redis: Redis, upstream: Upstream, tmp_path: Path
 ) -> Iterator[tuple[Portal, Portal, str, str]]:

@@ -15,6 +15,8 @@ from tests.services.servers import Redis
 from tests.upstream import Upstream
 
 PEOPLE = 4
+# Between two questions of one of them: without it, they would take all the CPU there is.
+PAUSE_SECONDS = 0.05
 # By then each request is answered, whatever happens.
 DEADLINE_SECONDS = 10
 PAGES = ("", "?limit=50", "?name=web-%2A", "?status=ACTIVE")
@@ -32,7 +34,7 @@ class Work:
 
 @contextmanager
 def working(ask: Callable[[int], requests.Response]) -> Iterator[Work]:
-    """People who ask without a rest for as long as the block lasts; each is given a number that grows."""
+    """People who ask again and again for as long as the block lasts; each is given a number that grows."""
     work, is_over = Work(), Event()
 
     def go_on(person: int) -> None:
@@ -42,6 +44,7 @@ def working(ask: Callable[[int], requests.Response]) -> Iterator[Work]:
             page = ask(number)
             work.answers.append((page.status_code, time.monotonic() - began_at, page.url))
             number += PEOPLE
+            is_over.wait(PAUSE_SECONDS)
 
     with ThreadPoolExecutor(PEOPLE) as pool:
         people = [pool.submit(go_on, person) for person in range(PEOPLE)]
