@@ -161,11 +161,11 @@ def show_error(name: str, query: str, *, said: str, **fault: object) -> Callable
 
     def show(runner: StateRunner) -> Page:
         page = runner.page_of(name)
-        page.goto("/spo1/instances/")
+        page.goto(SHORT)
         runner.portal.script_fault(**fault)
         press_refresh(page)
         expect(page.locator("#notice")).to_be_visible()
-        page.goto(f"/spo1/instances/{query}")
+        page.goto(f"{LIST}{query}")
         expect(page.locator("#notice")).to_contain_text(said)
         return page
 
@@ -178,7 +178,7 @@ def press_refresh(page: Page) -> None:
 
 
 def unfold_rows(runner: StateRunner) -> Page:
-    page = visit(f"{LIST}?limit=50")(runner)
+    page = visit(LIST)(runner)
     folded = page.locator("[data-instance-id] details:not(.menu)")
     assert folded.count()
     folded.evaluate_all("all => all.slice(0, 5).forEach(one => { one.open = true; })")
@@ -198,7 +198,7 @@ def show_instance(query: str, section: str, *, name: str = "ada") -> Callable[[S
     """The page of the first instance that a filter finds."""
 
     def show(runner: StateRunner) -> Page:
-        page = visit(f"/spo1/instances/?{query}", name=name)(runner)
+        page = visit(f"{SHORT}&{query}", name=name)(runner)
         page.locator("[data-instance-id] th a").first.click()
         expect(page.locator(section)).to_be_visible()
         return page
@@ -486,7 +486,7 @@ STATES = (
     State("isn't allowed to list instances", fail("name=mayn-*", said="isn't allowed to list", times=1, status=403)),
     State(
         "rate limited, with rows",
-        show_error("lars", "", said="Paused for", status=429, headers=LATER, organization="globex"),
+        show_error("lars", "?limit=5", said="Paused for", status=429, headers=LATER, organization="globex"),
     ),
     State(
         "rate limited, nothing seen",
@@ -496,7 +496,7 @@ STATES = (
     ),
     State(
         "token refused, with rows",
-        show_error("gina", "", said="rejected your token", status=401, organization="globex"),
+        show_error("gina", "?limit=5", said="rejected your token", status=401, organization="globex"),
     ),
     State("token refused, nothing seen", show_error("gina", "?limit=7", said="rejected", status=401)),
     State("portal out of reach", lose_the_portal),
