@@ -75,7 +75,10 @@ def translate(tokens: list[Token], language: str) -> list[Token]:
 
 
 class Templates(Jinja2):
-    """Django's backend, with an environment for each language."""
+    """Django's backend, with an environment for each language.
+
+    All templates have the components as `ui`: 20 imports in the templates of one page took a twentieth of its time.
+    """
 
     @property
     def env(self) -> Environment:
@@ -86,8 +89,9 @@ class Templates(Jinja2):
         """Set by Django's own constructor."""
         self._environments: dict[str, Environment] = {}
         for language, _name in settings.LANGUAGES:
-            self._environments[language] = made.overlay()
-            self._environments[language].language = language  # type: ignore[attr-defined]
+            own = self._environments[language] = made.overlay()
+            own.language = language  # type: ignore[attr-defined]
+            own.globals = made.globals | {"ui": own.get_template("components.html").module}
 
 
 def environment(**options: Any) -> Environment:

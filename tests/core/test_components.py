@@ -23,7 +23,7 @@ urlpatterns = [path("", include(portal.urls.urlpatterns)), *development.urlpatte
 
 
 def render(source: str, **values: object) -> str:
-    return engines["jinja2"].from_string('{% import "components.html" as ui %}' + source).render(values).strip()
+    return engines["jinja2"].from_string(source).render(values).strip()
 
 
 @pytest.mark.urls(__name__)

@@ -14,7 +14,7 @@ ESCAPED = "&#34;&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;"
 
 
 def render(source: str, **values: object) -> str:
-    return engines["jinja2"].from_string('{% import "components.html" as ui %}' + source).render(values)
+    return engines["jinja2"].from_string(source).render(values)
 
 
 @time_machine.travel(NOW, tick=False)

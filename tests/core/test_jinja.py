@@ -98,6 +98,7 @@ def env() -> Environment:
     other = {name: lambda *_values: Hostile() for name in FILTERS if name not in OF_TEXTS}
     made.filters = {**ENV.filters, **other, "safe": str}
     made.globals = {**ENV.globals, "url": lambda *_values: ATTACK, "icon": lambda *_values: ""}
+    made.globals["ui"] = made.get_template("components.html").module
     return made
 
 
