@@ -18,6 +18,8 @@ from tests.browser.conftest import QUIET, Launcher
 from tests.browser.portal import Portal, Visits, close_in_time, prove_if_asked
 
 pytestmark = pytest.mark.browser
+# A whole Chromium, with a profile, is started twice.
+takes_a_profile = pytest.mark.slow
 
 SECONDS_FROM_1601_TO_1970 = 11_644_473_600
 # The credential form as it was: what it asked of the browser is what browsers ignore.
@@ -129,6 +131,7 @@ def list_filled(page: Page) -> dict[str, str]:
     return fields
 
 
+@takes_a_profile
 def test_the_saved_password_goes_into_no_field_for_a_credential(portal: Portal, saved: Page) -> None:
     password = portal.passwords["ada"]
     sign_in(portal, saved)
@@ -145,6 +148,7 @@ def test_the_saved_password_goes_into_no_field_for_a_credential(portal: Portal, 
     assert list_filled(saved) == {}
 
 
+@takes_a_profile
 def test_the_saved_password_goes_into_no_field_of_a_new_members_first_page(portal: Portal, saved: Page) -> None:
     if "newcomer" not in portal.passwords:
         portal.add_member("newcomer", "viewer")
@@ -157,6 +161,7 @@ def test_the_saved_password_goes_into_no_field_of_a_new_members_first_page(porta
     assert list_filled(saved) == {}
 
 
+@takes_a_profile
 def test_the_saved_password_goes_only_where_the_portal_asks_for_it(portal: Portal, saved: Page) -> None:
     sign_in(portal, saved)
     for path, asked in (

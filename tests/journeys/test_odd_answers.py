@@ -218,7 +218,7 @@ def put(value: Any, path: tuple[Any, ...], new: object) -> Any:
     return copy
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 @pytest.mark.usefixtures("clock")
 def test_any_value_in_the_place_of_any_value_of_a_record_leaves_the_other_rows_alone(
