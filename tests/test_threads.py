@@ -20,12 +20,12 @@ from portal.gateway.results import FetchError
 from portal.instances import services
 
 session = gateway.ApiSession(Region("spo1", "http://127.0.0.1:1"), BearerToken("a-token"))
-sealed = vault.seal(BearerToken("a-token"), member_id=1, region="spo1")
+encrypted = vault.encrypt(BearerToken("a-token"), member_id=1, region="spo1")
 query = InstanceQuery()
 cache.set_cached(session, cache.error_name(query), FetchError("busy", datetime.now(UTC), "Busy"))
 cache.set_cached(session, "known-values", services.KnownValues(statuses=("ACTIVE",)))
 reads = (
-    lambda: vault.unseal(sealed, member_id=1, region="spo1"),
+    lambda: vault.decrypt(encrypted, member_id=1, region="spo1"),
     lambda: cache.load_page(session, query),
     lambda: services.read_known_values(session),
 )
