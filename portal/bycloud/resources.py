@@ -183,7 +183,7 @@ def decode_instance_page(body: bytes, *, request_id: str | None = None) -> Insta
     try:
         return _PAGE_DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        page = _decode_mended(_RAW_DECODER, body, request_id)
+        page = _decode_repaired(_RAW_DECODER, body, request_id)
     instances = None if page.instances is None else tuple(decode_instance(bytes(raw)) for raw in page.instances)
     meta, odd_meta = read_as(PageMeta, _read_raw(page.meta), may_be_null=True)
     links, odd_links = read_as(PageLinks, _read_raw(page.links), may_be_null=True)
@@ -216,11 +216,11 @@ def split_instances(body: bytes) -> tuple[bytes, ...]:
     try:
         return tuple(bytes(raw) for raw in _RAW_DECODER.decode(body).instances or ())
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        mended = [bytes(raw) for raw in _decode_mended(_RAW_DECODER, body, None).instances or ()]
-    # `mend` keeps the length, so each instance is at the same offset.
-    place = repair(body).find(bytes(_decode_mended(_RAW_LIST_DECODER, body, None).instances)) + 1
+        repaired = [bytes(raw) for raw in _decode_repaired(_RAW_DECODER, body, None).instances or ()]
+    # `repair` keeps the length, so each instance is at the same offset.
+    place = repair(body).find(bytes(_decode_repaired(_RAW_LIST_DECODER, body, None).instances)) + 1
     sources = []
-    for text in mended:
+    for text in repaired:
         place = _find_value(body, place)
         sources.append(body[place : place + len(text)])
         place += len(text)
@@ -229,7 +229,7 @@ def split_instances(body: bytes) -> tuple[bytes, ...]:
 
 def trim_instance_page(body: bytes, most: int) -> tuple[bytes, int]:
     """The list response with its first `most` instances, and the number of those dropped. Raises `InvalidResponse`."""
-    page = _decode_mended(_RAW_DECODER, body.removeprefix(BYTE_ORDER_MARK), None)
+    page = _decode_repaired(_RAW_DECODER, body.removeprefix(BYTE_ORDER_MARK), None)
     left_out = len(page.instances or ()) - most
     if page.instances is None or left_out <= 0:
         return body, 0
@@ -246,8 +246,8 @@ _RAW_LIST_DECODER = msgspec.json.Decoder(_RawList)
 _T = TypeVar("_T")
 
 
-def _decode_mended(decoder: "msgspec.json.Decoder[_T]", body: bytes, request_id: str | None) -> _T:
-    """Decode the body as it is; if that fails, with its JSON errors repaired by `mend`."""
+def _decode_repaired(decoder: "msgspec.json.Decoder[_T]", body: bytes, request_id: str | None) -> _T:
+    """Decode the body as it is; if that fails, with its JSON errors repaired by `repair`."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -255,10 +255,10 @@ def _decode_mended(decoder: "msgspec.json.Decoder[_T]", body: bytes, request_id:
         raise InvalidResponse(problem, path=path.rstrip("`") or "$", status=200, request_id=request_id) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Not chained: the traceback may be as deep as the nesting.
-        mended = repair(body)
-    if mended == body:
+        repaired = repair(body)
+    if repaired == body:
         raise InvalidResponse("The answer is not JSON", status=200, request_id=request_id)
-    return _decode_mended(decoder, mended, request_id)
+    return _decode_repaired(decoder, repaired, request_id)
 
 
 def _read_raw(raw: msgspec.Raw | bytes) -> object:

@@ -66,7 +66,7 @@ def _flatten(body: bytes) -> bytes:
 
 
 def read_json(text: bytes) -> object:
-    """Parse JSON that `mend` has repaired. Raises `ValueError`, or `RecursionError` if it is nested too deeply."""
+    """Parse JSON that `repair` has repaired. Raises `ValueError`, or `RecursionError` if it is nested too deeply."""
     return json.loads(text.decode(errors="replace"), parse_int=_parse_int)
 
 

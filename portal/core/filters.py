@@ -1,10 +1,9 @@
 """What templates format values with: times, sizes, shortened and external text. Filters look nothing up."""
 
 from datetime import date, datetime
-from functools import lru_cache
 
 from django.utils import timezone
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import gettext, ngettext
 
 from portal.core import formatting
 from portal.core.invisible import is_plain, show, show_plain
@@ -90,13 +89,7 @@ def copy_label(value: str) -> str:
     """The label of a button that copies this: `Copy the ID of web-01`."""
     text = str(value)
     what = text if len(text) <= LONGEST_LABEL else text[:LONGEST_LABEL].rstrip() + "…"
-    return _copy_words(get_language()) % {"what": show_plain(what)}
-
-
-@lru_cache(maxsize=8)
-def _copy_words(_language: str | None) -> str:
-    """Looked up once per language, because a list has some eighty of these buttons."""
-    return gettext("Copy %(what)s")
+    return gettext("Copy %(what)s") % {"what": show_plain(what)}
 
 
 FILTERS = {
@@ -108,10 +101,8 @@ FILTERS = {
     "dash": dash,
     "day": day,
     "exact": formatting.exact_text,
-    "gigabytes": gigabytes,
     "is_older": is_older,
     "iso": formatting.iso_text,
-    "mebibytes": mebibytes,
     "number": number_text,
     "times": formatting.describe_time,
     "visible": visible,

@@ -83,12 +83,6 @@ def resolve_credential(member: Member, region: bycloud.Region) -> ResolvedCreden
     return ResolvedCredential(decrypt(bytes(row.sealed), member_id=row.member_id, region=region.code), row)
 
 
-def find_credential(member: Member, region: bycloud.Region) -> bycloud.Credential | None:
-    """Like `resolve_credential`, but only the credential."""
-    resolved = resolve_credential(member, region)
-    return resolved.credential if resolved else None
-
-
 def can_open(row: models.Credential) -> bool:
     """Whether the current keys can decrypt the row."""
     try:

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from portal.accounts.models import Member
-from portal.bycloud import BearerToken, Credential
+from portal.bycloud import BearerToken, Credential, Region
 from portal.credentials import models, vault
 
 
@@ -24,3 +24,9 @@ def keep(
         checked_at=now if is_checked else None,
         **given,
     )
+
+
+def find_credential(member: Member, region: Region) -> Credential | None:
+    """What the member's pages use in this region."""
+    resolved = vault.resolve_credential(member, region)
+    return resolved.credential if resolved else None

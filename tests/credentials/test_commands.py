@@ -11,11 +11,11 @@ from pytest_django import Settings
 from portal.accounts.models import Member
 from portal.audit.models import Action, Event
 from portal.bycloud import ApiKey, BearerToken, Credential, Region
-from portal.credentials import models, vault
+from portal.credentials import models
 from portal.credentials.management.commands import rotate_credential_keys
 from portal.sandbox.server import Sandbox
 from tests.conftest import PASSWORD
-from tests.credentials.rows import keep
+from tests.credentials.rows import find_credential, keep
 from tests.upstream import Upstream
 
 SPO1 = Region("spo1", "")
@@ -48,7 +48,7 @@ def test_a_credential_from_standard_input_is_checked_and_saved(
     printed = set_credential(typed, kind=kind)
     assert "verified and saved" in printed
     assert "sandbox-acme" not in printed
-    assert vault.find_credential(vera, SPO1) == credential
+    assert find_credential(vera, SPO1) == credential
 
 
 @pytest.mark.parametrize(("kind", "typed"), [("bearer", PASSWORD), ("api-key", f"vera:{PASSWORD}")])
@@ -74,13 +74,13 @@ def test_a_secret_with_a_colon_is_split_at_the_first(
 ) -> None:
     upstream.script(times=9, status=500)
     set_credential("AKIASANDBOXACME:one:two", kind="api-key")
-    assert vault.find_credential(vera, SPO1) == ApiKey("AKIASANDBOXACME", "one:two")
+    assert find_credential(vera, SPO1) == ApiKey("AKIASANDBOXACME", "one:two")
 
 
 def test_a_refused_one_is_not_saved(set_credential: SetCredential, vera: Member) -> None:
     with pytest.raises(CommandError, match=r"rejected this credential \(401\)"):
         set_credential("a-token-nobody-gave-out")
-    assert vault.find_credential(vera, SPO1) is None
+    assert find_credential(vera, SPO1) is None
 
 
 def test_an_unreachable_bycloud_is_said(set_credential: SetCredential, vera: Member) -> None:
@@ -124,7 +124,7 @@ def test_at_a_terminal_the_secret_is_asked_for_without_echo(
         "portal.credentials.management.commands.set_credential.getpass", lambda _prompt: "sandbox-acme-token"
     )
     call_command("set_credential", "vera", "--region", "spo1", "--kind", "bearer", stdout=io.StringIO())
-    assert vault.find_credential(vera, SPO1) == BearerToken("sandbox-acme-token")
+    assert find_credential(vera, SPO1) == BearerToken("sandbox-acme-token")
 
 
 def rotate() -> str:
@@ -147,7 +147,7 @@ def test_rotation_moves_every_credential_to_the_first_key(
     assert "Re-encrypted: 3. Already encrypted with the first key: 0." in printed
     settings.CREDENTIAL_KEYS = [newest]
     for member in (ada, otto, vera):
-        assert vault.find_credential(member, SPO1) == BearerToken(f"token-of-{member.username}")
+        assert find_credential(member, SPO1) == BearerToken(f"token-of-{member.username}")
 
 
 def test_rotation_may_be_run_again(ada: Member, settings: Settings) -> None:
@@ -175,7 +175,7 @@ def test_rotation_names_what_it_cannot_open_and_does_the_rest(ada: Member, otto:
         call_command("rotate_credential_keys", stdout=out)
     assert "Can't be decrypted with any key: otto, spo1" in out.getvalue()
     settings.CREDENTIAL_KEYS = [newest]
-    assert vault.find_credential(ada, SPO1) == BearerToken("token-of-ada")
+    assert find_credential(ada, SPO1) == BearerToken("token-of-ada")
 
 
 def test_rotation_without_a_key_says_so(ada: Member, settings: Settings) -> None:

@@ -19,9 +19,9 @@ from pytest_django import Settings
 from portal import gateway
 from portal.accounts.models import Member
 from portal.bycloud import InstanceQuery
-from portal.credentials import vault
 from portal.credentials.models import Credential
 from tests.conftest import enter
+from tests.credentials.rows import find_credential
 from tests.upstream import Upstream
 
 EDIT = "/credentials/spo1/"
@@ -129,7 +129,7 @@ def run(  # noqa: PLR0917 -- fixtures
     look(EDIT)
     look("/credentials/")
     region = settings.BYCLOUD_REGIONS["spo1"]
-    credential = vault.find_credential(vera, region)
+    credential = find_credential(vera, region)
     assert credential is not None
     gateway.read_page(gateway.ApiSession(region, credential), InstanceQuery())
     upstream.script(times=9, status=500)

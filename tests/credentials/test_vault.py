@@ -11,7 +11,7 @@ from portal.accounts.models import Member
 from portal.bycloud import ApiKey, BearerToken, Credential, Region
 from portal.core.crypto import CryptoError, decrypt_text, encrypt_text, reencrypt_text
 from portal.credentials import vault
-from tests.credentials.rows import keep
+from tests.credentials.rows import find_credential, keep
 
 TOKEN = BearerToken("a-token-that-nobody-may-see")
 API_KEY = ApiKey("AKIA550E8400E29B41D4", "a-secret-that-nobody-may-see")
@@ -104,9 +104,9 @@ def test_a_fingerprint_is_short_steady_and_tells_credentials_apart(settings: Set
 
 def test_a_member_finds_their_own_credential_and_no_other(ada: Member, otto: Member) -> None:
     keep(ada, TOKEN)
-    assert vault.find_credential(ada, SPO1) == TOKEN
-    assert vault.find_credential(otto, SPO1) is None
-    assert vault.find_credential(ada, Region("sao2", "http://127.0.0.1:1")) is None
+    assert find_credential(ada, SPO1) == TOKEN
+    assert find_credential(otto, SPO1) is None
+    assert find_credential(ada, Region("sao2", "http://127.0.0.1:1")) is None
 
 
 def test_a_row_copied_to_another_member_does_not_open(ada: Member, otto: Member) -> None:
@@ -114,7 +114,7 @@ def test_a_row_copied_to_another_member_does_not_open(ada: Member, otto: Member)
     row.pk, row.member = None, otto
     row.save(force_insert=True)
     with pytest.raises(CryptoError):
-        vault.find_credential(otto, SPO1)
+        find_credential(otto, SPO1)
     assert not vault.can_open(row)
 
 

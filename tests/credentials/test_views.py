@@ -21,7 +21,7 @@ from portal.credentials.models import Credential, Kind
 from portal.gateway.concurrency import RESERVED_THREADS, acquire_slot
 from portal.sandbox.server import Sandbox
 from tests.conftest import PASSWORD
-from tests.credentials.rows import keep
+from tests.credentials.rows import find_credential, keep
 from tests.upstream import Upstream
 
 LIST = "/credentials/"
@@ -110,7 +110,7 @@ def test_what_bycloud_refuses_is_not_stored_and_the_earlier_one_stays(
     assert response.status_code == 422
     assert words in text_of(response)
     assert 'id="credential_token_error"' in text_of(response)
-    assert vault.find_credential(vera, Region("spo1", "")) == OLD
+    assert find_credential(vera, Region("spo1", "")) == OLD
     assert not Event.objects.filter(act=Action.CREDENTIAL_SET).exists()
 
 
@@ -237,7 +237,7 @@ def test_a_whole_pair_in_the_field_of_the_id_is_not_shown_again(viewer_client: C
 
 def test_the_other_kinds_fields_are_not_looked_at(viewer_client: Client, vera: Member) -> None:
     viewer_client.post(EDIT, {**TOKEN, "access_key_id": "a\x00b", "secret_access_key": "with spaces"})
-    assert vault.find_credential(vera, Region("spo1", "")) == BearerToken("sandbox-acme-token")
+    assert find_credential(vera, Region("spo1", "")) == BearerToken("sandbox-acme-token")
 
 
 def test_the_form_starts_with_the_kind_that_is_kept(viewer_client: Client, vera: Member) -> None:
@@ -315,7 +315,7 @@ def test_no_one_reaches_another_members_credential(viewer_client: Client, ada: M
     assert of_ada.fingerprint not in text_of(viewer_client.get(EDIT))
     viewer_client.post(REMOVE)
     viewer_client.post(EDIT, TOKEN)
-    assert vault.find_credential(ada, Region("spo1", "")) == OLD
+    assert find_credential(ada, Region("spo1", "")) == OLD
 
 
 def test_a_credential_under_a_lost_key_is_said_and_can_be_entered_again(
@@ -326,7 +326,7 @@ def test_a_credential_under_a_lost_key_is_said_and_can_be_entered_again(
     assert "Can't be decrypted; enter it again" in unescape(text_of(viewer_client.get(LIST)))
     assert "can't be decrypted" in text_of(viewer_client.get(EDIT))
     viewer_client.post(EDIT, TOKEN)
-    assert vault.find_credential(vera, Region("spo1", "")) == BearerToken("sandbox-acme-token")
+    assert find_credential(vera, Region("spo1", "")) == BearerToken("sandbox-acme-token")
 
 
 def test_without_any_key_the_page_says_who_must_act(
