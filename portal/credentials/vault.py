@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 from cryptography.fernet import InvalidToken, MultiFernet
+from django.db.models import Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
@@ -70,11 +71,8 @@ def resolve_credential(member: Member, region: bycloud.Region) -> ResolvedCreden
     Raises `CryptoError` if it can't be decrypted or is paused: the team's credential does not replace one that the
     member has entered.
     """
-    # At most two. Every page needs them, and Django takes three times as long to write this query as to run it.
-    rows = models.Credential.objects.raw(
-        "SELECT * FROM credentials_credential WHERE region = %s AND (member_id = %s OR member_id IS NULL)",
-        [region.code, member.pk],
-    )
+    # At most two.
+    rows = models.Credential.objects.filter(Q(member=member) | Q(member=None), region=region.code)
     row = min(rows, key=lambda row: row.is_team, default=None)
     if row is None:
         return None

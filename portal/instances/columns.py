@@ -5,6 +5,7 @@ Depends on ByCloud's instances and on the column names in URLs, but not on HTML 
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 from typing import Any, Literal
@@ -168,3 +169,9 @@ def list_unknown(names: Iterable[str]) -> list[str]:
 
 def find_columns(names: Iterable[str]) -> tuple[Column, ...]:
     return tuple(map(COLUMNS.__getitem__, names))
+
+
+@lru_cache(maxsize=8)
+def list_titles(_language: str | None) -> dict[str, str]:
+    """The titles of all columns by name, looked up once per language: a list page shows some of them three times."""
+    return {name: str(column.title) for name, column in COLUMNS.items()}

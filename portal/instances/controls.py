@@ -4,16 +4,15 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
-from django.utils.functional import Promise
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from portal.accounts.models import Member
 from portal.bycloud import Region
 from portal.core.formatting import clock_text
 from portal.core.http import make_absolute
 from portal.core.numbers import number_text
-from portal.instances.columns import COLUMNS, FIRST, read_names
+from portal.instances.columns import FIRST, list_titles, read_names
 from portal.instances.forms import find_name
 from portal.instances.links import ListView, list_url, saved_view_url
 from portal.instances.parameters import LARGEST_LIMIT
@@ -32,7 +31,7 @@ class DisplayOptions(msgspec.Struct, frozen=True):
 
 class Option(msgspec.Struct, frozen=True):
     value: str
-    label: str | Promise
+    label: str
     is_chosen: bool
 
 
@@ -105,9 +104,9 @@ def build_settings(view: ListView, layout: DisplayOptions, *, largest_limit: int
         first=FIRST,
         columns=tuple(
             [
-                Option(column.name, column.title, column.name in layout.columns)
-                for column in COLUMNS.values()
-                if column.name != FIRST
+                Option(name, title, name in layout.columns)
+                for name, title in list_titles(get_language()).items()
+                if name != FIRST
             ]
         ),
         sizes=tuple(sorted({*list_page_sizes(largest_limit), limit})),

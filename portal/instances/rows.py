@@ -10,8 +10,8 @@ from functools import cache, partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from portal.bycloud import Flavor, Image, Instance, PartialInstance, Region, is_unreadable, list_unreadable
 from portal.core.filters import DASH, LONGEST_IN_TABLE, gigabytes, mebibytes, shorten
@@ -19,7 +19,7 @@ from portal.core.formatting import make_time_formatter
 from portal.core.http import LONGEST_ADDRESS, encode_query
 from portal.core.invisible import show, show_plain
 from portal.core.numbers import number_text, say_and_more
-from portal.instances.columns import QUANTITIES, Column, Kind, list_addresses
+from portal.instances.columns import QUANTITIES, Column, Kind, list_addresses, list_titles
 from portal.instances.links import ListView, bare_list_url, can_add_tag, can_be_hint, canonical_id, list_url, raw_url
 from portal.instances.status import State, derive_state
 
@@ -113,7 +113,7 @@ def build_rows(
     back = encode_query([("back", query_string)]) if query_string else ""
     # Many rows have the same ones.
     tag_link, flavor_link = cache(partial(link_tag, region, view)), cache(partial(link_flavor, region, view))
-    image_link, sizes, word = cache(partial(link_image, region, view)), cache(describe_sizes), cache(finish)
+    image_link, sizes = cache(partial(link_image, region, view)), cache(describe_sizes)
     address_words, tag_words = cache(_count_addresses), cache(_count_tags)
     copy, id_label = _("Copy %(what)s"), _("the id of %(name)s")
     formats: Mapping[Kind, Formatter] = {
@@ -122,8 +122,9 @@ def build_rows(
         "mebibytes": mebibytes,
         "gigabytes": gigabytes,
     }
-    titles = [str(column.title) for column in columns]
+    titles = list_titles(get_language())
     rows = []
+    states: dict[object, State] = {}
     keys: set[str] = set()
     for number, instance in enumerate(instances):
         name, given_id = instance.name or "", instance.id or ""
@@ -140,12 +141,24 @@ def build_rows(
         is_partial = isinstance(instance, PartialInstance)
         unreadable = list_unreadable(instance) if is_partial else NOTHING
         addresses, given_tags = list_addresses(instance), instance.tags or ()
-        state = derive_state(instance)
+        # All that a state depends on, which many rows have in common.
+        facts = (
+            instance.status,
+            instance.power_state,
+            instance.task_state,
+            instance.vm_state,
+            instance.fault,
+            unreadable,
+        )
+        if facts not in states:
+            states[facts] = _finish_state(derive_state(instance))
         cells = []
-        for column, title in zip(columns, titles, strict=True):
+        for column in columns:
             value = None if column.kind == "own" else _finish_value(column, instance, copy, formats)
             is_unread = is_partial and column.is_unreadable(unreadable)
-            cells.append(Cell(column.name, column.kind, title, column.kind in QUANTITIES, is_unread, value))
+            cells.append(
+                Cell(column.name, column.kind, titles[column.name], column.kind in QUANTITIES, is_unread, value)
+            )
         rows.append(
             Row(
                 id=shorten(given_id),
@@ -154,9 +167,7 @@ def build_rows(
                 name=name if is_usual else finish(name),
                 copy_label=copy % {"what": what} if 0 < len(given_id) <= LONGEST_IN_TABLE else "",
                 url=url,
-                state=msgspec.structs.replace(
-                    state, word=word(state.word), detail=word(state.detail), fault=word(state.fault)
-                ),
+                state=states[facts],
                 addresses=_fold(
                     _list_entries(addresses[:MOST_ENTRIES], copy), len(addresses), FIRST_ADDRESSES, address_words
                 ),
@@ -222,6 +233,12 @@ def finish(text: str) -> str:
         return text
     text = shorten(text)
     return text if show_plain(text) == text else show(text)
+
+
+def _finish_state(state: State) -> State:
+    return State(
+        finish(state.word), state.tone, finish(state.detail), finish(state.fault), state.is_fault, state.is_pending
+    )
 
 
 def _finish_value(column: Column, instance: Instance, copy: str, formats: Mapping[Kind, Formatter]) -> object:

@@ -1,9 +1,10 @@
 """The table of a list as its template shows it."""
 
 import msgspec
+from django.utils.translation import get_language
 
 from portal.bycloud import Instance, Region
-from portal.instances.columns import QUANTITIES, find_columns
+from portal.instances.columns import QUANTITIES, find_columns, list_titles
 from portal.instances.controls import DisplayOptions
 from portal.instances.links import ListView
 from portal.instances.live import name_pending
@@ -35,9 +36,10 @@ def build_table(
     if not instances:
         return None
     columns = find_columns(layout.columns)
+    titles = list_titles(get_language())
     rows = build_rows(instances, region=region, view=view, columns=columns)
     return Table(
-        columns=tuple([(str(column.title), column.kind in QUANTITIES) for column in columns]),
+        columns=tuple([(titles[column.name], column.kind in QUANTITIES) for column in columns]),
         rows=rows,
         is_compact=layout.density == "compact",
         pending=name_pending([row.key for row in rows if row.state.is_pending]),
