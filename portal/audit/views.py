@@ -24,7 +24,7 @@ def list_events(request: MemberRequest) -> HttpResponse:
     form = EventFilter(request.GET)
     unknown = list_unknown(request, form.fields)
     if not form.is_valid():
-        context = {"form": form, "unknown": describe_unknown(unknown) if unknown else "", "page": None}
+        context = {"form": form, "unknown": describe_unknown(unknown), "page": None}
         return render(request, "audit/list.html", context, status=422)
     if unknown:
         asked = encode_query((name, request.GET[name]) for name in form.fields if request.GET.get(name))

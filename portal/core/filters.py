@@ -1,4 +1,4 @@
-"""What templates format values with: times, sizes, shortened and external text. Filters look nothing up."""
+"""What templates format values with: times, sizes, shortened and external text."""
 
 from datetime import date, datetime
 

@@ -146,7 +146,9 @@ def redirect_without(request: HttpRequest, unknown: Sequence[str], url: str) -> 
 
 
 def describe_unknown(unknown: Sequence[str]) -> str:
-    """List the first few names only: they come from the URL and may be many and long."""
+    """Name the first few: they come from the URL and may be many and long. Empty if there are none."""
+    if not unknown:
+        return ""
     names = _shorten(
         ", ".join(_shorten(show_plain(name), LONGEST_NAME) for name in unknown[:MOST_NAMED]), LONGEST_NAMES
     )

@@ -33,8 +33,8 @@ class NotSavedError(Exception):
 
 
 @dataclass(frozen=True)
-class Saved:
-    """The credential is saved. `sentence` says what ByCloud answered, and `level` (of `messages`) how good that is."""
+class CheckResult:
+    """What ByCloud answered about a credential, in a sentence, and the level (of `messages`) of that."""
 
     sentence: str
     level: int
@@ -52,7 +52,7 @@ def take_credential(
     region: bycloud.Region,
     expires_on: date | None = None,
     request: MemberRequest | None = None,
-) -> Saved:
+) -> CheckResult:
     """Verify, encrypt and save the member's credential for the region, or the team's if `member` is None.
 
     Replaces the previous one. Raises `NotSavedError` if ByCloud rejects it, and `CryptoError` if it can't be encrypted.
@@ -97,8 +97,8 @@ def take_credential(
         _record_set(row, member=member, request=request)
     named = {"region": region.code, "doubt": doubt}
     if doubt:
-        return Saved(_("Credential for %(region)s saved, but not verified: %(doubt)s.") % named, messages.WARNING)
-    return Saved(_("Credential for %(region)s verified and saved.") % named, messages.SUCCESS)
+        return CheckResult(_("Credential for %(region)s saved, but not verified: %(doubt)s.") % named, messages.WARNING)
+    return CheckResult(_("Credential for %(region)s verified and saved.") % named, messages.SUCCESS)
 
 
 def describe_attempt_limit(seconds: int) -> str:
@@ -108,7 +108,7 @@ def describe_attempt_limit(seconds: int) -> str:
 
 
 @sensitive_variables()
-def check_again(row: Credential, *, region: bycloud.Region, member: Member) -> Saved:
+def check_again(row: Credential, *, region: bycloud.Region, member: Member) -> CheckResult:
     """Verify a saved credential with one request to ByCloud. It stays saved, whatever the result.
 
     If it is valid, the backoff after an earlier rejection ends. Raises `CryptoError` if it can't be decrypted or is
@@ -126,18 +126,18 @@ def check_again(row: Credential, *, region: bycloud.Region, member: Member) -> S
         sentence = _(
             "ByCloud rejected the credential for %(region)s (401). It may be incorrect, expired or revoked. Replace it."
         )
-        return Saved(sentence % named, messages.ERROR)
+        return CheckResult(sentence % named, messages.ERROR)
     except bycloud.Forbidden:
         sentence = _("ByCloud knows the credential for %(region)s, but it may not list instances (403). Replace it.")
-        return Saved(sentence % named, messages.ERROR)
+        return CheckResult(sentence % named, messages.ERROR)
     except bycloud.ByCloudError as error:
         sentence = _("The credential for %(region)s could not be verified: %(doubt)s.")
-        return Saved(sentence % (named | {"doubt": _describe_doubt(error)}), messages.WARNING)
+        return CheckResult(sentence % (named | {"doubt": _describe_doubt(error)}), messages.WARNING)
     # Another credential may have been saved in the meantime.
     Credential.objects.filter(pk=row.pk, fingerprint=row.fingerprint).update(
         checked_at=timezone.now(), visible_total=_bound(total)
     )
-    return Saved(_("The credential for %(region)s is valid.") % named, messages.SUCCESS)
+    return CheckResult(_("The credential for %(region)s is valid.") % named, messages.SUCCESS)
 
 
 def _store(

@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.accounts.models import Member
-from portal.bycloud import Region
 from portal.core.crypto import CryptoError
 from portal.core.formatting import day_text
 from portal.credentials import vault
@@ -76,12 +75,15 @@ class CredentialStatus:
 
 def read_status(row: Credential) -> CredentialStatus:
     """Decrypt the row to find its last use, which is stored under a key derived from the credential."""
+    try:
+        credential = vault.decrypt(bytes(row.sealed), member_id=row.member_id, region=row.region)
+    except CryptoError:
+        credential = None
     region = settings.BYCLOUD_REGIONS.get(row.region)
-    access = _find_access(row, region) if region else None
     return CredentialStatus(
         row=row,
-        can_open=access is not None or (region is None and vault.can_open(row)),
-        use=read_last_used(access) if access else LastUsed(),
+        can_open=credential is not None,
+        use=read_last_used(ApiSession(region, credential)) if region and credential else LastUsed(),
         days_left=count_days_left(row.expires_on),
     )
 
@@ -144,10 +146,3 @@ def _mark(statuses: dict[tuple[int | None, str], CredentialStatus], member: Memb
     if (None, region) in statuses:
         return Badge("neutral", _("The team's"), "users")
     return Badge("off", _("None"), "minus")
-
-
-def _find_access(row: Credential, region: Region) -> ApiSession | None:
-    try:
-        return ApiSession(region, vault.decrypt(bytes(row.sealed), member_id=row.member_id, region=row.region))
-    except CryptoError:
-        return None

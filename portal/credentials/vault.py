@@ -81,15 +81,6 @@ def resolve_credential(member: Member, region: bycloud.Region) -> ResolvedCreden
     return ResolvedCredential(decrypt(bytes(row.sealed), member_id=row.member_id, region=region.code), row)
 
 
-def can_open(row: models.Credential) -> bool:
-    """Whether the current keys can decrypt the row."""
-    try:
-        decrypt(bytes(row.sealed), member_id=row.member_id, region=row.region)
-    except CryptoError:
-        return False
-    return True
-
-
 @sensitive_variables()
 def fingerprint(credential: bycloud.Credential) -> str:
     """Four bytes of a keyed hash, such as `3f:a9:1c:07`: distinguishes credentials without revealing them."""

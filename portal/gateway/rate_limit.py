@@ -110,7 +110,8 @@ def acquire_call(session: ApiSession, priority: Priority) -> None:
 
 
 def count_attempt(session: ApiSession) -> None:
-    """Count one attempt with a new credential. Raises `TooManyAttempts` after too many in a minute, or `Busy` as above.
+    """Count one attempt with a new credential. Raises `TooManyAttempts` after too many in a minute, or `Busy` if the
+    lock on the request log is not free in time.
 
     A credential that may be invalid has no request log of its own: all attempts share one per region. Without
     `member_id` the call comes from the command line and is not limited.

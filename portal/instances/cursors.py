@@ -47,7 +47,7 @@ def says_more(page: InstancePage, query: InstanceQuery) -> bool:
 
 
 def has_next(page: InstancePage) -> bool:
-    """The same without the total, which may have changed or may not take filters into account."""
+    """Whether ByCloud says that a page follows. Ignores the total, which may be outdated or unfiltered."""
     has_more = page.meta.has_more if page.meta else None
     return bool(page.links and page.links.next) if has_more is None else has_more
 
@@ -67,7 +67,7 @@ def find_next_marker(page: InstancePage, query: InstanceQuery, limit: int, first
 
 
 def find_last_id(instances: tuple[Instance, ...]) -> str | None:
-    """The last that can be asked for: a row after it that has none is given twice, and hides nothing behind it."""
+    """The id of the last row with a valid one. Rows after it come again on the next page; none is skipped."""
     return next(filter(None, (_checked(instance.id) for instance in reversed(instances))), None)
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from portal.core.formatting import clock_text
+from portal.core.numbers import number_text
 from portal.gateway import ApiSession, FetchError, Meter
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class ListFailedError(InstancesError):
 
 @dataclass(eq=False)
 class DetailFailedError(InstancesError):
-    """The same for an instance."""
+    """ByCloud cannot be asked for an instance, and it is not cached."""
 
     session: ApiSession
     instance_id: str
@@ -172,9 +172,9 @@ def _pause_title(error: FetchError, meter: Meter) -> str:
         return _("Paused to stay within ByCloud's rate limit")
     if seconds > MINUTE:
         # If it were the minute's window, the wait would be less than a minute.
-        numbers = {"seconds": seconds, "limit": number_format(meter.hour.limit, force_grouping=True)}
+        numbers = {"seconds": seconds, "limit": number_text(meter.hour.limit)}
         return _("Paused for %(seconds)d s to stay within %(limit)s requests an hour") % numbers
-    numbers = {"seconds": seconds, "limit": number_format(meter.minute.limit, force_grouping=True)}
+    numbers = {"seconds": seconds, "limit": number_text(meter.minute.limit)}
     return _("Paused for %(seconds)d s to stay within %(limit)s requests a minute") % numbers
 
 

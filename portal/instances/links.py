@@ -65,7 +65,7 @@ class ListView(msgspec.Struct, frozen=True, dict=True):
         return "&".join(filter(None, pairs.values()))
 
     def change(self, **changes: Any) -> "ListView":
-        """The same list with these parameters changed, likewise."""
+        """Return this list with some parameters changed. Any change but the marker leads to the first page."""
         look = {name: changes.pop(name) for name in ("columns", "density") if name in changes}
         query = msgspec.structs.replace(self.query, **{"marker": None} | changes)
         return msgspec.structs.replace(self, query=query, **look)

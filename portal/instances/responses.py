@@ -125,7 +125,7 @@ def refuse_list(request: MemberRequest, region: Region, error: InvalidListError)
         region=region,
         form=error.form,
         is_refused=True,
-        unknown=describe_unknown(unknown) if unknown else "",
+        unknown=describe_unknown(unknown),
         list_url=bare_list_url(region),
     )
     # The form above the results has errors, too.
@@ -196,7 +196,7 @@ def answer_list(
             largest_limit=listing.largest_limit,
             links=links,
         ),
-        unknown=describe_unknown(unknown) if unknown else "",
+        unknown=describe_unknown(unknown),
         listing=listing,
         left_out=page.upstream_call.left_out,
         page=page,

@@ -128,15 +128,14 @@ def build_rows(
     keys: set[str] = set()
     for number, instance in enumerate(instances):
         name, given_id = instance.name or "", instance.id or ""
-        is_usual = _is_usual(name)
         instance_id = canonical_id(given_id)
         key = instance_id or str(number)
         if key in keys:
             # The id occurs more than once on the page.
             key = f"{key}-{number}"
         keys.add(key)
-        hint = encode_query([("name", name)]) if is_usual or can_be_hint(name) else ""
-        what = id_label % {"name": name if is_usual else show_plain(shorten(name or given_id))}
+        hint = encode_query([("name", name)]) if can_be_hint(name) else ""
+        what = id_label % {"name": show_plain(shorten(name or given_id))}
         url = _instance_url(f"{path}{instance_id}/", hint, back) if instance_id else ""
         is_partial = isinstance(instance, PartialInstance)
         unreadable = list_unreadable(instance) if is_partial else NOTHING
@@ -164,7 +163,7 @@ def build_rows(
                 id=shorten(given_id),
                 key=key,
                 short_id=given_id[:SHORT_ID] or DASH,
-                name=name if is_usual else finish(name),
+                name=finish(name),
                 copy_label=copy % {"what": what} if 0 < len(given_id) <= LONGEST_IN_TABLE else "",
                 url=url,
                 state=states[facts],
@@ -207,7 +206,7 @@ def link_image(region: Region, view: ListView, image: Image | None) -> Link | No
 
 
 def link_flavor(region: Region, view: ListView, flavor: Flavor | None) -> Link | None:
-    """The flavor, likewise."""
+    """The flavor, with a link to the same list filtered by it."""
     if flavor is None or not (flavor.name or flavor.id):
         return None
     flavor_id = canonical_id(flavor.id)
@@ -255,14 +254,11 @@ def _finish_value(column: Column, instance: Instance, copy: str, formats: Mappin
 
 def _list_entries(texts: tuple[str, ...], copy: str) -> tuple[Entry, ...]:
     """Entries of these texts. `copy` is the pattern of their labels, empty if they have no button."""
-    entries = []
-    for text in texts:
-        if _is_usual(text):
-            entries.append(Entry(text, copy % {"what": text}))
-        else:
-            short = shorten(text)
-            entries.append(Entry(finish(text), copy % {"what": show_plain(short)}, text if text != short else ""))
-    return tuple(entries)
+    shortened = [(text, shorten(text)) for text in texts]
+    return tuple(
+        Entry(finish(text), copy % {"what": show_plain(short)}, text if text != short else "")
+        for text, short in shortened
+    )
 
 
 def _fold(entries: tuple[T, ...], total: int, first: int, count_words: Callable[[int], str]) -> Foldable[T]:

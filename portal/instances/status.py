@@ -116,8 +116,7 @@ def derive_state(instance: Instance) -> State:
         # Using another field instead would be a guess.
         return State(_("Unreadable"), "neutral")
     raw_status = instance.status or instance.vm_state or ""
-    # As ByCloud writes them, nearly all need no normalizing.
-    status = raw_status if raw_status in _STATUSES else _normal(instance.status)
+    status = _normal(instance.status)
     if not status:
         vm_state = _normal(instance.vm_state)
         status = _VM_STATES.get(vm_state, vm_state)
@@ -129,8 +128,7 @@ def derive_state(instance: Instance) -> State:
     if task:
         word = str(_TASKS[task]) if task in _TASKS else _shorten(instance.task_state or "")
         return State(word, "pending", detail=status_word, fault=fault, is_fault=is_fault, is_pending=True)
-    power = instance.power_state or ""
-    power = power if power in _POWERS else _normal(power)
+    power = _normal(instance.power_state)
     is_odd = power not in _SILENT_POWERS and (look is None or (look.powers and power not in look.powers))
     detail = ""
     if is_odd:

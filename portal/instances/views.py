@@ -44,8 +44,6 @@ from portal.instances.lookup import InstanceNotFoundError, find_instance
 from portal.instances.services import KnownValues, Listing, list_instances, read_known_values
 from portal.saved_views import services as saved_views
 
-LONGEST_NUMBER = 18
-
 View = Callable[..., HttpResponse]
 Handlers = Mapping[type[InstancesError], View]
 PAGES: Handlers = {
@@ -152,10 +150,9 @@ def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
     """Check the list's credential with one request to ByCloud. If it is valid, fetch the page again."""
     open_session(request, region)
     checked = credential_services.check_again(request.credential, region=region, member=request.user)
+    messages.add_message(request, checked.level, checked.sentence)
     if checked.is_checked:
-        messages.success(request, checked.sentence)
         return _renew(request, region, FetchPolicy.RETRY)
-    messages.warning(request, checked.sentence)
     return HttpResponseRedirect(_find_way_back(request, region), status=HTTPStatus.SEE_OTHER)
 
 

@@ -1,4 +1,4 @@
-"""The component page: every component in `templates/components` in every state. Only available with DEBUG."""
+"""The component page: every component of `templates/components.html` in every state. Only available with DEBUG."""
 
 from datetime import timedelta
 

@@ -56,9 +56,6 @@ class Keys:
     def count(self) -> int:
         return len(self.line.send("WebAuthn.getCredentials", self.which)["credentials"])
 
-    def forget(self) -> None:
-        self.line.send("WebAuthn.clearCredentials", self.which)
-
     def stop_verifying_users(self) -> None:
         """The wrong finger, the wrong PIN."""
         self.line.send("WebAuthn.setUserVerified", self.which | {"isUserVerified": False})

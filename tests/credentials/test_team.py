@@ -18,6 +18,7 @@ from portal.bycloud import BearerToken, Region
 from portal.core.crypto import CryptoError
 from portal.credentials import vault
 from portal.credentials.models import Credential
+from portal.credentials.status import read_status
 from portal.sandbox.server import Sandbox
 from tests.conftest import PASSWORD, enter
 from tests.credentials.rows import keep
@@ -259,7 +260,7 @@ def test_rotation_seals_it_anew_and_names_it_when_it_cannot(db: None, settings: 
     call_command("rotate_credential_keys", stdout=out)
     assert "Re-encrypted: 1" in out.getvalue()
     settings.CREDENTIAL_KEYS = [newest]
-    assert vault.can_open(Credential.objects.get())
+    assert read_status(Credential.objects.get()).can_open
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
     with pytest.raises(CommandError):
         call_command("rotate_credential_keys", stdout=out)

@@ -11,6 +11,7 @@ from portal.accounts.models import Member
 from portal.bycloud import ApiKey, BearerToken, Credential, Region
 from portal.core.crypto import CryptoError, decrypt_text, encrypt_text, reencrypt_text
 from portal.credentials import vault
+from portal.credentials.status import read_status
 from tests.credentials.rows import find_credential, keep
 
 TOKEN = BearerToken("a-token-that-nobody-may-see")
@@ -115,11 +116,11 @@ def test_a_row_copied_to_another_member_does_not_open(ada: Member, otto: Member)
     row.save(force_insert=True)
     with pytest.raises(CryptoError):
         find_credential(otto, SPO1)
-    assert not vault.can_open(row)
+    assert not read_status(row).can_open
 
 
 def test_a_row_that_opens_is_known_to(ada: Member) -> None:
-    assert vault.can_open(keep(ada, TOKEN))
+    assert read_status(keep(ada, TOKEN)).can_open
 
 
 def test_a_text_that_is_sealed_opens_for_its_purpose_alone() -> None:

@@ -20,7 +20,6 @@ from tests.upstream import Upstream
 FIRST = InstanceQuery()
 GONE = "00000000-0000-4000-8000-000000000000"
 OTHER = "11111111-1111-4111-8111-111111111111"
-TWENTY = [f"{n:08}-0000-4000-8000-000000000000" for n in range(20)]
 
 
 def miss(access: ApiSession, instance_id: str, **more: Any) -> InstanceNotFoundError:
