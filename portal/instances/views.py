@@ -169,7 +169,7 @@ def open_session(request: MemberRequest, region: Region) -> ApiSession:
         raise NoCredentialError
     request.credential = resolved.row
     is_team = resolved.row.is_team
-    structlog.contextvars.bind_contextvars(credential_owner="team" if is_team else "member")
+    structlog.contextvars.bind_contextvars(key_owner="team" if is_team else "member")
     return ApiSession(region, resolved.credential, member_id=str(request.user.pk), is_shared=is_team)
 
 

@@ -112,10 +112,11 @@ def list_targets(portal: Server, admin: Server) -> dict[str, Target]:
         "page": of("list page, 20 rows of 150", "/small/instances/"),
         "middle": of("list page, 20 rows of 10,000", "/middle/instances/"),
         "large": of("list page, 20 rows of 100,000", "/large/instances/"),
-        "part": of("`#results`, 20 rows", "/small/instances/", FRAGMENT),
+        # The address that the page itself asks for.
+        "part": of("`#results`, 20 rows", "/small/instances/?limit=20", FRAGMENT),
         "part100": of("`#results`, 100 rows", "/small/instances/?limit=100", FRAGMENT),
         "page100": of("list page, 100 rows", "/small/instances/?limit=100"),
-        "unchanged": Target("refresh, nothing changed", portal, write_refresh(portal, "/small/instances/")),
+        "unchanged": Target("refresh, nothing changed", portal, write_refresh(portal, "/small/instances/?limit=20")),
         "admin": Target("Django's admin, 20 rows of 10,000", admin, admin.request("/admin/machines/machine/")),
     }
 

@@ -58,7 +58,7 @@ class Wire:
 
 def write_request(url: str, path: str, *, cookie: str = "", headers: dict[str, str] | None = None) -> bytes:
     """A GET as a browser would send it, as far as the server looks."""
-    given = {"Host": urlsplit(url).netloc, "Accept-Encoding": "gzip", **({"Cookie": cookie} if cookie else {})}
+    given = {"Host": urlsplit(url).netloc, "Accept-Encoding": "gzip, br", **({"Cookie": cookie} if cookie else {})}
     lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in (given | (headers or {})).items())]
     return "\r\n".join([*lines, "", ""]).encode()
 

@@ -1,6 +1,7 @@
 """The team's credential: set by an admin, used by members without their own, and labelled wherever it is used."""
 
 import io
+import logging
 import re
 from html import unescape
 from typing import Any
@@ -100,6 +101,17 @@ def test_their_own_goes_before_it_and_no_mark_is_left(viewer_client: Client, ver
     response = viewer_client.get(INSTANCES)
     assert "of 150" in words_of(response)
     assert MARK not in words_of(response)
+
+
+def test_log_lines_say_whose_it_was(viewer_client: Client, vera: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = next(handler for handler in logging.getLogger().handlers if type(handler) is logging.StreamHandler)
+    monkeypatch.setattr(handler, "stream", lines := io.StringIO())
+    keep(None, GLOBEX)
+    viewer_client.get(INSTANCES)
+    assert '"key_owner": "team"' in lines.getvalue()
+    keep(vera, ACME)
+    viewer_client.get(INSTANCES)
+    assert '"key_owner": "member"' in lines.getvalue()
 
 
 def test_it_never_steps_in_for_one_that_is_refused_or_cannot_be_opened(

@@ -63,6 +63,15 @@ def test_redis_holds_bytes_as_they_are_and_no_pickles(cache: FailoverCache, own_
         assert [client.get(key) for key in client.scan_iter()] == [b"\x00\xff"]
 
 
+def test_no_command_makes_a_client_of_its_own(cache: FailoverCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.set("one", b"1")
+    cache.get("one")
+    monkeypatch.delattr("redis.Redis.__init__")
+    for operation, _outcome in OPERATIONS.values():
+        operation(cache)
+    assert not cache.is_alone
+
+
 def test_sharing_comes_back_by_itself_and_what_was_kept_alone_is_dropped(
     cache: FailoverCache, own_redis: Redis
 ) -> None:
