@@ -12,7 +12,7 @@ AS_ACME = {"Authorization": f"Bearer {TOKEN}"}
 def test_a_request_is_written_as_a_browser_would() -> None:
     request = write_request("http://127.0.0.1:8000", "/a?b=c", cookie="sessionid=1", headers={"HX-Request": "true"})
     assert request == (
-        b"GET /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nAccept-Encoding: gzip\r\nCookie: sessionid=1\r\n"
+        b"GET /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nAccept-Encoding: gzip, br\r\nCookie: sessionid=1\r\n"
         b"HX-Request: true\r\n\r\n"
     )
 
