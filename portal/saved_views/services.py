@@ -55,11 +55,11 @@ def list_links(member: Member, region: str) -> tuple[SavedLink, ...]:
             JOIN accounts_member m ON m.id = v.owner_id
             LEFT JOIN saved_views_defaultview d ON d.view_id = v.id AND d.member_id = %s
             WHERE v.region = %s AND (v.owner_id = %s OR v.is_shared)
+            ORDER BY lower(v.name), v.id
             """,
             [member.pk, region, member.pk],
         )
-        links = [SavedLink(*values) for values in cursor.fetchall()]
-    return tuple(sorted(links, key=lambda link: (link.name.lower(), link.pk)))
+        return tuple([SavedLink(*values) for values in cursor.fetchall()])
 
 
 def find_own_view(pk: int, *, member: Member, region: str) -> SavedView | None:
