@@ -5,15 +5,15 @@ The last active admin can't be removed, and a link creates one account, even by 
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
+from django.db.models import Q
+from django.http import Http404, HttpRequest
 from django.utils import timezone
 
-from portal.accounts.models import Invitation, Member
+from portal.accounts.models import Invitation, Member, list_inviting_roles
 from portal.accounts.sessions.services import end_sessions
 from portal.audit.models import Action
 from portal.audit.services import record_event
-from portal.core.permissions import Role
+from portal.core.permissions import Capability, Role
 
 
 class LastAdminError(Exception):
@@ -51,8 +51,8 @@ def sync_role_from_groups(member: Member, role: str, *, request: HttpRequest) ->
     sign-in.
     """
     with transaction.atomic():
-        admins = {admin.pk for admin in Member.objects.active_admins().select_for_update().order_by("pk")}
-        member = Member.objects.select_for_update().get(pk=member.pk)
+        locked, admins = _lock_with_admins(member.pk)
+        member = locked[member.pk]
         if role != Role.ADMIN and admins != {member.pk} and member.has_usable_password():
             member.set_unusable_password()
             member.save(update_fields=["password"])
@@ -150,10 +150,23 @@ def _lock_member(pk: int, *, by: Member, spares_last_admin: bool) -> Member:
 
     Raises `PermissionDenied` if the acting admin lost their role while waiting.
     """
-    admins = {admin.pk for admin in Member.objects.active_admins().select_for_update().order_by("pk")}
+    locked, admins = _lock_with_admins(pk)
     if by.pk not in admins:
         raise PermissionDenied
-    member = get_object_or_404(Member.objects.select_for_update(), pk=pk)
-    if spares_last_admin and admins == {member.pk}:
+    if pk not in locked:
+        raise Http404
+    if spares_last_admin and admins == {pk}:
         raise LastAdminError
-    return member
+    return locked[pk]
+
+
+def _lock_with_admins(pk: int) -> tuple[dict[int, Member], set[int]]:
+    """Lock the member, if they exist, and all active admins: all of them by id, and the ids of the admins.
+
+    In one query and in the order of ids: two requests that lock the same members in different orders would each wait
+    for the other, and PostgreSQL would end one of them.
+    """
+    wanted = Q(pk=pk) | Q(is_active=True, role__in=list_inviting_roles())
+    rows = Member.objects.filter(wanted).select_for_update(no_key=True).order_by("pk")
+    locked = {member.pk: member for member in rows}
+    return locked, {member.pk for member in rows if member.can(Capability.MANAGE_TEAM)}

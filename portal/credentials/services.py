@@ -230,8 +230,9 @@ def pause_credentials(
     A credential that is already paused keeps its reason.
     """
     with transaction.atomic():
-        rows = Credential.objects.select_for_update().filter(member=member, pause="").order_by("region")
-        regions = [row.region for row in rows]
+        # In the order in which rotate_credential_keys locks them.
+        rows = Credential.objects.select_for_update().filter(member=member, pause="").order_by("pk")
+        regions = sorted(row.region for row in rows)
         if not regions:
             return
         Credential.objects.filter(member=member, pause="").update(pause=why)

@@ -71,7 +71,7 @@ def find_own_view(pk: int, *, member: Member, region: str) -> SavedView | None:
 def add_view(view: SavedView, *, request: HttpRequest) -> SavedView:
     """Save a new view for its owner. Raises `TooManyViewsError` or `ViewNameTakenError`."""
     # Locks the member, so that two concurrent requests cannot exceed the maximum.
-    Member.objects.select_for_update().get(pk=view.owner.pk)
+    Member.objects.select_for_update(no_key=True).get(pk=view.owner.pk)
     if SavedView.objects.filter(owner=view.owner, region=view.region).count() >= MOST_VIEWS:
         raise TooManyViewsError
     _save(view, was_shared=False, request=request)
@@ -81,7 +81,7 @@ def add_view(view: SavedView, *, request: HttpRequest) -> SavedView:
 @transaction.atomic
 def change_view(view: SavedView, *, request: HttpRequest) -> SavedView:
     """Save changes to a view. Raises `ViewNameTakenError`, and `SavedView.DoesNotExist` if it has been deleted."""
-    Member.objects.select_for_update().get(pk=view.owner.pk)
+    Member.objects.select_for_update(no_key=True).get(pk=view.owner.pk)
     was_shared = SavedView.objects.values_list("is_shared", flat=True).get(pk=view.pk)
     _save(view, was_shared=was_shared, request=request)
     return view
@@ -92,7 +92,9 @@ def remove_view(pk: int, *, member: Member, region: str, request: HttpRequest) -
     """Delete a view: the member's own or, for those who manage the team, a shared one. None if not found."""
     mine = Q(owner=member)
     removable = mine | Q(is_shared=True) if member.can(Capability.MANAGE_TEAM) else mine
-    view = SavedView.objects.filter(removable, region=region, pk=pk).select_related("owner").first()
+    # Locked, like in `set_default`: deleting takes the default views first, which that one writes last.
+    views = SavedView.objects.filter(removable, region=region, pk=pk).select_related("owner")
+    view = views.select_for_update(of=("self",)).first()
     if view is None:
         return None
     view.delete()

@@ -84,7 +84,7 @@ def remove_mfa_method(authenticator: Authenticator, *, member: Member, request: 
     Locks the member's row, so that two requests can't remove the last two factors.
     """
     with transaction.atomic():
-        Member.objects.select_for_update().get(pk=member.pk)
+        Member.objects.select_for_update(no_key=True).get(pk=member.pk)
         removed = [authenticator]
         if not filter_mfa_methods().filter(user=member).exclude(pk=authenticator.pk).exists():
             if is_required_of(member):

@@ -88,7 +88,7 @@ def set_password(key: str, token: str, *, password: str, request: HttpRequest) -
     """
     hashed = make_password(password)
     with transaction.atomic():
-        member = find_member(key, token, members=Member.objects.select_for_update())
+        member = find_member(key, token, members=Member.objects.select_for_update(no_key=True))
         if member is None:
             raise LinkGoneError
         _set_password(member, hashed, request=request)
