@@ -10,11 +10,12 @@ from django.http import HttpRequest
 from django.template.backends.jinja2 import Jinja2
 from django.template.backends.utils import csrf_input
 from django.templatetags.static import static
-from django.urls import get_script_prefix, reverse
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import SafeString, mark_safe
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 from lucide import jinja as lucide
@@ -25,6 +26,7 @@ from portal.core.filters import FILTERS
 LONGEST_COPIED = 2000
 # Attributes that components accept beside their own arguments: `hx_get` becomes `hx-get`.
 _HANDED_ON = ("aria_", "data_", "hx_")
+_find_special = re.compile("[&<>'\"]").search
 _INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 _LINE_OF_TAGS = re.compile(
     r"^((?:\{%(?:(?!%\}).)*%\}|\{#(?:(?!#\}).)*#\})*\{[%#](?:(?![%#]\}).)*?)(-?[%#]\})\n", re.MULTILINE
@@ -74,6 +76,23 @@ def translate(tokens: list[Token], language: str) -> list[Token]:
     return translated
 
 
+class Generator(CodeGenerator):
+    """Compiles templates that print with `print_text`."""
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
+        del node, frame
+        self.write(f"environment.print_text({finalize.src or ''}")
+
+
+def print_text(value: Any) -> str:
+    """A value as HTML, escaped like by `escape`, which makes an object of each text that knows that it is HTML: a tenth
+    of a page's time for some 1,400 texts, of which only a join is made.
+    """
+    if type(value) is str and not _find_special(value):
+        return value
+    return value.__html__() if hasattr(value, "__html__") else escape(value)
+
+
 class Templates(Jinja2):
     """Django's backend, with an environment for each language.
 
@@ -101,11 +120,12 @@ def environment(**options: Any) -> Environment:
         "extensions": ["jinja2.ext.i18n", LeanSource, Translated],
     }
     made = Environment(**options)  # noqa: S701 - Django's backend sets autoescape
+    made.code_generator_class = Generator
     made.install_gettext_callables(  # type: ignore[attr-defined]
         translation.gettext, translation.ngettext, newstyle=True, pgettext=translation.pgettext
     )
     # Each language has an overlay of this one, which itself serves to extract messages.
-    made.extend(language="")
+    made.extend(language="", print_text=print_text)
     made.filters.update(FILTERS)
     made.globals.update(
         attributes=attributes,
@@ -126,13 +146,9 @@ def csrf(request: HttpRequest) -> dict[str, object]:
     return {"csrf_input": SimpleLazyObject(lambda: csrf_input(request))}
 
 
+@lru_cache(maxsize=512)
 def url(name: str, *args: object) -> str:
     """The URL of a view: `url("instances:list", region)`."""
-    return _reverse(get_script_prefix(), name, args)
-
-
-@lru_cache(maxsize=512)
-def _reverse(_prefix: str, name: str, args: tuple[object, ...]) -> str:
     return reverse(name, args=args)
 
 

@@ -12,8 +12,11 @@ from django.conf import settings
 from django.template import engines
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext_lazy as _
 from jinja2 import Environment, UndefinedError, meta
 from jinja2.ext import Extension
+from markupsafe import Markup, escape
 
 from portal.audit.models import Action, Event
 from portal.core.filters import FILTERS
@@ -110,6 +113,13 @@ def test_no_text_becomes_markup(env: Environment) -> None:
         assert ATTACK not in html, name
         assert "<script>" not in html, name
         assert not context or "alert(1)" in html, name
+
+
+@pytest.mark.parametrize(
+    "value", [*"&<>'\"", "", "plain words", "7 > 5", ATTACK, 7, 1.5, None, Markup("<b>"), mark_safe("<i>"), _("Name")]
+)
+def test_values_are_printed_as_markupsafe_escapes_them(value: object) -> None:
+    assert ENV.from_string("{{ value }}").render(value=value) == str(escape(value))
 
 
 def test_only_help_texts_may_have_markup() -> None:
