@@ -103,8 +103,11 @@ class MemberMiddleware(AuthenticationMiddleware):
             return
         if end := sessions.find_end(request.session):
             self._end(request, end)
-        elif "Portal-Refresh" not in request.headers:
+            return
+        if "Portal-Refresh" not in request.headers:
             sessions.record_activity(request.session)
+        # The session has brought the member. Each look at one that is lazy costs three calls, and a page has some 80.
+        request.user = sessions.find_member(request.session) or AnonymousUser()
 
     def _end(self, request: HttpRequest, end: sessions.SessionEnd) -> None:
         if isinstance(request.user, Member):

@@ -3,9 +3,14 @@
 from django.utils.formats import number_format
 from django.utils.translation import ngettext
 
+LEAST_GROUPED = 1000
+
 
 def number_text(number: int | str) -> str:
     """`1,024` or `1.024`, and `1.5` or `1,5`. A string must use a decimal point."""
+    if isinstance(number, int) and abs(number) < LEAST_GROUPED:
+        # The same in all languages of the portal.
+        return str(number)
     return str(number_format(number, force_grouping=True))
 
 

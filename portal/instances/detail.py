@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 from django.http import HttpResponse
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.bycloud import Address, Instance, Region, list_unreadable, list_unreadable_paths
@@ -263,7 +262,6 @@ def _build_page(request: MemberRequest, session: ApiSession, instance_id: str, h
         query_string=hints.to_query_string(),
         target="#instance",
         renew_url=renew_url(request, region),
-        check_url=reverse("instances:check_credential", args=[region]),
         credential_url=credential_url(region, next_url=url),
         rate_limit=describe_usage(read_meter(session)),
     )

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from django.urls import get_script_prefix, reverse
+from django.urls import reverse
 
 from portal.bycloud import InstanceQuery, Region
 from portal.core.http import add_way_back, encode_query
@@ -95,12 +95,12 @@ class DetailQuery(msgspec.Struct, frozen=True):
 
 def list_url(region: Region, view: ListView, **changes: Any) -> str:
     """The address of a list, or of the one that the changes make of it."""
-    return f"{_list_path(region, get_script_prefix())}?{view.to_query_string(**changes) or WHOLE_LIST}"
+    return f"{_list_path(region)}?{view.to_query_string(**changes) or WHOLE_LIST}"
 
 
 def bare_list_url(region: Region) -> str:
     """The address without any parameter, which opens the member's default view."""
-    return _list_path(region, get_script_prefix())
+    return _list_path(region)
 
 
 def saved_view_url(region: Region, query_string: str) -> str:
@@ -108,19 +108,19 @@ def saved_view_url(region: Region, query_string: str) -> str:
     pairs = [
         (name, ",".join(read_names(text)) if name == "columns" else text) for name, text in parse_qsl(query_string)
     ]
-    return f"{_list_path(region, get_script_prefix())}?{encode_query(pairs)}"
+    return f"{_list_path(region)}?{encode_query(pairs)}"
 
 
 def instance_url(region: Region, instance_id: str, hints: DetailQuery) -> str:
     """The address of an instance's page. Only the id is required; the hints make it faster to find, and link back."""
-    return f"{_list_path(region, get_script_prefix())}{instance_id}/?{hints.to_query_string()}".removesuffix("?")
+    return f"{_list_path(region)}{instance_id}/?{hints.to_query_string()}".removesuffix("?")
 
 
 def raw_url(region: Region, instance_id: str, *, name: str | None, download: bool = False) -> str:
     """The address of an instance's raw JSON; with `download`, as a file."""
     pairs = [("name", name or ""), ("download", "1" if download else "")]
     query_string = encode_query([pair for pair in pairs if pair[1]])
-    return f"{_list_path(region, get_script_prefix())}{instance_id}.json?{query_string}".removesuffix("?")
+    return f"{_list_path(region)}{instance_id}.json?{query_string}".removesuffix("?")
 
 
 def credential_url(region: Region, *, next_url: str) -> str:
@@ -168,6 +168,6 @@ def _write(name: str, value: Any) -> str:
 
 
 @lru_cache(maxsize=64)
-def _list_path(region: Region, _prefix: str) -> str:
+def _list_path(region: Region) -> str:
     """The path of a region's list. Cached, because a page has some twenty addresses of lists."""
     return reverse("instances:list", args=[region])

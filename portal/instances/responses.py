@@ -59,7 +59,6 @@ class Page:
     query_string: str = ""
     target: str = ""
     renew_url: str = ""
-    check_url: str = ""
     credential_url: str = ""
     rate_limit: RateLimitUsage | None = None
     page: Cached[Any] | None = None
@@ -103,6 +102,11 @@ def find_target(request: MemberRequest) -> str:
     htmx = request.htmx
     is_fragment = bool(htmx) and not htmx.history_restore_request and htmx.target in _REGIONS
     return str(htmx.target) if is_fragment else ""
+
+
+def shows_views(request: MemberRequest) -> bool:
+    """Whether the response has links to the saved views. Changed filters may lead to one, or away from it."""
+    return find_target(request) != "results" or request.htmx.trigger == "filters"
 
 
 def ask_for_credential(request: MemberRequest, region: Region, error: NoCredentialError) -> HttpResponse:
@@ -242,7 +246,6 @@ def _build_page(
         query_string=view.to_query_string(),
         target="#results",
         renew_url=renew_url(request, region),
-        check_url=reverse("instances:check_credential", args=[region]),
         credential_url=credential_url(region, next_url=list_url(region, view)),
         rate_limit=describe_usage(read_meter(session)),
         active_filters=filters,
@@ -254,7 +257,7 @@ def _build_page(
     if target == "results" and "Portal-Refresh" in request.headers:
         return page
     page = replace(page, share=controls.build_share(view, layout, region=region))
-    if target != "results" or request.htmx.trigger == "filters":
+    if shows_views(request):
         links = list_links(request.user, region.code) if links is None else links
         views = controls.link_views(links, view, layout, member=request.user, region=region)
         is_whole = view.change(marker=None) == ListView() and not any(one.is_current for one in views)

@@ -135,7 +135,8 @@ def build_rows(
             key = f"{key}-{number}"
         keys.add(key)
         hint = encode_query([("name", name)]) if can_be_hint(name) else ""
-        what = id_label % {"name": show_plain(shorten(name or given_id))}
+        called = name or given_id
+        what = id_label % {"name": called if _is_usual(called) else show_plain(shorten(called))}
         url = _instance_url(f"{path}{instance_id}/", hint, back) if instance_id else ""
         is_partial = isinstance(instance, PartialInstance)
         unreadable = list_unreadable(instance) if is_partial else NOTHING
@@ -254,11 +255,14 @@ def _finish_value(column: Column, instance: Instance, copy: str, formats: Mappin
 
 def _list_entries(texts: tuple[str, ...], copy: str) -> tuple[Entry, ...]:
     """Entries of these texts. `copy` is the pattern of their labels, empty if they have no button."""
-    shortened = [(text, shorten(text)) for text in texts]
-    return tuple(
-        Entry(finish(text), copy % {"what": show_plain(short)}, text if text != short else "")
-        for text, short in shortened
-    )
+    entries = []
+    for text in texts:
+        if _is_usual(text):
+            entries.append(Entry(text, copy % {"what": text}))
+        else:
+            short = shorten(text)
+            entries.append(Entry(finish(text), copy % {"what": show_plain(short)}, text if text != short else ""))
+    return tuple(entries)
 
 
 def _fold(entries: tuple[T, ...], total: int, first: int, count_words: Callable[[int], str]) -> Foldable[T]:

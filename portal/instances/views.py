@@ -98,6 +98,9 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     if not is_canonical and not target:
         return redirect_without(request, unknown, url)
     policy = _read_policy(request)
+    if links is None and responses.shows_views(request):
+        # Before ByCloud is asked, because the connection to the database is given back for that time.
+        links = saved_views.list_links(request.user, region.code)
     listing = fetch_listing(session, view, policy)
     response = responses.answer_list(request, session, view, listing, policy=policy, unknown=unknown, links=links)
     if not is_canonical:

@@ -4,10 +4,13 @@ It makes no ByCloud requests.
 """
 
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
 from portal import __version__
 from portal.accounts.models import Member, Theme
@@ -41,24 +44,28 @@ class Frame:
 
 
 def frame(request: HttpRequest) -> dict[str, Frame]:
-    """The context processor: adds `frame` to every template rendered with a request."""
+    """The context processor: adds `frame` to every template rendered with a request. Parts of pages have no use for it,
+    so it is made when a template asks for it.
+    """
+    return {"frame": cast("Frame", SimpleLazyObject(partial(make_frame, request)))}
+
+
+def make_frame(request: HttpRequest) -> Frame:
     regions = tuple(settings.BYCLOUD_REGIONS.values())
     region = find_region(request) or regions[0]
     user = getattr(request, "user", None)  # Not set if an earlier middleware rejected the request.
     member = user if isinstance(user, Member) else None
-    return {
-        "frame": Frame(
-            regions=regions,
-            region=region,
-            member=member,
-            theme=member.theme if member else Theme.SYSTEM,
-            can={capability.name.lower(): bool(member and member.can(capability)) for capability in Capability},
-            is_sandbox=is_sandbox(region),
-            idle_seconds=int(settings.SESSION_IDLE.total_seconds()),
-            patience_milliseconds=int((settings.BYCLOUD_LIMITS.deadline_seconds + BEYOND_DEADLINE_SECONDS) * 1000),
-            stamp=make_stamp(request) if member else "",
-        )
-    }
+    return Frame(
+        regions=regions,
+        region=region,
+        member=member,
+        theme=member.theme if member else Theme.SYSTEM,
+        can={capability.name.lower(): bool(member and member.can(capability)) for capability in Capability},
+        is_sandbox=is_sandbox(region),
+        idle_seconds=int(settings.SESSION_IDLE.total_seconds()),
+        patience_milliseconds=int((settings.BYCLOUD_LIMITS.deadline_seconds + BEYOND_DEADLINE_SECONDS) * 1000),
+        stamp=make_stamp(request) if member else "",
+    )
 
 
 def find_region(request: HttpRequest) -> Region | None:
