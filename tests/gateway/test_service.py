@@ -14,6 +14,7 @@ from pytest_django import Settings
 from portal.bycloud import BearerToken, InstanceQuery, Region, Unauthorized, Unreachable
 from portal.gateway import (
     ApiSession,
+    FetchError,
     FetchFailed,
     FetchPolicy,
     check_credential,
@@ -197,6 +198,20 @@ def test_equal_requests_that_arrive_together_are_one_upstream_request(acme: ApiS
         pages = list(pool.map(lambda _: read_page(acme, FIRST), range(20)))
     assert len(upstream.requests()) == 1
     assert {page.fetched_at for page in pages} == {pages[0].fetched_at}
+
+
+def test_equal_requests_that_fail_together_are_one_upstream_request(acme: ApiSession, upstream: Upstream) -> None:
+    upstream.script(times=None, status=400, delay=0.3)
+
+    def read(_: int) -> FetchError:
+        with pytest.raises(FetchFailed) as failure:
+            read_page(acme, FIRST)
+        return failure.value.error
+
+    with ThreadPoolExecutor(20) as pool:
+        errors = list(pool.map(read, range(20)))
+    assert len(upstream.requests()) == 1
+    assert set(errors) == {errors[0]}
 
 
 def test_two_credentials_never_see_each_others_rows_under_load(acme: ApiSession, globex: ApiSession) -> None:
