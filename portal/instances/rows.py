@@ -134,9 +134,9 @@ def build_rows(
             # The id occurs more than once on the page.
             key = f"{key}-{number}"
         keys.add(key)
-        hint = encode_query([("name", name)]) if can_be_hint(name) else ""
-        called = name or given_id
-        what = id_label % {"name": called if _is_usual(called) else show_plain(shorten(called))}
+        is_usual = bool(_is_usual(name))
+        hint = encode_query([("name", name)]) if is_usual or can_be_hint(name) else ""
+        what = id_label % {"name": name if is_usual else show_plain(shorten(name or given_id))}
         url = _instance_url(f"{path}{instance_id}/", hint, back) if instance_id else ""
         is_partial = isinstance(instance, PartialInstance)
         unreadable = list_unreadable(instance) if is_partial else NOTHING
@@ -164,7 +164,7 @@ def build_rows(
                 id=shorten(given_id),
                 key=key,
                 short_id=given_id[:SHORT_ID] or DASH,
-                name=finish(name),
+                name=name if is_usual else finish(name),
                 copy_label=copy % {"what": what} if 0 < len(given_id) <= LONGEST_IN_TABLE else "",
                 url=url,
                 state=states[facts],
