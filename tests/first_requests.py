@@ -31,7 +31,7 @@ def main(count: int) -> None:
     cache.set_cached(session, "known-values", services.KnownValues(statuses=("ACTIVE",)))
     reads = (
         lambda: vault.decrypt(encrypted, member_id=1, region="spo1"),
-        lambda: cache.load_page(session, query),
+        lambda: cache.find_page(session, query),
         lambda: services.read_known_values(session),
     )
     codes = []

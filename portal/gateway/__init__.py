@@ -2,7 +2,9 @@
 
 from portal.gateway.cache import (
     ApiSession,
+    FoundPage,
     LastUsed,
+    find_page,
     get_cached,
     learn_largest_page,
     read_largest_page,
@@ -31,6 +33,7 @@ __all__ = [
     "FetchError",
     "FetchFailed",
     "FetchPolicy",
+    "FoundPage",
     "LastUsed",
     "Meter",
     "RateLimitReached",
@@ -38,6 +41,7 @@ __all__ = [
     "UpstreamCall",
     "Window",
     "check_credential",
+    "find_page",
     "forget_instance",
     "get_cached",
     "learn_largest_page",

@@ -88,9 +88,14 @@ def end_backoff(session: ApiSession, *, is_credential_good: bool = False) -> Non
 
     A response to an earlier request does not overrule those two. With `is_credential_good` the credential has just been
     checked, which also ends its rejection.
+
+    Ends what `find_backoff` has seen, which every request calls before it is sent: mostly nothing, and the cache need
+    not be asked again.
     """
     for key in _keys(session):
-        if _find(key) is None:
+        with _lock:
+            seen = _known.get(key)
+        if seen is None or seen.is_ended:
             continue
         with short_lock(f"{key}:lock"):
             backoff = _find(key)

@@ -6,7 +6,7 @@ Responses are in Django's cache `pages`, last use in `counters`, where no page c
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from django.core.cache import caches
@@ -111,11 +111,24 @@ def delete_cached(session: ApiSession, name: str) -> None:
     caches["pages"].delete(session.make_key(name))
 
 
-def load_page(session: ApiSession, query: InstanceQuery) -> tuple[CachedResponse | None, FetchError | None]:
-    """A page and its last error, each or None, in one cache request."""
+class FoundPage(NamedTuple):
+    """What is cached of a page, and the largest page size that the region allows, as far as it is known."""
+
+    answer: CachedResponse | None
+    last_error: FetchError | None
+    largest_limit: int | None
+
+
+def find_page(session: ApiSession, query: InstanceQuery) -> FoundPage:
+    """All that the cache has of a page, in one request to it."""
     page_key, error_key = session.make_key(page_name(query)), session.make_key(error_name(query))
-    stored = caches["pages"].get_many([page_key, error_key])
-    return decode(stored.get(page_key), RESPONSE_DECODER), decode(stored.get(error_key), _ERROR_DECODER)
+    largest_key = _largest_page_key(session.region)
+    stored = caches["pages"].get_many([page_key, error_key, largest_key])
+    return FoundPage(
+        decode(stored.get(page_key), RESPONSE_DECODER),
+        decode(stored.get(error_key), _ERROR_DECODER),
+        _decode_limit(stored.get(largest_key)),
+    )
 
 
 def store_responses(session: ApiSession, answers: dict[str, CachedResponse]) -> None:
@@ -139,13 +152,20 @@ def read_largest_page(region: Region) -> int | None:
 
     ByCloud does not document it, so it is learned from rejected or shortened pages.
     """
-    stored = caches["pages"].get(f"largest-page:{region.code}")
-    return int(stored) if stored and stored.isdigit() else None
+    return _decode_limit(caches["pages"].get(_largest_page_key(region)))
 
 
 def learn_largest_page(region: Region, limit: int) -> None:
     """Cache the largest page size for a day."""
-    caches["pages"].set(f"largest-page:{region.code}", str(limit).encode(), CACHE_SECONDS)
+    caches["pages"].set(_largest_page_key(region), str(limit).encode(), CACHE_SECONDS)
+
+
+def _largest_page_key(region: Region) -> str:
+    return f"largest-page:{region.code}"
+
+
+def _decode_limit(stored: bytes | None) -> int | None:
+    return int(stored) if stored and stored.isdigit() else None
 
 
 def record_use(session: ApiSession, *, is_rejected: bool = False) -> None:

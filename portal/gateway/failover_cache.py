@@ -46,6 +46,19 @@ class ReusingClient(RedisCacheClient):
         return self._made[write]
 
 
+class TrustingCache(RedisCache):
+    """Django's cache, which uses the client above and trusts the portal's own keys. Django looks at each of their
+    characters, for the limits of another server.
+    """
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = ReusingClient
+
+    def validate_key(self, key: str) -> None:
+        pass
+
+
 class FailoverCache(BaseCache):
     """Django's Redis cache with a fallback. A failed operation and all others of the next two seconds use memory.
 
@@ -57,8 +70,7 @@ class FailoverCache(BaseCache):
         super().__init__(params)
         options = params.get("OPTIONS", {}) | {"serializer": BytesSerializer}
         self._server = str(server)
-        self._redis = RedisCache(server, params | {"OPTIONS": options})
-        self._redis._class = ReusingClient  # type: ignore[attr-defined]  # noqa: SLF001 -- as Django's own subclasses do
+        self._redis = TrustingCache(server, params | {"OPTIONS": options})
         location = f"alone:{server}:{params.get('KEY_PREFIX', '')}"
         self._memory = MemoryCache(location, params | {"OPTIONS": {"MAX_BYTES": MEMORY_BYTES}})
 

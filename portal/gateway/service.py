@@ -27,11 +27,12 @@ from portal.gateway.cache import (
     RESPONSE_DECODER,
     ApiSession,
     CachedResponse,
+    FoundPage,
     delete_cached,
     error_name,
+    find_page,
     get_cached,
     instance_name,
-    load_page,
     lock_name,
     page_name,
     set_cached,
@@ -63,14 +64,16 @@ def read_page(
     *,
     policy: FetchPolicy = FetchPolicy.CACHE_FIRST,
     ends_at: float | None = None,
+    found: FoundPage | None = None,
 ) -> Cached[InstancePage]:
-    """One page of instances, within the deadline. `ends_at` (monotonic) is for callers that read several pages.
+    """One page of instances, within the deadline. `ends_at` (monotonic) is for callers that read several pages, `found`
+    for those that have looked it up already.
 
     If the fetch fails, the page of up to a day ago is returned with the error in it; without one, `FetchFailed` is
     raised. No request is sent while a backoff applies to the policy, when the rate limit is reached for its priority,
     or when too many requests of this process are waiting for ByCloud.
     """
-    answer, last_error = load_page(session, query)
+    answer, last_error, _largest = found or find_page(session, query)
     if last_error and last_error.kind == "rejected" and not is_credential_rejected(session):
         # The credential has been accepted since.
         last_error = None
@@ -178,7 +181,7 @@ def _fetch_once(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, 
         lock = acquire_lock(key)
         try:
             # The request that held the lock may have finished since the last check.
-            answer, error = load_page(session, query)
+            answer, error, _largest = find_page(session, query)
             if answer and (
                 _is_after(began_at, answer.fetched_at) or policy.accepts(clock.measure_age(answer.fetched_at))
             ):
@@ -188,7 +191,7 @@ def _fetch_once(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, 
             if error and _is_after(began_at, error.at):
                 raise FetchFailed(error)
             if lock:
-                return _load_page(session, query, policy, ends_at)
+                return _load_page(session, query, policy, ends_at, had_error=error is not None)
         finally:
             if lock:
                 lock.release()
@@ -213,7 +216,9 @@ def _is_after(began_at: datetime, moment: datetime) -> bool:
     return moment > began_at and clock.is_past(moment)
 
 
-def _load_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Cached[InstancePage]:
+def _load_page(
+    session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float, *, had_error: bool
+) -> Cached[InstancePage]:
     acquire_call(session, policy.priority)
     # One may have started while this request waited for the rate limit.
     _check_backoff(session, policy)
@@ -232,7 +237,8 @@ def _load_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, e
         if instance.id:
             answers[instance_name(instance.id)] = msgspec.structs.replace(answer, body=source)
     store_responses(session, answers)
-    delete_cached(session, error_name(query))
+    if had_error:
+        delete_cached(session, error_name(query))
     end_backoff(session)
     return Cached(page, clock.to_wall(answer.fetched_at), _describe_call(answer, from_store=False))
 

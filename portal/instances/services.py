@@ -13,7 +13,7 @@ from django.conf import settings
 
 from portal import gateway
 from portal.bycloud import Instance, InstancePage, InstanceQuery
-from portal.gateway import ApiSession, Cached, FetchError, FetchFailed, FetchPolicy
+from portal.gateway import ApiSession, Cached, FetchError, FetchFailed, FetchPolicy, FoundPage
 from portal.instances.cursors import (
     PagePosition,
     find_cut,
@@ -198,12 +198,14 @@ class _Sized(NamedTuple):
 
 def _read_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> _Sized:
     """A page in the requested size, or in the largest one that ByCloud allows."""
-    largest = gateway.read_largest_page(session.region)
+    found = gateway.find_page(session, query)
+    largest = found.largest_limit
     if largest and (query.limit or DEFAULT_PAGE_SIZE) > largest:
         query = msgspec.structs.replace(query, limit=largest)
+        found = gateway.find_page(session, query)
     asked = query.limit or DEFAULT_PAGE_SIZE
     smaller = tuple(size for size in SMALLER_PAGES if size < asked)
-    page, limit = _read_sized_page(session, query, smaller, policy, ends_at)
+    page, limit = _read_sized_page(session, query, smaller, policy, ends_at, found=found)
     is_refused = limit < asked
     cut = find_cut(page.value, limit)
     if not page.upstream_call.from_store:
@@ -217,11 +219,17 @@ def _read_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, e
 
 
 def _read_sized_page(
-    session: ApiSession, query: InstanceQuery, smaller: tuple[int, ...], policy: FetchPolicy, ends_at: float
+    session: ApiSession,
+    query: InstanceQuery,
+    smaller: tuple[int, ...],
+    policy: FetchPolicy,
+    ends_at: float,
+    *,
+    found: FoundPage | None = None,
 ) -> tuple[Cached[InstancePage], int]:
     """The page. If its size is rejected, the first smaller size that is not."""
     try:
-        page = gateway.read_page(session, query, policy=policy, ends_at=ends_at)
+        page = gateway.read_page(session, query, policy=policy, ends_at=ends_at, found=found)
     except FetchFailed as failure:
         if not smaller or not _may_be_of_limit(failure.error, query):
             raise
