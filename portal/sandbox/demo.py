@@ -16,7 +16,6 @@ import subprocess
 import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -34,6 +33,13 @@ INHERITED = (
 SANDBOX_OPTIONS = ("--instances", "150", "--latency", "0.15")
 
 
+class Command:
+    """A `manage.py` command. `secret` is passed on standard input."""
+
+    def __init__(self, *words: str, secret: str = "") -> None:
+        self.words, self.secret = words, secret
+
+
 @dataclass(frozen=True)
 class DemoMember:
     """A member who exists from the first start, with their credential for the sandbox."""
@@ -42,6 +48,13 @@ class DemoMember:
     role: str
     kind: str
     credential: str
+
+    def list_commands(self, password: str) -> list[Command]:
+        options = ("--region", "spo1", "--kind", self.kind)
+        return [
+            Command("add_member", self.name, "--role", self.role, secret=password),
+            Command("set_credential", self.name, *options, secret=self.credential),
+        ]
 
 
 CAST = (
@@ -91,48 +104,39 @@ def set_up(run: Children, state: Path, environment: Mapping[str, str], sandbox_a
     The passwords are written last and mark a complete setup; if they are missing, the setup starts over.
     """
     members, database = state / "members.json", state / "portal.sqlite3"
+    commands = [Command("migrate"), Command("collectstatic", "--no-input")]
     is_first_start = not (members.exists() and database.exists())
     if is_first_start:
         say("First start: making the database, the members and their credentials …")
         for path in state.glob(f"{database.name}*"):
             path.unlink()
-    with ThreadPoolExecutor() as pool:
-        # list() re-raises exceptions of the commands.
-        list(pool.map(lambda command: manage(environment, *command), (["migrate"], ["collectstatic", "--no-input"])))
+        passwords: dict[str, str] = {member.name: secrets.token_urlsafe(12) for member in CAST}
+        commands += [command for member in CAST for command in member.list_commands(passwords[member.name])]
+    # It verifies the credentials.
     run.wait_until_it_answers(f"{sandbox_address}/_sandbox/requests")
+    manage(environment, *commands)
     if is_first_start:
-        write_private(members, json.dumps(make_members(environment), indent=2))
+        write_private(members, json.dumps(passwords, indent=2))
+    else:
+        passwords = json.loads(members.read_text(encoding="utf-8"))
     run.check()
-    passwords: dict[str, str] = json.loads(members.read_text(encoding="utf-8"))
     return passwords
 
 
-def make_members(environment: Mapping[str, str]) -> dict[str, str]:
-    passwords = {member.name: secrets.token_urlsafe(12) for member in CAST}
-
-    def make(member: DemoMember) -> None:
-        manage(environment, "add_member", member.name, "--role", member.role, secret=passwords[member.name])
-        options = ("--region", "spo1", "--kind", member.kind)
-        manage(environment, "set_credential", member.name, *options, secret=member.credential)
-
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(make, CAST))
-    return passwords
-
-
-def manage(environment: Mapping[str, str], *command: str, secret: str = "") -> None:
-    """Run a `manage.py` command, silent unless it fails. `secret` is passed on standard input."""
-    answer = subprocess.run(  # noqa: S603
-        [sys.executable, ROOT / "manage.py", *command],
+def manage(environment: Mapping[str, str], *commands: Command) -> None:
+    """Run `manage.py` commands, silent unless one fails."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "portal.sandbox.commands"],
+        cwd=ROOT,
         env=environment,
-        input=secret,
+        input=json.dumps([[command.words, command.secret] for command in commands]),
         capture_output=True,
         text=True,
         check=False,
         start_new_session=True,
     )
     if answer.returncode:
-        refuse(f"manage.py {command[0]} failed: {(answer.stderr or answer.stdout).strip().rstrip('.')}")
+        refuse((answer.stderr or answer.stdout).strip().rstrip("."))
 
 
 def make_environment(state: Path, *, port: int, sandbox_address: str) -> dict[str, str]:

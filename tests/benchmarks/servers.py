@@ -13,7 +13,7 @@ from time import monotonic, sleep
 
 import requests
 
-from portal.sandbox.demo import HOST, make_environment, manage
+from portal.sandbox.demo import HOST, Command, make_environment, manage
 from portal.sandbox.processes import Children, children
 from tests.benchmarks.processes import list_children
 from tests.benchmarks.wire import Wire, sign_in, write_request
@@ -94,16 +94,20 @@ class Servers:
             **ROOMY,
             **environment,
         }
-        manage(self._environment, "migrate", "--run-syncdb")
-        manage(self._environment, "collectstatic", "--no-input")
-        manage(self._environment, "add_member", NAME, "--role", "operator", secret=self.password)
-        for region in regions:
-            options = ("--region", region, "--kind", "bearer")
-            manage(self._environment, "set_credential", NAME, *options, secret=TOKEN)
+        manage(
+            self._environment,
+            Command("migrate", "--run-syncdb"),
+            Command("collectstatic", "--no-input"),
+            Command("add_member", NAME, "--role", "operator", secret=self.password),
+            *(
+                Command("set_credential", NAME, "--region", region, "--kind", "bearer", secret=TOKEN)
+                for region in regions
+            ),
+        )
 
     def command(self, *words: str, secret: str = "") -> None:
         """One `manage.py` command in what was prepared."""
-        manage(self._environment, *words, secret=secret)
+        manage(self._environment, Command(*words, secret=secret))
 
     def start_portal(self, *, cookie: str | None = None, **environment: str) -> Server:
         """The portal as production runs it. Without a cookie, the member signs in by the form."""

@@ -160,7 +160,7 @@ def test_the_sandbox_takes_its_port_or_any_free_one(monkeypatch: pytest.MonkeyPa
 def test_a_command_that_fails_is_named_with_its_reason(tmp_path: Path) -> None:
     environment = demo.make_environment(tmp_path, port=8000, sandbox_address="http://127.0.0.1:9800")
     with pytest.raises(SystemExit, match=r"manage.py set_nothing failed: Unknown command: 'set_nothing'"):
-        demo.manage(environment, "set_nothing")
+        demo.manage(environment, demo.Command("set_nothing"))
 
 
 def test_nothing_of_another_deployment_comes_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
