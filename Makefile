@@ -18,12 +18,14 @@ run: install ## Start the portal on its own sandbox (PORT=8123, SANDBOX_PORT=980
 	@exec $(BIN)/python -m portal.sandbox.demo $(SANDBOX)
 
 test: develop chromium servers ## Run the tests, except slow ones (TESTS=tests/gateway runs some, slow ones too)
-	$(PYTEST) --durations=15 $(or $(TESTS),-m "not slow")
+	@$(if $(COVERAGE),$(BIN)/coverage erase)
+	$(PYTEST) --durations=15 $(or $(TESTS),-m "not slow" $(if $(COVERAGE),tests/browser))
+	$(if $(COVERAGE),$(MEASURED) -m "not slow")
 
-test-all: develop chromium servers ## Run slow tests too, with more examples; measure coverage, and hold that to its bars
+test-all: COVERAGE := yes
+test-all: test ## Run slow tests too, with more examples; measure coverage, and hold that to its bars
 	$(PYTEST) -m slow tests/browser
-	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 3 -q --hypothesis-profile=thorough --ignore tests/browser
+	$(MEASURED) -m slow
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='$(FULLY_COVERED)' --omit="$$($(NEEDS_REDIS))"
@@ -33,6 +35,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # One worker more than cores: browser and services tests wait for about half of their time.
 PYTEST := $(BIN)/pytest -n 3 -q
+# What browser tests do is not measured: coverage would follow Playwright's greenlets at twice the cost.
+MEASURED := $(BIN)/coverage run -m pytest -n 3 -q --hypothesis-profile=thorough --ignore tests/browser
 
 # What must not have a branch without a test: the way upstream, the vault, the access rules.
 FULLY_COVERED := portal/bycloud/*,portal/gateway/*,portal/credentials/vault.py,portal/core/crypto.py,portal/core/permissions.py,portal/accounts/middleware.py
