@@ -59,20 +59,20 @@ def send_at_once(portal: Portal, names: list[str]) -> list[requests.Response]:
         return list(pool.map(send, range(1, len(names) + 1), names))
 
 
+@pytest.mark.slow
 def test_sixty_wrong_passwords_at_once_take_little_memory_and_leave_room_for_others(portal: Portal) -> None:
     send_at_once(portal, ["nobody"])
     before = read_memory(portal, "VmRSS")
-    slowest = 0.0
+    answered = 0
     with ThreadPoolExecutor(1) as pool:
         flood = pool.submit(send_at_once, portal, [f"nobody-{number}" for number in range(AT_ONCE)])
         while not flood.done():
-            began = time.monotonic()
             assert portal.get("/health/live/").status_code == 200
-            slowest = max(slowest, time.monotonic() - began)
+            answered += 1
             time.sleep(0.02)
     assert read_memory(portal, "VmHWM") - before < MOST_MEMORY
-    # 21 seconds when each had 100 MiB and a thread.
-    assert slowest < 10
+    # One waited for the end of the flood when each hash had 100 MiB and a thread.
+    assert answered > 3
     # How many are turned away is a matter of the machine's speed.
     for answer in (answer for answer in flood.result() if answer.status_code != 200):
         assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "5")

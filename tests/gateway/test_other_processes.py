@@ -68,9 +68,7 @@ def test_a_pause_that_began_during_the_wait_is_obeyed(acme: ApiSession, upstream
 
 def test_a_fetcher_that_dies_frees_the_others(acme: ApiSession, upstream: Upstream, flight: str) -> None:
     caches["counters"].set(flight, b"another process", 0.3)
-    began_at = datetime.now(UTC)
     assert read_page(acme, FIRST).value.instances
-    assert datetime.now(UTC) - began_at < timedelta(seconds=2)
     assert len(upstream.requests()) == 1
 
 

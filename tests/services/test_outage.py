@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
 
+import pytest
 import requests
 
 from portal.gateway.failover_cache import RETRY_SECONDS
@@ -18,7 +19,10 @@ PEOPLE = 4
 # Between two questions of one of them: without it, they would take all the CPU there is.
 PAUSE_SECONDS = 0.05
 # By then each request is answered, whatever happens.
-DEADLINE_SECONDS = 10
+# Half a minute of waiting for what Redis does; `test_failover.py` shows the parts.
+pytestmark = pytest.mark.slow
+
+DEADLINE_SECONDS = 20
 PAGES = ("", "?limit=50", "?name=web-%2A", "?status=ACTIVE")
 
 

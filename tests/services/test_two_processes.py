@@ -106,9 +106,8 @@ def test_a_fetcher_that_is_killed_frees_the_others_within_seconds(
         assert not waiting.done()
         assert len(upstream.requests()) == 1
         doomed.kill()
-        killed_at = time.monotonic()
-        page = waiting.result()
-        assert time.monotonic() - killed_at < LOCK_SECONDS + 2
+        # Long before the deadline of the one that is gone.
+        page = waiting.result(30)
         assert (page.status_code, len(list_ids(page))) == (200, 20)
         assert len(upstream.requests()) == 2
         assert isinstance(fetching.exception(), requests.ConnectionError)
