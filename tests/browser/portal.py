@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -278,12 +279,17 @@ def kill_late(browser: Browser | None, seconds: float) -> Iterator[None]:
     if browser is None or not browser.is_connected():
         yield
         return
+    pid = find_pid(browser)
+    with call_late(lambda: os.kill(pid, signal.SIGKILL), seconds):
+        yield
+
+
+@lru_cache(maxsize=1)
+def find_pid(browser: Browser) -> int:
     session = browser.new_browser_cdp_session()
     processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
     session.detach()
-    pid = next(process["id"] for process in processes if process["type"] == "browser")
-    with call_late(lambda: os.kill(pid, signal.SIGKILL), seconds):
-        yield
+    return next(int(process["id"]) for process in processes if process["type"] == "browser")
 
 
 def fill_sign_in(page: Page, name: str, password: str) -> None:
