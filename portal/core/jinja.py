@@ -32,8 +32,8 @@ _find_special = re.compile("[&<>'\"]").search
 class Translated(Extension):
     """Translates `_("text")` when a template is compiled, in an environment that has a language.
 
-    A page has some 130 of these, which would take a quarter of its time. What has values to fill in is translated when it
-    is rendered.
+    A page has some 130 of these, which would take a quarter of its time. What has values to fill in is translated when
+    it is rendered.
     """
 
     def filter_stream(self, stream: TokenStream) -> TokenStream | list[Token]:
