@@ -8,7 +8,7 @@ from allauth.account.views import LoginView
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -21,12 +21,7 @@ from portal.accounts.mfa.reauthentication import after_reauthentication, after_r
 from portal.accounts.models import Member
 from portal.core.http import find_own_path, is_at_public_host, make_absolute
 from portal.core.permissions import Capability, requires
-from portal.core.request import MemberRequest, require_form, require_post
-
-
-def _read_post(request: HttpRequest) -> QueryDict | None:
-    """The data to bind a form to; an empty POST counts, too."""
-    return request.POST if request.method == "POST" else None
+from portal.core.request import MemberRequest, posted_data, require_form, require_post
 
 
 class SignInView(LoginView):  # type: ignore[misc]  # allauth has no types
@@ -70,7 +65,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @after_reauthentication_for_form
 def invite(request: MemberRequest) -> HttpResponse:
     """POST shows the link. Not a redirect, because the link is shown only once."""
-    form = InvitationForm(_read_post(request))
+    form = InvitationForm(posted_data(request))
     if form.is_valid():
         invitation = form.save(commit=False)
         token = team.make_invitation(invitation, by=request.user, request=request)
@@ -95,7 +90,7 @@ def revoke_invitation(request: MemberRequest, pk: int) -> HttpResponse:
 @after_reauthentication_for_form
 def change_role(request: MemberRequest, pk: int) -> HttpResponse:
     member = get_object_or_404(Member, pk=pk)
-    form = RoleForm(_read_post(request), instance=Member(pk=member.pk, role=member.role))
+    form = RoleForm(posted_data(request), instance=Member(pk=member.pk, role=member.role))
     if form.is_valid():
         try:
             changed = team.change_role(pk, form.cleaned_data["role"], by=request.user, request=request)
@@ -154,7 +149,7 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "accounts/invitation_gone.html", status=404)
     if request.user.is_authenticated:
         return render(request, "accounts/invitation_signed_in.html", {"invitation": invitation})
-    form = AcceptForm(_read_post(request), instance=Member(email=invitation.email, role=invitation.role))
+    form = AcceptForm(posted_data(request), instance=Member(email=invitation.email, role=invitation.role))
     if form.is_valid():
         try:
             member = team.accept_invitation(token, form.save(commit=False), request=request)
@@ -173,7 +168,7 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
 @require_form
 def show_preferences(request: MemberRequest) -> HttpResponse:
     # A copy: an invalid form may change its instance, which the page layout uses.
-    form = PreferencesForm(_read_post(request), instance=copy(request.user))
+    form = PreferencesForm(posted_data(request), instance=copy(request.user))
     if form.is_valid():
         member = form.save(commit=False)
         member.save(update_fields=form.changed_data)

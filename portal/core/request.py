@@ -1,9 +1,9 @@
-"""The request type of views for members, and the decorators of views that take forms."""
+"""The request type of views for members, and what views that take forms need."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.middleware import HtmxDetails
 
@@ -22,6 +22,11 @@ def require_post(view: View) -> View:
     view = require_POST(view)
     view.takes_forms_only = True  # type: ignore[attr-defined]
     return view
+
+
+def posted_data(request: HttpRequest) -> QueryDict | None:
+    """The data to bind a form to, or None where the form is only shown. An empty POST counts, too."""
+    return request.POST if request.method == "POST" else None
 
 
 class MemberRequest(HttpRequest):

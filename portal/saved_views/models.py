@@ -21,6 +21,8 @@ class SavedView(models.Model):
     is_shared = models.BooleanField(_("shared with the team"), default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
+    # Set by `services.list_views`: whether it is the member's default view.
+    is_default: bool
 
     class Meta:
         ordering = [Lower("name"), "pk"]
@@ -30,11 +32,6 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def is_default(self) -> bool:
-        """Whether it is the default view of the member passed to `services.list_views`."""
-        return bool(getattr(self, "begins_list", False))
 
 
 class DefaultView(models.Model):

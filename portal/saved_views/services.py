@@ -41,7 +41,8 @@ class ViewNameTakenError(Exception):
 def list_views(member: Member, region: str) -> tuple[SavedView, ...]:
     """The member's own and the shared views, by name. `is_default` is set on each for this member."""
     default = Exists(DefaultView.objects.filter(member=member, view=OuterRef("pk")))
-    return tuple(_list_visible(member, region).select_related("owner").annotate(begins_list=default))
+    views = _list_visible(member, region).select_related("owner")
+    return tuple(views.annotate(is_default=default))  # type: ignore[no-redef]  # the model declares it
 
 
 def list_links(member: Member, region: str) -> tuple[SavedLink, ...]:

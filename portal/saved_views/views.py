@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from portal.bycloud import Region
 from portal.core.permissions import Capability, requires
-from portal.core.request import MemberRequest, require_form, require_post
+from portal.core.request import MemberRequest, posted_data, require_form, require_post
 from portal.saved_views import services as saved_views
 from portal.saved_views.forms import SavedViewForm
 from portal.saved_views.models import SavedView
@@ -37,7 +37,7 @@ def edit(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
     if view is None:
         raise Http404
     name = view.name
-    form = SavedViewForm(request.POST if request.method == "POST" else None, instance=view)
+    form = SavedViewForm(posted_data(request), instance=view)
     if form.is_valid():
         try:
             saved_views.change_view(form.save(commit=False), request=request)

@@ -12,7 +12,7 @@ from portal.audit.models import Event
 from portal.core.permissions import Role
 from portal.credentials.models import Credential
 from portal.sandbox.server import Sandbox
-from portal.saved_views.models import SavedView
+from portal.saved_views.models import DefaultView, SavedView
 from tests.conftest import PASSWORD, enter
 from tests.conventions.test_access import ROUTES
 
@@ -156,4 +156,5 @@ def test_the_view_of_another_member_is_not_there(ada: Member, otto: Member, view
     client.force_login(otto)
     assert client.post(f"/spo1/views/{view.pk}/{path}", EVIL | {"name": "taken"}).status_code == 404
     view.refresh_from_db()
-    assert (view.name, view.is_default) == ("old", False)
+    assert view.name == "old"
+    assert not DefaultView.objects.exists()

@@ -17,7 +17,7 @@ from portal.accounts.mfa.reauthentication import after_reauthentication
 from portal.accounts.models import Member
 from portal.accounts.passwords import services as passwords
 from portal.core.permissions import Capability, requires
-from portal.core.request import MemberRequest, require_form, require_post
+from portal.core.request import MemberRequest, posted_data, require_form, require_post
 
 
 @requires(Capability.MANAGE_OWN_PREFERENCES)
@@ -30,7 +30,7 @@ def change_own(request: MemberRequest) -> HttpResponse:
         # Don't validate the form: its errors would reveal whether the old password is correct.
         messages.error(request, _("Too many attempts. Try again in a minute."))
         return render(request, "accounts/change_password.html", {"form": ChangePasswordForm(member)}, status=429)
-    form = ChangePasswordForm(member, request.POST if request.method == "POST" else None)
+    form = ChangePasswordForm(member, posted_data(request))
     if form.is_valid():
         passwords.change_password(member, form.cleaned_data["new_password1"], request=request)
         messages.success(request, _("Password changed. Your other sessions were ended."))
@@ -42,7 +42,7 @@ def change_own(request: MemberRequest) -> HttpResponse:
 @require_form
 def forgotten(request: HttpRequest) -> HttpResponse:
     """The response is the same whether the account exists or not."""
-    form = ForgottenForm(request.POST if request.method == "POST" else None)
+    form = ForgottenForm(posted_data(request))
     if form.is_valid() and settings.EMAIL_URL:
         typed = form.cleaned_data["login"]
         if ratelimit.consume(request, action="reset_password", key=throttle_key(typed)):
@@ -60,7 +60,7 @@ def choose_new(request: HttpRequest, key: str, token: str) -> HttpResponse:
     member = passwords.find_member(key, token)
     if member is None:
         return render(request, "accounts/password_link_gone.html", status=404)
-    form = SetPasswordForm(member, request.POST if request.method == "POST" else None)
+    form = SetPasswordForm(member, posted_data(request))
     if form.is_valid():
         try:
             passwords.set_password(key, token, password=form.cleaned_data["new_password1"], request=request)
