@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from portal.audit.models import COMMAND_LINE, NAME_LENGTH, NOT_A_NAME, SUBJECT_LENGTH, USER_AGENT_LENGTH, Action, Event
-from portal.core.csv_safety import escape_formula
+from portal.core.csv_safety import csv_cell
 from portal.core.formatting import iso_text
 from portal.core.http import read_address, read_network
 
@@ -162,10 +162,7 @@ def prune_events(before: datetime) -> int:
 
 def _write_row(event: Event) -> bytes:
     values = describe_event(event)
-    cells = [values[column] for column in COLUMNS]
-    return _write_cells(
-        "" if cell is None else str(cell) if isinstance(cell, int) else escape_formula(cell) for cell in cells
-    )
+    return _write_cells(csv_cell(values[column]) for column in COLUMNS)
 
 
 def _write_cells(cells: "Iterator[str] | tuple[str, ...]") -> bytes:

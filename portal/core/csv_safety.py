@@ -1,7 +1,9 @@
-"""Escapes CSV cells that spreadsheets would interpret as formulas (OWASP: CSV Injection)."""
+"""The cells of CSV exports. What spreadsheets would interpret as a formula is escaped (OWASP: CSV Injection)."""
 
 import re
+from datetime import datetime
 
+from portal.core.formatting import iso_text
 from portal.core.invisible import BLANKS, CONTROLS, IGNORABLE
 
 # Including full-width and small forms, which some spreadsheets interpret the same way.
@@ -15,6 +17,17 @@ _SEPARATOR = re.compile(f"[{_SEPARATORS}]")
 _FIRST_SIGNS = tuple("\t\r\n\0")
 # The possessive quantifier (`*+`) matches each run once, which keeps the time linear.
 _BEGINNING = re.compile(f"((?:\\A|[{_SEPARATORS}])[{_PASSED_OVER}]*+)([{_SIGNS}]?)")
+
+
+def csv_cell(value: object) -> str:
+    """A value as a cell: times in UTC, several texts separated by semicolons, and text that cannot become a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return iso_text(value)
+    if isinstance(value, int):
+        return str(value)
+    return escape_formula("; ".join(value) if isinstance(value, tuple) else str(value))
 
 
 def escape_formula(text: str) -> str:

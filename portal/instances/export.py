@@ -17,18 +17,13 @@ from django.http import HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 
 from portal.bycloud import Instance, Region, list_unreadable_paths
-from portal.core.csv_safety import escape_formula
+from portal.core.csv_safety import csv_cell
 from portal.core.formatting import iso_text
 from portal.core.request import MemberRequest
 from portal.gateway import CachedInstance, read_meter
 from portal.instances.columns import Column
-from portal.instances.errors import (
-    DetailFailedError,
-    DetailMissingError,
-    InvalidHintsError,
-    NoCredentialError,
-    describe,
-)
+from portal.instances.errors import DetailFailedError, DetailMissingError, NoCredentialError, describe
+from portal.instances.forms import InvalidHintsError
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
@@ -45,8 +40,8 @@ def write_csv(instances: Sequence[Instance], columns: Sequence[Column]) -> bytes
     names = ["id", *(column.field or column.name for column in columns)]
     writer.writerow([*names, "unreadable"] if is_partial else names)
     for instance, paths in zip(instances, unreadable, strict=True):
-        cells = [_write(instance.id), *(_write((column.read_raw or column.read)(instance)) for column in columns)]
-        writer.writerow([*cells, _write(paths)] if is_partial else cells)
+        cells = [csv_cell(instance.id), *(csv_cell((column.read_raw or column.read)(instance)) for column in columns)]
+        writer.writerow([*cells, csv_cell(paths)] if is_partial else cells)
     return file.getvalue().encode("utf-8-sig")
 
 
@@ -97,14 +92,3 @@ def _refuse_json(status: int, message: str, **more: Any) -> HttpResponse:
     response = JsonResponse({"error": {"code": int(status), "message": message} | more}, status=status)
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
-
-
-def _write(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return iso_text(value)
-    if isinstance(value, int):
-        return str(value)
-    text = "; ".join(value) if isinstance(value, tuple) else str(value)
-    return escape_formula(text)
