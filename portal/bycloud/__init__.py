@@ -18,7 +18,7 @@ from portal.bycloud.errors import (
     Unauthorized,
     Unreachable,
 )
-from portal.bycloud.queries import InstanceQuery
+from portal.bycloud.queries import DEFAULT_LIMIT, LARGEST_LIMIT, InstanceQuery
 from portal.bycloud.regions import Region
 from portal.bycloud.resources import (
     Address,
@@ -43,6 +43,8 @@ from portal.bycloud.resources import (
 )
 
 __all__ = [
+    "DEFAULT_LIMIT",
+    "LARGEST_LIMIT",
     "Address",
     "ApiKey",
     "ApiResponse",

@@ -4,6 +4,10 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+# The documented page size where none is given, and the largest that the portal asks for: a maximum is not documented.
+DEFAULT_LIMIT = 20
+LARGEST_LIMIT = 100
+
 
 class InstanceQuery(msgspec.Struct, frozen=True):
     """A query to the list endpoint. A parameter that is None (or an empty tuple) is not sent.
@@ -19,6 +23,11 @@ class InstanceQuery(msgspec.Struct, frozen=True):
     image_id: str | None = None
     limit: int | None = None
     marker: str | None = None
+
+    @property
+    def has_filters(self) -> bool:
+        """Whether it asks for some instances only; a page size and a marker ask for a part of all."""
+        return bool(self.name or self.status or self.tags or self.flavor_id or self.image_id)
 
     def to_parameters(self) -> list[tuple[str, str]]:
         """The parameters that are set, in the order of the fields, as the API takes them."""

@@ -10,6 +10,7 @@ import structlog
 from django.conf import settings
 
 from portal.bycloud import (
+    LARGEST_LIMIT,
     ApiResponse,
     ByCloudError,
     Client,
@@ -29,7 +30,6 @@ from portal.gateway.rate_limit import acquire_call, apply_reported_usage
 from portal.gateway.results import Busy, FetchPolicy, Priority, RateLimitReached
 
 # The maximum number of instances per page when the query has no limit.
-LARGEST_PAGE = 100
 
 # JSON escapes of the characters that a credential may contain, which are ASCII.
 _JSON_DECODER = msgspec.json.Decoder()
@@ -58,7 +58,7 @@ def fetch_page(
         if answer.rate_limit:
             apply_reported_usage(session, answer.rate_limit)
         _check_secrecy(session, answer)
-        body, left_out = trim_instance_page(answer.body, query.limit or LARGEST_PAGE)
+        body, left_out = trim_instance_page(answer.body, query.limit or LARGEST_LIMIT)
         page = decode_instance_page(body, request_id=answer.request_id)
         _check_list(page, query, answer)
     except ByCloudError as error:
@@ -133,7 +133,7 @@ def _check_list(page: InstancePage, query: InstanceQuery, answer: ApiResponse) -
     problem = ""
     if page.instances is None and total != 0:
         problem = "The answer holds no list of instances"
-    elif not page.instances and query == InstanceQuery(limit=query.limit) and says_some and not has_next:
+    elif not page.instances and not query.has_filters and not query.marker and says_some and not has_next:
         problem = "The answer holds no instance, and says that there are some"
     if problem:
         raise InvalidResponse(problem, path="$.instances", status=200, request_id=answer.request_id)

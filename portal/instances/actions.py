@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from portal.accounts.models import Density
 from portal.audit.models import Action
 from portal.audit.services import record_event
-from portal.bycloud import Region
+from portal.bycloud import DEFAULT_LIMIT, Region
 from portal.core.permissions import Capability
 from portal.core.request import MemberRequest, require_post
 from portal.gateway import FetchPolicy
@@ -19,7 +19,7 @@ from portal.instances.columns import find_columns, write_names
 from portal.instances.controls import choose_display_options, describe_view
 from portal.instances.export import CONTENT_TYPES, name_file, write_csv, write_json
 from portal.instances.forms import read_view
-from portal.instances.links import DEFAULT_LIMIT, WHOLE_LIST, list_url, saved_view_url
+from portal.instances.links import WHOLE_LIST, list_url, saved_view_url
 from portal.instances.services import KnownValues
 from portal.instances.views import answers, fetch_listing, open_session, read_list, read_posted
 from portal.saved_views import services as saved_views

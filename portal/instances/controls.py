@@ -8,18 +8,17 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import Member
-from portal.bycloud import Region
+from portal.bycloud import DEFAULT_LIMIT, LARGEST_LIMIT, Region
 from portal.core.formatting import clock_text
 from portal.core.http import make_absolute
 from portal.core.numbers import number_text
 from portal.instances.columns import FIRST, list_titles, read_names
 from portal.instances.forms import find_name
 from portal.instances.links import ListView, list_url, saved_view_url
-from portal.instances.parameters import LARGEST_LIMIT
 from portal.instances.services import KnownValues, Listing
 from portal.saved_views.services import SavedLink
 
-PAGE_SIZES = (20, 50, 100)
+PAGE_SIZES = (DEFAULT_LIMIT, 50, LARGEST_LIMIT)
 
 
 class DisplayOptions(msgspec.Struct, frozen=True):
@@ -94,12 +93,12 @@ def choose_display_options(view: ListView, member: Member) -> DisplayOptions:
 
 def list_page_sizes(largest: int | None) -> list[int]:
     """The page sizes to offer, given the largest one allowed."""
-    most = min(largest or PAGE_SIZES[-1], PAGE_SIZES[-1])
+    most = min(largest or LARGEST_LIMIT, LARGEST_LIMIT)
     return [*(size for size in PAGE_SIZES if size < most), most]
 
 
 def build_settings(view: ListView, layout: DisplayOptions, *, largest_limit: int | None) -> DisplayOptionsForm:
-    limit = min(view.query.limit or PAGE_SIZES[0], largest_limit or LARGEST_LIMIT)
+    limit = min(view.query.limit or DEFAULT_LIMIT, largest_limit or LARGEST_LIMIT)
     return DisplayOptionsForm(
         first=FIRST,
         columns=tuple(

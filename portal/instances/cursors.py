@@ -30,10 +30,9 @@ def find_total(
     if total is not None and total < last:
         # It has changed since, or it is the total of the page.
         total = None
-    is_filtered = query != InstanceQuery(limit=query.limit, marker=query.marker)
     has_more = meta.has_more if meta else None
     is_end = first_position is not None and next_marker is None and not has_more
-    if total is None or (is_filtered and has_more is False):
+    if total is None or (query.has_filters and has_more is False):
         # Counting to the end is reliable: it is not documented whether the total takes filters into account.
         return last if is_end else total
     return total

@@ -17,8 +17,8 @@ from portal.core.numbers import number_text
 from portal.core.request import MemberRequest
 from portal.gateway import ApiSession, Cached, CachedInstance, FetchPolicy, read_meter
 from portal.instances.controls import describe_moment
-from portal.instances.errors import DetailFailedError, DetailMissingError, InvalidHintsError, describe
-from portal.instances.forms import read_back
+from portal.instances.errors import DetailFailedError, DetailMissingError, describe
+from portal.instances.forms import InvalidHintsError, read_back
 from portal.instances.links import (
     DetailQuery,
     ListView,

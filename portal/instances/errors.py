@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 from math import ceil
-from typing import TYPE_CHECKING
 
 import msgspec
 from django.utils import timezone
@@ -12,11 +11,8 @@ from django.utils.translation import gettext as _
 from portal.core.formatting import clock_text
 from portal.core.numbers import number_text
 from portal.gateway import ApiSession, FetchError, Meter
-
-if TYPE_CHECKING:
-    from portal.instances.forms import ListForm
-    from portal.instances.links import DetailQuery, ListView
-    from portal.instances.lookup import InstanceNotFoundError
+from portal.instances.links import DetailQuery, ListView
+from portal.instances.lookup import InstanceNotFoundError
 
 MINUTE = 60
 BUSY_SECONDS = 2
@@ -34,26 +30,11 @@ class NoCredentialError(InstancesError):
 
 
 @dataclass(eq=False)
-class InvalidListError(InstancesError):
-    """The parameters of a list are invalid."""
-
-    form: "ListForm"
-
-
-@dataclass(eq=False)
-class InvalidHintsError(InstancesError):
-    """The parameters of an instance's address are invalid: the error of each."""
-
-    instance_id: str
-    problems: dict[str, str]
-
-
-@dataclass(eq=False)
 class ListFailedError(InstancesError):
     """ByCloud cannot be asked for a page of the list, and none is cached."""
 
     session: ApiSession
-    view: "ListView"
+    view: ListView
     error: FetchError
 
 
@@ -63,7 +44,7 @@ class DetailFailedError(InstancesError):
 
     session: ApiSession
     instance_id: str
-    hints: "DetailQuery"
+    hints: DetailQuery
     error: FetchError
 
 
@@ -73,8 +54,8 @@ class DetailMissingError(InstancesError):
 
     session: ApiSession
     instance_id: str
-    hints: "DetailQuery"
-    search: "InstanceNotFoundError"
+    hints: DetailQuery
+    search: InstanceNotFoundError
 
 
 class ErrorNotice(msgspec.Struct, frozen=True):

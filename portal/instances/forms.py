@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, cast
@@ -12,11 +13,10 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.bycloud import InstanceQuery
+from portal.bycloud import DEFAULT_LIMIT, InstanceQuery
 from portal.core.invisible import MOST_NAMED, clean, name_hidden, show_plain
-from portal.instances.errors import InvalidHintsError, InvalidListError
+from portal.instances.errors import InstancesError
 from portal.instances.links import (
-    DEFAULT_LIMIT,
     LONGEST_NAME,
     LONGEST_TAGS,
     DetailQuery,
@@ -106,6 +106,21 @@ class ListForm(forms.Form):
     def _text(self, name: str) -> str:
         """A parameter as it is shown: as it was entered, or as the list has it."""
         return str(self[name].value())
+
+
+@dataclass(eq=False)
+class InvalidListError(InstancesError):
+    """The parameters of a list are invalid."""
+
+    form: ListForm
+
+
+@dataclass(eq=False)
+class InvalidHintsError(InstancesError):
+    """The parameters of an instance's address are invalid: the error of each."""
+
+    instance_id: str
+    problems: dict[str, str]
 
 
 def read_view(given: QueryDict, *, known: KnownValues) -> ListView:

@@ -12,11 +12,10 @@ from urllib.parse import parse_qsl
 import msgspec
 from django.urls import reverse
 
-from portal.bycloud import InstanceQuery, Region
+from portal.bycloud import DEFAULT_LIMIT, InstanceQuery, Region
 from portal.core.http import add_way_back, encode_query
 from portal.instances.columns import read_names
 
-DEFAULT_LIMIT = 20
 LONGEST_NAME = 255
 LONGEST_TAGS = 1000
 MOST_TAGS = 50
@@ -37,11 +36,6 @@ class ListView(msgspec.Struct, frozen=True, dict=True):
     query: InstanceQuery = InstanceQuery(limit=DEFAULT_LIMIT)
     columns: tuple[str, ...] = ()
     density: str = ""
-
-    @property
-    def has_filters(self) -> bool:
-        query = self.query
-        return bool(query.name or query.status or query.tags or query.flavor_id or query.image_id)
 
     @cached_property
     def pairs(self) -> dict[str, str]:

@@ -6,12 +6,11 @@ from time import monotonic
 from django.conf import settings
 
 from portal import gateway
-from portal.bycloud import InstancePage, InstanceQuery, InvalidResponse, TimedOut
+from portal.bycloud import LARGEST_LIMIT, InstancePage, InstanceQuery, InvalidResponse, TimedOut
 from portal.gateway import ApiSession, Cached, CachedInstance, FetchError, FetchFailed, FetchPolicy
 from portal.instances.cursors import has_next
 from portal.instances.services import is_late, list_page, list_rows
 
-LARGEST_PAGE = 100
 SCAN_CALLS = 5
 
 
@@ -40,7 +39,7 @@ def find_instance(
 
     `instance_id` is in lower case and also matches an id that upstream writes in upper case. `name` is a hint, `marker`
     is where an earlier search stopped. Everything happens within one deadline, and no request starts in its second
-    half. A search reads at most `SCAN_CALLS` pages of `LARGEST_PAGE`. If the fetch fails, the cached instance is
+    half. A search reads at most `SCAN_CALLS` pages of `LARGEST_LIMIT`. If the fetch fails, the cached instance is
     returned with the error in it; without one, `FetchFailed` is raised. Raises
     `InstanceNotFoundError` if it is on no page.
     """
@@ -71,7 +70,7 @@ def _read_instance(session: ApiSession, instance_id: str) -> Cached[CachedInstan
 def _find_by_name(
     session: ApiSession, instance_id: str, name: str, policy: FetchPolicy, ends_at: float
 ) -> Cached[CachedInstance] | None:
-    query = InstanceQuery(name=name, limit=LARGEST_PAGE)
+    query = InstanceQuery(name=name, limit=LARGEST_LIMIT)
     try:
         return _find_on(session, instance_id, list_rows(session, query, policy, ends_at).page)
     except FetchFailed as failure:
@@ -96,7 +95,7 @@ def _walk(session: ApiSession, instance_id: str, marker: str | None, ends_at: fl
         # A retry finds the result of the search by name in the cache, and continues from there.
         raise FetchFailed(FetchError.from_error(TimedOut("There was no time left to search the list")))
     for _ in range(SCAN_CALLS):
-        query = InstanceQuery(limit=LARGEST_PAGE, marker=marker)
+        query = InstanceQuery(limit=LARGEST_LIMIT, marker=marker)
         listing = list_page(session, query, FetchPolicy.SCAN, ends_at)
         found = _find_on(session, instance_id, listing.page)
         if found:

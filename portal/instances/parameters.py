@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from portal.bycloud import LARGEST_LIMIT
 from portal.core.invisible import name_hidden
 from portal.instances.columns import list_unknown, order_names
 from portal.instances.links import MOST_TAGS, canonical_id, find_forbidden_character, is_uuid
@@ -14,7 +15,6 @@ from portal.instances.services import NamedRef
 from portal.instances.status import KNOWN_STATUSES
 
 DENSITIES = ("comfortable", "compact")
-LARGEST_LIMIT = 100
 # More than any parameter allows, so that longer input reaches the portal and gets an error message. In other alphabets
 # each letter takes nine characters of an address.
 MOST_TYPED = 800

@@ -22,8 +22,8 @@ from portal.credentials.status import describe_expiry
 from portal.gateway import ApiSession, Cached, FetchPolicy, read_largest_page, read_meter
 from portal.instances import controls
 from portal.instances.controls import ActiveFilter, DisplayOptions, DisplayOptionsForm, Pager, ShareLinks, ViewLink
-from portal.instances.errors import ErrorNotice, InvalidListError, ListFailedError, NoCredentialError, describe
-from portal.instances.forms import ListForm, clean_filters, name_hidden_in
+from portal.instances.errors import ErrorNotice, ListFailedError, NoCredentialError, describe
+from portal.instances.forms import InvalidListError, ListForm, clean_filters, name_hidden_in
 from portal.instances.links import ListView, bare_list_url, credential_url, list_url
 from portal.instances.live import (
     RateLimitUsage,
@@ -188,7 +188,7 @@ def answer_list(
     if is_shown_already(request, version):
         return answer_unchanged(session, page)
     table = build_table(listing.instances, region=region, view=view, layout=layout)
-    has_filters = view.has_filters
+    has_filters = view.query.has_filters
     shown = replace(
         _build_page(
             request,

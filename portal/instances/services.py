@@ -12,7 +12,7 @@ import msgspec
 from django.conf import settings
 
 from portal import gateway
-from portal.bycloud import Instance, InstancePage, InstanceQuery
+from portal.bycloud import DEFAULT_LIMIT, Instance, InstancePage, InstanceQuery
 from portal.gateway import ApiSession, Cached, FetchError, FetchFailed, FetchPolicy, FoundPage
 from portal.instances.cursors import (
     PagePosition,
@@ -24,10 +24,9 @@ from portal.instances.cursors import (
     says_more,
 )
 
-DEFAULT_PAGE_SIZE = 20
 # The page sizes to try if ByCloud rejects the requested one: the maximum is not documented. The default size is, so if
 # it is rejected, the error must be about something else.
-SMALLER_PAGES = (50, DEFAULT_PAGE_SIZE)
+SMALLER_PAGES = (50, DEFAULT_LIMIT)
 # The number of empty pages that a request skips. After that the member presses Continue.
 MOST_SKIPPED = 4
 REFUSED_PARAMETER = frozenset({400, 422})
@@ -80,7 +79,7 @@ class Listing:
     previous_marker: str | None
     first_position: int | None
     says_more: bool = False
-    limit: int = DEFAULT_PAGE_SIZE
+    limit: int = DEFAULT_LIMIT
     largest_limit: int | None = None
     marker_is_gone: bool = False
 
@@ -200,10 +199,10 @@ def _read_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, e
     """A page in the requested size, or in the largest one that ByCloud allows."""
     found = gateway.find_page(session, query)
     largest = found.largest_limit
-    if largest and (query.limit or DEFAULT_PAGE_SIZE) > largest:
+    if largest and (query.limit or DEFAULT_LIMIT) > largest:
         query = msgspec.structs.replace(query, limit=largest)
         found = gateway.find_page(session, query)
-    asked = query.limit or DEFAULT_PAGE_SIZE
+    asked = query.limit or DEFAULT_LIMIT
     smaller = tuple(size for size in SMALLER_PAGES if size < asked)
     page, limit = _read_sized_page(session, query, smaller, policy, ends_at, found=found)
     is_refused = limit < asked
@@ -211,8 +210,7 @@ def _read_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, e
     if not page.upstream_call.from_store:
         _add_known_values(session, page.value.instances or ())
         # The last page, or a filtered one, may report its number of rows as its limit.
-        is_plain = query == InstanceQuery(limit=query.limit, marker=query.marker)
-        if is_refused or (cut and is_plain and says_more(page.value, query)):
+        if is_refused or (cut and not query.has_filters and says_more(page.value, query)):
             largest = cut or limit
             gateway.learn_largest_page(session.region, largest)
     return _Sized(page, cut or limit, largest)
@@ -235,7 +233,7 @@ def _read_sized_page(
             raise
     else:
         if not smaller or page.error is None or not _may_be_of_limit(page.error, query):
-            return page, query.limit or DEFAULT_PAGE_SIZE
+            return page, query.limit or DEFAULT_LIMIT
     return _read_sized_page(session, msgspec.structs.replace(query, limit=smaller[0]), smaller[1:], policy, ends_at)
 
 
@@ -246,8 +244,7 @@ def _may_be_of_limit(error: FetchError, query: InstanceQuery) -> bool:
     text = f"{error.message} {error.details or ''}"
     if _PAGE_SIZE.search(text):
         return True
-    is_plain = query == InstanceQuery(limit=query.limit)
-    return is_plain and (query.limit or DEFAULT_PAGE_SIZE) > DEFAULT_PAGE_SIZE
+    return not query.has_filters and not query.marker and (query.limit or DEFAULT_LIMIT) > DEFAULT_LIMIT
 
 
 def _add_known_values(session: ApiSession, instances: tuple[Instance, ...]) -> None:

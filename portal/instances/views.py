@@ -25,12 +25,10 @@ from portal.instances.errors import (
     DetailFailedError,
     DetailMissingError,
     InstancesError,
-    InvalidHintsError,
-    InvalidListError,
     ListFailedError,
     NoCredentialError,
 )
-from portal.instances.forms import HINTS, ListForm, read_hints, read_view
+from portal.instances.forms import HINTS, InvalidHintsError, InvalidListError, ListForm, read_hints, read_view
 from portal.instances.links import (
     DetailQuery,
     ListView,

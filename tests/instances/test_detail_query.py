@@ -3,8 +3,7 @@ from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.instances.errors import InvalidHintsError
-from portal.instances.forms import read_back, read_hints
+from portal.instances.forms import InvalidHintsError, read_back, read_hints
 from portal.instances.links import MOST_STEPS, DetailQuery, ListView, can_be_hint
 
 ID = "550e8400-e29b-41d4-a716-446655440000"

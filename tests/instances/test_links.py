@@ -256,8 +256,8 @@ def test_the_name_of_an_id_is_given_only_when_it_leads_back_to_it() -> None:
 
 
 def test_has_filters_counts_neither_size_nor_place() -> None:
-    assert not view(limit=50, marker=ID).has_filters
-    assert view(tags=("a",)).has_filters
+    assert not view(limit=50, marker=ID).query.has_filters
+    assert view(tags=("a",)).query.has_filters
 
 
 def test_a_list_whose_address_would_not_fit_is_refused_beside_its_longest_field() -> None:
