@@ -73,8 +73,8 @@ class Cell(NamedTuple):
     kind: str
     title: str
     is_quantity: bool
-    is_unreadable: bool
-    value: object
+    is_unreadable: bool = False
+    value: object = None
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -123,6 +123,10 @@ def build_rows(
         "gigabytes": gigabytes,
     }
     titles = list_titles(get_language())
+    # What the cells of a column have in common: the same object for all rows, where it has no value of its own.
+    empty_cells = [
+        (column, Cell(column.name, column.kind, titles[column.name], column.kind in QUANTITIES)) for column in columns
+    ]
     rows = []
     states: dict[object, State] = {}
     keys: set[str] = set()
@@ -153,12 +157,10 @@ def build_rows(
         if facts not in states:
             states[facts] = _finish_state(derive_state(instance))
         cells = []
-        for column in columns:
+        for column, cell in empty_cells:
             value = None if column.kind == "own" else _finish_value(column, instance, copy, formats)
             is_unread = is_partial and column.is_unreadable(unreadable)
-            cells.append(
-                Cell(column.name, column.kind, titles[column.name], column.kind in QUANTITIES, is_unread, value)
-            )
+            cells.append(Cell(*cell[:4], is_unread, value) if value is not None or is_unread else cell)
         rows.append(
             Row(
                 id=shorten(given_id),
