@@ -1,6 +1,5 @@
 """The Jinja2 environment of all own templates: they escape everything, and an undefined name is an error."""
 
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -14,8 +13,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import SafeString, mark_safe
-from jinja2 import Environment, StrictUndefined, nodes
-from jinja2.compiler import CodeGenerator, Frame
+from jinja2 import Environment, StrictUndefined
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 from lucide import jinja as lucide
@@ -26,7 +24,6 @@ from portal.core.filters import FILTERS
 LONGEST_COPIED = 2000
 # Attributes that components accept beside their own arguments: `hx_get` becomes `hx-get`.
 _HANDED_ON = ("aria_", "data_", "hx_")
-_find_special = re.compile("[&<>'\"]").search
 
 
 class Translated(Extension):
@@ -62,23 +59,6 @@ def translate(tokens: list[Token], language: str) -> list[Token]:
     return translated
 
 
-class Generator(CodeGenerator):
-    """Compiles templates that print markup, and texts without special characters, as they are.
-
-    Jinja2 prints everything by `escape`, which makes an object of each text that says that it is markup: a tenth of a
-    page's time for its 1,400 texts, of which only a join is made.
-    """
-
-    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
-        del node, frame
-        self.write(f"(printed if type(printed := ({finalize.src or ''}")
-
-    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
-        del node, frame
-        is_plain = "is str and not environment.find_special(printed)"
-        self.write(f"{')' if finalize.src else ''})) {is_plain} or type(printed) is Markup else escape(printed))")
-
-
 class Templates(Jinja2):
     """Django's backend, with an environment for each language.
 
@@ -109,12 +89,11 @@ def environment(**options: Any) -> Environment:
         "lstrip_blocks": True,
     }
     made = Environment(**options)  # noqa: S701 - Django's backend sets autoescape
-    made.code_generator_class = Generator
     made.install_gettext_callables(  # type: ignore[attr-defined]
         translation.gettext, translation.ngettext, newstyle=True, pgettext=translation.pgettext
     )
     # Each language has an overlay of this one, which itself serves to extract messages.
-    made.extend(language="", find_special=_find_special)
+    made.extend(language="")
     made.filters.update(FILTERS)
     made.globals.update(
         attributes=attributes,
