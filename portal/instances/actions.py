@@ -1,10 +1,10 @@
-"""Actions on the list: change its display options, save it as a view, export the current page."""
+"""The views of the instance pages that take forms: refresh, display options, save as a view, export."""
 
 from http import HTTPStatus
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
@@ -14,14 +14,17 @@ from portal.audit.services import record_event
 from portal.bycloud import DEFAULT_LIMIT, Region
 from portal.core.permissions import Capability
 from portal.core.request import MemberRequest, require_post
+from portal.credentials import services as credential_services
 from portal.gateway import FetchPolicy
+from portal.instances import detail, responses
 from portal.instances.columns import find_columns, write_names
 from portal.instances.controls import choose_display_options, describe_view
 from portal.instances.export import CONTENT_TYPES, name_file, write_csv, write_json
-from portal.instances.forms import read_view
-from portal.instances.links import WHOLE_LIST, list_url, saved_view_url
+from portal.instances.forms import InvalidHintsError, InvalidListError, read_hints, read_view
+from portal.instances.links import WHOLE_LIST, DetailQuery, ListView, instance_url, is_uuid, list_url, saved_view_url
+from portal.instances.pages import find_target
 from portal.instances.services import KnownValues
-from portal.instances.views import answers, fetch_listing, open_session, read_list, read_posted
+from portal.instances.views import fetch_listing, find_detail, find_shown, instances_view, open_session, read_list
 from portal.saved_views import services as saved_views
 from portal.saved_views.forms import SavedViewForm
 from portal.saved_views.models import QUERY_LENGTH, SavedView
@@ -29,13 +32,39 @@ from portal.saved_views.models import QUERY_LENGTH, SavedView
 LONGEST_NUMBER = 18
 
 
-@answers(Capability.MANAGE_OWN_PREFERENCES)
+@instances_view(Capability.LIST_INSTANCES)
+@require_post
+def revalidate(request: MemberRequest, region: Region) -> HttpResponse:
+    """Fetch a page again unless it is fresh."""
+    return _renew(request, region, FetchPolicy.RETRY)
+
+
+@instances_view(Capability.FORCE_REFRESH)
+@require_post
+def refresh(request: MemberRequest, region: Region) -> HttpResponse:
+    """Fetch a page again, however fresh it is."""
+    return _renew(request, region, FetchPolicy.FORCE)
+
+
+@instances_view(Capability.LIST_INSTANCES)
+@require_post
+def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
+    """Check the list's credential with one request to ByCloud. If it is valid, fetch the page again."""
+    open_session(request, region)
+    checked = credential_services.check_again(request.credential, region=region, member=request.user)
+    messages.add_message(request, checked.level, checked.sentence)
+    if checked.is_checked:
+        return _renew(request, region, FetchPolicy.RETRY)
+    return HttpResponseRedirect(_find_way_back(request, region), status=HTTPStatus.SEE_OTHER)
+
+
+@instances_view(Capability.MANAGE_OWN_PREFERENCES)
 @require_post
 def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
     """Change columns, density and page size. `how` is `keep` (save as default), `here` (apply to this view) or `usual`
     (reset).
     """
-    params = read_posted(request, region).copy()
+    params = _read_posted(request, region).copy()
     limit = params.get("limit", "")
     params["columns"] = ",".join(request.POST.getlist("columns"))
     params["density"], params["limit"] = request.POST.get("density", ""), request.POST.get("limit", "")
@@ -52,11 +81,11 @@ def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
     return HttpResponseRedirect(list_url(region, view), status=HTTPStatus.SEE_OTHER)
 
 
-@answers(Capability.MANAGE_SAVED_VIEWS)
+@instances_view(Capability.MANAGE_SAVED_VIEWS)
 @require_post
 def save_view(request: MemberRequest, region: Region) -> HttpResponse:
     """Save the current list as a view: a new one, or in place of the member's own `view`."""
-    view = read_view(read_posted(request, region), known=KnownValues())
+    view = read_view(_read_posted(request, region), known=KnownValues())
     query = describe_view(view, choose_display_options(view, request.user))
     pk = request.POST.get("view", "")
     if pk:
@@ -95,7 +124,7 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
     return render(request, "saved_views/save.html", context, status=HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
-@answers(Capability.LIST_INSTANCES)
+@instances_view(Capability.LIST_INSTANCES)
 @require_post
 def export(request: MemberRequest, region: Region) -> HttpResponse:
     """Export the current page as a file. From the cache if possible, so that it costs no upstream request."""
@@ -103,7 +132,7 @@ def export(request: MemberRequest, region: Region) -> HttpResponse:
     if form not in CONTENT_TYPES:
         raise BadRequest
     session = open_session(request, region)
-    view = read_list(session, read_posted(request, region))
+    view = read_list(session, _read_posted(request, region))
     listing = fetch_listing(session, view, FetchPolicy.CACHE_FIRST)
     page, instances = listing.page, listing.instances
     if form == "csv":
@@ -126,3 +155,48 @@ def export(request: MemberRequest, region: Region) -> HttpResponse:
 def _read_number(text: str) -> int:
     """Zero, which is not the id of any view, if the text is not a number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER else 0
+
+
+def _renew(request: MemberRequest, region: Region, policy: FetchPolicy) -> HttpResponse:
+    """Fetch the list of `query`, or the `instance` with `query` as its hints. Then 303 to its page.
+
+    Errors are shown in the response itself, because the page may not show them after a redirect.
+    """
+    session = open_session(request, region)
+    instance_id = request.POST.get("instance", "")
+    if is_uuid(instance_id):
+        hints = read_hints(QueryDict(request.POST.get("query", "")), instance_id)
+        found = find_detail(session, instance_id, hints, policy)
+        if found.error:
+            return detail.answer_instance(request, session, instance_id, hints, found, policy=policy)
+        url = instance_url(region, instance_id, hints)
+    else:
+        view = read_list(session, _read_posted(request, region))
+        listing = fetch_listing(session, view, policy)
+        if listing.page.error and find_target(request):
+            return responses.answer_list(request, session, view, listing, policy=policy)
+        url = list_url(region, view)
+    return HttpResponseRedirect(url, status=HTTPStatus.SEE_OTHER)
+
+
+def _find_way_back(request: MemberRequest, region: Region) -> str:
+    """The address of the page that a form belongs to, as far as it can be parsed."""
+    instance_id = request.POST.get("instance", "")
+    try:
+        if is_uuid(instance_id):
+            return instance_url(region, instance_id, read_hints(QueryDict(request.POST.get("query", "")), instance_id))
+        return list_url(region, read_view(_read_posted(request, region), known=KnownValues()))
+    except InvalidHintsError:
+        return instance_url(region, instance_id, DetailQuery())
+    except InvalidListError:
+        return list_url(region, ListView())
+
+
+def _read_posted(request: MemberRequest, region: Region) -> QueryDict:
+    """The list that a form belongs to, from its query string or its address.
+
+    htmx may have changed the address since the form was rendered. It sends the current one with each request, and
+    the script adds it to forms that the browser submits.
+    """
+    text = find_shown(request, region) or request.POST.get("query", "")
+    return QueryDict(text.partition("?")[2] if text.startswith("/") else text)

@@ -34,8 +34,8 @@ class Option(msgspec.Struct, frozen=True):
     is_chosen: bool
 
 
-class DisplayOptionsForm(msgspec.Struct, frozen=True):
-    """The form for the display options. `first` is the column that is always shown."""
+class DisplayChoices(msgspec.Struct, frozen=True):
+    """The choices in the form for the display options. `first` is the column that is always shown."""
 
     first: str
     columns: tuple[Option, ...]
@@ -97,37 +97,37 @@ def list_page_sizes(largest: int | None) -> list[int]:
     return [*(size for size in PAGE_SIZES if size < most), most]
 
 
-def build_settings(view: ListView, layout: DisplayOptions, *, largest_limit: int | None) -> DisplayOptionsForm:
+def build_display_choices(view: ListView, options: DisplayOptions, *, largest_limit: int | None) -> DisplayChoices:
     limit = min(view.query.limit or DEFAULT_LIMIT, largest_limit or LARGEST_LIMIT)
-    return DisplayOptionsForm(
+    return DisplayChoices(
         first=FIRST,
         columns=tuple(
             [
-                Option(name, title, name in layout.columns)
+                Option(name, title, name in options.columns)
                 for name, title in list_titles(get_language()).items()
                 if name != FIRST
             ]
         ),
         sizes=tuple(sorted({*list_page_sizes(largest_limit), limit})),
         limit=limit,
-        is_compact=layout.density == "compact",
+        is_compact=options.density == "compact",
     )
 
 
-def build_share(view: ListView, layout: DisplayOptions, *, region: Region) -> ShareLinks:
-    pinned = list_url(region, view, columns=layout.columns, density=layout.density, marker=view.query.marker)
+def build_share(view: ListView, options: DisplayOptions, *, region: Region) -> ShareLinks:
+    pinned = list_url(region, view, columns=options.columns, density=options.density, marker=view.query.marker)
     return ShareLinks(url=make_absolute(list_url(region, view)), pinned_url=make_absolute(pinned))
 
 
-def describe_view(view: ListView, layout: DisplayOptions) -> str:
+def describe_view(view: ListView, options: DisplayOptions) -> str:
     """The parts of a view to save: everything that is shown, for any member, from its first page."""
-    return view.to_query_string(columns=layout.columns, density=layout.density)
+    return view.to_query_string(columns=options.columns, density=options.density)
 
 
 def link_views(
-    links: Iterable[SavedLink], view: ListView, layout: DisplayOptions, *, member: Member, region: Region
+    links: Iterable[SavedLink], view: ListView, options: DisplayOptions, *, member: Member, region: Region
 ) -> tuple[ViewLink, ...]:
-    current = saved_view_url(region, describe_view(view, layout))
+    current = saved_view_url(region, describe_view(view, options))
     return tuple(
         ViewLink(
             pk=one.pk,

@@ -30,7 +30,7 @@ from portal.instances.links import (
 )
 from portal.instances.live import RefreshState, describe_request, describe_usage, name_error, name_pending
 from portal.instances.lookup import InstanceNotFoundError
-from portal.instances.responses import (
+from portal.instances.pages import (
     Page,
     answer_unchanged,
     find_target,
@@ -170,7 +170,7 @@ def answer_instance(
         _build_page(request, session, instance_id, hints),
         shown_name=details.name or hints.name or instance_id,
         instance=found.value.instance,
-        page=found,
+        cached=found,
         details=details,
         notice=describe(found.error, read_meter(session)) if found.error else None,
         live=RefreshState(
@@ -230,7 +230,7 @@ def miss_instance(request: MemberRequest, _region: Region, error: DetailMissingE
     page = replace(
         _build_page(request, error.session, error.instance_id, hints),
         missing=missing,
-        page=missing.page,
+        cached=missing.page,
         announcement=describe_search(missing),
         request_info=describe_request(error.session, missing.page, ends_search=True),
         next_url=instance_url(error.session.region, error.instance_id, following),

@@ -19,7 +19,7 @@ BUSY_SECONDS = 2
 
 
 class InstancesError(Exception):
-    """A view cannot show what was requested. `views.answers` turns each kind into a response."""
+    """A view cannot show what was requested. `views.instances_view` turns each kind into a response."""
 
 
 @dataclass(eq=False)

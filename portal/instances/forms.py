@@ -16,16 +16,7 @@ from django.utils.translation import gettext_lazy
 from portal.bycloud import DEFAULT_LIMIT, InstanceQuery
 from portal.core.invisible import MOST_NAMED, clean, name_hidden, show_plain
 from portal.instances.errors import InstancesError
-from portal.instances.links import (
-    LONGEST_NAME,
-    LONGEST_TAGS,
-    DetailQuery,
-    ListView,
-    can_be_hint,
-    canonical_id,
-    is_uuid,
-)
-from portal.instances.parameters import (
+from portal.instances.fields import (
     Parameter,
     read_columns,
     read_density,
@@ -35,6 +26,15 @@ from portal.instances.parameters import (
     read_status,
     read_tags,
     split_tags,
+)
+from portal.instances.links import (
+    LONGEST_NAME,
+    LONGEST_TAGS,
+    DetailQuery,
+    ListView,
+    can_be_hint,
+    canonical_id,
+    is_uuid,
 )
 from portal.instances.services import KnownValues, NamedRef
 from portal.instances.status import list_choices

@@ -30,17 +30,17 @@ class Table(msgspec.Struct, frozen=True):
 
 
 def build_table(
-    instances: tuple[Instance, ...], *, region: Region, view: ListView, layout: DisplayOptions
+    instances: tuple[Instance, ...], *, region: Region, view: ListView, options: DisplayOptions
 ) -> Table | None:
     """The table of these instances; None without instances."""
     if not instances:
         return None
-    columns = find_columns(layout.columns)
+    columns = find_columns(options.columns)
     titles = list_titles(get_language())
     rows = build_rows(instances, region=region, view=view, columns=columns)
     return Table(
         columns=tuple([(titles[column.name], column.kind in QUANTITIES) for column in columns]),
         rows=rows,
-        is_compact=layout.density == "compact",
+        is_compact=options.density == "compact",
         pending=name_pending([row.key for row in rows if row.state.is_pending]),
     )

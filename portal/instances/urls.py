@@ -8,9 +8,9 @@ app_name = "instances"
 
 urlpatterns = [
     path("", views.list_page, name="list"),
-    path("revalidate/", views.revalidate, name="revalidate"),
-    path("refresh/", views.refresh, name="refresh"),
-    path("check-credential/", views.check_credential, name="check_credential"),
+    path("revalidate/", actions.revalidate, name="revalidate"),
+    path("refresh/", actions.refresh, name="refresh"),
+    path("check-credential/", actions.check_credential, name="check_credential"),
     path("layout/", actions.change_layout, name="change_layout"),
     path("export/", actions.export, name="export"),
     path("save-view/", actions.save_view, name="save_view"),

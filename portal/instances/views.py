@@ -1,14 +1,12 @@
-"""The views of the instance pages. docs/pages.md describes the addresses and every state."""
+"""The views of the instance pages, all by GET; actions.py has those by POST. docs/pages.md describes every state."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 import structlog
-from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url, replace_url
 
@@ -16,8 +14,7 @@ from portal.bycloud import Region
 from portal.core.crypto import CryptoError
 from portal.core.http import is_same_query, list_unknown, redirect_without
 from portal.core.permissions import Capability, requires
-from portal.core.request import MemberRequest, require_post
-from portal.credentials import services as credential_services
+from portal.core.request import MemberRequest
 from portal.credentials.vault import resolve_credential
 from portal.gateway import ApiSession, Cached, CachedInstance, FetchFailed, FetchPolicy
 from portal.instances import detail, export, responses
@@ -34,25 +31,25 @@ from portal.instances.links import (
     ListView,
     bare_list_url,
     instance_url,
-    is_uuid,
     list_url,
     saved_view_url,
 )
 from portal.instances.lookup import InstanceNotFoundError, find_instance
+from portal.instances.pages import ask_for_credential, find_target
 from portal.instances.services import KnownValues, Listing, list_instances, read_known_values
 from portal.saved_views import services as saved_views
 
 View = Callable[..., HttpResponse]
 Handlers = Mapping[type[InstancesError], View]
-PAGES: Handlers = {
-    NoCredentialError: responses.ask_for_credential,
+PAGE_HANDLERS: Handlers = {
+    NoCredentialError: ask_for_credential,
     InvalidListError: responses.refuse_list,
     ListFailedError: responses.fail_list,
     InvalidHintsError: detail.refuse_instance,
     DetailFailedError: detail.fail_instance,
     DetailMissingError: detail.miss_instance,
 }
-IN_JSON: Handlers = {
+JSON_HANDLERS: Handlers = {
     NoCredentialError: export.ask_for_credential_in_json,
     InvalidHintsError: export.refuse_in_json,
     DetailFailedError: export.fail_in_json,
@@ -60,7 +57,7 @@ IN_JSON: Handlers = {
 }
 
 
-def answers(capability: Capability, handlers: Handlers = PAGES) -> Callable[[View], View]:
+def instances_view(capability: Capability, handlers: Handlers = PAGE_HANDLERS) -> Callable[[View], View]:
     """A view for members with the capability. What it cannot show becomes the response that `handlers` has for it."""
 
     def declare(view: View) -> View:
@@ -77,7 +74,7 @@ def answers(capability: Capability, handlers: Handlers = PAGES) -> Callable[[Vie
     return declare
 
 
-@answers(Capability.LIST_INSTANCES)
+@instances_view(Capability.LIST_INSTANCES)
 @require_safe
 def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     session = open_session(request, region)
@@ -92,7 +89,7 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     url = list_url(region, view)
     params = request.META.get("QUERY_STRING", "")
     is_canonical = not params or is_same_query(params, url.partition("?")[2])
-    target = responses.find_target(request)
+    target = find_target(request)
     if not is_canonical and not target:
         return redirect_without(request, unknown, url)
     policy = _read_policy(request)
@@ -104,57 +101,31 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     if not is_canonical:
         return push_url(response, url)
     # After a response to a form, redirect to the list itself.
-    is_elsewhere = target and request.htmx.current_url and not _find_shown(request, region)
+    is_elsewhere = target and request.htmx.current_url and not find_shown(request, region)
     return replace_url(response, url) if is_elsewhere else response
 
 
-@answers(Capability.OPEN_INSTANCE)
+@instances_view(Capability.OPEN_INSTANCE)
 @require_safe
 def detail_page(request: MemberRequest, region: Region, instance_id: UUID) -> HttpResponse:
     session = open_session(request, region)
     hints = read_hints(request.GET, str(instance_id))
     is_canonical = is_same_query(hints.to_query_string(), request.META.get("QUERY_STRING", ""))
-    if not is_canonical and not responses.find_target(request):
+    if not is_canonical and not find_target(request):
         return redirect_without(request, list_unknown(request, HINTS), instance_url(region, str(instance_id), hints))
     policy = _read_policy(request)
-    found = _find(session, str(instance_id), hints, policy)
+    found = find_detail(session, str(instance_id), hints, policy)
     return detail.answer_instance(request, session, str(instance_id), hints, found, policy=policy)
 
 
-@answers(Capability.READ_RAW_INSTANCE, IN_JSON)
+@instances_view(Capability.READ_RAW_INSTANCE, JSON_HANDLERS)
 @require_safe
 def raw(request: MemberRequest, region: Region, instance_id: UUID) -> HttpResponse:
     """The raw JSON of one instance."""
     session = open_session(request, region)
     hints = read_hints(request.GET, str(instance_id))
-    found = _find(session, str(instance_id), hints, FetchPolicy.CACHE_FIRST)
+    found = find_detail(session, str(instance_id), hints, FetchPolicy.CACHE_FIRST)
     return export.answer_json(found.value, str(instance_id), is_download="download" in request.GET)
-
-
-@answers(Capability.LIST_INSTANCES)
-@require_post
-def revalidate(request: MemberRequest, region: Region) -> HttpResponse:
-    """Fetch a page again unless it is fresh."""
-    return _renew(request, region, FetchPolicy.RETRY)
-
-
-@answers(Capability.FORCE_REFRESH)
-@require_post
-def refresh(request: MemberRequest, region: Region) -> HttpResponse:
-    """Fetch a page again, however fresh it is."""
-    return _renew(request, region, FetchPolicy.FORCE)
-
-
-@answers(Capability.LIST_INSTANCES)
-@require_post
-def check_credential(request: MemberRequest, region: Region) -> HttpResponse:
-    """Check the list's credential with one request to ByCloud. If it is valid, fetch the page again."""
-    open_session(request, region)
-    checked = credential_services.check_again(request.credential, region=region, member=request.user)
-    messages.add_message(request, checked.level, checked.sentence)
-    if checked.is_checked:
-        return _renew(request, region, FetchPolicy.RETRY)
-    return HttpResponseRedirect(_find_way_back(request, region), status=HTTPStatus.SEE_OTHER)
 
 
 def open_session(request: MemberRequest, region: Region) -> ApiSession:
@@ -202,7 +173,9 @@ def fetch_listing(session: ApiSession, view: ListView, policy: FetchPolicy) -> L
         raise ListFailedError(session, view, failure.error) from None
 
 
-def _find(session: ApiSession, instance_id: str, hints: DetailQuery, policy: FetchPolicy) -> Cached[CachedInstance]:
+def find_detail(
+    session: ApiSession, instance_id: str, hints: DetailQuery, policy: FetchPolicy
+) -> Cached[CachedInstance]:
     try:
         return find_instance(session, instance_id, name=hints.name, marker=hints.marker, policy=policy)
     except InstanceNotFoundError as error:
@@ -211,55 +184,10 @@ def _find(session: ApiSession, instance_id: str, hints: DetailQuery, policy: Fet
         raise DetailFailedError(session, instance_id, hints, failure.error) from None
 
 
-def _renew(request: MemberRequest, region: Region, policy: FetchPolicy) -> HttpResponse:
-    """Fetch the list of `query`, or the `instance` with `query` as its hints. Then 303 to its page.
-
-    Errors are shown in the response itself, because the page may not show them after a redirect.
-    """
-    session = open_session(request, region)
-    instance_id = request.POST.get("instance", "")
-    if is_uuid(instance_id):
-        hints = read_hints(QueryDict(request.POST.get("query", "")), instance_id)
-        found = _find(session, instance_id, hints, policy)
-        if found.error:
-            return detail.answer_instance(request, session, instance_id, hints, found, policy=policy)
-        url = instance_url(region, instance_id, hints)
-    else:
-        view = read_list(session, read_posted(request, region))
-        listing = fetch_listing(session, view, policy)
-        if listing.page.error and responses.find_target(request):
-            return responses.answer_list(request, session, view, listing, policy=policy)
-        url = list_url(region, view)
-    return HttpResponseRedirect(url, status=HTTPStatus.SEE_OTHER)
-
-
-def _find_way_back(request: MemberRequest, region: Region) -> str:
-    """The address of the page that a form belongs to, as far as it can be parsed."""
-    instance_id = request.POST.get("instance", "")
-    try:
-        if is_uuid(instance_id):
-            return instance_url(region, instance_id, read_hints(QueryDict(request.POST.get("query", "")), instance_id))
-        return list_url(region, read_view(read_posted(request, region), known=KnownValues()))
-    except InvalidHintsError:
-        return instance_url(region, instance_id, DetailQuery())
-    except InvalidListError:
-        return list_url(region, ListView())
-
-
-def _find_shown(request: MemberRequest, region: Region) -> str | None:
+def find_shown(request: MemberRequest, region: Region) -> str | None:
     """The address of the list that htmx sent the request from; None for any other page.
 
     A response to a form may also show a list, but it has the form's address, which does not identify the list.
     """
     address = request.htmx.current_url_abs_path or ""
     return address if address.partition("?")[0] == bare_list_url(region) else None
-
-
-def read_posted(request: MemberRequest, region: Region) -> QueryDict:
-    """The list that a form belongs to, from its query string or its address.
-
-    htmx may have changed the address since the form was rendered. It sends the current one with each request, and
-    the script adds it to forms that the browser submits.
-    """
-    text = _find_shown(request, region) or request.POST.get("query", "")
-    return QueryDict(text.partition("?")[2] if text.startswith("/") else text)

@@ -12,9 +12,9 @@ from portal.bycloud import InstanceQuery, Region
 from portal.core.http import LONGEST_ADDRESS, add_way_back
 from portal.instances import links
 from portal.instances.columns import COLUMNS, order_names
+from portal.instances.fields import DENSITIES
 from portal.instances.forms import ListForm, find_name
 from portal.instances.links import ListView, can_add_tag
-from portal.instances.parameters import DENSITIES
 from portal.instances.services import KnownValues, NamedRef
 from portal.instances.status import KNOWN_STATUSES
 

@@ -24,7 +24,7 @@ TAGS = {"tr", "th", "td", "a", "bdi", "span", "code", "button", "details", "summ
 
 def render(instance: Instance, names: tuple[str, ...], *, density: str = "comfortable") -> str:
     """The body of a table with one row."""
-    table = build_table((instance,), region=SPO1, view=ListView(), layout=DisplayOptions(names, density))
+    table = build_table((instance,), region=SPO1, view=ListView(), options=DisplayOptions(names, density))
     return render_to_string("instances/_table.html", {"table": table, "region": SPO1}).partition("<tbody>")[2]
 
 
@@ -143,4 +143,4 @@ def test_no_text_from_outside_is_markup(text: str) -> None:
 
 
 def test_no_instances_are_no_table() -> None:
-    assert build_table((), region=SPO1, view=ListView(), layout=DisplayOptions(("name",), "comfortable")) is None
+    assert build_table((), region=SPO1, view=ListView(), options=DisplayOptions(("name",), "comfortable")) is None
