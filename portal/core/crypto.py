@@ -37,25 +37,25 @@ def encrypt_text(text: str, *, purpose: str) -> str:
 
 
 @sensitive_variables()
-def decrypt_text(sealed: str, *, purpose: str) -> str:
+def decrypt_text(encrypted: str, *, purpose: str) -> str:
     """Decrypt with any key. Raises `CryptoError` if no key works or the text was encrypted for another purpose."""
     try:
-        opened = MultiFernet(make_fernets()).decrypt(sealed.encode()).decode()
+        decrypted = MultiFernet(make_fernets()).decrypt(encrypted.encode()).decode()
     except InvalidToken:
-        opened = ""
-    if not opened.startswith(f"{purpose}:"):
+        decrypted = ""
+    if not decrypted.startswith(f"{purpose}:"):
         raise CryptoError(_("This can't be decrypted with any of the portal's keys."))
-    return opened.removeprefix(f"{purpose}:")
+    return decrypted.removeprefix(f"{purpose}:")
 
 
 @sensitive_variables()
-def reencrypt_text(sealed: str, *, purpose: str) -> str:
+def reencrypt_text(encrypted: str, *, purpose: str) -> str:
     """Encrypt with the first key; returns the text unchanged if it already is. Raises `CryptoError` like
     `decrypt_text`.
     """
-    text = decrypt_text(sealed, purpose=purpose)
+    text = decrypt_text(encrypted, purpose=purpose)
     try:
-        make_fernets()[0].decrypt(sealed.encode())
+        make_fernets()[0].decrypt(encrypted.encode())
     except InvalidToken:
         return encrypt_text(text, purpose=purpose)
-    return sealed
+    return encrypted

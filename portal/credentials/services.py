@@ -58,7 +58,7 @@ def take_credential(
     Replaces the previous one. Raises `NotSavedError` if ByCloud rejects it, and `CryptoError` if it can't be encrypted.
     Without a request, it is recorded as done from the command line.
     """
-    sealed = vault.encrypt(credential, member_id=member.pk if member else None, region=region.code)
+    encrypted = vault.encrypt(credential, member_id=member.pk if member else None, region=region.code)
     doubt, total = "", None
     session = gateway.ApiSession(
         region=region, credential=credential, member_id=str(request.user.pk) if request else ""
@@ -86,7 +86,7 @@ def take_credential(
     with transaction.atomic():
         row = _store(
             credential,
-            sealed,
+            encrypted,
             member=member,
             region=region,
             now=now,
@@ -142,7 +142,7 @@ def check_again(row: Credential, *, region: bycloud.Region, member: Member) -> C
 
 def _store(
     credential: bycloud.Credential,
-    sealed: bytes,
+    encrypted: bytes,
     *,
     member: Member | None,
     region: bycloud.Region,
@@ -153,7 +153,7 @@ def _store(
 ) -> Credential:
     kept = {
         "kind": Kind.BEARER if isinstance(credential, bycloud.BearerToken) else Kind.API_KEY,
-        "sealed": sealed,
+        "sealed": encrypted,
         "fingerprint": vault.fingerprint(credential),
         "checked_at": checked_at,
         "visible_total": visible_total,

@@ -46,10 +46,10 @@ class CredentialStatus:
     @property
     def is_refused(self) -> bool:
         """Whether ByCloud's most recent response rejected the credential."""
-        refused_at = self.use.refused_at
+        rejected_at = self.use.rejected_at
         # Prefer the time from the same clock; the row's time may be from another machine.
         taken_at = self.use.used_at or self.row.checked_at
-        return refused_at is not None and (taken_at is None or refused_at > taken_at)
+        return rejected_at is not None and (taken_at is None or rejected_at > taken_at)
 
     @property
     def is_valid(self) -> bool:
@@ -58,7 +58,7 @@ class CredentialStatus:
         return self.can_open and not self.row.pause and is_taken and not self.is_refused and not self.is_expired
 
     @property
-    def mark(self) -> Badge:
+    def badge(self) -> Badge:
         if self.row.pause or not self.can_open:
             paused = Badge("warn", _("Paused; enter it again"), "circle-pause")
             return paused if self.row.pause else Badge("error", _("Can't be decrypted; enter it again"), "circle-alert")
@@ -98,7 +98,7 @@ def list_marks(
     member: Member, statuses: dict[tuple[int | None, str], CredentialStatus]
 ) -> tuple[tuple[str, Badge], ...]:
     """The status of the member's credential in each region, as shown to admins."""
-    return tuple((region, _mark(statuses, member, region)) for region in settings.BYCLOUD_REGIONS)
+    return tuple((region, _find_badge(statuses, member, region)) for region in settings.BYCLOUD_REGIONS)
 
 
 def count_days_left(day: date | None) -> int | None:
@@ -139,10 +139,10 @@ def describe_expiry(row: Credential) -> str:
     ) % named
 
 
-def _mark(statuses: dict[tuple[int | None, str], CredentialStatus], member: Member, region: str) -> Badge:
+def _find_badge(statuses: dict[tuple[int | None, str], CredentialStatus], member: Member, region: str) -> Badge:
     own = statuses.get((member.pk, region))
     if own:
-        return own.mark
+        return own.badge
     if (None, region) in statuses:
         return Badge("neutral", _("The team's"), "users")
     return Badge("off", _("None"), "minus")

@@ -105,7 +105,7 @@ def _show_list(request: MemberRequest, owner: CredentialOwner) -> HttpResponse:
         for row in [kept.pop(region, None)]
     ]
     left_over = [(row, owner.find_url("remove", row.region)) for row in kept.values()]
-    return render(request, "credentials/list.html", {"desk": owner, "rows": rows, "left_over": left_over})
+    return render(request, "credentials/list.html", {"owner": owner, "rows": rows, "left_over": left_over})
 
 
 def _edit(request: MemberRequest, owner: CredentialOwner, region: Region) -> HttpResponse:
@@ -177,7 +177,7 @@ def _show_form(
     request: MemberRequest, owner: CredentialOwner, region: Region, form: CredentialForm, row: Credential | None
 ) -> HttpResponse:
     context = {
-        "desk": owner,
+        "owner": owner,
         "form": form,
         "region": region,
         "credential": row,

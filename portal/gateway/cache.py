@@ -73,7 +73,7 @@ class LastUsed(msgspec.Struct, frozen=True):
     """When ByCloud last accepted and last rejected a credential. None: never, or the cache has been cleared."""
 
     used_at: datetime | None = None
-    refused_at: datetime | None = None
+    rejected_at: datetime | None = None
 
 
 def page_name(query: InstanceQuery) -> str:

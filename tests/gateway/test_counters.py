@@ -36,7 +36,7 @@ def test_fat_pages_end_no_backoff_and_release_no_lock(acme: ApiSession, upstream
     assert lock is not None
     assert acquire_lock("a-page") is None
     lock.release()
-    assert read_last_used(acme).refused_at is not None
+    assert read_last_used(acme).rejected_at is not None
     with pytest.raises(FetchFailed):
         read_page(acme, InstanceQuery(), policy=FetchPolicy.FORCE)
     assert len(upstream.requests()) == 1

@@ -21,7 +21,7 @@ def test_it_was_last_used_when_bycloud_last_answered_and_not_when_a_page_was_sho
     read_page(acme, FIRST)
     before = read_last_used(acme)
     assert before.used_at is not None
-    assert before.refused_at is None
+    assert before.rejected_at is None
     clock.shift(5)
     read_page(acme, FIRST)
     assert read_last_used(acme) == before
@@ -41,7 +41,7 @@ def test_a_refusal_is_known_with_its_time(acme: ApiSession, token: str, error: t
         check_credential(refused)
     use = read_last_used(refused)
     assert use.used_at is None
-    assert use.refused_at is not None
+    assert use.rejected_at is not None
 
 
 def test_a_failure_of_another_kind_is_no_refusal(acme: ApiSession, upstream: Upstream) -> None:

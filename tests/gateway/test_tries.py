@@ -80,7 +80,7 @@ def test_a_credential_that_is_kept_leaves_its_refusal_and_counts_as_a_try(acme: 
     kept = ApiSession(acme.region, BearerToken("junk"), member_id="1")
     with pytest.raises(Unauthorized):
         check_credential(kept)
-    assert read_last_used(kept).refused_at is not None
+    assert read_last_used(kept).rejected_at is not None
     assert count_asked(acme, "1") == ATTEMPTS_PER_MEMBER - 1
 
 

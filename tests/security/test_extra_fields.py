@@ -31,7 +31,7 @@ EVIL = {
     "new_password2": "another-long-password",
     "last_login": "2000-01-01",
     "date_joined": "2000-01-01",
-    "capability": "keep-team",
+    "capability": "manage-team",
     "is_default": "on",
     "created_at": "2000-01-01",
     "used_at": "",

@@ -39,10 +39,10 @@ def encrypt(text: str) -> str:
     return _Unbound(encrypt_text(text, purpose=_NO_OWNER))
 
 
-def decrypt(sealed: str) -> str:
+def decrypt(encrypted: str) -> str:
     """Decrypt. Raises `CryptoError` if the secret was encrypted for another member or method."""
-    purpose = sealed.purpose if isinstance(sealed, _Bound) else _NO_OWNER
-    return decrypt_text(sealed, purpose=purpose)
+    purpose = encrypted.purpose if isinstance(encrypted, _Bound) else _NO_OWNER
+    return decrypt_text(encrypted, purpose=purpose)
 
 
 @receiver(post_init, sender=Authenticator)
@@ -50,12 +50,12 @@ def _bind(instance: Authenticator, **_rest: Any) -> None:
     # Don't load fields that the query deferred.
     held = vars(instance)
     kind, data = str(held.get("type")), held.get("data")
-    sealed = data.get(NAMES.get(kind)) if isinstance(data, dict) else None
-    if not isinstance(sealed, str):
+    encrypted = data.get(NAMES.get(kind)) if isinstance(data, dict) else None
+    if not isinstance(encrypted, str):
         return
     purpose = name_purpose(held["user_id"], kind)
-    if isinstance(sealed, _Unbound):
-        sealed = encrypt_text(decrypt(sealed), purpose=purpose)
-    bound = _Bound(sealed)
+    if isinstance(encrypted, _Unbound):
+        encrypted = encrypt_text(decrypt(encrypted), purpose=purpose)
+    bound = _Bound(encrypted)
     bound.purpose = purpose
     data[NAMES[kind]] = bound

@@ -26,7 +26,7 @@ from django.views.decorators.http import require_safe
 
 from portal.accounts.adapter import may_sign_in_here
 from portal.accounts.allauth_internals import begin_authentication
-from portal.accounts.mfa import services as factors
+from portal.accounts.mfa import services as mfa
 from portal.accounts.mfa.reauthentication import ReauthenticationMixin, after_reauthentication_for_form
 from portal.accounts.models import Member
 from portal.accounts.sessions.services import end_sessions
@@ -50,7 +50,7 @@ class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]  # allauth has
         return (
             member is not None
             and constant_time_compare(self.state.get("session_auth_hash", ""), member.get_session_auth_hash())
-            and (factors.signed_in_with_sso(member, self.request) or may_sign_in_here(member))
+            and (mfa.signed_in_with_sso(member, self.request) or may_sign_in_here(member))
         )
 
 
@@ -94,12 +94,12 @@ class PasskeySignInView(LoginWebAuthnView):  # type: ignore[misc]
 @requires(Capability.MANAGE_OWN_MFA)
 @require_safe
 def show_factors(request: MemberRequest) -> HttpResponse:
-    mine = factors.list_mfa_methods(request.user)
+    mine = mfa.list_mfa_methods(request.user)
     context = {
-        "factors": mine,
-        "codes_left": len(factors.list_recovery_codes(mine.codes)) if mine.codes else 0,
-        "must_set_up": factors.must_set_up_mfa(request.user, request),
-        "is_required": factors.is_required_of(request.user),
+        "methods": mine,
+        "codes_left": len(mfa.list_recovery_codes(mine.codes)) if mine.codes else 0,
+        "must_set_up": mfa.must_set_up_mfa(request.user, request),
+        "is_required": mfa.is_required_of(request.user),
     }
     return render(request, "mfa/index.html", context)
 
@@ -145,7 +145,7 @@ class RenamePasskeyView(EditWebAuthnView):  # type: ignore[misc]
     success_url = reverse_lazy("mfa_index")
 
     def form_valid(self, form: Form) -> HttpResponse:
-        what = f"{factors.describe(self.object)} → {form.cleaned_data['name']}"
+        what = f"{mfa.describe(self.object)} → {form.cleaned_data['name']}"
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)
             record_event(Action.SECOND_FACTOR_RENAMED, request=self.request, member=self.request.user, subject=what)
@@ -157,14 +157,14 @@ class RenamePasskeyView(EditWebAuthnView):  # type: ignore[misc]
 @after_reauthentication_for_form
 def remove_factor(request: MemberRequest, pk: int) -> HttpResponse:
     """GET asks for confirmation; POST removes the factor, unless it is the last one of a member who needs one."""
-    factor = get_object_or_404(factors.filter_mfa_methods(), pk=pk, user=request.user)
+    factor = get_object_or_404(mfa.filter_mfa_methods(), pk=pk, user=request.user)
     name = factor.wrap().name if factor.type == Authenticator.Type.WEBAUTHN else ""
     title = _("Remove the passkey %(name)s?") % {"name": name} if name else _("Remove your authenticator app?")
     error = ""
     if request.method == "POST":
         try:
-            factors.remove_mfa_method(factor, member=request.user, request=request)
-        except factors.LastMfaMethodError:
+            mfa.remove_mfa_method(factor, member=request.user, request=request)
+        except mfa.LastMfaMethodError:
             error = _("This is your only two-factor method, and one is required. Set up another one first.")
         else:
             said = (
@@ -205,17 +205,17 @@ def _finish_set_up(request: MemberRequest, name: str, *, has_new_codes: bool) ->
     """Called here because allauth sends its signal after the change is committed."""
     for what in (name, "recovery codes") if has_new_codes else (name,):
         record_event(Action.SECOND_FACTOR_ADDED, request=request, member=request.user, subject=what)
-    if factors.list_mfa_methods(request.user).count == 1:
+    if mfa.list_mfa_methods(request.user).count == 1:
         # The other sessions started without a second factor and may belong to someone else.
         request.session.cycle_key()
         end_sessions(request.user, but=request.session.session_key)
 
 
 def _show_codes(request: MemberRequest) -> HttpResponse:
-    codes = factors.list_mfa_methods(request.user).codes
+    codes = mfa.list_mfa_methods(request.user).codes
     if codes is None:
         raise Http404
-    left = factors.list_recovery_codes(codes)
+    left = mfa.list_recovery_codes(codes)
     is_shown = request.method == "POST"
     if is_shown:
         record_event(Action.RECOVERY_CODES_SHOWN, request=request, member=request.user, subject=f"{len(left)} left")
@@ -247,7 +247,7 @@ def reset_mfa(request: MemberRequest, pk: int) -> HttpResponse:
         return redirect("mfa_index")
     if request.method != "POST":
         return render(request, "accounts/reset_factors.html", {"member": member})
-    if factors.reset_mfa(member, by=request.user, request=request):
+    if mfa.reset_mfa(member, by=request.user, request=request):
         messages.success(
             request,
             _("Two-factor authentication of %(name)s was reset, and their sessions were ended.") % {"name": member},

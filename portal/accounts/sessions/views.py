@@ -55,9 +55,9 @@ def end_members(request: MemberRequest, pk: int) -> HttpResponse:
 
 
 def _show(request: MemberRequest, member: Member) -> HttpResponse:
-    visits = sessions.list_sessions(member, this_key=request.session.session_key)
+    found = sessions.list_sessions(member, this_key=request.session.session_key)
     is_own = member.pk == request.user.pk
-    return render(request, "accounts/sessions.html", {"member": member, "visits": visits, "is_own": is_own})
+    return render(request, "accounts/sessions.html", {"member": member, "sessions": found, "is_own": is_own})
 
 
 def _end(request: HttpRequest, member: Member) -> None:

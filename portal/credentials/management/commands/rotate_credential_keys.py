@@ -36,16 +36,16 @@ class Command(BaseCommand):
                     .order_by("pk")[:BATCH_SIZE]
                 )
                 for row in rows:
-                    sealed = bytes(row.sealed)
+                    encrypted = bytes(row.sealed)
                     try:
-                        renewed = vault.reencrypt(sealed, member_id=row.member_id, region=row.region)
+                        renewed = vault.reencrypt(encrypted, member_id=row.member_id, region=row.region)
                     except NoKeyError as error:
                         raise CommandError(str(error)) from None
                     except CryptoError:
                         owner = row.member.get_username() if row.member else _("the team")
                         lost.append(f"{owner}, {row.region}")
                         continue
-                    if renewed != sealed:
+                    if renewed != encrypted:
                         row.sealed = renewed
                         row.save(update_fields=["sealed"])
                         resealed += 1
