@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from portal.gateway import failover_cache
 from portal.gateway.failover_cache import FailoverCache
+from portal.gateway.memory_cache import MemoryCache
 from tests.services.conftest import use_redis
 from tests.services.servers import Redis
 
@@ -95,16 +96,16 @@ def test_what_is_kept_alone_just_after_all_was_dropped_is_dropped_too(
 ) -> None:
     own_redis.stop()
     cache.set("two", b"alone")
-    keep = cache._memory.set
+    keep = MemoryCache.set
 
-    def keep_late(*arguments: Any, **options: Any) -> None:
+    def keep_late(memory: MemoryCache, *arguments: Any, **options: Any) -> None:
         own_redis.start()
         time.sleep(RETRY_SECONDS)
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(lambda: caches["counters"].get("two")).result() is None
-        keep(*arguments, **options)
+        keep(memory, *arguments, **options)
 
-    monkeypatch.setattr(cache._memory, "set", keep_late)
+    monkeypatch.setattr(MemoryCache, "set", keep_late)
     cache.set("one", b"alone")
     assert cache.get("one") is None
     own_redis.stop()
@@ -120,7 +121,7 @@ def test_an_answer_from_before_the_outage_does_not_end_it(
         cache.set("two", b"alone")
         return b"late"
 
-    monkeypatch.setattr(cache._redis, "get", get_late)
+    monkeypatch.setattr(failover_cache.TrustingCache, "get", get_late)
     assert cache.get("one") == b"late"
     assert cache.is_alone
     assert cache.get("two") == b"alone"
