@@ -1,6 +1,6 @@
 """One settings module for all environments. The defaults are for production.
 
-docs/settings.md documents every setting.
+docs/settings.md documents every setting. Those of sign-in that depend on no environment are in settings_accounts.py.
 """
 
 import logging
@@ -24,6 +24,7 @@ from portal.environment import (
     read_role_groups,
     refuse,
 )
+from portal.settings_accounts import *  # noqa: F403 -- Django reads them from here
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environment = Environment(Path(os.environ.get("ENV_FILE") or BASE_DIR / ".env"))
@@ -191,43 +192,12 @@ MESSAGE_STORAGE = "portal.core.flash.HostCookieStorage"
 
 # Members
 
-AUTH_USER_MODEL = "accounts.Member"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-PASSWORD_HASHERS = ["portal.accounts.hashers.PasswordHasher"]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "portal.accounts.passwords.validators.OwnWordsValidator"},
-]
 PASSWORD_WORDS = ["bycloud", "portal", *read(env.list, "PASSWORD_WORDS", default=[])]
-LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "home"
-ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
-ACCOUNT_FORMS = {
-    "login": "portal.accounts.forms.SignInForm",
-    "reauthenticate": "portal.accounts.mfa.forms.PasswordAgainForm",
-}
-ACCOUNT_LOGIN_METHODS = {"username", "email"}
-ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {
-    "login_failed": "10/5m/ip,5/5m/key",
-    "login_failed_of_account": "5/5m/key",
-    "reset_password": "10/5m/ip,3/1h/key",
-    # Far above what a person needs: form submissions, and credential submissions that are compared with the member's
-    # password.
-    "act": "120/m/user",
-    "credential": "10/m/user",
-}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 SESSION_IDLE = timedelta(minutes=read(env.int, "SESSION_IDLE_MINUTES", default=30, validate=at_least(5)))
 SESSION_ABSOLUTE = timedelta(hours=read(env.int, "SESSION_ABSOLUTE_HOURS", default=8))
 if not SESSION_IDLE <= SESSION_ABSOLUTE:
     refuse("SESSION_ABSOLUTE_HOURS", "must not be shorter than SESSION_IDLE_MINUTES")
-PASSWORD_RESET_TIMEOUT = 60 * 60
 # Without an e-mail server, an admin passes on the password reset link.
 EMAIL_URL = read(env.str, "EMAIL_URL", default="")
 if EMAIL_URL:
@@ -240,7 +210,6 @@ if EMAIL_URL:
     DEFAULT_FROM_EMAIL = read(env.str, "EMAIL_FROM", default="") or refuse(
         "EMAIL_FROM", "is not set; EMAIL_URL needs it"
     )
-INVITATION_LIFETIME = timedelta(days=3)
 
 # Two-factor authentication
 
@@ -248,23 +217,6 @@ _whom = one_of("nobody", "admins", "everybody")
 REQUIRE_SECOND_FACTOR = read(
     env.str, "REQUIRE_SECOND_FACTOR", default="nobody" if PLAIN_HTTP else "admins", validate=_whom
 )
-MFA_ADAPTER = "portal.accounts.adapter.FactorAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-MFA_PASSKEY_LOGIN_ENABLED = True
-# E-mail addresses are not verified and never create an account.
-MFA_ALLOW_UNVERIFIED_EMAIL = True
-# A code is valid only in its own 30 seconds: allauth does not remember used codes any longer than that.
-MFA_TOTP_TOLERANCE = 0
-MFA_FORMS = {
-    "authenticate": "portal.accounts.mfa.forms.CodeForm",
-    "authenticate_webauthn": "portal.accounts.mfa.forms.PasskeyForm",
-    "reauthenticate": "portal.accounts.mfa.forms.CodeAgainForm",
-    "reauthenticate_webauthn": "portal.accounts.mfa.forms.PasskeyAgainForm",
-    "login_webauthn": "portal.accounts.mfa.forms.PasskeySignInForm",
-    "activate_totp": "portal.accounts.mfa.forms.AppForm",
-    "add_webauthn": "portal.accounts.mfa.forms.AddPasskeyForm",
-    "edit_webauthn": "portal.accounts.mfa.forms.RenamePasskeyForm",
-}
 
 # Single sign-on: disabled without OIDC_ISSUER
 
@@ -300,8 +252,6 @@ if OIDC_ISSUER:
         refuse("OIDC_SCOPES", "must include openid")
 elif SSO_ONLY:
     refuse("SSO_ONLY", "requires OIDC_ISSUER; without it, only admins could sign in")
-SOCIALACCOUNT_ADAPTER = "portal.accounts.adapter.ProviderAdapter"
-SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 
 # Cookies, TLS and headers
 
