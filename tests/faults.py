@@ -89,7 +89,7 @@ SCRIPTED = (
     _mode("odd-records", "unreadable", 200),
     _mode("no-records", "This record cannot be read", 200),
     _mode("byte-order-mark", "1–20 of 150", 200),
-    _mode("too-many", "49,980 instances more than were asked for were sent", 200),
+    _mode("too-many", "ByCloud sent 49,980 more instances than requested", 200),
     _mode("crowded", "and 999,970 more", 200),
     _mode("overlong", "SSSS…", 200),
     _mode("hostile", "1–20 of 150", 200),

@@ -155,7 +155,7 @@ def describe_unknown(unknown: Sequence[str]) -> str:
     more = len(unknown) - MOST_NAMED
     if more > 0:
         names += ngettext(" and %(count)d more", " and %(count)d more", more) % {"count": more}
-    return _("The address holds parameters that mean nothing here: %(names)s. They were left out.") % {"names": names}
+    return _("Unknown parameters were ignored: %(names)s.") % {"names": names}
 
 
 def describe_path(request: HttpRequest) -> str:

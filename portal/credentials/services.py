@@ -76,7 +76,7 @@ def take_credential(
         _record_refused(member, region, 403, request=request)
         raise NotSavedError(
             _(
-                "ByCloud knows this credential, but it may not list instances (403). Nothing was saved. "
+                "The credential is valid, but isn't allowed to list instances (403). Nothing was saved. "
                 "Give it a role that may list instances in ByCloud's console, or use another one."
             )
         ) from error
@@ -128,7 +128,7 @@ def check_again(row: Credential, *, region: bycloud.Region, member: Member) -> C
         )
         return CheckResult(sentence % named, messages.ERROR)
     except bycloud.Forbidden:
-        sentence = _("ByCloud knows the credential for %(region)s, but it may not list instances (403). Replace it.")
+        sentence = _("The credential for %(region)s is valid, but isn't allowed to list instances (403). Replace it.")
         return CheckResult(sentence % named, messages.ERROR)
     except bycloud.ByCloudError as error:
         sentence = _("The credential for %(region)s could not be verified: %(doubt)s.")

@@ -80,7 +80,7 @@ class ListForm(forms.Form):
         self.view = ListView(InstanceQuery(**{"limit": DEFAULT_LIMIT} | values), **look)
         if len(self.view.to_query_string()) > LONGEST_QUERY:
             longest = max(self.fields, key=lambda name: len(quote_plus(str(self[name].value()))))
-            self.add_error(longest, _("Too long for an address: shorten it, or filter by fewer."))
+            self.add_error(longest, _("Too long for a URL. Shorten it, or use fewer filters."))
 
     def list_shown(self) -> list[tuple[forms.BoundField, tuple[tuple[str, str], ...]]]:
         """The filters, and other parameters while they have an error, each with the pairs of `_suggest`."""

@@ -98,7 +98,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         text = _("The page was opened before %(name)s signed in here. You are still signed in as %(name)s.") % name
         label = _("Sign out")
     elif member:
-        text = _("It was opened before %(name)s signed in here, or comes from elsewhere. Nothing was done.") % name
+        text = (
+            _("The form was opened before %(name)s signed in here, or comes from another site. Nothing was changed.")
+            % name
+        )
     else:
         text = _("You signed in or out after opening it, or your browser blocks cookies. Reload the page.")
     # A fragment replaces a part of the page, so link to the page that contains it.

@@ -134,7 +134,7 @@ def test_a_page_that_cannot_be_is_said_to_be_none(as_ada: Client, query: dict[st
 
 def test_a_parameter_that_means_nothing_is_named(as_ada: Client) -> None:
     text = text_of(as_ada.get("/audit/", {"nmae": "vera", "<x>": "1"}, follow=True))
-    assert "mean nothing here: nmae, &lt;x&gt;." in text
+    assert "Unknown parameters were ignored: nmae, &lt;x&gt;." in text
 
 
 def test_pages_go_there_and_back_over_the_same_events(as_ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:

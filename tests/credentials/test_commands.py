@@ -92,9 +92,9 @@ def test_an_unreachable_bycloud_is_said(set_credential: SetCredential, vera: Mem
     ("typed", "options", "sentence"),
     [
         ("x", {"name": "eve"}, "Member eve does not exist"),
-        ("x", {"region": "nowhere"}, "There is no region nowhere; BYCLOUD_REGIONS names spo1, sao2"),
-        ("", {}, "Standard input holds no credential"),
-        ("no-colon-here", {"kind": "api-key"}, "written id:secret"),
+        ("x", {"region": "nowhere"}, "Unknown region nowhere. BYCLOUD_REGIONS has spo1, sao2"),
+        ("", {}, "Standard input contains no credential"),
+        ("no-colon-here", {"kind": "api-key"}, "as id:secret"),
         ("two words", {}, "ASCII letters"),
         ("x", {"kind": "carrier-pigeon"}, "invalid choice"),
     ],
@@ -171,7 +171,7 @@ def test_rotation_names_what_it_cannot_open_and_does_the_rest(ada: Member, otto:
     newest = Fernet.generate_key().decode()
     settings.CREDENTIAL_KEYS = [newest, kept_key]
     out = io.StringIO()
-    with pytest.raises(CommandError, match="1 credential cannot be opened"):
+    with pytest.raises(CommandError, match="1 credential can't be decrypted"):
         call_command("rotate_credential_keys", stdout=out)
     assert "Can't be decrypted with any key: otto, spo1" in out.getvalue()
     settings.CREDENTIAL_KEYS = [newest]

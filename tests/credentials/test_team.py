@@ -260,7 +260,7 @@ def test_it_can_be_set_on_the_command_line(db: None, sandbox: Sandbox, monkeypat
 
 @pytest.mark.parametrize("given", [["vera", "--team"], []])
 def test_the_command_wants_a_member_or_the_team(vera: Member, given: list[str]) -> None:
-    with pytest.raises(CommandError, match="Name a member, or give --team"):
+    with pytest.raises(CommandError, match="Specify a member or --team"):
         call_command("set_credential", *given, "--region", "spo1", "--kind", "bearer")
 
 

@@ -443,7 +443,7 @@ def test_an_unchecked_credential_is_checked_without_entering_it_again(
     ("token", "sentence"),
     [
         ("a-token-nobody-gave-out", "ByCloud rejected the credential for spo1 (401)"),
-        ("sandbox-forbidden-token", "it may not list instances (403)"),
+        ("sandbox-forbidden-token", "allowed to list instances (403)"),
     ],
 )
 def test_a_check_that_ends_in_a_refusal_says_so_and_keeps_the_credential(

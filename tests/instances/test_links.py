@@ -268,4 +268,4 @@ def test_a_list_whose_address_would_not_fit_is_refused_beside_its_longest_field(
     assert len(canonical) > 2048
     assert len(add_way_back("/sign-in/", f"/spo1/instances/?{canonical}")) <= LONGEST_ADDRESS
     other = urlencode({"tags": ",".join(f"{'株' * 13}{number}" for number in range(50))})
-    assert "Too long for an address" in problem(other, "tags")
+    assert "Too long for a URL" in problem(other, "tags")

@@ -122,7 +122,7 @@ def test_an_instance_of_another_organization_is_not_found(operator_client: Clien
     response = viewing.get(url)
     assert response.status_code == 404
     assert "Instance not found" in words(response)
-    assert "12 instances of spo1 were searched" in words(response)
+    assert "Searched all 12 instances in spo1" in words(response)
 
 
 def test_each_volume_has_a_copy_button_with_a_name_of_its_own(operator_client: Client, upstream: Upstream) -> None:
@@ -300,7 +300,7 @@ def test_after_ten_steps_the_search_waits_for_the_person(operator_client: Client
 def test_a_search_to_the_end_says_how_much_was_searched(operator_client: Client, upstream: Upstream) -> None:
     response = operator_client.get(f"{LIST}{GONE}/")
     assert response.status_code == 404
-    assert "150 instances of spo1 were searched" in words(response)
+    assert "Searched all 150 instances in spo1" in words(response)
     assert 'data-announce="Instance not found"' in text(response)
     assert "Request details The last ByCloud request of this search." in words(response)
     assert "GET /v1/instances?limit=100&marker=" in words(response)

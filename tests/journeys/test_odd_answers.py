@@ -124,7 +124,7 @@ def test_an_odd_field_costs_that_field(
         return
     detail = operator_client.get(f"{LIST}{record['id']}/")
     assert detail.status_code == 200
-    assert ("Some of what ByCloud sent cannot be read" in words(detail)) is not is_read
+    assert ("Part of ByCloud's response can't be read" in words(detail)) is not is_read
     raw_url = f"{LIST}{record['id']}.json"
     raw = operator_client.get(raw_url)
     assert (raw.status_code, raw.content.decode()) == (200, source)
@@ -257,13 +257,13 @@ def test_rows_beyond_what_was_asked_for_are_cut_and_said(operator_client: Client
     response = operator_client.get(LIST)
     assert len(ids(response)) == 20
     assert len(response.content) < MOST_BYTES
-    assert f"{FAR_TOO_MANY - 20:,} instances more than were asked for were sent" in words(response)
+    assert f"ByCloud sent {FAR_TOO_MANY - 20:,} more instances than requested" in words(response)
     # The list goes on after the last row that is shown.
     assert link(response, "Next") == f"{LIST}?marker={ids(response)[-1]}"
     assert count_cached_bytes() < MOST_BYTES
     again = operator_client.get(LIST)
     assert ids(again) == ids(response)
-    assert "more than were asked for" in words(again)
+    assert "more instances than requested" in words(again)
     assert len(upstream.requests()) == 1
     assert not set(ids(operator_client.get(link(response, "Next")))) & set(ids(response))
 

@@ -314,7 +314,7 @@ def test_pages_without_a_row_that_lead_in_a_circle_have_no_way_on(operator_clien
     for url in (f"{LIST}?limit=20", f"{LIST}?marker={here}"):
         response = operator_client.get(url)
         assert "No instances on this page" in words(response)
-        assert "ByCloud says that there are some, but not where." in words(response)
+        assert "ByCloud reports that there are instances, but doesn't say where." in words(response)
         assert "Continue" not in words(response)
 
 

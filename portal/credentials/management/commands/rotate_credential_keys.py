@@ -62,13 +62,13 @@ class Command(BaseCommand):
         for owner in lost + lost_factors:
             self.stdout.write(_("Can't be decrypted with any key: %(owner)s") % {"owner": owner})
         if lost_factors:
-            text = _("There are second factors that cannot be opened; reset those members' (reset_second_factor).")
+            text = _("Some second factors can't be decrypted; reset them for these members (reset_second_factor).")
             raise CommandError(text)
         if lost:
             raise CommandError(
                 ngettext(
-                    "%(count)s credential cannot be opened; its owner has to enter it again.",
-                    "%(count)s credentials cannot be opened; their owners have to enter them again.",
+                    "%(count)s credential can't be decrypted; its owner has to enter it again.",
+                    "%(count)s credentials can't be decrypted; their owners have to enter them again.",
                     len(lost),
                 )
                 % {"count": len(lost)}

@@ -32,7 +32,7 @@ class Command(BaseCommand):
     @sensitive_variables()
     def handle(self, *, name: str, team: bool, region: str, kind: str, expires: str, **_options: Any) -> None:
         if team == bool(name):
-            raise CommandError(_("Name a member, or give --team."))
+            raise CommandError(_("Specify a member or --team."))
         member = Member.objects.filter(username=name).first()
         if member is None and not team:
             raise CommandError(_("Member %(name)s does not exist.") % {"name": name})
@@ -40,8 +40,7 @@ class Command(BaseCommand):
         if place is None:
             known = ", ".join(settings.BYCLOUD_REGIONS)
             raise CommandError(
-                _("There is no region %(region)s; BYCLOUD_REGIONS names %(known)s.")
-                % {"region": region, "known": known}
+                _("Unknown region %(region)s. BYCLOUD_REGIONS has %(known)s.") % {"region": region, "known": known}
             )
         form = CredentialForm({"kind": kind, "expires_on": expires, **_read_secret(kind)})
         is_password = form.is_valid() and member is not None and form.refuse_password_of(member)
@@ -61,10 +60,10 @@ def _read_secret(kind: str) -> dict[str, str]:
     prompt = _("Token: ") if kind == Kind.BEARER else _("Access key id and secret, as id:secret: ")
     text = (getpass(prompt) if sys.stdin.isatty() else sys.stdin.read()).strip()
     if not text:
-        raise CommandError(_("Standard input holds no credential."))
+        raise CommandError(_("Standard input contains no credential."))
     if kind == Kind.BEARER:
         return {"token": text}
     key_id, colon, secret = text.partition(":")
     if not colon:
-        raise CommandError(_("An API key pair is written id:secret."))
+        raise CommandError(_("Enter an API key pair as id:secret."))
     return {"access_key_id": key_id, "secret_access_key": secret}
