@@ -104,8 +104,7 @@ def test_a_colleague_opens_the_link_that_was_sent(visits: Visits, *, scripts: bo
     name = link.inner_text()
     link.click()
     expect(page.locator("h1")).to_have_text(name)
-    colleague = visits.sign_in("vera", scripts=scripts)
-    colleague.goto(page.url)
+    colleague = visits.sign_in("vera", to=page.url, scripts=scripts)
     expect(colleague.locator("h1")).to_have_text(name)
 
 

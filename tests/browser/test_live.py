@@ -22,8 +22,7 @@ def lena(visits: Visits) -> Page:
     """Lena's list, at a clock that the test moves; nothing refreshes before."""
     page = visits.open()
     page.clock.install()
-    visits.sign_in_on(page, "lena")
-    page.goto("/spo1/instances/?name=*")
+    visits.sign_in_on(page, "lena", to="/spo1/instances/?name=*")
     settle(page)
     return page
 
