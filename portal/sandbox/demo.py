@@ -125,9 +125,8 @@ def set_up(run: Children, state: Path, environment: Mapping[str, str], sandbox_a
 
 def manage(environment: Mapping[str, str], *commands: Command) -> None:
     """Run `manage.py` commands, silent unless one fails."""
-    answer = subprocess.run(
-        [sys.executable, "-m", "portal.sandbox.commands"],
-        cwd=ROOT,
+    answer = subprocess.run(  # noqa: S603
+        [sys.executable, ROOT / "manage.py", "run_commands"],
         env=environment,
         input=json.dumps([[command.words, command.secret] for command in commands]),
         capture_output=True,
@@ -136,7 +135,7 @@ def manage(environment: Mapping[str, str], *commands: Command) -> None:
         start_new_session=True,
     )
     if answer.returncode:
-        refuse((answer.stderr or answer.stdout).strip().rstrip("."))
+        refuse((answer.stderr or answer.stdout).strip().removeprefix("CommandError: ").rstrip("."))
 
 
 def make_environment(state: Path, *, port: int, sandbox_address: str) -> dict[str, str]:
