@@ -106,6 +106,7 @@ INSTALLED_APPS = [
     "portal.audit",
     "portal.credentials",
     "portal.saved_views",
+    "portal.fleet",
     "portal.instances",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -6,8 +6,10 @@ list raises `InvalidResponse` with the JSON path. Source: api/compute/list-insta
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import chain
+from operator import attrgetter
 from typing import ClassVar, TypeVar
 
 import msgspec
@@ -168,6 +170,20 @@ def list_unreadable_paths(instance: Instance) -> tuple[str, ...]:
     return (
         tuple(path.removeprefix("$.") for path in instance.unreadable) if isinstance(instance, PartialInstance) else ()
     )
+
+
+def list_addresses(instance: Instance) -> tuple[str, ...]:
+    """All IP addresses of all networks, in the order of the response."""
+    return tuple(filter(None, map(attrgetter("addr"), _list_all_addresses(instance))))
+
+
+def list_mac_addresses(instance: Instance) -> tuple[str, ...]:
+    """Without duplicates: an interface with two addresses appears twice in the response."""
+    return tuple(dict.fromkeys(each.mac_addr for each in _list_all_addresses(instance) if each.mac_addr))
+
+
+def _list_all_addresses(instance: Instance) -> Iterable[Address]:
+    return chain.from_iterable(filter(None, (instance.addresses or {}).values()))
 
 
 def is_unreadable(instance: Instance) -> bool:

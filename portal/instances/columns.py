@@ -6,16 +6,14 @@ Depends on ByCloud's instances and on the column names in URLs, but not on HTML 
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
-from itertools import chain
-from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from portal.bycloud import Address, Instance
-from portal.instances.status import derive_state
+from portal.bycloud import Instance, list_addresses, list_mac_addresses
+from portal.fleet.status import derive_state
 
 # How a value is shown. `own`: by what the table's template has for this column. `text` and `code` show one value,
 # `texts` and `codes` a tuple of strings (each of `codes` can be copied), `moment` a datetime, the others a number.
@@ -44,20 +42,6 @@ class Column(msgspec.Struct, frozen=True):
     def is_unreadable(self, unreadable: frozenset[str]) -> bool:
         """Whether the column uses one of these fields."""
         return not unreadable.isdisjoint(self.fields or (self.field or self.name,))
-
-
-def list_addresses(instance: Instance) -> tuple[str, ...]:
-    """All IP addresses of all networks, in the order of the response."""
-    return tuple(filter(None, map(attrgetter("addr"), _list_all_addresses(instance))))
-
-
-def _list_all_addresses(instance: Instance) -> Iterable[Address]:
-    return chain.from_iterable(filter(None, (instance.addresses or {}).values()))
-
-
-def _list_mac_addresses(instance: Instance) -> tuple[str, ...]:
-    """Without duplicates: an interface with two addresses appears twice in the response."""
-    return tuple(dict.fromkeys(each.mac_addr for each in _list_all_addresses(instance) if each.mac_addr))
 
 
 def _list_volumes(instance: Instance) -> tuple[str, ...]:
@@ -117,7 +101,7 @@ _ALL = (
         "mac_addresses",
         _("MAC addresses"),
         "codes",
-        _list_mac_addresses,
+        list_mac_addresses,
         field="addresses.mac_addr",
         fields=("addresses",),
     ),

@@ -15,6 +15,7 @@ from portal.bycloud import Address, Instance, Region, list_unreadable, list_unre
 from portal.core.filters import shorten
 from portal.core.numbers import number_text
 from portal.core.request import MemberRequest
+from portal.fleet.status import State, derive_state
 from portal.gateway import ApiSession, Cached, CachedInstance, FetchPolicy, read_meter
 from portal.instances.controls import describe_moment
 from portal.instances.errors import DetailFailedError, DetailMissingError, describe
@@ -41,7 +42,6 @@ from portal.instances.pages import (
     respond,
 )
 from portal.instances.rows import Link, describe_sizes, link_flavor, link_image, tag_url
-from portal.instances.status import State, derive_state
 
 TEMPLATE = "instances/detail.html"
 # How many entries of a list a page shows, and how much of an instance's JSON.

@@ -9,10 +9,10 @@ from django.utils.translation import ngettext
 
 from portal.bycloud import LARGEST_LIMIT
 from portal.core.invisible import name_hidden
+from portal.fleet.status import KNOWN_STATUSES
 from portal.instances.columns import list_unknown, order_names
 from portal.instances.links import MOST_TAGS, canonical_id, find_forbidden_character, is_uuid
 from portal.instances.services import NamedRef
-from portal.instances.status import KNOWN_STATUSES
 
 DENSITIES = ("comfortable", "compact")
 # More than any parameter allows, so that longer input reaches the portal and gets an error message. In other alphabets

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from portal.bycloud import DEFAULT_LIMIT, InstanceQuery
 from portal.core.invisible import MOST_NAMED, clean, name_hidden, show_plain
+from portal.fleet.status import list_choices
 from portal.instances.errors import InstancesError
 from portal.instances.fields import (
     Parameter,
@@ -37,7 +38,6 @@ from portal.instances.links import (
     is_uuid,
 )
 from portal.instances.services import KnownValues, NamedRef
-from portal.instances.status import list_choices
 
 # So that it still fits when it is encoded again in the addresses that lead back to the list.
 LONGEST_QUERY = 4700

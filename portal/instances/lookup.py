@@ -7,8 +7,8 @@ from django.conf import settings
 
 from portal import gateway
 from portal.bycloud import LARGEST_LIMIT, InstancePage, InstanceQuery, InvalidResponse, TimedOut
+from portal.bycloud.cursors import has_next
 from portal.gateway import ApiSession, Cached, CachedInstance, FetchError, FetchFailed, FetchPolicy
-from portal.instances.cursors import has_next
 from portal.instances.services import is_late, list_page, list_rows
 
 SCAN_CALLS = 5

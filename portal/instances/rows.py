@@ -13,15 +13,24 @@ import msgspec
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from portal.bycloud import Flavor, Image, Instance, PartialInstance, Region, is_unreadable, list_unreadable
+from portal.bycloud import (
+    Flavor,
+    Image,
+    Instance,
+    PartialInstance,
+    Region,
+    is_unreadable,
+    list_addresses,
+    list_unreadable,
+)
 from portal.core.filters import DASH, LONGEST_IN_TABLE, gigabytes, mebibytes, shorten
 from portal.core.formatting import make_time_formatter
 from portal.core.http import LONGEST_ADDRESS, encode_query
 from portal.core.invisible import show, show_plain
 from portal.core.numbers import number_text, say_and_more
-from portal.instances.columns import QUANTITIES, Column, Kind, list_addresses, list_titles
+from portal.fleet.status import State, derive_state
+from portal.instances.columns import QUANTITIES, Column, Kind, list_titles
 from portal.instances.links import ListView, bare_list_url, can_add_tag, can_be_hint, canonical_id, list_url, raw_url
-from portal.instances.status import State, derive_state
 
 FIRST_ADDRESSES = 2
 FIRST_ENTRIES = 3

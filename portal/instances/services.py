@@ -13,8 +13,7 @@ from django.conf import settings
 
 from portal import gateway
 from portal.bycloud import DEFAULT_LIMIT, Instance, InstancePage, InstanceQuery
-from portal.gateway import ApiSession, Cached, FetchError, FetchFailed, FetchPolicy, FoundPage
-from portal.instances.cursors import (
+from portal.bycloud.cursors import (
     PagePosition,
     find_cut,
     find_last_id,
@@ -23,6 +22,7 @@ from portal.instances.cursors import (
     find_total,
     says_more,
 )
+from portal.gateway import ApiSession, Cached, FetchError, FetchFailed, FetchPolicy, FoundPage
 
 # The page sizes to try if ByCloud rejects the requested one: the maximum is not documented. The default size is, so if
 # it is rejected, the error must be about something else.

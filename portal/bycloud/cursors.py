@@ -8,7 +8,8 @@ from uuid import UUID
 
 import msgspec
 
-from portal.bycloud import Instance, InstancePage, InstanceQuery
+from portal.bycloud.queries import InstanceQuery
+from portal.bycloud.resources import Instance, InstancePage
 
 LONGEST_LINK = 4096
 

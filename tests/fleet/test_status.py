@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.bycloud import Fault, Instance
-from portal.instances.status import FIRST_WORDS, KNOWN_STATUSES, derive_state
+from portal.fleet.status import FIRST_WORDS, KNOWN_STATUSES, derive_state
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "pages.md").read_text(encoding="utf-8")
 DOCUMENTED = [
