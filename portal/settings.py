@@ -93,6 +93,8 @@ for key in CREDENTIAL_KEYS:
         refuse("CREDENTIAL_KEYS", "has a key that is not a Fernet key (32 bytes in URL-safe base64)")
 
 CREDENTIAL_WARN_DAYS = read(env.int, "CREDENTIAL_WARN_DAYS", default=14, validate=at_least(0))
+FLEET_INDEX = read(env.bool, "FLEET_INDEX", default=True)
+FLEET_KEEP_DAYS = read(env.int, "FLEET_KEEP_DAYS", default=30, validate=at_least(1))
 AUDIT_DAYS = read(env.int, "AUDIT_DAYS", default=90, validate=at_least(30, "the database keeps newer events"))
 
 # Application

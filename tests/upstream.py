@@ -27,6 +27,14 @@ class Upstream:
         self._call("DELETE", "faults")
         self._call("DELETE", "requests")
 
+    def create(self, count: int) -> list[str]:
+        """Their ids, newest last. They are there until the sandbox is reset."""
+        return [str(instance["id"]) for instance in self._call("POST", "instances", {"count": count}).json()]
+
+    def reset(self) -> None:
+        """The sandbox as at its start."""
+        self._call("POST", "reset")
+
     def change(self, instance_id: str, **change: Any) -> None:
         self._call("POST", f"instances/{instance_id}", change)
 

@@ -4,6 +4,8 @@ The owner and the region are encrypted with the secret, because Fernet has no as
 another member or to the team would work there. Owner None is the team.
 """
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -79,6 +81,14 @@ def resolve_credential(member: Member, region: bycloud.Region) -> ResolvedCreden
     if row.pause:
         raise PausedError(row.describe_pause())
     return ResolvedCredential(decrypt(bytes(row.sealed), member_id=row.member_id, region=region.code), row)
+
+
+@sensitive_variables()
+def list_credentials(region: bycloud.Region) -> Iterator[ResolvedCredential]:
+    """Every stored credential of a region that can be decrypted, also those that are paused."""
+    for row in models.Credential.objects.filter(region=region.code).order_by("pk"):
+        with suppress(CryptoError):
+            yield ResolvedCredential(decrypt(bytes(row.sealed), member_id=row.member_id, region=region.code), row)
 
 
 @sensitive_variables()

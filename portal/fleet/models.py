@@ -16,8 +16,8 @@ LONGEST_VALUE = 255
 class IndexedFleet(models.Model):
     """What one credential can see in one region.
 
-    `scope` is the gateway's `ApiSession.cache_namespace`: the region and a keyed hash of the credential. `fingerprint`
-    is that of `credentials.Credential`. `used_at` is when a member last looked.
+    `scope` is the gateway's `ApiSession.cache_namespace`: the region and a keyed hash of the credential. `used_at` is
+    when a member last looked, within a few minutes.
 
     `tried_at` and `succeeded_at` are the last attempt of a walk to read a page and the last page that was read,
     `completed_at` is the beginning of the last complete walk, and `baseline_at` the end of the first one: instances
@@ -28,7 +28,6 @@ class IndexedFleet(models.Model):
 
     scope = models.CharField(max_length=160, unique=True)
     region = models.CharField(max_length=63)
-    fingerprint = models.CharField(max_length=16)
     created_at = models.DateTimeField()
     used_at = models.DateTimeField()
     tried_at = models.DateTimeField(null=True)
@@ -42,7 +41,7 @@ class IndexedFleet(models.Model):
     leased_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return f"{self.region} {self.fingerprint}"
+        return self.scope[: len(self.region) + 9]
 
 
 class Outcome(models.TextChoices):
@@ -59,9 +58,10 @@ class Pass(models.Model):
     """One walk through the whole list of a fleet, page by page.
 
     `number` counts the walks of the fleet. `seen` are the distinct instances of its pages, `duplicates` those that came
-    again. `first_total` and `last_total` are `meta.total` of the first and the last page that had one. `marker` leads
-    to the next page (null: the first), `trail` are the last ids before it, newest last, for when its instance is gone.
-    `is_checking`: the end was reached, and the head is read again. `empty` counts pages without rows in a row.
+    again. `first_total` and `last_total` are `meta.total` of the first and the last page that had one. `limit` is the
+    page size to ask for. `marker` leads to the next page (null: the first), and `trail` are the last ids before it,
+    for when its instance is gone. `is_checking`: the end was reached, and the head is read again. `empty` counts the
+    pages without rows in a row.
     """
 
     fleet = models.ForeignKey(IndexedFleet, on_delete=DO_NOTHING, db_index=False, related_name="passes")
@@ -74,6 +74,7 @@ class Pass(models.Model):
     first_total = models.PositiveBigIntegerField(null=True)
     last_total = models.PositiveBigIntegerField(null=True)
     marker = models.CharField(max_length=LONGEST_ID, null=True)  # noqa: DJ001 -- null is the first page
+    limit = models.PositiveIntegerField()
     trail = models.JSONField(default=list)
     is_checking = models.BooleanField(default=False)
     empty = models.PositiveSmallIntegerField(default=0)
@@ -172,9 +173,10 @@ class Body(models.Model):
 class Term(models.Model):
     """A value that instances of a fleet have, such as the tag `canary`: what queries, counts and suggestions are of.
 
-    `key` is one of `records.KEYS`, or `meta.` and the key of a metadata entry. `value` is case-folded; queries compare
-    it. `shown` is the value as ByCloud writes it; empty if that is `value`. An address is 32 hexadecimal digits in
-    `value`, so that a network is a range. A term may be left without instances until the next walk ends.
+    `key` is one of `records.KEYS`, or `records.META` and the key of a metadata entry. `value` is case-folded, and is
+    what queries compare. `shown` is the value as ByCloud writes it; empty if that is `value`. An address is 32
+    hexadecimal digits in `value`, so that a network is a range. A term may be left without instances until the next
+    walk ends.
     """
 
     fleet = models.ForeignKey(IndexedFleet, on_delete=DO_NOTHING, db_index=False, related_name="terms")

@@ -11,6 +11,7 @@ from portal.gateway.cache import (
     read_last_used,
     set_cached,
 )
+from portal.gateway.events import FetchedPage, page_fetched
 from portal.gateway.rate_limit import Meter, Window, read_meter
 from portal.gateway.results import (
     Busy,
@@ -23,7 +24,7 @@ from portal.gateway.results import (
     TooManyAttempts,
     UpstreamCall,
 )
-from portal.gateway.service import check_credential, forget_instance, read_instance, read_page
+from portal.gateway.service import check_credential, fetch_for_walk, forget_instance, read_instance, read_page
 
 __all__ = [
     "ApiSession",
@@ -33,6 +34,7 @@ __all__ = [
     "FetchError",
     "FetchFailed",
     "FetchPolicy",
+    "FetchedPage",
     "FoundPage",
     "LastUsed",
     "Meter",
@@ -41,10 +43,12 @@ __all__ = [
     "UpstreamCall",
     "Window",
     "check_credential",
+    "fetch_for_walk",
     "find_page",
     "forget_instance",
     "get_cached",
     "learn_largest_page",
+    "page_fetched",
     "read_instance",
     "read_largest_page",
     "read_last_used",

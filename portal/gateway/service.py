@@ -39,6 +39,7 @@ from portal.gateway.cache import (
     store_responses,
 )
 from portal.gateway.concurrency import acquire_slot
+from portal.gateway.events import FetchedPage, announce
 from portal.gateway.locks import acquire_lock
 from portal.gateway.rate_limit import acquire_call, count_attempt, read_pace
 from portal.gateway.results import (
@@ -56,6 +57,10 @@ from portal.gateway.upstream import fetch_page
 
 POLL_SECONDS = 0.03
 LONGEST_POLL_SECONDS = 0.1
+
+
+class _RecordedFailure(FetchFailed):
+    """A failure that says something of ByCloud or the page, and not only that there was little time."""
 
 
 def read_page(
@@ -93,6 +98,23 @@ def read_page(
     if stored is None:
         raise FetchFailed(error)
     return replace(stored, error=error)
+
+
+def fetch_for_walk(session: ApiSession, query: InstanceQuery) -> FetchedPage:
+    """A page of a walk through the whole list: sent in any case, with the lowest priority, and not cached, because
+    nobody has asked for it. Raises `FetchFailed`.
+    """
+    ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
+    try:
+        _check_backoff(session, FetchPolicy.SCAN)
+        with acquire_slot(session.member_id):
+            answer, page = _send(session, query, FetchPolicy.SCAN, ends_at)
+    except FetchFailed as failure:
+        raise FetchFailed(failure.error.to_wall()) from None
+    except ByCloudError as exception:
+        raise FetchFailed(FetchError.from_error(exception).to_wall()) from None
+    sources = split_instances(answer.body)
+    return FetchedPage(session, page, sources, clock.to_wall(answer.fetched_at), answer.left_out)
 
 
 def read_instance(session: ApiSession, instance_id: str) -> Cached[CachedInstance] | None:
@@ -219,6 +241,28 @@ def _is_after(began_at: datetime, moment: datetime) -> bool:
 def _load_page(
     session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float, *, had_error: bool
 ) -> Cached[InstancePage]:
+    try:
+        answer, page = _send(session, query, policy, ends_at)
+    except _RecordedFailure as failure:
+        set_cached(session, error_name(query), failure.error)
+        raise
+    sources = split_instances(answer.body)
+    answers = {page_name(query): answer}
+    for instance, source in zip(page.instances or (), sources, strict=True):
+        if instance.id:
+            answers[instance_name(instance.id)] = msgspec.structs.replace(answer, body=source)
+    store_responses(session, answers)
+    if had_error:
+        delete_cached(session, error_name(query))
+    fetched_at = clock.to_wall(answer.fetched_at)
+    announce(FetchedPage(session, page, sources, fetched_at, answer.left_out))
+    return Cached(page, fetched_at, _describe_call(answer, from_store=False))
+
+
+def _send(
+    session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float
+) -> tuple[CachedResponse, InstancePage]:
+    """One request within the rate limit and the backoff. Raises `FetchFailed`, or a `ByCloudError` if none was sent."""
     acquire_call(session, policy.priority)
     # One may have started while this request waited for the rate limit.
     _check_backoff(session, policy)
@@ -228,19 +272,11 @@ def _load_page(
         answer, page = fetch_page(session, query, policy.priority, within_seconds)
     except ByCloudError as exception:
         error = FetchError.from_error(exception)
-        if error.kind != "timed-out" or not _is_short(within_seconds):
-            error = record_failure(session, error, began_at=began_at)
-            set_cached(session, error_name(query), error)
-        raise FetchFailed(error) from None
-    answers = {page_name(query): answer}
-    for instance, source in zip(page.instances or (), split_instances(answer.body), strict=True):
-        if instance.id:
-            answers[instance_name(instance.id)] = msgspec.structs.replace(answer, body=source)
-    store_responses(session, answers)
-    if had_error:
-        delete_cached(session, error_name(query))
+        if error.kind == "timed-out" and _is_short(within_seconds):
+            raise FetchFailed(error) from None
+        raise _RecordedFailure(record_failure(session, error, began_at=began_at)) from None
     end_backoff(session)
-    return Cached(page, clock.to_wall(answer.fetched_at), _describe_call(answer, from_store=False))
+    return answer, page
 
 
 def _is_short(within_seconds: float) -> bool:

@@ -94,6 +94,13 @@ def _set_limits(service: Service, body: Json, _: str) -> Response:
     return _NO_CONTENT
 
 
+def _create_instances(service: Service, body: Json, _: str) -> Response:
+    fleet, count = service.fleets.get(body.get("organization", "acme")), body.get("count", 1)
+    if fleet is None or type(count) is not int or not 1 <= count <= LARGEST_LIMIT:
+        raise ControlError(f"organization is a known one, count a whole number from 1 to {LARGEST_LIMIT}")
+    return json_response(fleet.create(count, service.now()), status=201)
+
+
 def _read_instance(service: Service, _: Json, identifier: str) -> Response:
     found = _find(service, identifier)
     instance = found and found[0].find_instance(found[1], service.now())
@@ -125,6 +132,7 @@ _ACTIONS: dict[tuple[str, str], Callable[[Service, Any, str], Response]] = {
     ("GET", "requests"): _list_requests,
     ("DELETE", "requests"): _clear_requests,
     ("POST", "limits"): _set_limits,
+    ("POST", "instances"): _create_instances,
     ("GET", "instances/<id>"): _read_instance,
     ("POST", "instances/<id>"): _change_instance,
 }

@@ -39,10 +39,19 @@ class Fleet:
     size: int
     started_at: datetime
     changed: dict[int, Change] = field(default_factory=dict)
+    created: dict[int, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.first_size = self.size
         self.key = f"1/{self.organization}"
         self.identities = Identities(self.key)
+
+    def create(self, count: int, now: datetime) -> list[Json]:
+        """Add instances, newest last. They continue the pattern."""
+        numbers = range(self.size, self.size + count)
+        self.size += count
+        self.created |= dict.fromkeys(numbers, now)
+        return [self._original(number) for number in numbers]
 
     def find_number(self, identifier: str) -> int | None:
         """The number of an instance that exists or has existed; None for an unknown id."""
@@ -73,12 +82,11 @@ class Fleet:
         block, place = divmod(number, len(self.pattern))
         slot = self.pattern[place]
         identifier = self.identities.id_of(number)
-        created_at = self.started_at - self._age(number)
+        created_at = self.created.get(number) or self.started_at - self._age(number)
         launched_at = created_at + timedelta(seconds=20 + number % 40)
         never_ran = slot.state.status == BUILDING.status or (slot.fault is not None and not slot.networks)
-        updated_at = (
-            None if slot.state == BUILDING else launched_at + (self.started_at - launched_at) * self._chance(number)
-        )
+        age = max(self.started_at - launched_at, timedelta())
+        updated_at = None if slot.state == BUILDING else launched_at + age * self._chance(number)
         return {
             "id": identifier,
             "crn": f"crn:{REGION}:compute:instance:{identifier}",
@@ -115,7 +123,7 @@ class Fleet:
 
     def _age(self, number: int) -> timedelta:
         """Minutes for the newest, years for the oldest, always increasing."""
-        share = (self.size - 1 - number + self._chance(number) * 0.8) / self.size
+        share = (self.first_size - 1 - number + self._chance(number) * 0.8) / self.first_size
         return _NEWEST + _OLDEST * share**3
 
     def _chance(self, number: int) -> float:
