@@ -65,16 +65,18 @@ def _delete_orphans_or_log() -> None:
         log.warning("fleet_not_deleted", error=type(error).__name__)
 
 
+def delete_fleet(fleet: IndexedFleet) -> bool:
+    """Delete a fleet with everything in it. False if it is gone already."""
+    with transaction.atomic():
+        # Nobody writes into it meanwhile; who waits for the lock finds no fleet.
+        if not IndexedFleet.objects.select_for_update().filter(pk=fleet.pk).exists():
+            return False
+        delete_instances(IndexedInstance.objects.filter(fleet=fleet))
+        for table in (Term, ObservedChange, Pass):
+            table.objects.filter(fleet=fleet).delete()
+        fleet.delete()
+    return True
+
+
 def _delete(fleets: Iterable[IndexedFleet]) -> int:
-    deleted = 0
-    for fleet in fleets:
-        with transaction.atomic():
-            # Nobody writes into it meanwhile; who waits for the lock finds no fleet.
-            if not IndexedFleet.objects.select_for_update().filter(pk=fleet.pk).exists():
-                continue
-            delete_instances(IndexedInstance.objects.filter(fleet=fleet))
-            for table in (Term, ObservedChange, Pass):
-                table.objects.filter(fleet=fleet).delete()
-            fleet.delete()
-            deleted += 1
-    return deleted
+    return sum(map(delete_fleet, fleets))

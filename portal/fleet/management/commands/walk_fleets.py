@@ -3,14 +3,14 @@
 Once, for a timer; or with `--forever`, as a process of its own beside the portal.
 """
 
-import time
 from argparse import ArgumentParser
 from datetime import datetime, timedelta
+from time import sleep
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from portal.credentials.vault import list_credentials
@@ -77,7 +77,7 @@ def walk_forever() -> None:
             due_at = _walk_all_a_step()
         except DatabaseError:
             due_at = timezone.now() + timedelta(seconds=LONGEST_SLEEP)
-        connection.close()
+        close_old_connections()
         _sleep_until(due_at)
 
 
@@ -96,4 +96,4 @@ def _walk_all_a_step() -> datetime:
 
 def _sleep_until(moment: datetime) -> None:
     seconds = (moment - timezone.now()).total_seconds()
-    time.sleep(min(LONGEST_SLEEP, max(SHORTEST_SLEEP, seconds)))
+    sleep(min(LONGEST_SLEEP, max(SHORTEST_SLEEP, seconds)))
