@@ -28,7 +28,7 @@ HIGHEST_PORT = 65535
 INHERITED = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHON", "COVERAGE_"),
     *("PAGE_FRESH_SECONDS", "BYCLOUD_DEADLINE_SECONDS", "BYCLOUD_RATE_PER_MINUTE", "BYCLOUD_RATE_PER_HOUR"),
-    *("REQUIRE_SECOND_FACTOR", "OIDC_", "SSO_ONLY"),
+    *("REQUIRE_SECOND_FACTOR", "OIDC_", "SSO_ONLY", "FLEET_INDEX"),
 )
 SANDBOX_OPTIONS = ("--instances", "150", "--latency", "0.15")
 
@@ -83,7 +83,7 @@ def main() -> int:
 
 
 def start(run: Children, state: Path, *, port: int, sandbox_port: int, sandbox_options: list[str]) -> None:
-    """Start both, after any missing setup, and print the address once the portal responds."""
+    """Start the sandbox, the portal and its walk, after any missing setup, and print the address once it responds."""
     address, sandbox_address = f"http://{HOST}:{port}", f"http://{HOST}:{sandbox_port}"
     command = [sys.executable, "-m", "portal.sandbox", "--port", str(sandbox_port), *SANDBOX_OPTIONS, *sandbox_options]
     run.start("sandbox", command, environment=os.environ, log=state / f"sandbox-{sandbox_port}.log")
@@ -95,6 +95,8 @@ def start(run: Children, state: Path, *, port: int, sandbox_port: int, sandbox_o
     command = [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn", "portal.wsgi"]
     run.start("portal", command, environment=environment, log=state / f"portal-{port}.log")
     run.wait_until_it_answers(f"{address}/health/ready/")
+    command = [sys.executable, str(ROOT / "manage.py"), "walk_fleets", "--forever"]
+    run.start("walk", command, environment=environment, log=state / f"walk-{port}.log")
     say(describe(address, sandbox_address, passwords, state))
 
 
@@ -233,7 +235,7 @@ def describe(address: str, sandbox_address: str, passwords: Mapping[str, str], s
             "",
             *sign_ins,
             "",
-            f"It shows the sandbox at {sandbox_address}. State and logs are in {folder}/. Ctrl-C stops both.",
+            f"It shows the sandbox at {sandbox_address}. State and logs are in {folder}/. Ctrl-C stops all of them.",
         ]
     )
 

@@ -64,6 +64,9 @@ def read_sign_ins(said: str) -> dict[str, tuple[str, str]]:
     }
 
 
+NAMES = {"gunicorn": "portal", "walk_fleets": "walk"}
+
+
 def list_children(pid: int) -> dict[str, int]:
     """The processes that `pid` started, by what they run."""
     found = {}
@@ -74,7 +77,8 @@ def list_children(pid: int) -> dict[str, int]:
         except OSError:
             continue
         if parent == pid:
-            found["portal" if "gunicorn" in command else "sandbox"] = int(folder.name)
+            name = next((name for word, name in NAMES.items() if word in command), "sandbox")
+            found[name] = int(folder.name)
     return found
 
 
@@ -101,7 +105,7 @@ def test_a_run_from_the_first_start_to_the_second(tmp_path: Path) -> None:
         assert {"portal.sqlite3", "static", "lock"} <= {path.name for path in written}
         assert [path for path in written if path.stat().st_mode & 0o077] == []
         started = list_children(process.pid)
-        assert set(started) == {"portal", "sandbox"}
+        assert set(started) == {"portal", "sandbox", "walk"}
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert not any(Path(f"/proc/{pid}").exists() for pid in started.values())

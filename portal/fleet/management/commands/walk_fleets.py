@@ -4,13 +4,14 @@ Once, for a timer; or with `--forever`, as a process of its own beside the porta
 """
 
 from argparse import ArgumentParser
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from time import sleep
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from portal.credentials.vault import list_credentials
@@ -23,6 +24,9 @@ from portal.gateway import ApiSession
 # Fleets that nobody has looked at for so long are not walked by `--forever`.
 LONGEST_IDLE = timedelta(days=2)
 SHORTEST_SLEEP, LONGEST_SLEEP = 0.05, 5.0
+CLEANED_EVERY = timedelta(hours=1)
+
+log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
@@ -72,26 +76,31 @@ def walk_once(session: ApiSession) -> str:
 
 
 def walk_forever() -> None:
+    cleaned_at = datetime.min.replace(tzinfo=UTC)
     while True:
+        now = timezone.now()
+        due_at = now + timedelta(seconds=LONGEST_SLEEP)
         try:
-            due_at = _walk_all_a_step()
-        except DatabaseError:
-            due_at = timezone.now() + timedelta(seconds=LONGEST_SLEEP)
-        close_old_connections()
+            if now - cleaned_at > CLEANED_EVERY:
+                delete_orphans()
+                delete_unused()
+                cleaned_at = now
+            due_at = min([due_at, *_walk_all_a_step(now)])
+        except DatabaseError as error:
+            log.warning("fleet_walks_delayed", error=type(error).__name__)
+        if not connection.in_atomic_block:
+            connection.close()
         _sleep_until(due_at)
 
 
-def _walk_all_a_step() -> datetime:
-    """One step for each fleet that somebody uses and whose time has come. Returns when the next one is due."""
-    delete_orphans()
-    delete_unused()
-    now = timezone.now()
-    due = [now + timedelta(seconds=LONGEST_SLEEP)]
+def _walk_all_a_step(now: datetime) -> list[datetime]:
+    """One step for each fleet that somebody uses and whose time has come. Returns when the next ones are due."""
+    due = []
     for session in list_sessions() if settings.FLEET_INDEX else []:
         fleet = find_fleet(session)
         if fleet is None or now - fleet.used_at < LONGEST_IDLE:
             due.append(make_step(session).due_at)
-    return min(due)
+    return due
 
 
 def _sleep_until(moment: datetime) -> None:
