@@ -1,6 +1,6 @@
 """Walks through the sandbox's list, over HTTP, with everything that can come between."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +8,8 @@ import time_machine
 from django.utils import timezone
 from pytest_django import Settings
 
-from portal.bycloud import Client, InstanceQuery
+from portal.accounts.models import Member
+from portal.bycloud import Client, InstanceQuery, Region
 from portal.credentials.models import Credential
 from portal.fleet import walk as walking
 from portal.fleet.feed import find_fleet
@@ -31,7 +32,8 @@ from portal.gateway import (
     read_meter,
     read_page,
 )
-from tests.fleet.conftest import Walk, fleet_of
+from portal.sandbox.server import Sandbox
+from tests.fleet.conftest import Walk, fleet_of, open_session
 from tests.upstream import Upstream
 
 
@@ -76,6 +78,27 @@ def test_a_walk_reads_the_whole_list(acme: ApiSession, upstream: Upstream, walk:
     assert fleet.completed_at == done.started_at
     assert fleet.baseline_at
     assert not ObservedChange.objects.exists()
+
+
+@pytest.mark.slow
+def test_5000_instances_take_51_requests_within_the_share_of_scans(
+    ada: Member, settings: Settings, clock: time_machine.Traveller
+) -> None:
+    with Sandbox(instances=5000) as large:
+        settings.BYCLOUD_REGIONS = {"spo1": Region("spo1", large.url)}
+        session = open_session(ada, "sandbox-acme-token")
+        steps: list[StepState] = []
+        while not steps or fleet_of(session).baseline_at is None:
+            step = make_step(session)
+            clock.move_to(max(step.due_at, timezone.now()))
+            steps.append(step.state)
+        assert steps.count(StepState.MADE) == 51
+        assert StepState.WAITING in steps
+        log = [datetime.fromisoformat(request["at"]) for request in Upstream(large.url).requests()]
+    assert len(log) == 51
+    # A person always finds room: 60 a minute, of which scans take 36 at most.
+    assert max(sum(at <= other < at + timedelta(minutes=1) for other in log) for at in log) <= 36
+    assert fleet_of(session).instances.count() == 5000
 
 
 def test_a_list_of_one_page_takes_one_request(globex: ApiSession, upstream: Upstream, walk: Walk) -> None:
