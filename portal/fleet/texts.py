@@ -36,15 +36,19 @@ def plain(text: str) -> str:
 
 
 def write_text(instance: Instance, source: bytes) -> str:
-    """Each value on a line of its own, folded; at most `LONGEST_TEXT` characters."""
-    lines = dict.fromkeys(_list_values(_read_json(source)))
+    """The name, and then each other value, on a line of its own that ends with a line break, folded.
+
+    The name's line is there without a name, too. At most `LONGEST_TEXT` characters are kept.
+    """
+    lines = {(instance.name or "").replace("\n", " "): None}
+    lines |= dict.fromkeys(_list_values(_read_json(source)))
     lines |= dict.fromkeys(strip_mac(address) for address in list_mac_addresses(instance))
     lines |= dict.fromkeys(
         _list_state_words(instance.status, instance.power_state, instance.task_state, instance.vm_state)
     )
     if instance.flavor:
         lines |= dict.fromkeys(_list_sizes(instance.flavor.ram, instance.flavor.disk))
-    return fold("\n".join(lines)[:LONGEST_TEXT])
+    return fold("\n".join(lines)[: LONGEST_TEXT - 1]) + "\n"
 
 
 def strip_mac(address: str) -> str:

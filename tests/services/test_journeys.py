@@ -1,4 +1,4 @@
-"""The journey tests and the sign-in throttles, on PostgreSQL and Redis: only two settings differ."""
+"""The journey tests, the sign-in throttles and the search, on PostgreSQL and Redis: only two settings differ."""
 
 import subprocess
 import sys
@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent.parent
 JOURNEYS = (
     *("tests/journeys", "--ignore=tests/journeys/test_faults.py"),
     *("tests/accounts/test_sign_in.py", "tests/accounts/test_names.py"),
+    "tests/fleet/test_search.py",
 )
 
 

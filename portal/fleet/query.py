@@ -1,0 +1,176 @@
+"""The text of a query and its conditions. Knows neither the index nor requests; docs/fleet.md describes the language.
+
+A text becomes conditions, all of which must hold. `write` is the opposite of `parse`: it writes the one canonical text.
+"""
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+from django.utils.translation import gettext as _
+
+LONGEST_TEXT = 1000
+MOST_VALUES = 50
+METADATA = "meta."
+# Keys whose values are compared as texts, and `ip`.
+TEXT_KEYS = frozenset(
+    {"flavor", "group", "id", "image", "ip", "key", "name", "network", "power", "status", "tag", "task"}
+)
+# Keys whose values are compared as quantities, so that `ram>=8` is a condition too.
+NUMBER_KEYS = ("disk", "ram", "vcpus")
+AGE_KEYS = ("created", "launched", "updated")
+KEYS = tuple(sorted((*TEXT_KEYS, *NUMBER_KEYS, *AGE_KEYS)))
+
+_SPACE = re.compile(r"\s*")
+_NAME = r'"(?:[^"]|""){0,255}"|[^\s":,<>]{1,255}'
+_KEY = re.compile(rf"(?<![^\s-])([a-z_]{{1,20}})(?:\.({_NAME}))?(:|(?=[<>]))", re.IGNORECASE)
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"?')
+_EXCLUDED = re.compile(r"-(?=\S)")
+# Addresses of every kind, and what ByCloud's resource names begin with.
+_COLONS = re.compile(r"\A(?:[0-9a-f:./%]*\Z|crn:)", re.IGNORECASE)
+_WORD = re.compile(r"\S+")
+_VALUE = re.compile(r"[^\s,]*")
+_COMPARABLE = (*NUMBER_KEYS, *AGE_KEYS)
+
+
+class QueryError(ValueError):
+    """The text is too long, or has too many words. The message is a sentence for people."""
+
+
+class Value(msgspec.Struct, frozen=True):
+    """A text to compare with; anything may stand before or after it where it has `*`."""
+
+    text: str
+    any_before: bool = False
+    any_after: bool = False
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """One condition: any of `values` holds for `key`, or, with `is_excluded`, none of them does.
+
+    `key` is empty for words, which may occur anywhere. It is in lower case, but for the part after `meta.`. A key
+    without values is incomplete.
+    """
+
+    key: str
+    values: tuple[Value, ...]
+    is_excluded: bool = False
+
+
+def parse(text: str) -> tuple[Condition, ...]:
+    """The conditions of a text. Raises `QueryError` if there are too many; any other text has a meaning."""
+    if len(text) > LONGEST_TEXT:
+        raise QueryError(_("Longer than %(longest)d characters.") % {"longest": LONGEST_TEXT})
+    conditions: dict[Condition, None] = {}
+    count, place = 0, _skip_space(text, 0)
+    while place < len(text):
+        condition, place = _read_condition(text, place)
+        place = _skip_space(text, place)
+        count += max(1, len(condition.values))
+        if count > MOST_VALUES:
+            raise QueryError(_("More than %(most)d words and values.") % {"most": MOST_VALUES})
+        # A word that is empty holds for everything.
+        if condition.key or condition.values[0].text:
+            conditions[condition] = None
+    return tuple(conditions)
+
+
+def write(conditions: Iterable[Condition]) -> str:
+    """The canonical text of the conditions."""
+    return " ".join(map(_write_condition, conditions))
+
+
+def list_unknown_keys(conditions: Iterable[Condition]) -> tuple[str, ...]:
+    """What looks like a key in the words of a query, such as `colour` in `colour:red`, but not what is an address."""
+    words = [condition.values[0].text for condition in conditions if not condition.key]
+    matches = [_KEY.match(word) for word in words if not _COLONS.match(word)]
+    found = dict.fromkeys(match[1].lower() for match in matches if match)
+    return tuple(key for key in found if key not in KEYS)
+
+
+def find_metadata_name(key: str) -> str:
+    """The name of the metadata that a key is about; empty for any other key."""
+    return key.removeprefix(METADATA) if key.startswith(METADATA) else ""
+
+
+def _skip_space(text: str, place: int) -> int:
+    match = _SPACE.match(text, place)
+    return match.end() if match else place
+
+
+def _read_condition(text: str, start: int) -> tuple[Condition, int]:
+    """The condition that begins at `start`, and where it ends."""
+    is_excluded = bool(_EXCLUDED.match(text, start))
+    place = start + is_excluded
+    match = _KEY.match(text, place)
+    key = _read_key(match) if match else ""
+    if not match or not key:
+        value, place = _read_value(text, place, _WORD)
+        return Condition("", (value,), is_excluded), place
+    values, place = [], match.end() - 1
+    while place == match.end() - 1 or text.startswith(",", place):
+        begin = place + 1
+        value, place = _read_value(text, begin, _VALUE)
+        if place > begin:
+            values.append(value)
+    return Condition(key, tuple(dict.fromkeys(values)), is_excluded), place
+
+
+def _read_key(match: re.Match[str]) -> str:
+    """The key in its canonical form; empty if it is not known, or cannot be followed by what follows it."""
+    word, name, colon = match.groups()
+    key = word.lower()
+    if name:
+        name = _unquote(name)
+        return METADATA + name if name and colon and f"{key}." == METADATA else ""
+    return key if key in KEYS and (colon or key in _COMPARABLE) else ""
+
+
+def _read_value(text: str, place: int, bare: re.Pattern[str]) -> tuple[Value, int]:
+    """The value at `place`, in quotes or as far as `bare` matches, and where it ends."""
+    any_before = text.startswith("*", place)
+    place += any_before
+    if quoted := _QUOTED.match(text, place):
+        content, place = _unquote(quoted[0]), quoted.end()
+        any_after = text.startswith("*", place)
+        place += any_after
+    else:
+        found = bare.match(text, place)
+        content, place = (found[0], found.end()) if found else ("", place)
+        any_after = content.endswith("*")
+        content = content.removesuffix("*")
+    if not content and (any_before or any_after):
+        # `*` and `**` are the same.
+        any_before, any_after = False, True
+    return Value(content, any_before, any_after), place
+
+
+def _unquote(text: str) -> str:
+    quoted = _QUOTED.match(text)
+    return quoted[1].replace('""', '"') if quoted else text
+
+
+def _quote(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _write_condition(condition: Condition) -> str:
+    sign = "-" if condition.is_excluded else ""
+    if not condition.key:
+        (value,) = condition.values
+        bare = _write_value(value, value.text)
+        is_plain = bool(bare) and _read_condition(bare, 0) == (Condition("", condition.values), len(bare))
+        return sign + (bare if is_plain else _write_value(value, _quote(value.text)))
+    name = find_metadata_name(condition.key)
+    key = condition.key if not name or _KEY.fullmatch(f"{condition.key}:") else METADATA + _quote(name)
+    texts = []
+    for value in condition.values:
+        bare = _write_value(value, value.text)
+        is_plain = bool(bare) and _read_value(bare, 0, _VALUE) == (value, len(bare))
+        texts.append(bare if is_plain else _write_value(value, _quote(value.text)))
+    is_comparison = len(texts) == 1 and condition.key in _COMPARABLE and texts[0][0] in "<>"
+    return f"{sign}{key}{'' if is_comparison else ':'}{','.join(texts)}"
+
+
+def _write_value(value: Value, content: str) -> str:
+    return f"{'*' if value.any_before else ''}{content}{'*' if value.any_after else ''}"

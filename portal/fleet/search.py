@@ -1,0 +1,100 @@
+"""Selects, sorts, counts and sums instances of one fleet. Every row set here begins with the fleet of a credential."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db.models import Count, F, Max, Min, QuerySet, Sum
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
+
+from portal.bycloud import Instance, InstanceQuery, decode_instance
+from portal.fleet.matching import match_condition, match_filters
+from portal.fleet.models import Body, IndexedFleet, IndexedInstance
+from portal.fleet.query import KEYS, METADATA, Condition, list_unknown_keys, write
+from portal.fleet.records import SORT_FIELDS, read_body
+
+Rows = QuerySet[IndexedInstance]
+
+
+class Selection(NamedTuple):
+    """The instances that match, and a sentence for each part of the query that was not applied."""
+
+    rows: Rows
+    problems: tuple[str, ...]
+
+
+class Totals(NamedTuple):
+    """The number of instances, the sums over those whose flavor is known (RAM in MiB, disk in GB), and when the first
+    and the last of them were seen; None without instances.
+    """
+
+    instances: int
+    vcpus: int
+    ram: int
+    disk: int
+    oldest: datetime | None
+    newest: datetime | None
+
+
+def list_indexed(fleet: IndexedFleet) -> Rows:
+    """The instances of a fleet that exist as far as is known."""
+    return IndexedInstance.objects.filter(fleet=fleet, missing_at=None)
+
+
+def select(
+    fleet: IndexedFleet, conditions: Iterable[Condition], *, now: datetime, filters: InstanceQuery | None = None
+) -> Selection:
+    """The instances for which all conditions hold, and the filters that ByCloud has, too.
+
+    A condition is not applied if one of its values cannot be.
+    """
+    rows, problems = list_indexed(fleet), []
+    conditions = tuple(conditions)
+    for condition in conditions:
+        try:
+            found = match_condition(fleet, condition, now)
+        except ValueError as problem:
+            named = {"text": write([condition]), "problem": problem}
+            problems.append(_("%(text)s is not applied: %(problem)s") % named)
+        else:
+            rows = rows.exclude(found) if condition.is_excluded else rows.filter(found)
+    for found in match_filters(fleet, filters) if filters else ():
+        rows = rows.filter(found)
+    for key in list_unknown_keys(conditions):
+        named = {"key": key, "keys": ", ".join((*KEYS, f"{METADATA}…"))}
+        problems.append(_("%(key)s is not a key, so it is searched for as text. Keys: %(keys)s.") % named)
+    return Selection(rows, tuple(problems))
+
+
+def sort(rows: Rows, order: str) -> Rows:
+    """By a column, with `-` before its name in the reverse order. Absent values come last, in both."""
+    column = order.removeprefix("-")
+    field = F(SORT_FIELDS[column])
+    # What was made later is less old.
+    if order.startswith("-") != (column == "age"):
+        return rows.order_by(field.desc(nulls_last=True), "-id")
+    return rows.order_by(field.asc(nulls_last=True), "id")
+
+
+def read_instances(rows: Rows, *, first: int, count: int) -> tuple[Instance, ...]:
+    """Some of the rows in their order, as ByCloud sent them. The number of the first one is 0."""
+    keys = list(rows.values_list("pk", flat=True)[first : first + count])
+    bodies = dict(Body.objects.filter(pk__in=keys).values_list("pk", "body"))
+    return tuple(decode_instance(read_body(bodies[key])) for key in keys if key in bodies)
+
+
+def sum_up(rows: Rows) -> Totals:
+    found = rows.order_by().aggregate(
+        instances=Count("pk"),
+        vcpus=Coalesce(Sum("vcpus"), 0),
+        ram=Coalesce(Sum("ram"), 0),
+        disk=Coalesce(Sum("disk"), 0),
+        oldest=Min("last_seen"),
+        newest=Max("last_seen"),
+    )
+    return Totals(**found)
+
+
+def count_indexed(fleet: IndexedFleet) -> int:
+    return list_indexed(fleet).count()
