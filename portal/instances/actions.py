@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import Density
@@ -21,6 +22,8 @@ from portal.instances.columns import find_columns, write_names
 from portal.instances.controls import choose_display_options, describe_view
 from portal.instances.export import CONTENT_TYPES, name_file, write_csv, write_json
 from portal.instances.forms import InvalidHintsError, InvalidListError, read_hints, read_view
+from portal.instances.indexed import IndexUnavailableError, read_on
+from portal.instances.indexed import read_list as read_index
 from portal.instances.links import WHOLE_LIST, DetailQuery, ListView, instance_url, is_uuid, list_url, saved_view_url
 from portal.instances.pages import find_target
 from portal.instances.services import KnownValues
@@ -133,20 +136,27 @@ def export(request: MemberRequest, region: Region) -> HttpResponse:
         raise BadRequest
     session = open_session(request, region)
     view = read_list(session, _read_posted(request, region))
-    listing = fetch_listing(session, view, FetchPolicy.CACHE_FIRST)
-    page, instances = listing.page, listing.instances
+    if view.is_indexed:
+        try:
+            found = read_index(session, view, is_refresh=False)
+        except IndexUnavailableError:
+            return HttpResponseRedirect(list_url(region, view), status=HTTPStatus.SEE_OTHER)
+        instances, fetched_at, source = found.instances, found.totals.oldest or timezone.now(), list_url(region, view)
+    else:
+        listing = fetch_listing(session, view, FetchPolicy.CACHE_FIRST)
+        instances, fetched_at = listing.instances, listing.page.fetched_at
+        source = listing.page.upstream_call.target
     if form == "csv":
         body = write_csv(instances, find_columns(choose_display_options(view, request.user).columns))
     else:
-        source = page.upstream_call.target
-        body = write_json(instances, region=region, fetched_at=page.fetched_at, source=source)
+        body = write_json(instances, region=region, fetched_at=fetched_at, source=source)
     means = (
         f"{form} with the team's credential {request.credential.fingerprint}" if request.credential.is_team else form
     )
     subject = f"{region.code}: {len(instances)} instances, {means}, {view.to_query_string() or WHOLE_LIST}"
     record_event(Action.INSTANCES_EXPORTED, request=request, member=request.user, subject=subject)
     response = HttpResponse(body, content_type=CONTENT_TYPES[form])
-    name = name_file(region, page.fetched_at, form)
+    name = name_file(region, fetched_at, form)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
@@ -172,6 +182,9 @@ def _renew(request: MemberRequest, region: Region, policy: FetchPolicy) -> HttpR
         url = instance_url(region, instance_id, hints)
     else:
         view = read_list(session, _read_posted(request, region))
+        if view.is_indexed:
+            read_on(session)
+            return HttpResponseRedirect(list_url(region, view), status=HTTPStatus.SEE_OTHER)
         listing = fetch_listing(session, view, policy)
         if listing.page.error and find_target(request):
             return responses.answer_list(request, session, view, listing, policy=policy)

@@ -76,14 +76,26 @@ class PageSize(msgspec.Struct, frozen=True):
     is_current: bool
 
 
+class PageLink(msgspec.Struct, frozen=True):
+    """The number of a page. `is_after_gap`: some before it are left out."""
+
+    number: int
+    url: str
+    is_current: bool
+    is_after_gap: bool
+
+
 class Pager(msgspec.Struct, frozen=True):
-    """The position of the page and the links to others. A URL is empty if there is no such page."""
+    """The position of the page and the links to others. A URL is empty if there is no such page. A list that cursors
+    lead through has no `pages`.
+    """
 
     range: str
     first_url: str
     previous_url: str
     next_url: str
     sizes: tuple[PageSize, ...]
+    pages: tuple[PageLink, ...] = ()
 
 
 def choose_display_options(view: ListView, member: Member) -> DisplayOptions:

@@ -9,8 +9,9 @@ from django.utils.translation import ngettext
 
 from portal.bycloud import LARGEST_LIMIT
 from portal.core.invisible import name_hidden
+from portal.fleet.query import parse, write
 from portal.fleet.status import KNOWN_STATUSES
-from portal.instances.columns import list_unknown, order_names
+from portal.instances.columns import COLUMNS, list_unknown, order_names
 from portal.instances.links import MOST_TAGS, canonical_id, find_forbidden_character, is_uuid
 from portal.instances.services import NamedRef
 
@@ -115,6 +116,27 @@ def read_density(text: str) -> str:
     if text not in DENSITIES:
         raise ValueError(_("Use comfortable or compact."))
     return text
+
+
+def read_text(text: str) -> str:
+    """The canonical text of a query of the index. What it cannot hold is said beside the results, not here."""
+    canonical = write(parse(text))
+    # It may have more quotes than the text.
+    parse(canonical)
+    return canonical
+
+
+def read_sort(text: str) -> str:
+    if text.removeprefix("-") not in COLUMNS:
+        raise ValueError(_("Unknown column: %(name)s.") % {"name": text.removeprefix("-")})
+    return text
+
+
+def read_page_number(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not number:
+        raise ValueError(_("Enter a whole number."))
+    return number
 
 
 def split_tags(text: str) -> list[str]:

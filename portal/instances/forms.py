@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from portal.bycloud import DEFAULT_LIMIT, InstanceQuery
 from portal.core.invisible import MOST_NAMED, clean, name_hidden, show_plain
+from portal.fleet.query import LONGEST_TEXT
 from portal.fleet.status import list_choices
 from portal.instances.errors import InstancesError
 from portal.instances.fields import (
@@ -24,13 +25,17 @@ from portal.instances.fields import (
     read_id,
     read_id_or_name,
     read_limit,
+    read_page_number,
+    read_sort,
     read_status,
     read_tags,
+    read_text,
     split_tags,
 )
 from portal.instances.links import (
     LONGEST_NAME,
     LONGEST_TAGS,
+    LOOK,
     DetailQuery,
     ListView,
     can_be_hint,
@@ -61,6 +66,9 @@ class ListForm(forms.Form):
     image_id = Parameter(255, label=gettext_lazy("Image"), help_text=gettext_lazy("Name or ID"))
     limit = Parameter(10, read_limit, label=gettext_lazy("Rows per page"))
     marker = Parameter(64, read_id, label=gettext_lazy("Starts after"))
+    q = Parameter(LONGEST_TEXT, read_text, label=gettext_lazy("Search"))
+    sort = Parameter(32, read_sort, label=gettext_lazy("Sort by"))
+    page = Parameter(7, read_page_number, label=gettext_lazy("Page"))
     columns = Parameter(500, read_columns, label=gettext_lazy("Columns"))
     density = Parameter(16, read_density, label=gettext_lazy("Density"))
 
@@ -76,7 +84,11 @@ class ListForm(forms.Form):
         if self.errors:
             return
         values = {name: value for name, value in self.cleaned_data.items() if value is not None}
-        look = {name: values.pop(name) for name in ("columns", "density") if name in values}
+        look = {name: values.pop(name) for name in LOOK if name in values}
+        if look.keys() & {"q", "sort"} and look.get("page") == 1:
+            del look["page"]
+        if look.keys() & {"q", "sort", "page"}:
+            values.pop("marker", None)
         self.view = ListView(InstanceQuery(**{"limit": DEFAULT_LIMIT} | values), **look)
         if len(self.view.to_query_string()) > LONGEST_QUERY:
             longest = max(self.fields, key=lambda name: len(quote_plus(str(self[name].value()))))
@@ -99,8 +111,9 @@ class ListForm(forms.Form):
         return list_choices(self.known.statuses, self._text("status"))
 
     def list_carried(self) -> list[tuple[str, str]]:
-        """The parameters that are no filters, as pairs of name and text. A changed filter drops the marker."""
-        pairs = [(name, self._text(name)) for name in ("limit", "columns", "density") if name not in self.errors]
+        """The parameters that are no filters, as pairs of name and text. A changed filter leads to the first page."""
+        carried = ("q", "limit", "sort", "columns", "density")
+        pairs = [(name, self._text(name)) for name in carried if name not in self.errors]
         return [(name, text) for name, text in pairs if text not in {"", str(DEFAULT_LIMIT)}]
 
     def _text(self, name: str) -> str:
@@ -198,7 +211,8 @@ def clean_filters(view: ListView) -> dict[str, Any]:
 
 def _describe_view(view: ListView, known: KnownValues) -> dict[str, str]:
     """A list's parameters as its form shows them: names for known ids."""
-    texts = dict(view.query.to_parameters()) | {"columns": ",".join(view.columns), "density": view.density}
+    look = {"q": view.q, "sort": view.sort, "columns": ",".join(view.columns), "density": view.density}
+    texts = dict(view.query.to_parameters()) | look
     for parameter, named in (("flavor_id", known.flavors), ("image_id", known.images)):
         if parameter in texts:
             texts[parameter] = find_name(named, texts[parameter]) or texts[parameter]

@@ -23,6 +23,10 @@ MOST_STEPS = 10
 # The list without filters. Without any parameter, the member's default view would open instead.
 WHOLE_LIST = f"limit={DEFAULT_LIMIT}"
 
+# The parameters that are not for ByCloud, in the order of the address; `q` comes before all others.
+LOOK = ("q", "sort", "page", "columns", "density")
+FIRST_PAGE = {"marker": "", "page": ""}
+
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
@@ -31,16 +35,31 @@ class ListView(msgspec.Struct, frozen=True, dict=True):
     """The state in a list's address: the query for ByCloud, and how the result is shown.
 
     `columns` are names in the order of the table. Without columns or density, the member's preferences apply.
+    With `q` (the canonical text of a query), `sort` (the name of a column, with `-` before it for the reverse order)
+    or `page` (1 and up), the list is answered by the index, which applies the filters for ByCloud, too. It has no
+    marker then.
     """
 
     query: InstanceQuery = InstanceQuery(limit=DEFAULT_LIMIT)
     columns: tuple[str, ...] = ()
     density: str = ""
+    q: str = ""
+    sort: str = ""
+    page: int = 0
+
+    @property
+    def is_indexed(self) -> bool:
+        return bool(self.q or self.sort or self.page)
+
+    @property
+    def has_filters(self) -> bool:
+        return bool(self.q or self.query.has_filters)
 
     @cached_property
     def pairs(self) -> dict[str, str]:
         """Every parameter as the address has it, in the documented order; empty if it is not set or the default."""
-        pairs = {**msgspec.structs.asdict(self.query), "columns": self.columns, "density": self.density}
+        look = {name: getattr(self, name) for name in LOOK}
+        pairs = {"q": look.pop("q"), **msgspec.structs.asdict(self.query), **look}
         for name, value in pairs.items():
             pairs[name] = _write(name, value) if value else ""
         return pairs
@@ -49,20 +68,20 @@ class ListView(msgspec.Struct, frozen=True, dict=True):
         """The canonical query string of this list, or of the one that the changes make of it.
 
         Parameters are in the documented order, without defaults, and `,` between values is not encoded. A change of
-        anything but the marker leads to the first page: a marker is valid for one list only.
+        anything but the marker or the page leads to the first page: a marker is valid for one list only.
         """
         pairs = self.pairs
         if changes:
-            pairs = pairs | {"marker": ""}
+            pairs = pairs | FIRST_PAGE
             for name, value in changes.items():
                 pairs[name] = _write(name, value) if value else ""
         return "&".join(filter(None, pairs.values()))
 
     def change(self, **changes: Any) -> "ListView":
-        """Return this list with some parameters changed. Any change but the marker leads to the first page."""
-        look = {name: changes.pop(name) for name in ("columns", "density") if name in changes}
+        """Return this list with some parameters changed. Any change but the marker or the page leads to the first."""
+        look = {name: changes.pop(name) for name in LOOK if name in changes}
         query = msgspec.structs.replace(self.query, **{"marker": None} | changes)
-        return msgspec.structs.replace(self, query=query, **look)
+        return msgspec.structs.replace(self, query=query, **{"page": 0} | look)
 
 
 class DetailQuery(msgspec.Struct, frozen=True):

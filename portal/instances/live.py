@@ -25,7 +25,7 @@ OWN_KINDS = frozenset({"rate-limit-reached", "busy"})
 class RefreshState(msgspec.Struct, frozen=True):
     """The data for the script. `pending` identifies the set of things in transition: equal names, equal sets.
 
-    `refresh_seconds` is the member's preference; 0: manual only.
+    `refresh_seconds` is the member's preference; 0: manual only. `follow_seconds` is the interval while a walk goes on.
     """
 
     url: str
@@ -35,10 +35,13 @@ class RefreshState(msgspec.Struct, frozen=True):
     is_due: bool = False
     pending: str = ""
     error: FetchError | None = None
+    follow_seconds: int = 0
 
     @property
     def every_seconds(self) -> int:
         """The refresh interval, not shorter than a response stays fresh; 0: manual only."""
+        if self.follow_seconds and self.refresh_seconds:
+            return self.follow_seconds
         return max(self.refresh_seconds, ceil(settings.PAGE_FRESH_SECONDS)) if self.refresh_seconds else 0
 
     @property

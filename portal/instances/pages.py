@@ -19,6 +19,7 @@ from portal.credentials.forms import CredentialForm
 from portal.credentials.status import describe_expiry
 from portal.gateway import ApiSession, Cached, FetchPolicy, read_meter
 from portal.instances.errors import ErrorNotice, NoCredentialError
+from portal.instances.index_status import IndexStatus
 from portal.instances.links import ListView, list_url
 from portal.instances.live import RateLimitUsage, RefreshState, RequestInfo, describe_unchanged, make_version
 
@@ -49,6 +50,7 @@ class Page:
     notice: ErrorNotice | None = None
     request_info: RequestInfo | None = None
     announcement: str = ""
+    index: IndexStatus | None = None
 
 
 def find_target(request: MemberRequest) -> str:
@@ -93,6 +95,13 @@ def is_shown_already(request: MemberRequest, version: str) -> bool:
     """Whether an open page refreshes itself and has this version."""
     headers = request.headers
     return "Portal-Refresh" in headers and headers.get("Portal-Version") == version and bool(find_target(request))
+
+
+def answer_shown() -> HttpResponse:
+    """Nothing to swap or to update."""
+    response = HttpResponse(status=HTTPStatus.NO_CONTENT)
+    patch_vary_headers(response, VARY)
+    return response
 
 
 def answer_unchanged(session: ApiSession, page: Cached[Any]) -> HttpResponse:

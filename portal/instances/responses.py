@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django_htmx.http import retarget
 
 from portal.bycloud import Region
@@ -40,7 +41,10 @@ from portal.saved_views.services import SavedLink, list_links
 
 @dataclass(frozen=True, kw_only=True)
 class ListPage(Page):
-    """`counts_apart`: the results alone are updated, and with them the counter and whatever else is set."""
+    """`counts_apart`: the results alone are updated, and with them the counter and whatever else is set.
+
+    `search_text` is in the search box, which `search_is_apart` from what htmx requested.
+    """
 
     form: ListForm | None = None
     is_refused: bool = False
@@ -61,13 +65,17 @@ class ListPage(Page):
     left_out: int = 0
     table: Table | None = None
     is_without_matches: bool = False
+    is_without_instances: bool = False
+    is_so_far: bool = False
     none_here: str = ""
     limit_words: str = ""
     pager: Pager | None = None
     count: str = ""
+    search_text: str = ""
+    search_is_apart: bool = False
 
 
-class _Controls(NamedTuple):
+class ListControls(NamedTuple):
     """What a list has above its rows, whether ByCloud answers or not."""
 
     options: DisplayOptions
@@ -86,6 +94,7 @@ def refuse_list(request: MemberRequest, region: Region, error: InvalidListError)
     page = ListPage(
         region=region,
         form=error.form,
+        search_text=str(error.form["q"].value()),
         is_refused=True,
         unknown=describe_unknown(unknown),
         list_url=bare_list_url(region),
@@ -99,9 +108,9 @@ def refuse_list(request: MemberRequest, region: Region, error: InvalidListError)
 def fail_list(request: MemberRequest, region: Region, failure: ListFailedError) -> HttpResponse:
     """The error in place of the rows."""
     session, view = failure.session, failure.view
-    above = _read_controls(request, session, view)
+    above = read_controls(request, session, view)
     page = replace(
-        _build_page(request, session, view, above, largest_limit=read_largest_page(region)),
+        build_page(request, session, view, above, largest_limit=read_largest_page(region)),
         notice=describe(failure.error, read_meter(session)),
         live=RefreshState(
             url=list_url(region, view),
@@ -129,14 +138,14 @@ def answer_list(
     `unknown` are parameters that were ignored; the page names them. `links` are the saved views, if they are known.
     """
     region, page, target = session.region, listing.page, find_target(request)
-    above = _read_controls(request, session, view)
+    above = read_controls(request, session, view)
     version = make_page_version(request, *_name_content(listing), above.filters, above.options)
     if is_shown_already(request, version):
         return answer_unchanged(session, page)
     table = build_table(listing.instances, region=region, view=view, options=above.options)
-    has_filters = view.query.has_filters
+    has_filters = view.has_filters
     shown = replace(
-        _build_page(request, session, view, above, largest_limit=listing.largest_limit, links=links),
+        build_page(request, session, view, above, largest_limit=listing.largest_limit, links=links),
         unknown=describe_unknown(unknown),
         listing=listing,
         left_out=page.upstream_call.left_out,
@@ -163,11 +172,11 @@ def answer_list(
     return respond(request, "instances/list.html", shown, target=target)
 
 
-def _build_page(
+def build_page(
     request: MemberRequest,
     session: ApiSession,
     view: ListView,
-    above: _Controls,
+    above: ListControls,
     *,
     largest_limit: int | None,
     links: Sequence[SavedLink] | None = None,
@@ -178,6 +187,7 @@ def _build_page(
     page = ListPage(
         region=region,
         counts_apart=target == "results",
+        search_text=view.q,
         query_string=view.to_query_string(),
         target="#results",
         renew_url=renew_url(request, region),
@@ -191,6 +201,10 @@ def _build_page(
     )
     if target == "results" and "Portal-Refresh" in request.headers:
         return page
+    if target:
+        # Typing in the box is not disturbed unless the query has changed.
+        shown = QueryDict(urlsplit(request.htmx.current_url or "").query).get("q", "")
+        page = replace(page, search_is_apart=shown != view.q)
     page = replace(page, share=controls.build_share(view, above.options, region=region))
     if shows_views(request):
         links = list_links(request.user, region.code) if links is None else links
@@ -209,11 +223,11 @@ def _build_page(
     return page
 
 
-def _read_controls(request: MemberRequest, session: ApiSession, view: ListView) -> _Controls:
+def read_controls(request: MemberRequest, session: ApiSession, view: ListView) -> ListControls:
     """Known values are read where they are shown: in the filter form, or as names of flavors and images."""
     has_names = view.query.flavor_id or view.query.image_id
     known = read_known_values(session) if has_names or find_target(request) != "results" else KnownValues()
-    return _Controls(
+    return ListControls(
         options=controls.choose_display_options(view, request.user),
         known=known,
         filters=controls.build_active_filters(view, region=session.region, known=known),

@@ -1,12 +1,15 @@
 """The table of a list as its template shows it."""
 
+from typing import NamedTuple
+
 import msgspec
+from django.conf import settings
 from django.utils.translation import get_language
 
 from portal.bycloud import Instance, Region
-from portal.instances.columns import QUANTITIES, find_columns, list_titles
+from portal.instances.columns import QUANTITIES, Column, find_columns, list_titles
 from portal.instances.controls import DisplayOptions
-from portal.instances.links import ListView
+from portal.instances.links import ListView, list_url
 from portal.instances.live import name_pending
 from portal.instances.rows import Row, build_rows
 
@@ -14,12 +17,21 @@ from portal.instances.rows import Row, build_rows
 MOST_COLUMNS = 8
 
 
-class Table(msgspec.Struct, frozen=True):
-    """`columns` are pairs of a title and whether it is above quantities; the first is the row header's. `pending`
-    identifies the set of rows in transition.
+class Heading(NamedTuple):
+    """The head of a column. `url` leads to the list sorted by it; `order` is the value of `aria-sort`, empty if the
+    list is not sorted by it.
     """
 
-    columns: tuple[tuple[str, bool], ...]
+    title: str
+    is_quantity: bool
+    url: str = ""
+    order: str = ""
+
+
+class Table(msgspec.Struct, frozen=True):
+    """The first of `columns` is the row header's. `pending` identifies the set of rows in transition."""
+
+    columns: tuple[Heading, ...]
     rows: tuple[Row, ...]
     is_compact: bool
     pending: str
@@ -36,11 +48,26 @@ def build_table(
     if not instances:
         return None
     columns = find_columns(options.columns)
-    titles = list_titles(get_language())
     rows = build_rows(instances, region=region, view=view, columns=columns)
     return Table(
-        columns=tuple([(titles[column.name], column.kind in QUANTITIES) for column in columns]),
+        columns=tuple([_build_heading(column, region, view) for column in columns]),
         rows=rows,
         is_compact=options.density == "compact",
         pending=name_pending([row.key for row in rows if row.state.is_pending]),
+    )
+
+
+def _build_heading(column: Column, region: Region, view: ListView) -> Heading:
+    """Times begin with the newest, everything else with the smallest. A second click reverses the order."""
+    title, is_quantity = list_titles(get_language())[column.name], column.kind in QUANTITIES
+    if not settings.FLEET_INDEX:
+        return Heading(title, is_quantity)
+    name, reverse = column.name, f"-{column.name}"
+    orders = {name: "ascending", reverse: "descending"}
+    first, second = (reverse, name) if column.kind == "moment" and name != "age" else (name, reverse)
+    return Heading(
+        title,
+        is_quantity,
+        list_url(region, view, sort=second if view.sort == first else first),
+        orders.get(view.sort, ""),
     )

@@ -26,6 +26,7 @@ from portal.instances.errors import (
     NoCredentialError,
 )
 from portal.instances.forms import HINTS, InvalidHintsError, InvalidListError, ListForm, read_hints, read_view
+from portal.instances.index_responses import answer_index
 from portal.instances.links import (
     DetailQuery,
     ListView,
@@ -92,12 +93,15 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     target = find_target(request)
     if not is_canonical and not target:
         return redirect_without(request, unknown, url)
-    policy = _read_policy(request)
-    if links is None and responses.shows_views(request):
-        # Before ByCloud is asked, because the connection to the database is given back for that time.
-        links = saved_views.list_links(request.user, region.code)
-    listing = fetch_listing(session, view, policy)
-    response = responses.answer_list(request, session, view, listing, policy=policy, unknown=unknown, links=links)
+    if view.is_indexed:
+        response = answer_index(request, session, view, unknown=unknown, links=links)
+    else:
+        policy = _read_policy(request)
+        if links is None and responses.shows_views(request):
+            # Before ByCloud is asked, because the connection to the database is given back for that time.
+            links = saved_views.list_links(request.user, region.code)
+        listing = fetch_listing(session, view, policy)
+        response = responses.answer_list(request, session, view, listing, policy=policy, unknown=unknown, links=links)
     if not is_canonical:
         return push_url(response, url)
     # After a response to a form, redirect to the list itself.

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import get_language
 
 from portal import __version__
 from portal.accounts.models import Member, Theme
@@ -18,6 +19,8 @@ from portal.accounts.sessions.services import make_stamp
 from portal.bycloud import Region
 from portal.core.permissions import Capability
 from portal.environment import is_loopback
+from portal.fleet.query import KEYS, METADATA
+from portal.instances.examples import Example, list_examples
 
 # Added to the ByCloud deadline, for the network and a busy server.
 BEYOND_DEADLINE_SECONDS = 20
@@ -28,7 +31,8 @@ class Frame:
     """`can` has one entry per capability, named for templates: `frame.can.read_audit`.
 
     `stamp`: identifies the state the page was rendered for; sent with each request for a part of it.
-    `patience_milliseconds`: the timeout of requests that the page makes.
+    `patience_milliseconds`: the timeout of requests that the page makes. `has_index`: the search box searches the
+    index.
     """
 
     regions: tuple[Region, ...]
@@ -40,6 +44,9 @@ class Frame:
     idle_seconds: int
     patience_milliseconds: int
     stamp: str = ""
+    has_index: bool = False
+    search_examples: tuple[Example, ...] = ()
+    search_keys: tuple[str, ...] = ()
     version: str = __version__
 
 
@@ -65,6 +72,9 @@ def make_frame(request: HttpRequest) -> Frame:
         idle_seconds=int(settings.SESSION_IDLE.total_seconds()),
         patience_milliseconds=int((settings.BYCLOUD_LIMITS.deadline_seconds + BEYOND_DEADLINE_SECONDS) * 1000),
         stamp=make_stamp(request) if member else "",
+        has_index=settings.FLEET_INDEX,
+        search_examples=list_examples(region, get_language()) if member and settings.FLEET_INDEX else (),
+        search_keys=(*KEYS, f"{METADATA}team"),
     )
 
 

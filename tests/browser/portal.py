@@ -77,6 +77,11 @@ class Portal:
         """Spoil answers of the sandbox to come; its control API says how."""
         requests.post(f"{self.sandbox_url}/_sandbox/faults", json=fault, timeout=10).raise_for_status()
 
+    def limit_pages(self, largest: int) -> None:
+        """The sandbox cuts pages to as many instances."""
+        limits = {"largest_page": largest, "refuses_larger": False}
+        requests.post(f"{self.sandbox_url}/_sandbox/limits", json=limits, timeout=10).raise_for_status()
+
     def clear_faults(self) -> None:
         requests.delete(f"{self.sandbox_url}/_sandbox/faults", timeout=10).raise_for_status()
 

@@ -404,6 +404,38 @@ def break_the_database(runner: StateRunner) -> Page:
     return page
 
 
+def search_all(query: str) -> Callable[[StateRunner], Page]:
+    """A list from the index, after the fleet has been read to its end."""
+
+    def show(runner: StateRunner) -> Page:
+        page = visit(f"{LIST}?{query}")(runner)
+        press_refresh(page)
+        expect(page.locator("#walk")).to_have_count(0, timeout=30_000)
+        return page
+
+    return show
+
+
+def lose_the_index(runner: StateRunner) -> Page:
+    page = runner.page_of("ada")
+    rename = "ALTER TABLE {} RENAME TO {}".format
+    with contextlib.closing(sqlite3.connect(runner.portal.state / "portal.sqlite3", timeout=10)) as database:
+        database.execute(rename("fleet_indexedfleet", "fleet_away"))
+        try:
+            page.goto(f"{LIST}?q=web")
+        finally:
+            database.execute(rename("fleet_away", "fleet_indexedfleet"))
+    expect(page.locator("#results")).to_contain_text("The index cannot answer")
+    return page
+
+
+def fail_to_read(runner: StateRunner) -> Page:
+    runner.portal.script_fault(times=4, status=503)
+    page = visit(f"{LIST}?q=web")(runner)
+    expect(page.locator("#walk")).to_contain_text("Waiting")
+    return page
+
+
 def spoil_a_row(runner: StateRunner) -> Page:
     """A number that is none, which only another program can have written."""
     page = runner.page_of("ada")
@@ -469,6 +501,13 @@ STATES = (
     State("list, filtered", visit(f"{LIST}?name=web-*&status=ACTIVE&tags=production&limit=5")),
     State("list, after swaps", swap),
     State("list, paused", pause),
+    State("search", search_all("q=tag:web&sort=-age&limit=20&page=2")),
+    State("search, nothing found", search_all("q=no-such-thing")),
+    State("search, not understood", search_all("q=ram>=lots+stauts:ERROR&limit=5")),
+    State("search, fleet being read", visit(f"{LIST}?q=web-1")),
+    State("search, nothing read yet", fail_to_read),
+    State("search, index lost", lose_the_index),
+    State("search help", unfold(SHORT, "#search-help")),
     State("no matches", visit(f"{LIST}?name=nothing-is-called-so&status=ACTIVE")),
     State("empty organization", visit(LIST, name="ines")),
     State("bad parameters", visit(f"{LIST}?limit=none&flavor_id=what&colour=red")),

@@ -58,14 +58,6 @@ def test_slash_leads_to_the_search_but_not_out_of_a_field(visits: Visits) -> Non
     expect(name).to_have_value("/")
 
 
-def test_the_search_finds_by_name(visits: Visits, *, scripts: bool) -> None:
-    page = visits.sign_in("ada", scripts=scripts)
-    page.locator("#search").fill("db-*")
-    page.locator("#search").press("Enter")
-    expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/?name=db-%2A")
-    assert list_ids(page)
-
-
 def test_one_menu_is_open_at_a_time_and_escape_closes_it(visits: Visits) -> None:
     page = visits.sign_in("ada")
     person, theme = page.locator("#person"), page.locator("#theme")

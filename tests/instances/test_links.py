@@ -107,6 +107,25 @@ def test_parameters_stand_in_the_documented_order() -> None:
     )
 
 
+def test_a_list_from_the_index_has_a_query_an_order_and_a_page_but_no_marker() -> None:
+    view = read(f"page=3&sort=-age&marker={ID}&limit=50&name=web-*&q=TAG:web++tag:web").view
+    assert view
+    assert view.is_indexed
+    assert view.to_query_string() == "q=tag%3Aweb&name=web-%2A&limit=50&sort=-age&page=3"
+    assert links.list_url(SPO1, view, sort="name") == "/spo1/instances/?q=tag%3Aweb&name=web-%2A&limit=50&sort=name"
+    assert not read("limit=50&name=web").view.is_indexed  # type: ignore[union-attr]
+
+
+def test_the_first_page_is_written_only_where_nothing_else_asks_for_the_index() -> None:
+    assert read("page=1").view == ListView(page=1)
+    assert read("q=web&page=1").view == ListView(q="web")
+
+
+@pytest.mark.parametrize(("parameter", "value"), [("sort", "colour"), ("sort", "--name"), ("page", "0"), ("page", "x")])
+def test_an_order_or_a_page_that_cannot_be_is_refused(parameter: str, value: str) -> None:
+    assert problem(urlencode({parameter: value}), parameter)
+
+
 def test_texts_are_trimmed_and_empty_parameters_left_out() -> None:
     assert asked("name=+web+&status=&tags=&limit=&marker=") == InstanceQuery(name="web", limit=20)
 
@@ -177,7 +196,7 @@ def test_a_parameter_given_twice_is_refused_and_both_texts_kept() -> None:
 
 
 def test_an_unknown_parameter_changes_nothing() -> None:
-    assert read("name=web&sort=name&order=up&sort=age").view == ListView(InstanceQuery(name="web", limit=20))
+    assert read("name=web&colour=red&order=up&colour=blue").view == ListView(InstanceQuery(name="web", limit=20))
 
 
 def view(**asked: Any) -> ListView:
@@ -196,6 +215,8 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"limit": 20},
     {"columns": ("name",)},
     {"density": ""},
+    {"q": "web"},
+    {"sort": "-name"},
 )
 
 
@@ -207,7 +228,8 @@ def test_a_change_goes_back_to_the_first_page_and_leaves_the_rest(changes: dict[
     for name in ("name", "status", "tags", "flavor_id", "image_id", "limit"):
         assert getattr(changed.query, name) == changes.get(name, getattr(whole.query, name))
     assert changed.columns == changes.get("columns", whole.columns)
-    assert changed.density == changes.get("density", whole.density)
+    for name in ("density", "q", "sort"):
+        assert getattr(changed, name) == changes.get(name, getattr(whole, name))
     assert links.list_url(SPO1, whole, **changes) == links.list_url(SPO1, changed)
 
 

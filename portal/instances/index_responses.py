@@ -1,0 +1,141 @@
+"""Renders a list that the index answers: the same page as of a live one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from portal.bycloud import Region
+from portal.core.http import describe_unknown
+from portal.core.request import MemberRequest
+from portal.fleet.query import Condition, parse, write
+from portal.gateway import ApiSession, read_largest_page
+from portal.instances import controls
+from portal.instances.controls import ActiveFilter, PageLink, Pager, PageSize
+from portal.instances.index_status import IndexStatus, describe_count, describe_range, describe_status
+from portal.instances.indexed import Coverage, IndexedList, IndexUnavailableError, read_list
+from portal.instances.links import ListView, list_url
+from portal.instances.live import RefreshState
+from portal.instances.pages import answer_shown, find_target, is_shown_already, make_page_version, respond
+from portal.instances.responses import build_page, read_controls
+from portal.instances.table import build_table
+from portal.saved_views.services import SavedLink
+
+# Of a page that follows a walk: no more often than that, and at least that often until it is complete.
+SHORTEST_SECONDS = 2
+LONGEST_SECONDS = 30
+
+
+def answer_index(
+    request: MemberRequest,
+    session: ApiSession,
+    view: ListView,
+    *,
+    unknown: Sequence[str] = (),
+    links: Sequence[SavedLink] | None = None,
+) -> HttpResponse:
+    """A page of the list; 204 if the open page that asks shows the same already."""
+    region, target, is_refresh = session.region, find_target(request), "Portal-Refresh" in request.headers
+    try:
+        found = read_list(session, view, is_refresh=is_refresh)
+    except IndexUnavailableError:
+        found = None
+    above = read_controls(request, session, view)
+    above = above._replace(filters=(*_list_conditions(view, region), *above.filters))
+    page = replace(
+        build_page(request, session, view, above, largest_limit=read_largest_page(region), links=links),
+        unknown=describe_unknown(unknown),
+    )
+    if found is None:
+        status = IndexStatus(live_url=list_url(region, view, q="", sort=""))
+        return respond(request, "instances/list.html", replace(page, index=status), target=target)
+    status = describe_status(found)
+    version = make_page_version(request, found.instances, status, found.first, above.filters, above.options)
+    if is_shown_already(request, version):
+        return answer_shown()
+    table = build_table(found.instances, region=region, view=view, options=above.options)
+    is_without_matches = table is None and found.coverage.is_complete and view.has_filters
+    shown = replace(
+        page,
+        index=status,
+        table=table,
+        is_without_matches=is_without_matches,
+        is_so_far=table is None and not found.coverage.is_complete,
+        is_without_instances=table is None and found.coverage.is_complete and not view.has_filters,
+        pager=_build_pager(found, view, region),
+        count=describe_count(found),
+        live=RefreshState(
+            url=list_url(region, view),
+            target="#results",
+            version=version,
+            refresh_seconds=request.user.refresh_seconds,
+            follow_seconds=_find_pace(found.coverage),
+            pending=table.pending if table else "",
+        ),
+        announcement="" if is_refresh and status.progress else _describe_page(found),
+    )
+    return respond(request, "instances/list.html", shown, target=target)
+
+
+def _list_conditions(view: ListView, region: Region) -> tuple[ActiveFilter, ...]:
+    """The parts of the query, each with the list without it."""
+    conditions = parse(view.q)
+    return tuple(
+        ActiveFilter(
+            _name_condition(condition),
+            write([_plain(condition)]),
+            list_url(region, view, q=write(each for each in conditions if each is not condition)),
+        )
+        for condition in conditions
+    )
+
+
+def _name_condition(condition: Condition) -> str:
+    return _("not") if condition.is_excluded else _("search")
+
+
+def _plain(condition: Condition) -> Condition:
+    return Condition(condition.key, condition.values)
+
+
+def _build_pager(found: IndexedList, view: ListView, region: Region) -> Pager:
+    def at(number: int) -> str:
+        is_first = number == 1 and (view.q or view.sort)
+        return list_url(region, view, page=0 if is_first else number)
+
+    number, pages = found.number, found.pages
+    near = sorted({1, *range(max(1, number - 2), min(pages, number + 2) + 1), pages})
+    return Pager(
+        range=describe_range(found),
+        first_url=at(1) if number > 1 else "",
+        previous_url=at(number - 1) if number > 1 else "",
+        next_url=at(number + 1) if number < pages else "",
+        sizes=tuple(
+            PageSize(size, list_url(region, view, limit=size), is_current=size == view.query.limit)
+            for size in controls.PAGE_SIZES
+        ),
+        pages=tuple(
+            PageLink(each, at(each), is_current=each == number, is_after_gap=place > 0 and each - near[place - 1] > 1)
+            for place, each in enumerate(near)
+        )
+        if pages > 1
+        else (),
+    )
+
+
+def _find_pace(coverage: Coverage) -> int:
+    """How long to wait before the next step of a walk, in seconds; 0 if it is not this page's business."""
+    if coverage.is_complete and not coverage.is_walking:
+        return 0
+    seconds = ceil((coverage.due_at - timezone.now()).total_seconds())
+    return min(max(seconds, SHORTEST_SECONDS), LONGEST_SECONDS)
+
+
+def _describe_page(found: IndexedList) -> str:
+    """What a screen reader announces after a page was swapped in."""
+    if not found.instances:
+        return _("No matches") if found.coverage.is_complete else _("No matches so far")
+    return _("Instances %(range)s") % {"range": describe_range(found)}

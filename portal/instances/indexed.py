@@ -1,0 +1,119 @@
+"""Answers a list from the index: what ByCloud's list cannot search or sort. Knows neither requests nor templates."""
+
+from datetime import datetime
+from math import ceil
+from time import monotonic
+from typing import NamedTuple
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils import timezone
+
+from portal.bycloud import DEFAULT_LIMIT, Instance
+from portal.fleet.feed import find_fleet
+from portal.fleet.models import IndexedFleet, Outcome
+from portal.fleet.query import parse
+from portal.fleet.search import Selection, Totals, count_indexed, read_instances, select, sort, sum_up
+from portal.fleet.walk import Step, StepState, make_step
+from portal.gateway import ApiSession
+from portal.instances.links import ListView
+
+DEFAULT_ORDER = "name"
+MOST_SECONDS = 3
+
+log = structlog.get_logger(__name__)
+
+
+class Coverage(NamedTuple):
+    """How much of the list the index has. `known` instances are in it; `total` is what ByCloud said, if it did.
+
+    `is_complete`: one walk has read the whole list, so that what is not in the index does not exist, or is new.
+    `is_walking`: a walk is under way, and has read `seen` instances. `pause` is why it waits (the kind of an error;
+    empty: it does not), and `due_at` when it may go on.
+    """
+
+    known: int
+    total: int | None
+    is_complete: bool
+    is_walking: bool
+    seen: int
+    pause: str
+    due_at: datetime
+
+
+class IndexedList(NamedTuple):
+    """A page of a list from the index. `number` of `pages` begins at 1, `first` row at 0.
+
+    `problems` are sentences about parts of the query that were not applied.
+    """
+
+    instances: tuple[Instance, ...]
+    totals: Totals
+    problems: tuple[str, ...]
+    number: int
+    pages: int
+    first: int
+    coverage: Coverage
+
+
+class IndexUnavailableError(Exception):
+    """The index cannot be read, or there is none for this credential."""
+
+
+def read_list(session: ApiSession, view: ListView, *, is_refresh: bool) -> IndexedList:
+    """The page, after a step of the walk, if it is time for one: with each refresh, and as long as the list was never
+    read to its end, also when the page is opened. Raises `IndexUnavailableError`.
+    """
+    if not settings.FLEET_INDEX:
+        raise IndexUnavailableError
+    try:
+        fleet = find_fleet(session)
+        is_new = fleet is None or fleet.completed_at is None
+        step = make_step(session, is_urgent=is_new) if is_new or is_refresh else None
+        fleet = find_fleet(session)
+        if fleet is None:
+            raise IndexUnavailableError
+        return _read_list(fleet, view, step)
+    except DatabaseError as error:
+        log.warning("fleet_not_read", error=type(error).__name__, reason=str(error))
+        raise IndexUnavailableError from None
+
+
+def read_on(session: ApiSession) -> None:
+    """Go on with the walk for a few seconds, as far as the budget allows: a member presses Refresh."""
+    ends_at = monotonic() + MOST_SECONDS
+    while make_step(session, is_urgent=True).state is StepState.MADE and monotonic() < ends_at:
+        pass
+
+
+def _read_list(fleet: IndexedFleet, view: ListView, step: Step | None) -> IndexedList:
+    selection: Selection = select(fleet, parse(view.q), now=timezone.now(), filters=view.query)
+    totals = sum_up(selection.rows)
+    size = view.query.limit or DEFAULT_LIMIT
+    pages = max(1, ceil(totals.instances / size))
+    number = min(max(1, view.page), pages)
+    first = (number - 1) * size
+    return IndexedList(
+        instances=read_instances(sort(selection.rows, view.sort or DEFAULT_ORDER), first=first, count=size),
+        totals=totals,
+        problems=selection.problems,
+        number=number,
+        pages=pages,
+        first=first,
+        coverage=_describe_coverage(fleet, step),
+    )
+
+
+def _describe_coverage(fleet: IndexedFleet, step: Step | None) -> Coverage:
+    latest = fleet.passes.order_by("-number").first()
+    now = timezone.now()
+    return Coverage(
+        known=count_indexed(fleet),
+        total=latest.last_total if latest else None,
+        is_complete=fleet.completed_at is not None,
+        is_walking=latest is not None and latest.outcome == Outcome.WALKING,
+        seen=latest.seen if latest else 0,
+        pause=fleet.pause if fleet.paused_until and fleet.paused_until > now else "",
+        due_at=step.due_at if step and step.state is not StepState.OFF else now,
+    )
