@@ -10,7 +10,7 @@ from portal.fleet.texts import fold
 
 LONGEST_NAME = 128
 # Of what is rarely sorted by: the rows must stay narrow.
-LONGEST_OTHER = 32
+LONGEST_OTHER = 24
 # The most urgent first.
 URGENCY: tuple[Tone, ...] = ("error", "warn", "pending", "neutral", "ok", "off")
 
