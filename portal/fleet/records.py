@@ -50,7 +50,8 @@ SORT_FIELDS = {
 MOST_TERMS = 200
 LONGEST_FACT = 4000
 DIGEST_BYTES = 16
-_LARGEST = 2**63 - 1
+# Sums over a million instances must fit into 64 bits, too.
+_LARGEST = 10**12
 # What the JSON of instances has in common. Bodies that are stored already need it as it is.
 _DICTIONARY = (
     b'"terminated_at":null,"launched_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z",'
