@@ -14,6 +14,8 @@ from portal.fleet.models import Body, IndexedFleet, IndexedInstance
 from portal.fleet.query import KEYS, METADATA, Condition, list_unknown_keys, write
 from portal.fleet.records import SORT_FIELDS, read_body
 
+FEW = 2000
+
 Rows = QuerySet[IndexedInstance]
 
 
@@ -62,9 +64,15 @@ def select(
     for found in match_filters(fleet, filters) if filters else ():
         rows = rows.filter(found)
     for key in list_unknown_keys(conditions):
-        named = {"key": key, "keys": ", ".join((*KEYS, f"{METADATA}…"))}
+        named = {"key": key, "keys": ", ".join((*KEYS, f"{METADATA}team"))}
         problems.append(_("%(key)s is not a key, so it is searched for as text. Keys: %(keys)s.") % named)
     return Selection(rows, tuple(problems))
+
+
+def narrow(rows: Rows) -> Rows:
+    """The same rows, by their keys if they are few, so that texts are searched once for count, sums and page."""
+    keys = list(rows.order_by().values_list("pk", flat=True)[: FEW + 1])
+    return IndexedInstance.objects.filter(pk__in=keys) if len(keys) <= FEW else rows
 
 
 def sort(rows: Rows, order: str) -> Rows:

@@ -57,6 +57,7 @@ def answer_index(
     if is_shown_already(request, version):
         return answer_shown()
     table = build_table(found.instances, region=region, view=view, options=above.options)
+    pace = _find_pace(found.coverage)
     is_without_matches = table is None and found.coverage.is_complete and view.has_filters
     shown = replace(
         page,
@@ -72,8 +73,9 @@ def answer_index(
             target="#results",
             version=version,
             refresh_seconds=request.user.refresh_seconds,
-            follow_seconds=_find_pace(found.coverage),
-            pending=table.pending if table else "",
+            follow_seconds=pace,
+            # A page that follows a walk is quick already.
+            pending=table.pending if table and not pace else "",
         ),
         announcement="" if is_refresh and status.progress else _describe_page(found),
     )

@@ -14,7 +14,7 @@ from portal.bycloud import DEFAULT_LIMIT, Instance
 from portal.fleet.feed import find_fleet
 from portal.fleet.models import IndexedFleet, Outcome
 from portal.fleet.query import parse
-from portal.fleet.search import Selection, Totals, count_indexed, read_instances, select, sort, sum_up
+from portal.fleet.search import Totals, count_indexed, narrow, read_instances, select, sort, sum_up
 from portal.fleet.walk import Step, StepState, make_step
 from portal.gateway import ApiSession
 from portal.instances.links import ListView
@@ -88,28 +88,29 @@ def read_on(session: ApiSession) -> None:
 
 
 def _read_list(fleet: IndexedFleet, view: ListView, step: Step | None) -> IndexedList:
-    selection: Selection = select(fleet, parse(view.q), now=timezone.now(), filters=view.query)
-    totals = sum_up(selection.rows)
+    selection = select(fleet, parse(view.q), now=timezone.now(), filters=view.query)
+    rows = narrow(selection.rows) if view.has_filters else selection.rows
+    totals = sum_up(rows)
     size = view.query.limit or DEFAULT_LIMIT
     pages = max(1, ceil(totals.instances / size))
     number = min(max(1, view.page), pages)
     first = (number - 1) * size
     return IndexedList(
-        instances=read_instances(sort(selection.rows, view.sort or DEFAULT_ORDER), first=first, count=size),
+        instances=read_instances(sort(rows, view.sort or DEFAULT_ORDER), first=first, count=size),
         totals=totals,
         problems=selection.problems,
         number=number,
         pages=pages,
         first=first,
-        coverage=_describe_coverage(fleet, step),
+        coverage=_describe_coverage(fleet, step, totals.instances if not view.has_filters else count_indexed(fleet)),
     )
 
 
-def _describe_coverage(fleet: IndexedFleet, step: Step | None) -> Coverage:
+def _describe_coverage(fleet: IndexedFleet, step: Step | None, known: int) -> Coverage:
     latest = fleet.passes.order_by("-number").first()
     now = timezone.now()
     return Coverage(
-        known=count_indexed(fleet),
+        known=known,
         total=latest.last_total if latest else None,
         is_complete=fleet.completed_at is not None,
         is_walking=latest is not None and latest.outcome == Outcome.WALKING,

@@ -3,14 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from portal.bycloud import Address, Flavor, Image, Instance, SecurityGroup
-from portal.fleet.query import Condition, Value
+from portal.fleet import search
+from portal.fleet.query import Condition, Value, parse
 from portal.fleet.records import SORT_FIELDS
-from portal.fleet.search import select, sort
+from portal.fleet.search import select, sort, sum_up
 from tests.fleet import oracle
 from tests.fleet.rows import keep_instances
 
@@ -127,3 +129,24 @@ class SearchProperties(TestCase):
         for order in (there, back):
             assert [row for row in order if row[0] is None] == order[len(known) :]
             assert len(order) == len(fleet)
+
+
+@pytest.mark.django_db
+def test_numbers_that_no_column_holds_can_still_be_summed() -> None:
+    absurd = [Instance(id=f"{number}", flavor=Flavor(vcpus=10**40, ram=10**40)) for number in range(3)]
+    totals = sum_up(select(keep_instances(absurd), (), now=NOW).rows)
+    assert totals.instances == 3
+    assert totals.vcpus == totals.ram == 3 * 10**12
+
+
+@pytest.mark.django_db
+def test_rows_stay_the_same_when_they_are_narrowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet = keep_instances(Instance(id=f"{number}", name=f"web-{number}") for number in range(5))
+    keep_instances([Instance(id="7", name="web-7")], "spo1:other")
+    for few in (3, 5):
+        monkeypatch.setattr(search, "FEW", few)
+        rows = search.narrow(select(fleet, parse("web"), now=NOW).rows)
+        names = [one.name for one in search.read_instances(sort(rows, "-name"), first=1, count=3)]
+        assert (rows.count(), names) == (5, ["web-3", "web-2", "web-1"])
