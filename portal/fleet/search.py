@@ -14,7 +14,8 @@ from portal.fleet.models import Body, IndexedFleet, IndexedInstance
 from portal.fleet.query import KEYS, METADATA, Condition, list_unknown_keys, write
 from portal.fleet.records import SORT_FIELDS, read_body
 
-FEW = 2000
+# More keys than that are no faster than the search itself, and SQLite takes no more than 32,766.
+FEW = 20_000
 
 Rows = QuerySet[IndexedInstance]
 
@@ -105,4 +106,6 @@ def sum_up(rows: Rows) -> Totals:
 
 
 def count_indexed(fleet: IndexedFleet) -> int:
-    return list_indexed(fleet).count()
+    """How many `list_indexed` has. Both numbers come from an index, without looking at a row."""
+    rows = IndexedInstance.objects.filter(fleet=fleet)
+    return rows.count() - rows.filter(missing_at__isnull=False).count()
