@@ -17,7 +17,20 @@ from portal.instances.columns import COLUMNS
 from portal.instances.examples import EXAMPLES
 from portal.sandbox.server import Sandbox
 from tests.credentials.rows import keep
-from tests.journeys.pages import LIST, Response, ask_htmx, has_rows, ids, link, links, press, refresh, text, words
+from tests.journeys.pages import (
+    LIST,
+    Response,
+    ask_htmx,
+    detail_url,
+    has_rows,
+    ids,
+    link,
+    links,
+    press,
+    refresh,
+    text,
+    words,
+)
 from tests.upstream import Upstream
 
 JsonObject = dict[str, Any]
@@ -326,6 +339,15 @@ def test_the_rows_of_a_query_can_be_exported(searcher: Client) -> None:
     response = search(searcher, "status:ERROR")
     exported = searcher.post(f"{LIST}export/", {"query": "q=status:ERROR&limit=100", "format": "json"}).json()
     assert [row["id"] for row in exported["instances"]] == ids(response)
+
+
+def test_an_instance_that_was_found_leads_back_to_what_found_it(searcher: Client) -> None:
+    response = search(searcher, "name:web-*", sort="-age")
+    page = searcher.get(detail_url(response, 3))
+    assert page.status_code == 200
+    assert ids(response)[3] in text(page)
+    back = next(href for href in links(page) if "q=name" in href)
+    assert ids(searcher.get(back)) == ids(response)
 
 
 def test_the_box_follows_when_htmx_changes_the_query(searcher: Client) -> None:
