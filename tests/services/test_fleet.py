@@ -21,7 +21,10 @@ from tests.services.servers import PostgreSQL
 from tests.unmeasured import leave_out_coverage
 
 ROOT = Path(__file__).parent.parent.parent
-TESTS = ("test_feed.py", "test_walk.py", "test_simulated.py", "test_privacy.py", "test_command.py")
+TESTS = (
+    *("test_feed.py", "test_walk.py", "test_simulated.py", "test_privacy.py", "test_command.py"),
+    "test_search.py",
+)
 
 
 @contextmanager
@@ -37,15 +40,16 @@ def _on_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_the_index_is_the_same_on_postgresql(postgresql: PostgreSQL) -> None:
+@pytest.mark.parametrize("name", TESTS)
+def test_the_index_is_the_same_on_postgresql(postgresql: PostgreSQL, name: str) -> None:
     clean = {name: value for name, value in leave_out_coverage().items() if not name.startswith(("PYTEST_", "DJANGO_"))}
     answer = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", *(f"tests/fleet/{name}" for name in TESTS)),
+            *(sys.executable, "-m", "pytest", f"tests/fleet/{name}", "-m", "not slow"),
             *("-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
         ],
         cwd=ROOT,
-        env=clean | {"TEST_DATABASE_URL": postgresql.url("fleet")},
+        env=clean | {"TEST_DATABASE_URL": postgresql.url(f"fleet_{name.partition('.')[0]}")},
         capture_output=True,
         text=True,
         check=False,
