@@ -22,7 +22,7 @@ from tests.unmeasured import leave_out_coverage
 
 ROOT = Path(__file__).parent.parent.parent
 TESTS = (
-    *("test_feed.py", "test_walk.py", "test_simulated.py", "test_privacy.py", "test_command.py"),
+    *("test_feed.py", "test_walk.py", "test_trouble.py", "test_simulated.py", "test_privacy.py", "test_command.py"),
     "test_search.py",
 )
 
