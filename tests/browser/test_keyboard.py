@@ -201,9 +201,9 @@ def test_what_could_not_be_copied_is_said(visits: Visits) -> None:
     )
     page.keyboard.press("j")
     page.keyboard.press("c")
-    expect(page.locator("#toasts .toast-error")).to_contain_text("Not copied")
+    expect(page.locator("#toasts .toast-error")).to_contain_text("Couldn't copy")
     page.locator("[data-instance-id] th .copy").first.click()
-    expect(page.locator("#announcer")).to_contain_text("Not copied")
+    expect(page.locator("#announcer")).to_contain_text("Couldn't copy")
     expect(page.locator("[data-instance-id] th .copy").first).to_have_class("copy")
 
 

@@ -137,14 +137,14 @@ def test_nothing_moves_while_a_list_loads_refreshes_and_gives_way_to_another(vis
     with page.expect_response(lambda response: "portal-refresh" in response.request.headers):
         page.reload()
     expect(page.locator(".freshness")).to_contain_text("just now")
-    assert sum_shifts(page) < SHIFT_OF_NOTHING
+    assert sum_shifts(page) < SHIFT_OF_NOTHING, page.evaluate("() => window.shifts")
     # So late that a browser no longer takes what moves for the click's doing.
     visits.portal.script_fault(times=1, delay=0.8, match="marker=")
     page.evaluate("() => { scrollTo(0, 0); window.shifts = []; }")
     page.locator("#pager").get_by_role("link", name="Next").evaluate("link => link.click()")
     expect(page.locator("#pager")).to_contain_text("20–38")
     page.wait_for_timeout(200)
-    assert sum_shifts(page) < SHIFT_OF_NOTHING
+    assert sum_shifts(page) < SHIFT_OF_NOTHING, page.evaluate("() => window.shifts")
 
 
 # Chromium burns the CPU that a slower machine would not have.
@@ -172,4 +172,4 @@ def test_nothing_moves_while_an_instance_loads(visits: Visits) -> None:
     page.add_init_script(NOTE_SHIFTS)
     page.goto(str(address), wait_until="networkidle")
     expect(page.locator("#found")).to_be_visible()
-    assert sum_shifts(page) < SHIFT_OF_NOTHING
+    assert sum_shifts(page) < SHIFT_OF_NOTHING, page.evaluate("() => window.shifts")

@@ -113,5 +113,5 @@ def test_a_name_of_blanks_is_a_link_that_says_so(
     page = operator_client.get(LIST)
     assert has_rows(page)
     assert ids(page) == [ID]
-    assert f'data-symbol="{label}"' in text(page).partition('<th scope="row">')[2].partition("</a>")[0]
+    assert f'data-symbol="{label}"' in text(page).partition("data-instance-id")[2].partition("</a>")[0]
     assert operator_client.get(detail_url(page)).status_code == 200

@@ -207,7 +207,7 @@ def test_a_credential_that_sees_less_than_nothing_sees_an_unknown_number(
     upstream.script(mode="total-negative", times=None)
     page = client.post("/credentials/spo1/", {"kind": "bearer", "token": "sandbox-acme-token"}, follow=True)
     assert page.status_code == 200
-    assert "-1" not in words(page)
+    assert "-1" not in re.sub(r"\w+-\d+", "", words(page))
 
 
 REFUSALS = [
