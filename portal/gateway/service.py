@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from time import monotonic, sleep
 
 import msgspec
@@ -38,7 +39,7 @@ from portal.gateway.cache import (
     set_cached,
     store_responses,
 )
-from portal.gateway.concurrency import acquire_slot
+from portal.gateway.concurrency import SingleFlight, acquire_slot
 from portal.gateway.events import FetchedPage, announce
 from portal.gateway.locks import acquire_lock
 from portal.gateway.rate_limit import acquire_call, count_attempt, read_pace
@@ -56,7 +57,8 @@ from portal.gateway.results import (
 from portal.gateway.upstream import fetch_page
 
 POLL_SECONDS = 0.03
-LONGEST_POLL_SECONDS = 0.1
+
+_flights: SingleFlight[Cached[InstancePage]] = SingleFlight()
 
 
 class _RecordedFailure(FetchFailed):
@@ -87,10 +89,17 @@ def read_page(
         return stored
     longest = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     ends_at = longest if ends_at is None else min(ends_at, longest)
+    # Requests with much time left do not join one that is about to time out.
+    hurry = "late" if _is_short(ends_at - monotonic()) else "in time"
+    flight = f"{session.cache_namespace}:{policy}:{hurry}:{page_name(query)}"
     try:
         _check_backoff(session, policy, last_error)
         with acquire_slot(session.member_id):
-            return _fetch_once(session, query, policy, ends_at)
+            return _flights.join(
+                flight,
+                partial(_fetch_once, session, query, policy, ends_at),
+                timeout_seconds=max(0.0, ends_at - monotonic()),
+            )
     except FetchFailed as failure:
         error = failure.error.to_wall()
     except ByCloudError as exception:
@@ -195,14 +204,13 @@ def _is_too_early(session: ApiSession, stored: Cached[InstancePage], policy: Fet
 
 
 def _fetch_once(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Cached[InstancePage]:
-    """Fetch a page, or wait for the request that is fetching it. Raises `FetchFailed` or a `ByCloudError`."""
+    """Fetch a page, or wait for another process that is fetching it. Raises `FetchFailed` or a `ByCloudError`."""
     began_at = clock.read_moment()
     key = session.make_key(lock_name(query))
-    pause_seconds = POLL_SECONDS
     while monotonic() < ends_at:
         lock = acquire_lock(key)
         try:
-            # The request that held the lock may have finished since the last check.
+            # The process that held the lock may have finished since the last check.
             answer, error, _largest = find_page(session, query)
             if answer and (
                 _is_after(began_at, answer.fetched_at) or policy.accepts(clock.measure_age(answer.fetched_at))
@@ -217,9 +225,7 @@ def _fetch_once(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, 
         finally:
             if lock:
                 lock.release()
-        sleep(pause_seconds)
-        # Many may be waiting, and each look into the cache costs CPU: the longer it takes, the rarer the looks.
-        pause_seconds = min(pause_seconds * 1.1, LONGEST_POLL_SECONDS)
+        sleep(POLL_SECONDS)
     raise TimedOut("The page was not fetched in time")
 
 
