@@ -36,7 +36,7 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
     print_blob=True,
 )
-hypothesis.settings.register_profile("thorough", hypothesis.settings.get_profile("portal"), max_examples=100)
+hypothesis.settings.register_profile("thorough", hypothesis.settings.get_profile("portal"), max_examples=50)
 hypothesis.settings.load_profile("portal")
 
 

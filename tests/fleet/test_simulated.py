@@ -104,7 +104,6 @@ def simulated(ada: Member) -> ApiSession:
     return ApiSession(Region("spo1", "http://127.0.0.1:1"), BearerToken("simulated"))
 
 
-@pytest.mark.slow
 @given(
     st.tuples(
         st.sampled_from(["continues", "rejected", "empty", "restarts"]),
@@ -114,7 +113,11 @@ def simulated(ada: Member) -> ApiSession:
 )
 @example(("rejected", 9, [[("delete", 2), ("delete", 1)]]))
 @example(("empty", 12, [[("delete", 2)], [("delete", 4)]]))
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+# Each example is some sixty steps.
+@settings(
+    max_examples=settings().max_examples // 3,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_no_instance_is_lost_or_invented(
     simulated: ApiSession,
     monkeypatch: pytest.MonkeyPatch,
