@@ -35,8 +35,9 @@ DETAIL_NAME = "web-20"
 
 @pytest.fixture(autouse=True)
 def _deadline(request: pytest.FixtureRequest, settings: Settings, sandbox: Sandbox) -> None:
-    fault = request.node.callspec.params.get("fault") if hasattr(request.node, "callspec") else None
-    seconds = LONG_DEADLINE if fault and not fault.takes_the_deadline else DEADLINE
+    given = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    takes_it_all = given["fault"].takes_the_deadline if "fault" in given else "place" in given
+    seconds = DEADLINE if takes_it_all else LONG_DEADLINE
     settings.BYCLOUD_LIMITS = type(settings.BYCLOUD_LIMITS)(deadline_seconds=seconds)
     settings.PAGE_FRESH_SECONDS = 0
 
