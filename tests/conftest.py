@@ -43,7 +43,9 @@ hypothesis.settings.load_profile("portal")
 # Tests that share servers of their own run together on one worker, and first. (The portal and the browser of most
 # browser tests exist on each worker.)
 TOGETHER = {
+    "tests/services/test_fleet.py": "index",
     "tests/services/test_journeys.py": "journeys",
+    "tests/services/test_races.py": "races",
     "tests/services/": "services",
     "tests/accounts/test_flood.py": "portals",
     "tests/accounts/test_races.py": "portals",

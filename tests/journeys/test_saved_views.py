@@ -61,7 +61,7 @@ def test_a_view_keeps_the_columns_that_were_seen_when_their_own_change(operator_
     Member.objects.filter(pk=otto.pk).update(columns="", density="comfortable")
     url = link(operator_client.get(LIST), "Active")
     assert url == f"{LIST}?status=ACTIVE&limit=50&columns=name,ram&density=compact"
-    assert ">RAM</a></th>" in text(operator_client.get(url))
+    assert re.search(">RAM(</a>)?</th>", text(operator_client.get(url)))
 
 
 def test_the_current_view_is_marked_on_each_of_its_pages_and_no_other_is(operator_client: Client) -> None:

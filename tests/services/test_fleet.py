@@ -22,8 +22,8 @@ from tests.unmeasured import leave_out_coverage
 
 ROOT = Path(__file__).parent.parent.parent
 TESTS = (
-    *("test_feed.py", "test_walk.py", "test_trouble.py", "test_simulated.py", "test_privacy.py", "test_command.py"),
-    "test_search.py",
+    *("fleet/test_feed.py", "fleet/test_walk.py", "fleet/test_trouble.py", "fleet/test_simulated.py"),
+    *("fleet/test_privacy.py", "fleet/test_command.py", "fleet/test_search.py", "journeys/test_search.py"),
 )
 
 
@@ -45,11 +45,11 @@ def test_the_index_is_the_same_on_postgresql(postgresql: PostgreSQL, name: str) 
     clean = {name: value for name, value in leave_out_coverage().items() if not name.startswith(("PYTEST_", "DJANGO_"))}
     answer = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", f"tests/fleet/{name}", "-m", "not slow"),
+            *(sys.executable, "-m", "pytest", f"tests/{name}", "-m", "not slow"),
             *("-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
         ],
         cwd=ROOT,
-        env=clean | {"TEST_DATABASE_URL": postgresql.url(f"fleet_{name.partition('.')[0]}")},
+        env=clean | {"TEST_DATABASE_URL": postgresql.url(name.partition(".")[0].replace("/", "_"))},
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,7 @@
-"""The journey tests, the sign-in throttles and the search, on PostgreSQL and Redis: only two settings differ."""
+"""The journey tests and the sign-in throttles, on PostgreSQL and Redis, without an index: no more differs.
+
+The index has tests of its own on PostgreSQL, in `test_fleet.py`.
+"""
 
 import subprocess
 import sys
@@ -12,9 +15,8 @@ from tests.unmeasured import leave_out_coverage
 ROOT = Path(__file__).parent.parent.parent
 # test_faults.py holds upstream's faults to tenths of a second, which is no business of where things are kept.
 JOURNEYS = (
-    *("tests/journeys", "--ignore=tests/journeys/test_faults.py"),
+    *("tests/journeys", "--ignore=tests/journeys/test_faults.py", "--ignore=tests/journeys/test_search.py"),
     *("tests/accounts/test_sign_in.py", "tests/accounts/test_names.py"),
-    "tests/fleet/test_search.py",
 )
 
 
@@ -25,7 +27,7 @@ def test_every_journey_goes_the_same_way(postgresql: PostgreSQL, shared_redis: R
     answer = subprocess.run(
         [sys.executable, "-m", "pytest", *JOURNEYS, "-q", "-p", "no:cacheprovider", "-p", "no:xdist"],
         cwd=ROOT,
-        env=clean | where,
+        env=clean | where | {"FLEET_INDEX": "0"},
         capture_output=True,
         text=True,
         check=False,
