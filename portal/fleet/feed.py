@@ -1,4 +1,4 @@
-"""Feeds the index with every page that somebody looks at. It never fails a page, and never keeps one waiting."""
+"""Feeds the index with every page that a member looks at. It never fails a page, and never keeps one waiting."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,7 +68,7 @@ def record_use(fleet: IndexedFleet, session: ApiSession) -> None:
 
 
 def is_stored(session: ApiSession) -> bool:
-    """Whether a credential with this scope is stored, somebody's or the team's."""
+    """Whether a credential with this scope is stored, a member's or the team's."""
     return any(found.credential == session.credential for found in list_credentials(session.region))
 
 

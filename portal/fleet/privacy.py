@@ -1,4 +1,4 @@
-"""Deletes what the index holds of instances that no stored credential can see, or that nobody has looked at for long.
+"""Deletes what the index holds that no stored credential can see, or that no member has looked at for long.
 
 The tables are emptied one by one, from those that point to the others: with the ORM's cascades, each row would be read.
 """
@@ -44,7 +44,7 @@ def delete_orphans() -> int:
 
 
 def delete_unused() -> int:
-    """Delete the fleets that nobody has looked at for `FLEET_KEEP_DAYS`; all of them if there is to be no index."""
+    """Delete the fleets that no member has looked at for `FLEET_KEEP_DAYS`; all of them if there is to be no index."""
     if not settings.FLEET_INDEX:
         return _delete(IndexedFleet.objects.all())
     return _delete(IndexedFleet.objects.filter(used_at__lt=timezone.now() - timedelta(days=settings.FLEET_KEEP_DAYS)))
@@ -68,7 +68,7 @@ def _delete_orphans_or_log() -> None:
 def delete_fleet(fleet: IndexedFleet) -> bool:
     """Delete a fleet with everything in it. False if it is gone already."""
     with transaction.atomic():
-        # Nobody writes into it meanwhile; who waits for the lock finds no fleet.
+        # Nothing is written into it meanwhile; a request that waits for the lock finds no fleet.
         if not IndexedFleet.objects.select_for_update().filter(pk=fleet.pk).exists():
             return False
         delete_instances(IndexedInstance.objects.filter(fleet=fleet))

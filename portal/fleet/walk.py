@@ -1,6 +1,6 @@
 """Walks through the whole list of a fleet, one page at a time, with what the budget leaves.
 
-Whoever calls `make_step` makes the next step: an open page, `manage.py walk_fleets`. A step takes the lease on the
+`make_step` makes the next step, called by an open page or by `manage.py walk_fleets`. A step takes the lease on the
 fleet, fetches one page, and commits what it holds together with the marker of the next one. So a process that dies
 repeats one page at most.
 """
@@ -79,7 +79,7 @@ def make_step(session: ApiSession, *, is_urgent: bool = False) -> Step:
     """Read the next page of the walk through this fleet, if it is time. Never raises an error of ByCloud or the
     database.
 
-    `is_urgent`: somebody waits for the walk to end, so its pages follow each other as fast as the budget allows.
+    `is_urgent`: a member waits for the walk to end, so its pages follow each other as fast as the budget allows.
     """
     if not settings.FLEET_INDEX:
         return _in(StepState.OFF, SHORTEST_INTERVAL)
@@ -145,7 +145,7 @@ def _leased(fleet: IndexedFleet) -> Iterator[str | None]:
 
 
 def _find_or_begin(fleet: IndexedFleet, session: ApiSession) -> Pass:
-    """The pass under way, or the next one. The caller has the lease, so nobody else begins one."""
+    """The pass under way, or the next one. The caller has the lease, so no other process begins one."""
     latest = fleet.passes.order_by("-number").first()
     if latest and latest.outcome == Outcome.WALKING:
         return latest

@@ -111,7 +111,7 @@ def read_page(
 
 def fetch_for_walk(session: ApiSession, query: InstanceQuery) -> FetchedPage:
     """A page of a walk through the whole list: sent in any case, with the lowest priority, and not cached, because
-    nobody has asked for it. Raises `FetchFailed`.
+    no member has asked for it. Raises `FetchFailed`.
     """
     ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
     try:

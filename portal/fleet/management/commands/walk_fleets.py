@@ -21,7 +21,7 @@ from portal.fleet.privacy import delete_orphans, delete_unused
 from portal.fleet.walk import StepState, make_step
 from portal.gateway import ApiSession
 
-# Fleets that nobody has looked at for so long are not walked by `--forever`.
+# Fleets that no member has looked at for so long are not walked by `--forever`.
 LONGEST_IDLE = timedelta(days=2)
 SHORTEST_SLEEP, LONGEST_SLEEP = 0.05, 5.0
 CLEANED_EVERY = timedelta(hours=1)
@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 
 class Command(BaseCommand):
     help = (
-        "Reads all instances of all credentials into the index, and deletes what no credential can see any more or "
-        "nobody has looked at for FLEET_KEEP_DAYS. With --forever it goes on, at the pace that the rate limit allows."
+        "Reads all instances of all credentials into the index, and deletes what no credential can see any more "
+        "or no member has looked at for FLEET_KEEP_DAYS. With --forever it goes on, as fast as the rate limit allows."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -94,7 +94,7 @@ def walk_forever() -> None:
 
 
 def _walk_all_a_step(now: datetime) -> list[datetime]:
-    """One step for each fleet that somebody uses and whose time has come. Returns when the next ones are due."""
+    """One step for each fleet that is used and whose time has come. Returns when the next ones are due."""
     due = []
     for session in list_sessions() if settings.FLEET_INDEX else []:
         fleet = find_fleet(session)
