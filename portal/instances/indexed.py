@@ -1,5 +1,7 @@
 """Answers a list from the index: what ByCloud's list cannot search or sort. Knows neither requests nor templates."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from math import ceil
 from time import monotonic
@@ -57,13 +59,23 @@ class IndexedList(NamedTuple):
     coverage: Coverage
 
 
+class OpenIndex(NamedTuple):
+    """The index of one credential, and the step of its walk that was made when it was opened, if one was."""
+
+    fleet: IndexedFleet
+    step: Step | None
+
+
 class IndexUnavailableError(Exception):
     """The index cannot be read, or there is none for this credential."""
 
 
-def read_list(session: ApiSession, view: ListView, *, is_refresh: bool) -> IndexedList:
-    """The page, after a step of the walk, if it is time for one: with each refresh, and as long as the list was never
-    read to its end, also when the page is opened. Raises `IndexUnavailableError`.
+@contextmanager
+def open_index(session: ApiSession, *, is_refresh: bool) -> Iterator[OpenIndex]:
+    """The index of what the credential can see, after a step of the walk, if it is time for one: with each refresh, and
+    as long as the list was never read to its end, also when a page is opened.
+
+    Raises `IndexUnavailableError`, also in place of any error of the database within the block.
     """
     if not settings.FLEET_INDEX:
         raise IndexUnavailableError
@@ -74,10 +86,16 @@ def read_list(session: ApiSession, view: ListView, *, is_refresh: bool) -> Index
         fleet = find_fleet(session)
         if fleet is None:
             raise IndexUnavailableError
-        return _read_list(fleet, view, step)
+        yield OpenIndex(fleet, step)
     except DatabaseError as error:
         log.warning("fleet_not_read", error=type(error).__name__, reason=str(error))
         raise IndexUnavailableError from None
+
+
+def read_list(session: ApiSession, view: ListView, *, is_refresh: bool) -> IndexedList:
+    """The page of a list. Raises `IndexUnavailableError`."""
+    with open_index(session, is_refresh=is_refresh) as index:
+        return _read_list(index, view)
 
 
 def read_on(session: ApiSession) -> None:
@@ -87,8 +105,8 @@ def read_on(session: ApiSession) -> None:
         pass
 
 
-def _read_list(fleet: IndexedFleet, view: ListView, step: Step | None) -> IndexedList:
-    selection = select(fleet, parse(view.q), now=timezone.now(), filters=view.query)
+def _read_list(index: OpenIndex, view: ListView) -> IndexedList:
+    selection = select(index.fleet, parse(view.q), now=timezone.now(), filters=view.query)
     rows = narrow(selection.rows) if view.has_filters else selection.rows
     totals = sum_up(rows)
     size = view.query.limit or DEFAULT_LIMIT
@@ -102,15 +120,17 @@ def _read_list(fleet: IndexedFleet, view: ListView, step: Step | None) -> Indexe
         number=number,
         pages=pages,
         first=first,
-        coverage=_describe_coverage(fleet, step, totals.instances if not view.has_filters else count_indexed(fleet)),
+        coverage=measure_coverage(index, None if view.has_filters else totals.instances),
     )
 
 
-def _describe_coverage(fleet: IndexedFleet, step: Step | None, known: int) -> Coverage:
+def measure_coverage(index: OpenIndex, known: int | None = None) -> Coverage:
+    """How much of the list the index has. `known` is the number of its instances, if it was counted already."""
+    fleet, step = index
     latest = fleet.passes.order_by("-number").first()
     now = timezone.now()
     return Coverage(
-        known=known,
+        known=count_indexed(fleet) if known is None else known,
         total=latest.last_total if latest else None,
         is_complete=fleet.completed_at is not None,
         is_walking=latest is not None and latest.outcome == Outcome.WALKING,
