@@ -67,6 +67,13 @@ def clock_text(moment: datetime) -> str:
     return f"{date_format(local, 'H:i:s')} ({offset_text(moment)})"
 
 
+def minute_text(moment: datetime, day: date) -> str:
+    """`14:32`, or `23 Nov 2026, 14:32` if that is not on `day`, in the active time zone."""
+    local = local_time(moment)
+    clock = date_format(local, "H:i")
+    return clock if local.date() == day else f"{day_text(local.date())}, {clock}"
+
+
 def describe_time(moment: datetime) -> TimeTexts:
     return make_time_formatter()(moment)
 

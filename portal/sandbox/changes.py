@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from portal.sandbox import catalog
 from portal.sandbox.catalog import InstanceState
 from portal.sandbox.filters import Json
-from portal.sandbox.fleet import Change, Fleet, format_time
+from portal.sandbox.fleet import Fleet, Transition, format_time
 
 LONGEST_SETTLE_SECONDS = 3600.0
 
@@ -55,7 +55,7 @@ def change_instance(fleet: Fleet, number: int, asked: Json, *, settle_seconds: f
         during = after = {**current, **_read_fields(asked, current), "updated_at": format_time(now)}
     else:
         raise ChangeError(f"action is none of {', '.join(ACTIONS)}")
-    fleet.changed[number] = Change(during=during, after=after, settles_at=settles_at)
+    fleet.changed[number] = Transition(during=during, after=after, settles_at=settles_at)
     return fleet.find_instance(number, now) or during
 
 

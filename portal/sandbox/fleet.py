@@ -16,7 +16,7 @@ _NEWEST = timedelta(minutes=3)
 
 
 @dataclass(frozen=True)
-class Change:
+class Transition:
     """A changed instance: its state until `settles_at`, and after that (None: deleted)."""
 
     during: Json
@@ -38,7 +38,7 @@ class Fleet:
     pattern: tuple[Slot, ...]
     size: int
     started_at: datetime
-    changed: dict[int, Change] = field(default_factory=dict)
+    changed: dict[int, Transition] = field(default_factory=dict)
     created: dict[int, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
