@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from django.core.cache import caches
 from django.db import transaction
 
+from portal.fleet import search
 from portal.gateway import backoff, clock
 
 
@@ -15,6 +16,7 @@ def forget_everything() -> None:
         caches[name].clear()
     backoff.reset_local_state()
     clock.reset_local_state()
+    search.reset_local_state()
 
 
 @contextmanager

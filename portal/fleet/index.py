@@ -70,6 +70,8 @@ def write_page(fleet: IndexedFleet, page: FetchedPage, *, walked: int | None = N
     for start in range(0, len(fresh), AT_ONCE):
         part = {instance_id: sightings[instance_id] for instance_id in fresh[start : start + AT_ONCE]}
         _write(fleet, part, known, page.fetched_at, walked)
+    fleet.revision += 1
+    fleet.save(update_fields=["revision"])
     again = sum(one.walked == walked for one in known.values())
     new = len(sightings) - again + unnamed
     return PageCount(new=new, again=len(given) - new)

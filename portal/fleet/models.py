@@ -17,7 +17,7 @@ class IndexedFleet(models.Model):
     """What one credential can see in one region.
 
     `scope` is the gateway's `ApiSession.cache_namespace`: the region and a keyed hash of the credential. `used_at` is
-    when a member last looked, within a few minutes.
+    when a member last looked, within a few minutes, and `revision` counts the pages that were written.
 
     `tried_at` and `succeeded_at` are the last attempt of a walk to read a page and the last page that was read,
     `completed_at` is the beginning of the last complete walk, and `baseline_at` the end of the first one: instances
@@ -30,6 +30,7 @@ class IndexedFleet(models.Model):
     region = models.CharField(max_length=63)
     created_at = models.DateTimeField()
     used_at = models.DateTimeField()
+    revision = models.PositiveBigIntegerField(default=0)
     tried_at = models.DateTimeField(null=True)
     succeeded_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)

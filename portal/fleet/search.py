@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.db.models import Count, F, Max, Min, QuerySet, Sum
@@ -86,9 +87,15 @@ def sort(rows: Rows, order: str) -> Rows:
     return rows.order_by(field.asc(nulls_last=True), "id")
 
 
-def read_instances(rows: Rows, *, first: int, count: int) -> tuple[Instance, ...]:
-    """Some of the rows in their order, as ByCloud sent them. The number of the first one is 0."""
-    keys = list(rows.values_list("pk", flat=True)[first : first + count])
+def read_instances(rows: Rows, *, first: int, count: int, total: int) -> tuple[Instance, ...]:
+    """Some of the `total` rows in their order, as ByCloud sent them. The number of the first one is 0."""
+    last = min(first + count, total)
+    keys_in_order = rows.values_list("pk", flat=True)
+    if first <= total - last:
+        keys = list(keys_in_order[first:last])
+    else:
+        # Databases read all rows before the first one, so what is near the end is read from there.
+        keys = list(keys_in_order.reverse()[total - last : total - first])[::-1]
     bodies = dict(Body.objects.filter(pk__in=keys).values_list("pk", "body"))
     return tuple(decode_instance(read_body(bodies[key])) for key in keys if key in bodies)
 
@@ -105,7 +112,16 @@ def sum_up(rows: Rows) -> Totals:
     return Totals(**found)
 
 
-def count_indexed(fleet: IndexedFleet) -> int:
-    """How many `list_indexed` has. Both numbers come from an index, without looking at a row."""
-    rows = IndexedInstance.objects.filter(fleet=fleet)
-    return rows.count() - rows.filter(missing_at__isnull=False).count()
+def sum_up_all(fleet: IndexedFleet) -> Totals:
+    """Those of `list_indexed`, counted once after each write, because every list shows a part of them."""
+    return _sum_up_fleet(fleet.pk, fleet.revision)
+
+
+def reset_local_state() -> None:
+    """For tests."""
+    _sum_up_fleet.cache_clear()
+
+
+@lru_cache(maxsize=256)
+def _sum_up_fleet(pk: int, _revision: int) -> Totals:
+    return sum_up(IndexedInstance.objects.filter(fleet=pk, missing_at=None))

@@ -16,7 +16,7 @@ from portal.bycloud import DEFAULT_LIMIT, Instance
 from portal.fleet.feed import find_fleet
 from portal.fleet.models import IndexedFleet, Outcome
 from portal.fleet.query import parse
-from portal.fleet.search import Totals, count_indexed, narrow, read_instances, select, sort, sum_up
+from portal.fleet.search import Totals, narrow, read_instances, select, sort, sum_up, sum_up_all
 from portal.fleet.walk import Step, StepState, make_step
 from portal.gateway import ApiSession
 from portal.instances.links import ListView
@@ -108,29 +108,31 @@ def read_on(session: ApiSession) -> None:
 def _read_list(index: OpenIndex, view: ListView) -> IndexedList:
     selection = select(index.fleet, parse(view.q), now=timezone.now(), filters=view.query)
     rows = narrow(selection.rows) if view.has_filters else selection.rows
-    totals = sum_up(rows)
+    totals = sum_up(rows) if view.has_filters else sum_up_all(index.fleet)
     size = view.query.limit or DEFAULT_LIMIT
     pages = max(1, ceil(totals.instances / size))
     number = min(max(1, view.page), pages)
     first = (number - 1) * size
     return IndexedList(
-        instances=read_instances(sort(rows, view.sort or DEFAULT_ORDER), first=first, count=size),
+        instances=read_instances(
+            sort(rows, view.sort or DEFAULT_ORDER), first=first, count=size, total=totals.instances
+        ),
         totals=totals,
         problems=selection.problems,
         number=number,
         pages=pages,
         first=first,
-        coverage=measure_coverage(index, None if view.has_filters else totals.instances),
+        coverage=measure_coverage(index),
     )
 
 
-def measure_coverage(index: OpenIndex, known: int | None = None) -> Coverage:
-    """How much of the list the index has. `known` is the number of its instances, if it was counted already."""
+def measure_coverage(index: OpenIndex) -> Coverage:
+    """How much of the list the index has."""
     fleet, step = index
     latest = fleet.passes.order_by("-number").first()
     now = timezone.now()
     return Coverage(
-        known=count_indexed(fleet) if known is None else known,
+        known=sum_up_all(fleet).instances,
         total=latest.last_total if latest else None,
         is_complete=fleet.completed_at is not None,
         is_walking=latest is not None and latest.outcome == Outcome.WALKING,

@@ -19,7 +19,12 @@ def keep_fleet(scope: str = "spo1:one") -> IndexedFleet:
 
 def keep_instances(instances: Iterable[Instance], scope: str = "spo1:one") -> IndexedFleet:
     """A fleet with these instances."""
-    fleet, rows = keep_fleet(scope), tuple(instances)
-    page = FetchedPage(SESSION, page=InstancePage(rows), sources=tuple(map(encode, rows)), fetched_at=SEEN_AT)
-    write_page(fleet, page)
+    fleet = keep_fleet(scope)
+    write_instances(fleet, instances)
     return fleet
+
+
+def write_instances(fleet: IndexedFleet, instances: Iterable[Instance]) -> None:
+    """A page with these instances."""
+    rows = tuple(instances)
+    write_page(fleet, FetchedPage(SESSION, InstancePage(rows), tuple(map(encode, rows)), SEEN_AT))

@@ -59,13 +59,13 @@ def test_a_page_without_changes_is_only_stamped(acme: ApiSession, clock: time_ma
 
 
 def test_a_page_without_changes_costs_a_few_queries(acme: ApiSession, clock: time_machine.Traveller) -> None:
-    """The fleet, what is known of the rows, and their stamps. The rest is about the transaction."""
+    """The fleet, what is known of the rows, their stamps, and the revision. The rest is about the transaction."""
     look(acme)
     clock.shift(timedelta(minutes=1))
     with CaptureQueriesContext(connection) as queries:
         look(acme)
     of_tables = [query["sql"] for query in queries if "fleet_" in query["sql"]]
-    assert len(of_tables) == 3
+    assert len(of_tables) == 4
     assert len(queries) < 10
 
 

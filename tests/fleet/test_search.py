@@ -14,7 +14,7 @@ from portal.fleet.query import Condition, Value, parse
 from portal.fleet.records import SORT_FIELDS
 from portal.fleet.search import select, sort, sum_up
 from tests.fleet import oracle
-from tests.fleet.rows import keep_instances
+from tests.fleet.rows import keep_instances, write_instances
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -140,6 +140,29 @@ def test_numbers_that_no_column_holds_can_still_be_summed() -> None:
 
 
 @pytest.mark.django_db
+def test_every_page_is_the_same_from_either_end() -> None:
+    """Rows near the end are read from there."""
+    fleet = keep_instances(
+        Instance(id=f"{number}", name=f"web-{number % 4}" if number % 4 else None) for number in range(11)
+    )
+    rows = sort(select(fleet, (), now=NOW).rows, "name")
+    expected = [instance_id for (instance_id,) in rows.values_list("instance_id")]
+    for first in range(12):
+        found = search.read_instances(rows, first=first, count=3, total=11)
+        assert [one.id for one in found] == expected[first : first + 3]
+
+
+@pytest.mark.django_db
+def test_sums_of_the_whole_fleet_follow_each_page() -> None:
+    fleet = keep_instances([Instance(id="1", flavor=Flavor(vcpus=2))])
+    other = keep_instances([Instance(id="1", flavor=Flavor(vcpus=4))], "spo1:other")
+    assert search.sum_up_all(fleet).vcpus == 2
+    write_instances(fleet, [Instance(id="1", flavor=Flavor(vcpus=8)), Instance(id="2")])
+    assert (search.sum_up_all(fleet).vcpus, search.sum_up_all(fleet).instances) == (8, 2)
+    assert search.sum_up_all(other).vcpus == 4
+
+
+@pytest.mark.django_db
 def test_rows_stay_the_same_when_they_are_narrowed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -148,5 +171,5 @@ def test_rows_stay_the_same_when_they_are_narrowed(
     for few in (3, 5):
         monkeypatch.setattr(search, "FEW", few)
         rows = search.narrow(select(fleet, parse("web"), now=NOW).rows)
-        names = [one.name for one in search.read_instances(sort(rows, "-name"), first=1, count=3)]
+        names = [one.name for one in search.read_instances(sort(rows, "-name"), first=1, count=3, total=rows.count())]
         assert (rows.count(), names) == (5, ["web-3", "web-2", "web-1"])
