@@ -10,7 +10,7 @@ from importlib import import_module
 
 import django
 
-USUAL = ("simulation", "stores", "flights", "waiting", "views")
+USUAL = ("simulation", "stores", "flights", "waiting", "views", "fleet")
 NAMES = (*USUAL, "faults")
 
 
