@@ -49,6 +49,12 @@ def state_rank(instance: Instance, state: State) -> int:
     return URGENCY.index(tone) * _STATUSES_OF_A_TONE + rank
 
 
+def list_ranks(tone: Tone) -> range:
+    """All ranks of the states with this tone."""
+    first = URGENCY.index(tone) * _STATUSES_OF_A_TONE
+    return range(first, first + _STATUSES_OF_A_TONE)
+
+
 def _write_number(found: re.Match[str]) -> str:
     digits = found[0].lstrip("0") or "0"
     return f"{min(len(digits), _LONGEST_NUMBER):02}{digits}"

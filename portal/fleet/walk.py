@@ -1,8 +1,8 @@
 """Walks through the whole list of a fleet, one page at a time, with what the budget leaves.
 
-`make_step` makes the next step, called by an open page or by `manage.py walk_fleets`. A step takes the lease on the
-fleet, fetches one page, and commits what it holds together with the marker of the next one. So a process that dies
-repeats one page at most.
+`make_step` makes the next step, called by an open page or by `manage.py walk_fleets`; between walks, it sends single
+requests for what people wait for (`watch.py`). A step takes the lease on the fleet, fetches one page, and commits what
+it holds together with the marker of the next one. So a process that dies repeats one page at most.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from portal.bycloud import InstanceQuery
 from portal.bycloud.cursors import find_cut, says_more
-from portal.fleet import passes
+from portal.fleet import passes, watch
 from portal.fleet.feed import find_fleet, hurried, lock_fleet, record_use
 from portal.fleet.index import write_page
 from portal.fleet.models import IndexedFleet, Outcome, Pass
@@ -113,9 +113,14 @@ def _make_step(session: ApiSession, *, is_urgent: bool) -> Step:
     if fleet is None:
         return _in(StepState.OFF, SHORTEST_INTERVAL)
     record_use(fleet, session)
-    due_at = find_due(fleet, fleet.passes.order_by("-number").first(), is_urgent=is_urgent)
+    latest = fleet.passes.order_by("-number").first()
+    due_at = find_due(fleet, latest, is_urgent=is_urgent)
     if due_at > timezone.now():
-        return Step(StepState.STOPPED if fleet.pause in passes.REJECTIONS else StepState.WAITING, due_at)
+        if fleet.pause:
+            return Step(StepState.STOPPED if fleet.pause in passes.REJECTIONS else StepState.WAITING, due_at)
+        if latest and latest.outcome != Outcome.WALKING:
+            due_at = min(due_at, _watch(fleet, session, latest))
+        return Step(StepState.WAITING, due_at)
     with _leased(fleet) as lease:
         if lease is None:
             return _in(StepState.BUSY, BUSY_PAUSE)
@@ -125,6 +130,31 @@ def _make_step(session: ApiSession, *, is_urgent: bool) -> Step:
         except FetchFailed as failure:
             return _fail(fleet, lease, walk, failure.error)
         return _commit(fleet, lease, walk, page, is_urgent=is_urgent)
+
+
+def _watch(fleet: IndexedFleet, session: ApiSession, latest: Pass) -> datetime:
+    """Send a single request between walks, if it is time. Returns when it is time for the next one."""
+    due_at = watch.find_due(fleet, latest)
+    if due_at > timezone.now():
+        return due_at
+    with _leased(fleet) as lease:
+        if lease is None:
+            return timezone.now() + BUSY_PAUSE
+        query = watch.choose_query(fleet)
+        try:
+            page = fetch_for_walk(session, query)
+        except FetchFailed:
+            # Whatever it was, it concerns the next walk, too, which will tell.
+            page = None
+        with transaction.atomic():
+            locked = IndexedFleet.objects.select_for_update().filter(pk=fleet.pk, lease=lease).first()
+            if locked is None:
+                return timezone.now() + BUSY_PAUSE
+            if page:
+                write_page(locked, page)
+            watch.record(locked, query, timezone.now())
+            locked.save()
+    return watch.find_due(locked, latest)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What is said of a list that the index answers: how much it has, how old it is, how far a walk is, and sums."""
 
 from datetime import datetime, timedelta
+from math import ceil
 
 import msgspec
 from django.utils.translation import gettext as _
@@ -12,6 +13,9 @@ from portal.fleet.search import Totals
 from portal.instances.indexed import Coverage, IndexedList
 
 SPREAD = timedelta(minutes=1)
+# What would take longer was interrupted for long, so that its pace says nothing.
+LONGEST_ESTIMATE = timedelta(hours=3)
+SECONDS_IN_WORDS = 100
 BUDGET_KINDS = frozenset({"rate-limit-reached", "rate-limited", "busy"})
 REJECTED_KINDS = frozenset({"rejected", "forbidden"})
 
@@ -88,6 +92,8 @@ def _describe_progress(coverage: Coverage) -> str:
         text = _("Reading the fleet: %(seen)s so far") % named
     else:
         text = _("Reading the fleet: %(seen)s of about %(total)s") % named
+    if coverage.left and coverage.left < LONGEST_ESTIMATE:
+        text = _("%(progress)s, %(rest)s left") % {"progress": text, "rest": _describe_rest(coverage.left)}
     if not coverage.pause:
         return f"{text} …"
     if coverage.pause in REJECTED_KINDS:
@@ -97,6 +103,13 @@ def _describe_progress(coverage: Coverage) -> str:
     else:
         reason = _("Waiting: ByCloud does not answer as expected.")
     return f"{text}. {reason}"
+
+
+def _describe_rest(left: timedelta) -> str:
+    seconds = left.total_seconds()
+    if seconds < SECONDS_IN_WORDS:
+        return _("about %(seconds)d s") % {"seconds": max(5, 5 * ceil(seconds / 5))}
+    return _("about %(minutes)d min") % {"minutes": ceil(seconds / 60)}
 
 
 def _describe_sums(totals: Totals) -> str:

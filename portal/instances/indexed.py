@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from time import monotonic
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from portal.bycloud import DEFAULT_LIMIT, Instance
 from portal.fleet.feed import find_fleet
-from portal.fleet.models import IndexedFleet, Outcome
+from portal.fleet.models import IndexedFleet, Outcome, Pass
 from portal.fleet.query import parse
 from portal.fleet.search import Totals, narrow, read_instances, select, sort, sum_up, sum_up_all
 from portal.fleet.walk import Step, StepState, make_step
@@ -23,6 +23,8 @@ from portal.instances.links import ListView
 
 DEFAULT_ORDER = "name"
 MOST_SECONDS = 3
+# After so many, the rest of a walk can be estimated.
+FEWEST_PAGES = 2
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +33,8 @@ class Coverage(NamedTuple):
     """How much of the list the index has. `known` instances are in it; `total` is what ByCloud said, if it did.
 
     `is_complete`: one walk has read the whole list, so that what is not in the index does not exist, or is new.
-    `is_walking`: a walk is under way, and has read `seen` instances. `pause` is why it waits (the kind of an error;
-    empty: it does not), and `due_at` when it may go on.
+    `is_walking`: a walk is under way, and has read `seen` instances; if it goes on as until now, the rest takes
+    `left`. `pause` is why it waits (the kind of an error; empty: it does not), and `due_at` when it may go on.
     """
 
     known: int
@@ -40,6 +42,7 @@ class Coverage(NamedTuple):
     is_complete: bool
     is_walking: bool
     seen: int
+    left: timedelta | None
     pause: str
     due_at: datetime
 
@@ -137,6 +140,14 @@ def measure_coverage(index: OpenIndex) -> Coverage:
         is_complete=fleet.completed_at is not None,
         is_walking=latest is not None and latest.outcome == Outcome.WALKING,
         seen=latest.seen if latest else 0,
+        left=_estimate_rest(latest, now) if latest else None,
         pause=fleet.pause if fleet.paused_until and fleet.paused_until > now else "",
         due_at=step.due_at if step and step.state is not StepState.OFF else now,
     )
+
+
+def _estimate_rest(walk: Pass, now: datetime) -> timedelta | None:
+    """How long the rest of a walk takes, if it goes on as until now. None if its first pages do not tell."""
+    if walk.outcome != Outcome.WALKING or walk.pages < FEWEST_PAGES or not walk.last_total or not walk.seen:
+        return None
+    return (now - walk.started_at) * max(0, walk.last_total - walk.seen) / walk.seen

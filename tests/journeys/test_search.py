@@ -1,10 +1,12 @@
 """Searching, sorting and counting the whole fleet, without scripts: answered by the index."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
+import time_machine
 from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
@@ -262,6 +264,21 @@ def test_an_open_page_goes_on_reading(operator_client: Client, upstream: Upstrea
     assert counts[:3] == ["40", "60", "80"]
     assert counts[-1] == "150"
     assert refresh(operator_client, response).status_code == 204
+
+
+def test_a_page_says_how_long_reading_the_fleet_takes(
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    upstream.limit_pages(20, refuses=False)
+    response = search(operator_client, page="1")
+    assert "Reading the fleet: 20 of about 150 …" in words(response)
+    clock.shift(timedelta(seconds=8))
+    response = refresh(operator_client, response)
+    # 40 of 150 in 8 s: the other 110 take 22 s.
+    assert "Reading the fleet: 40 of about 150, about 25 s left …" in words(response)
+    clock.shift(timedelta(minutes=5))
+    response = refresh(operator_client, response)
+    assert "Reading the fleet: 60 of about 150, about 8 min left …" in words(response)
 
 
 def test_a_walk_that_cannot_go_on_says_why_and_what_is_there_stays(operator_client: Client, upstream: Upstream) -> None:
