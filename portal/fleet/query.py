@@ -57,6 +57,17 @@ class Condition(msgspec.Struct, frozen=True):
     is_excluded: bool = False
 
 
+class Typed(msgspec.Struct, frozen=True):
+    """What is being typed: `text` before the caret, a value of `key`, or a word if there is no key. The whole of it,
+    with what follows the caret, stands from `start` to `end`.
+    """
+
+    start: int
+    end: int
+    key: str = ""
+    text: str = ""
+
+
 def parse(text: str) -> tuple[Condition, ...]:
     """The conditions of a text. Raises `QueryError` if there are too many; any other text has a meaning."""
     if len(text) > LONGEST_TEXT:
@@ -78,6 +89,34 @@ def parse(text: str) -> tuple[Condition, ...]:
 def write(conditions: Iterable[Condition]) -> str:
     """The canonical text of the conditions."""
     return " ".join(map(_write_condition, conditions))
+
+
+def write_value(value: Value) -> str:
+    """The canonical text of a value after a key."""
+    bare = _write_value(value, value.text)
+    is_plain = bool(bare) and _read_value(bare, 0, _VALUE) == (value, len(bare))
+    return bare if is_plain else _write_value(value, _quote(value.text))
+
+
+def find_typed(text: str, at: int) -> Typed:
+    """What is being typed at `at`, the place of the caret. An empty word, if that is between two conditions."""
+    place = _skip_space(text, 0)
+    while place < len(text) and place <= at:
+        end = _read_condition(text, place)[1]
+        if at <= end:
+            return _find_in_condition(text, place, end, at)
+        place = _skip_space(text, end)
+    return Typed(at, at)
+
+
+def _find_in_condition(text: str, start: int, end: int, at: int) -> Typed:
+    start += bool(_EXCLUDED.match(text, start))
+    match = _KEY.match(text, start)
+    key = _read_key(match) if match else ""
+    if not match or not key or at < match.end():
+        return Typed(start, end, text=text[start:at].removeprefix('"'))
+    begin, end = next(span for span in _find_values(text, match.end()) if at <= span[1])
+    return Typed(begin, end, key, _read_value(text[:at], begin, _VALUE)[0].text)
 
 
 def list_unknown_keys(conditions: Iterable[Condition]) -> tuple[str, ...]:
@@ -107,13 +146,17 @@ def _read_condition(text: str, start: int) -> tuple[Condition, int]:
     if not match or not key:
         value, place = _read_value(text, place, _WORD)
         return Condition("", (value,), is_excluded), place
-    values, place = [], match.end() - 1
-    while place == match.end() - 1 or text.startswith(",", place):
-        begin = place + 1
-        value, place = _read_value(text, begin, _VALUE)
-        if place > begin:
-            values.append(value)
-    return Condition(key, tuple(dict.fromkeys(values)), is_excluded), place
+    spans = _find_values(text, match.end())
+    values = [_read_value(text, begin, _VALUE)[0] for begin, end in spans if end > begin]
+    return Condition(key, tuple(dict.fromkeys(values)), is_excluded), spans[-1][1]
+
+
+def _find_values(text: str, place: int) -> list[tuple[int, int]]:
+    """Where each of the values after a key begins and ends. Some may be empty, but there is at least one."""
+    spans = [(place, _read_value(text, place, _VALUE)[1])]
+    while text.startswith(",", end := spans[-1][1]):
+        spans.append((end + 1, _read_value(text, end + 1, _VALUE)[1]))
+    return spans
 
 
 def _read_key(match: re.Match[str]) -> str:
@@ -163,11 +206,7 @@ def _write_condition(condition: Condition) -> str:
         return sign + (bare if is_plain else _write_value(value, _quote(value.text)))
     name = find_metadata_name(condition.key)
     key = condition.key if not name or _KEY.fullmatch(f"{condition.key}:") else METADATA + _quote(name)
-    texts = []
-    for value in condition.values:
-        bare = _write_value(value, value.text)
-        is_plain = bool(bare) and _read_value(bare, 0, _VALUE) == (value, len(bare))
-        texts.append(bare if is_plain else _write_value(value, _quote(value.text)))
+    texts = list(map(write_value, condition.values))
     is_comparison = len(texts) == 1 and condition.key in _COMPARABLE and texts[0][0] in "<>"
     return f"{sign}{key}{'' if is_comparison else ':'}{','.join(texts)}"
 

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from portal.instances import actions, views
+from portal.instances import actions, suggestions, views
 
 app_name = "instances"
 
 urlpatterns = [
     path("", views.list_page, name="list"),
+    path("suggest/", suggestions.suggestions, name="suggestions"),
     path("revalidate/", actions.revalidate, name="revalidate"),
     path("refresh/", actions.refresh, name="refresh"),
     path("check-credential/", actions.check_credential, name="check_credential"),

@@ -85,7 +85,11 @@ document.addEventListener("click", (event) => {
   // A click on the backdrop has the dialog itself as its target.
   if (target.matches("dialog")) target.close();
 });
-document.addEventListener("focusin", ({ target }) => closeMenus(target));
+document.addEventListener("focusin", ({ target }) => {
+  closeMenus(target);
+  // What few pages ever need is loaded with its field.
+  if (target.dataset.script) import(target.dataset.script).then(({ enhance }) => enhance(target));
+});
 
 // Keyboard shortcuts
 

@@ -492,6 +492,16 @@ def swap(runner: StateRunner) -> Page:
     return page
 
 
+def suggest(runner: StateRunner) -> Page:
+    """Values of a key while it is typed, one of them chosen."""
+    page = search_all("q=name:web-*&limit=5")(runner)
+    page.locator("#search").fill("tag:")
+    page.locator("#search").press("End")
+    page.locator("#suggestions [role=option]").first.wait_for()
+    page.locator("#search").press("ArrowDown")
+    return page
+
+
 STATES = (
     State("sign-in", visit("/sign-in/", name="")),
     State("sign-in, wrong password", refuse_sign_in),
@@ -507,6 +517,7 @@ STATES = (
     State("search, fleet being read", visit(f"{LIST}?q=web-1")),
     State("search, nothing read yet", fail_to_read),
     State("search, index lost", lose_the_index),
+    State("search, suggestions", suggest),
     State("search help", unfold(SHORT, "#search-help")),
     State("no matches", visit(f"{LIST}?name=nothing-is-called-so&status=ACTIVE")),
     State("empty organization", visit(LIST, name="ines")),

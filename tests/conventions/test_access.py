@@ -90,6 +90,7 @@ ROUTES = {
     "team_credentials:check": Route("/team/credentials/spo1/check/", "manage-team-credential", WRITE, ADMINS),
     "team_credentials:remove": Route("/team/credentials/spo1/remove/", "manage-team-credential", WRITE, ADMINS),
     "instances:list": Route("/spo1/instances/", "list-instances", READ, MEMBERS),
+    "instances:suggestions": Route("/spo1/instances/suggest/", "list-instances", READ, MEMBERS),
     "instances:check_credential": Route("/spo1/instances/check-credential/", "list-instances", WRITE, MEMBERS),
     "instances:revalidate": Route("/spo1/instances/revalidate/", "list-instances", WRITE, MEMBERS),
     "instances:refresh": Route("/spo1/instances/refresh/", "force-refresh", WRITE, OPERATORS),
