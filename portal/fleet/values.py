@@ -51,7 +51,7 @@ def find_instances(fleet: IndexedFleet, part: str, *, most: int) -> tuple[Instan
     rows = list_indexed(fleet).filter(
         name_key__gte=least, name_key__lt=least + b"\xff", text__text__startswith=beginning
     )
-    return read_instances(rows.order_by("name_key", "id"), first=0, count=most)
+    return read_instances(rows.order_by("name_key", "id"), first=0, count=most, total=most)
 
 
 def _list_found(terms: "QuerySet[Term]", field: str, part: str, most: int) -> tuple[CountedValue, ...]:
