@@ -16,6 +16,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from portal.bycloud import Instance, InstanceQuery
+from portal.fleet.keys import list_ranks
 from portal.fleet.models import Facet, IndexedFleet, Term
 from portal.fleet.quantities import (
     Range,
@@ -28,8 +29,11 @@ from portal.fleet.quantities import (
     read_range,
 )
 from portal.fleet.query import METADATA, Condition, Value, find_metadata_name
-from portal.fleet.status import KNOWN_STATUSES, derive_state
+from portal.fleet.status import KNOWN_STATUSES, Tone, derive_state
 from portal.fleet.texts import fold
+
+# A transition that takes longer is called stuck.
+STUCK_AFTER = timedelta(hours=1)
 
 _READERS: dict[str, Callable[[str], Decimal]] = {"vcpus": read_count, "ram": read_mebibytes, "disk": read_gigabytes}
 # The beginning of a MAC address: at least half of it.
@@ -40,7 +44,8 @@ _DOTTED = re.compile(r"[\d.]*", re.ASCII)
 def match_condition(fleet: IndexedFleet, condition: Condition, now: datetime) -> Q:
     """Where one of its values holds. Raises `ValueError` with a sentence if one of them cannot be."""
     if not condition.values:
-        raise ValueError(_("It needs a value, such as %(example)s.") % {"example": f"{condition.key}:*"})
+        example = f"{condition.key}:{'stuck' if condition.key == 'is' else '*'}"
+        raise ValueError(_("It needs a value, such as %(example)s.") % {"example": example})
     return reduce(or_, [_match_value(fleet, condition.key, value, now) for value in condition.values])
 
 
@@ -64,8 +69,10 @@ def _match_value(fleet: IndexedFleet, key: str, value: Value, now: datetime) -> 
             found = _match_word(fleet, value)
         case "vcpus" | "ram" | "disk":
             found = _match_number(key, value)
-        case "created" | "updated" | "launched":
+        case "created" | "updated" | "launched" | "missing":
             found = _match_age(f"{key}_at", value, now)
+        case "is":
+            found = _match_trouble(value, now)
         case "ip":
             found = _match_address(fleet, value)
         case "name":
@@ -116,6 +123,21 @@ def _match_address(fleet: IndexedFleet, value: Value) -> Q:
     if not _DOTTED.fullmatch(value.text):
         raise ValueError(_("Expected an address or a network, such as 10.16.0.0/16."))
     return _match_term(fleet, "ip", _match_text("shown", value))
+
+
+def _match_trouble(value: Value, now: datetime) -> Q:
+    """By the state that is shown, which `state_rank` has: `stuck` in a transition, or with a `warning`."""
+    word = "*" if value.any_before or value.any_after else fold(value.text)
+    if word == "stuck":
+        return _is_toned("pending") & Q(updated_at__lt=now - STUCK_AFTER)
+    if word == "warning":
+        return _is_toned("warn")
+    raise ValueError(_("Expected stuck or warning."))
+
+
+def _is_toned(tone: Tone) -> Q:
+    ranks = list_ranks(tone)
+    return Q(state_rank__gte=ranks.start, state_rank__lt=ranks.stop)
 
 
 def _match_name(value: Value) -> Q:

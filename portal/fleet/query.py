@@ -14,11 +14,11 @@ MOST_VALUES = 50
 METADATA = "meta."
 # Keys whose values are compared as texts, and `ip`.
 TEXT_KEYS = frozenset(
-    {"flavor", "group", "id", "image", "ip", "key", "name", "network", "power", "status", "tag", "task"}
+    {"flavor", "group", "id", "image", "ip", "is", "key", "name", "network", "power", "status", "tag", "task"}
 )
 # Keys whose values are compared as quantities, so that `ram>=8` is a condition too.
 NUMBER_KEYS = ("disk", "ram", "vcpus")
-AGE_KEYS = ("created", "launched", "updated")
+AGE_KEYS = ("created", "launched", "missing", "updated")
 KEYS = tuple(sorted((*TEXT_KEYS, *NUMBER_KEYS, *AGE_KEYS)))
 
 _SPACE = re.compile(r"\s*")

@@ -51,9 +51,10 @@ def select(
 ) -> Selection:
     """The instances for which all conditions hold, and the filters that ByCloud has, too.
 
-    A condition is not applied if one of its values cannot be.
+    A condition is not applied if one of its values cannot be. With one about `missing`, instances that are missing are
+    found, otherwise only those that exist.
     """
-    rows, problems = list_indexed(fleet), []
+    rows, problems, is_present = IndexedInstance.objects.filter(fleet=fleet), [], True
     conditions = tuple(conditions)
     for condition in conditions:
         try:
@@ -63,12 +64,13 @@ def select(
             problems.append(_("%(text)s is not applied: %(problem)s") % named)
         else:
             rows = rows.exclude(found) if condition.is_excluded else rows.filter(found)
+            is_present = is_present and (condition.key != "missing" or condition.is_excluded)
     for found in match_filters(fleet, filters) if filters else ():
         rows = rows.filter(found)
     for key in list_unknown_keys(conditions):
         named = {"key": key, "keys": ", ".join((*KEYS, f"{METADATA}team"))}
         problems.append(_("%(key)s is not a key, so it is searched for as text. Keys: %(keys)s.") % named)
-    return Selection(rows, tuple(problems))
+    return Selection(rows.filter(missing_at=None) if is_present else rows, tuple(problems))
 
 
 def narrow(rows: Rows) -> Rows:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from portal.bycloud import Instance, list_addresses, list_mac_addresses
+from portal.fleet.status import derive_state
 
 GIBIBYTE = 1024
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -80,6 +81,10 @@ def _holds(one: Instance, key: str, value: tuple[str, bool, bool], now: datetime
     if key == "created":
         age = now - one.created_at if one.created_at else None
         return age is not None and _compare(age, text, lambda each: int(each[:-1]) * UNITS[each[-1]])
+    if key == "is":
+        tone = derive_state(one).tone
+        is_old = one.updated_at is not None and now - one.updated_at > timedelta(hours=1)
+        return {"stuck": tone == "pending" and is_old, "warning": tone == "warn"}[text.casefold()]
     if key == "ip":
         network = ip_network(text)
         addresses = [ip_address(each) for each in list_addresses(one)]

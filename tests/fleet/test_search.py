@@ -26,7 +26,15 @@ MACS = ("fa:16:3e:4f:5a:2b", "fa:16:3e:00:00:01")
 FLAVORS = tuple(
     Flavor(id=f"f-{ram}", name=f"m1.{ram}", vcpus=vcpus, ram=ram) for vcpus, ram in ((1, 512), (2, 2048), (8, 8704))
 )
-STATES = (("ACTIVE", "RUNNING"), ("SHUTOFF", "SHUTDOWN"), ("ERROR", None), ("QUEUED", None), (None, None))
+STATES = (
+    ("ACTIVE", "RUNNING"),
+    ("ACTIVE", "SHUTDOWN"),
+    ("SHUTOFF", "SHUTDOWN"),
+    ("REBOOT", "RUNNING"),
+    ("ERROR", None),
+    ("QUEUED", None),
+    (None, None),
+)
 
 
 def make_instance(state: tuple[str | None, str | None], **fields: Any) -> Instance:
@@ -55,6 +63,7 @@ instances = st.lists(
         metadata=st.none() | st.dictionaries(st.sampled_from(["team", "Env"]), PLAIN, max_size=2),
         tags=st.none() | st.lists(PLAIN, max_size=3, unique=True).map(tuple),
         created_at=st.none() | st.integers(0, 100).map(lambda hours: NOW - timedelta(hours=hours)),
+        updated_at=st.none() | st.integers(0, 9).map(lambda times: NOW - times * timedelta(minutes=20)),
     ),
     min_size=4,
     max_size=10,
@@ -93,6 +102,7 @@ conditions = st.lists(
     | make_conditions(st.sampled_from(TEXT_KEYS), parts, most=3, starred=True)
     | make_conditions(st.sampled_from(["ram", "vcpus"]), sizes, most=2, starred=False)
     | make_conditions(st.just("created"), ages, most=2, starred=False)
+    | make_conditions(st.just("is"), st.sampled_from(["stuck", "Warning"]), most=2, starred=False)
     | make_conditions(st.just("ip"), networks, most=2, starred=False),
     min_size=1,
     max_size=2,
@@ -173,3 +183,29 @@ def test_rows_stay_the_same_when_they_are_narrowed(
         rows = search.narrow(select(fleet, parse("web"), now=NOW).rows)
         names = [one.name for one in search.read_instances(sort(rows, "-name"), first=1, count=3, total=rows.count())]
         assert (rows.count(), names) == (5, ["web-3", "web-2", "web-1"])
+
+
+@pytest.mark.django_db
+def test_what_is_missing_is_found_by_asking_for_it_only() -> None:
+    fleet = keep_instances(Instance(id=f"{number}", name=f"web-{number}") for number in range(4))
+    for number, hours in ((1, 2), (2, 30)):
+        fleet.instances.filter(instance_id=f"{number}").update(missing_at=NOW - timedelta(hours=hours))
+    found = {
+        "": {"0", "3"},
+        "missing:<1d": {"1"},
+        "missing:*": {"1", "2"},
+        "missing:>1d web": {"2"},
+        "-missing:<1d": {"0", "3"},
+        "missing:lots": {"0", "3"},
+    }
+    for query, ids in found.items():
+        rows = select(fleet, parse(query), now=NOW).rows
+        assert set(rows.values_list("instance_id", flat=True)) == ids, query
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("query", ["is:", "is:lost", "is:stuck*", "is:*"])
+def test_what_an_instance_can_be_is_named(query: str) -> None:
+    selection = select(keep_instances([Instance(id="7")]), parse(query), now=NOW)
+    assert selection.rows.count() == 1
+    assert "stuck" in selection.problems[0]
