@@ -110,6 +110,7 @@ INSTALLED_APPS = [
     "portal.saved_views",
     "portal.fleet",
     "portal.instances",
+    "portal.overview",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",

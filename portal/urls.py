@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("portal.accounts.urls")),
     path("", include("portal.credentials.urls")),
     path("audit/", include("portal.audit.urls")),
+    path("<region:region>/", include("portal.overview.urls")),
     path("<region:region>/instances/", include("portal.instances.urls")),
     path("<region:region>/views/", include("portal.saved_views.urls")),
     *(development.urlpatterns if settings.DEBUG else ()),

@@ -52,12 +52,12 @@ def answer_index(
     if found is None:
         status = IndexStatus(live_url=list_url(region, view, q="", sort=""))
         return respond(request, "instances/list.html", replace(page, index=status), target=target)
-    status = describe_status(found)
+    status = describe_status(found.coverage, found.totals, problems=found.problems)
     version = make_page_version(request, found.instances, status, found.first, above.filters, above.options)
     if is_shown_already(request, version):
         return answer_shown()
     table = build_table(found.instances, region=region, view=view, options=above.options)
-    pace = _find_pace(found.coverage)
+    pace = find_pace(found.coverage)
     is_without_matches = table is None and found.coverage.is_complete and view.has_filters
     shown = replace(
         page,
@@ -67,7 +67,7 @@ def answer_index(
         is_so_far=table is None and not found.coverage.is_complete,
         is_without_instances=table is None and found.coverage.is_complete and not view.has_filters,
         pager=_build_pager(found, view, region),
-        count=describe_count(found),
+        count=describe_count(found.coverage, found.totals),
         live=RefreshState(
             url=list_url(region, view),
             target="#results",
@@ -128,7 +128,7 @@ def _build_pager(found: IndexedList, view: ListView, region: Region) -> Pager:
     )
 
 
-def _find_pace(coverage: Coverage) -> int:
+def find_pace(coverage: Coverage) -> int:
     """How long to wait before the next step of a walk, in seconds; 0 if it is not this page's business."""
     if coverage.is_complete and not coverage.is_walking:
         return 0

@@ -43,8 +43,7 @@ class IndexStatus(msgspec.Struct, frozen=True):
         return bool(self.oldest and self.newest and self.newest - self.oldest >= SPREAD)
 
 
-def describe_status(found: IndexedList) -> IndexStatus:
-    coverage, totals = found.coverage, found.totals
+def describe_status(coverage: Coverage, totals: Totals, *, problems: tuple[str, ...] = ()) -> IndexStatus:
     progress = _describe_progress(coverage)
     return IndexStatus(
         coverage=_describe_coverage(coverage),
@@ -53,15 +52,15 @@ def describe_status(found: IndexedList) -> IndexStatus:
         progress=progress,
         seen=coverage.seen if progress else 0,
         total=(coverage.total or 0) if progress else 0,
-        problems=found.problems,
+        problems=problems,
         sums=_describe_sums(totals) if totals.instances else "",
     )
 
 
-def describe_count(found: IndexedList) -> str:
+def describe_count(coverage: Coverage, totals: Totals) -> str:
     """`12`, or `at least 12` as long as the index does not have the whole list."""
-    count = number_text(found.totals.instances)
-    return count if found.coverage.is_complete else _("at least %(least)s") % {"least": count}
+    count = number_text(totals.instances)
+    return count if coverage.is_complete else _("at least %(least)s") % {"least": count}
 
 
 def describe_range(found: IndexedList) -> str:
@@ -71,7 +70,7 @@ def describe_range(found: IndexedList) -> str:
     return _("%(first)s–%(last)s of %(total)s") % {
         "first": number_text(found.first + 1),
         "last": number_text(found.first + len(found.instances)),
-        "total": describe_count(found),
+        "total": describe_count(found.coverage, found.totals),
     }
 
 

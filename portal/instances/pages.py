@@ -27,6 +27,7 @@ _TARGETS = {
     "instances": "instances/_instances.html",
     "results": "instances/_results.html",
     "instance": "instances/_instance.html",
+    "overview": "overview/_overview.html",
 }
 VARY = ("HX-Request", "HX-Target", "HX-Trigger", "Cookie")
 

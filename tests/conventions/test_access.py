@@ -89,6 +89,7 @@ ROUTES = {
     "team_credentials:edit": Route("/team/credentials/spo1/", "manage-team-credential", FORM, ADMINS),
     "team_credentials:check": Route("/team/credentials/spo1/check/", "manage-team-credential", WRITE, ADMINS),
     "team_credentials:remove": Route("/team/credentials/spo1/remove/", "manage-team-credential", WRITE, ADMINS),
+    "overview:overview": Route("/spo1/", "list-instances", READ, MEMBERS),
     "instances:list": Route("/spo1/instances/", "list-instances", READ, MEMBERS),
     "instances:suggestions": Route("/spo1/instances/suggest/", "list-instances", READ, MEMBERS),
     "instances:check_credential": Route("/spo1/instances/check-credential/", "list-instances", WRITE, MEMBERS),
