@@ -111,6 +111,7 @@ INSTALLED_APPS = [
     "portal.fleet",
     "portal.instances",
     "portal.overview",
+    "portal.changes",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",

@@ -15,6 +15,7 @@ urlpatterns = [
     path("audit/", include("portal.audit.urls")),
     path("<region:region>/", include("portal.overview.urls")),
     path("<region:region>/instances/", include("portal.instances.urls")),
+    path("<region:region>/changes/", include("portal.changes.urls")),
     path("<region:region>/views/", include("portal.saved_views.urls")),
     *(development.urlpatterns if settings.DEBUG else ()),
 ]

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from portal.bycloud import Instance
 from portal.core.filters import DASH, shorten
-from portal.core.formatting import local_time, minute_text
+from portal.core.formatting import exact_text, iso_text, local_time, minute_text
 from portal.core.numbers import say_and_more
 from portal.fleet.changes import Change
 from portal.fleet.models import ChangeKind
@@ -55,6 +55,29 @@ class Difference(msgspec.Struct, frozen=True):
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     more: int = 0
+
+
+class ChangeText(msgspec.Struct, frozen=True):
+    """A change to be shown. `span` says when, `iso` and `exact` until when."""
+
+    kind: ChangeKind
+    kind_name: str
+    difference: Difference
+    span: str
+    iso: str
+    exact: str
+
+
+def write_change(change: Change, *, day: date | None = None) -> ChangeText:
+    """`day` is that of `describe_span`."""
+    return ChangeText(
+        kind=change.kind,
+        kind_name=str(KIND_NAMES[change.kind]),
+        difference=compare(change),
+        span=describe_span(change, day=day),
+        iso=iso_text(change.until),
+        exact=exact_text(change.until),
+    )
 
 
 def compare(change: Change) -> Difference:

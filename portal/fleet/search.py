@@ -47,14 +47,20 @@ def list_indexed(fleet: IndexedFleet) -> Rows:
 
 
 def select(
-    fleet: IndexedFleet, conditions: Iterable[Condition], *, now: datetime, filters: InstanceQuery | None = None
+    fleet: IndexedFleet,
+    conditions: Iterable[Condition],
+    *,
+    now: datetime,
+    filters: InstanceQuery | None = None,
+    with_missing: bool = False,
 ) -> Selection:
-    """The instances for which all conditions hold, and the filters that ByCloud has, too.
+    """The instances for which all conditions hold, and the filters that ByCloud has, too. `with_missing`: also those
+    that are missing or gone.
 
     A condition is not applied if one of its values cannot be. With one about `missing`, instances that are missing are
     found, otherwise only those that exist.
     """
-    rows, problems, is_present = IndexedInstance.objects.filter(fleet=fleet), [], True
+    rows, problems, is_present = IndexedInstance.objects.filter(fleet=fleet), [], not with_missing
     conditions = tuple(conditions)
     for condition in conditions:
         try:

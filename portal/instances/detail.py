@@ -20,6 +20,7 @@ from portal.gateway import ApiSession, Cached, CachedInstance, FetchPolicy, read
 from portal.instances.controls import describe_moment
 from portal.instances.errors import DetailFailedError, DetailMissingError, describe
 from portal.instances.forms import InvalidHintsError, read_back
+from portal.instances.history import History, read_history
 from portal.instances.links import (
     DetailQuery,
     ListView,
@@ -101,6 +102,7 @@ class DetailPage(Page):
     next_url: str = ""
     goes_on_by_itself: bool = False
     problems: tuple[tuple[str, str], ...] = ()
+    history: History | None = None
 
 
 def build_details(stored: CachedInstance, *, region: Region) -> Details:
@@ -162,7 +164,8 @@ def answer_instance(
 ) -> HttpResponse:
     """An instance; 204 if the open page that asks shows the same already."""
     region = session.region
-    version = make_page_version(request, found.value.source, name_error(found.error))
+    history = read_history(session, instance_id)
+    version = make_page_version(request, found.value.source, name_error(found.error), history and history.changes)
     if is_shown_already(request, version):
         return answer_unchanged(session, found)
     details = build_details(found.value, region=region)
@@ -172,6 +175,7 @@ def answer_instance(
         instance=found.value.instance,
         cached=found,
         details=details,
+        history=history,
         notice=describe(found.error, read_meter(session)) if found.error else None,
         live=RefreshState(
             url=instance_url(region, instance_id, hints),

@@ -43,16 +43,25 @@ class IndexStatus(msgspec.Struct, frozen=True):
         return bool(self.oldest and self.newest and self.newest - self.oldest >= SPREAD)
 
 
-def describe_status(coverage: Coverage, totals: Totals, *, problems: tuple[str, ...] = ()) -> IndexStatus:
+def describe_coverage(
+    coverage: Coverage, *, newest: datetime | None = None, problems: tuple[str, ...] = ()
+) -> IndexStatus:
+    """Of a page that shows no instances."""
     progress = _describe_progress(coverage)
     return IndexStatus(
         coverage=_describe_coverage(coverage),
-        oldest=totals.oldest,
-        newest=totals.newest,
+        newest=newest,
         progress=progress,
         seen=coverage.seen if progress else 0,
         total=(coverage.total or 0) if progress else 0,
         problems=problems,
+    )
+
+
+def describe_status(coverage: Coverage, totals: Totals, *, problems: tuple[str, ...] = ()) -> IndexStatus:
+    return msgspec.structs.replace(
+        describe_coverage(coverage, newest=totals.newest, problems=problems),
+        oldest=totals.oldest,
         sums=_describe_sums(totals) if totals.instances else "",
     )
 

@@ -129,6 +129,11 @@ def instance_url(region: Region, instance_id: str, hints: DetailQuery) -> str:
     return f"{_list_path(region)}{instance_id}/?{hints.to_query_string()}".removesuffix("?")
 
 
+def history_url(region: Region, instance_id: str) -> str:
+    """The address of all changes of an instance that were recorded."""
+    return f"{reverse('changes:list', args=[region])}?{encode_query([('instance', instance_id)])}"
+
+
 def raw_url(region: Region, instance_id: str, *, name: str | None, download: bool = False) -> str:
     """The address of an instance's raw JSON; with `download`, as a file."""
     pairs = [("name", name or ""), ("download", "1" if download else "")]

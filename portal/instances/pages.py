@@ -28,6 +28,7 @@ _TARGETS = {
     "results": "instances/_results.html",
     "instance": "instances/_instance.html",
     "overview": "overview/_overview.html",
+    "changes": "changes/_changes.html",
 }
 VARY = ("HX-Request", "HX-Target", "HX-Trigger", "Cookie")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
 
-from tests.browser.portal import Portal, add_sign_in, close_in_time, prove_if_asked, run_portal
+from tests.browser.portal import Portal, add_sign_in, close_in_time, list_ids, prove_if_asked, run_portal
 
 # Nothing refreshes itself while it is looked at, and one search does not reach the end of the list.
 SETTINGS = {"PAGE_FRESH_SECONDS": "3600"}
@@ -416,6 +416,37 @@ def search_all(query: str) -> Callable[[StateRunner], Page]:
     return show
 
 
+def show_changes(query: str = "", *, count: int = 1) -> Callable[[StateRunner], Page]:
+    """The changes of a region whose fleet was read to its end, after so many instances were renamed."""
+
+    def show(runner: StateRunner) -> Page:
+        page = search_all("page=1&limit=100")(runner)
+        page.goto(f"{LIST}?limit=20")
+        for number, instance_id in enumerate(list_ids(page)[:count]):
+            runner.portal.change(instance_id, action="rename", name=f"renamed-{number}")
+        runner.portal.change(list_ids(page)[-1], action="stop", seconds=600)
+        press_refresh(page)
+        expect(page.locator("#table")).to_contain_text("renamed-0")
+        page.goto(f"/spo1/changes/{query}")
+        return page
+
+    return show
+
+
+def unfold_changes(runner: StateRunner) -> Page:
+    page = show_changes(count=9)(runner)
+    page.locator(".change-day details > summary").first.click()
+    expect(page.locator(".change-rows")).to_contain_text("renamed-8")
+    return page
+
+
+def show_history(runner: StateRunner) -> Page:
+    page = show_changes()(runner)
+    page.get_by_role("link", name="renamed-0").click()
+    expect(page.locator("#history")).to_contain_text("renamed-0")
+    return page
+
+
 def lose_the_index(runner: StateRunner) -> Page:
     page = runner.page_of("ada")
     rename = "ALTER TABLE {} RENAME TO {}".format
@@ -518,6 +549,13 @@ STATES = (
     State("search, nothing read yet", fail_to_read),
     State("search, index lost", lose_the_index),
     State("search, suggestions", suggest),
+    State("changes", show_changes()),
+    State("changes, filtered", show_changes("?since=visit&kind=name,tags&q=renamed")),
+    State("changes, unfolded", unfold_changes),
+    State("changes, no matches", show_changes("?kind=vanished")),
+    State("changes, fleet being read", visit("/spo1/changes/")),
+    State("changes, bad parameters", visit("/spo1/changes/?since=often&kind=colour&before=x")),
+    State("instance with a history", show_history),
     State("search help", unfold(SHORT, "#search-help")),
     State("no matches", visit(f"{LIST}?name=nothing-is-called-so&status=ACTIVE")),
     State("empty organization", visit(LIST, name="ines")),

@@ -100,6 +100,7 @@ ROUTES = {
     "instances:save_view": Route("/spo1/instances/save-view/", "manage-saved-views", WRITE, MEMBERS),
     "instances:detail": Route(f"/spo1/instances/{INSTANCE}/", "open-instance", READ, MEMBERS),
     "instances:raw": Route(f"/spo1/instances/{INSTANCE}.json", "read-raw-instance", READ, MEMBERS),
+    "changes:list": Route("/spo1/changes/", "list-instances", READ, MEMBERS),
     "saved_views:list": Route("/spo1/views/", "manage-saved-views", READ, MEMBERS),
     "saved_views:clear_default": Route("/spo1/views/no-default/", "manage-saved-views", WRITE, MEMBERS),
     "saved_views:edit": Route("/spo1/views/1/", "manage-saved-views", FORM, MEMBERS),

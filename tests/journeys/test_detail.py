@@ -69,6 +69,7 @@ def test_the_parts_stand_in_order_and_each_has_an_anchor(operator_client: Client
         "volumes",
         "keys",
         "tags",
+        "history",
         "json",
         "request-details",
     ]
