@@ -83,10 +83,11 @@ def open_index(session: ApiSession, *, is_refresh: bool) -> Iterator[OpenIndex]:
     if not settings.FLEET_INDEX:
         raise IndexUnavailableError
     try:
-        fleet = find_fleet(session)
+        fleet, step = find_fleet(session), None
         is_new = fleet is None or fleet.completed_at is None
-        step = make_step(session, is_urgent=is_new) if is_new or is_refresh else None
-        fleet = find_fleet(session)
+        if is_new or is_refresh:
+            step = make_step(session, is_urgent=is_new)
+            fleet = find_fleet(session)
         if fleet is None:
             raise IndexUnavailableError
         yield OpenIndex(fleet, step)
