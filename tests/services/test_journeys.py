@@ -13,8 +13,8 @@ from tests.services.servers import PostgreSQL, Redis
 from tests.unmeasured import leave_out_coverage
 
 ROOT = Path(__file__).parent.parent.parent
-# test_faults.py holds upstream's faults to tenths of a second, which is no business of where things are kept. The others
-# need an index.
+# test_faults.py holds upstream's faults to tenths of a second, which is no business of where things are kept.
+# The others need an index.
 OTHERS = ("faults", "search", "suggestions", "changes", "overview")
 JOURNEYS = (
     *("tests/journeys", *(f"--ignore=tests/journeys/test_{name}.py" for name in OTHERS)),
