@@ -16,7 +16,7 @@ from portal.core.numbers import number_text
 from portal.fleet.change_words import ChangeText, Difference, compare, name_instance, write_change
 from portal.fleet.changes import Change
 from portal.fleet.models import ChangeKind
-from portal.instances.links import DetailQuery, can_be_hint, canonical_id, instance_url
+from portal.instances.links import named_instance_url
 
 # More changes of one kind and moment are folded.
 MOST_ROWS = 5
@@ -63,9 +63,7 @@ def group_by_day(changes: Iterable[Change], counts: Mapping[Moment, int], region
 
 
 def make_row(change: Change, region: Region) -> ChangeRow:
-    instance_id = canonical_id(change.instance_id)
-    hints = DetailQuery(name=change.name if can_be_hint(change.name) else None)
-    url = instance_url(region, instance_id, hints) if instance_id else ""
+    url = named_instance_url(region, change.instance_id, change.name)
     return ChangeRow(name_instance(change), url, compare(change))
 
 

@@ -129,13 +129,14 @@ def _match_trouble(value: Value, now: datetime) -> Q:
     """By the state that is shown, which `state_rank` has: `stuck` in a transition, or with a `warning`."""
     word = "*" if value.any_before or value.any_after else fold(value.text)
     if word == "stuck":
-        return _is_toned("pending") & Q(updated_at__lt=now - STUCK_AFTER)
+        return is_toned("pending") & Q(updated_at__lt=now - STUCK_AFTER)
     if word == "warning":
-        return _is_toned("warn")
+        return is_toned("warn")
     raise ValueError(_("Expected stuck or warning."))
 
 
-def _is_toned(tone: Tone) -> Q:
+def is_toned(tone: Tone) -> Q:
+    """The state is shown with this tone."""
     ranks = list_ranks(tone)
     return Q(state_rank__gte=ranks.start, state_rank__lt=ranks.stop)
 

@@ -22,9 +22,10 @@ class IndexedFleet(models.Model):
     `tried_at` and `succeeded_at` are the last attempt of a walk to read a page and the last page that was read,
     `completed_at` is the beginning of the last complete walk, and `baseline_at` the end of the first one: instances
     that appear before it are not recorded as changes. `pause` is why walks wait (a `FetchError.kind`; empty: they do
-    not), `paused_until` until when. `watched_at` is the last single request between walks, and `errors_read_at` the
-    last one for the status ERROR. `held_back` counts the instances that the last walk did not find and that are too
-    many to be believed at once. `lease` is the token of the process that makes a step, until `leased_until`.
+    not), `paused_until` until when. `watched_at` is the last single request between walks, `errors_read_at` the last
+    one for the status ERROR, and `watched_instance` the row that was asked for last. `held_back` counts the instances
+    that the last walk did not find and that are too many to be believed at once. `lease` is the token of the process
+    that makes a step, until `leased_until`.
     """
 
     scope = models.CharField(max_length=160, unique=True)
@@ -40,6 +41,7 @@ class IndexedFleet(models.Model):
     paused_until = models.DateTimeField(null=True)
     watched_at = models.DateTimeField(null=True)
     errors_read_at = models.DateTimeField(null=True)
+    watched_instance = models.BigIntegerField(default=0)
     held_back = models.PositiveIntegerField(default=0)
     lease = models.CharField(max_length=32, blank=True, default="")
     leased_until = models.DateTimeField(null=True)

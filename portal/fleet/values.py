@@ -32,7 +32,7 @@ def list_values(fleet: IndexedFleet, key: str, part: str = "", *, most: int) -> 
 
 
 def find_values(fleet: IndexedFleet, part: str, *, most: int) -> tuple[CountedValue, ...]:
-    """The same for all keys but addresses, which nobody looks for by a part of a word."""
+    """The same for all keys but addresses, which are not looked for by a part of a word."""
     return _list_found(Term.objects.filter(fleet=fleet).exclude(key="ip"), "value", fold(part), most)
 
 

@@ -140,9 +140,9 @@ def _watch(fleet: IndexedFleet, session: ApiSession, latest: Pass) -> datetime:
     with _leased(fleet) as lease:
         if lease is None:
             return timezone.now() + BUSY_PAUSE
-        query = watch.choose_query(fleet)
+        watched = watch.choose(fleet)
         try:
-            page = fetch_for_walk(session, query)
+            page = fetch_for_walk(session, watched.query)
         except FetchFailed:
             # Whatever it was, it concerns the next walk, too, which will tell.
             page = None
@@ -152,7 +152,7 @@ def _watch(fleet: IndexedFleet, session: ApiSession, latest: Pass) -> datetime:
                 return timezone.now() + BUSY_PAUSE
             if page:
                 write_page(locked, page)
-            watch.record(locked, query, timezone.now())
+            watch.record(locked, watched, timezone.now())
             locked.save()
     return watch.find_due(locked, latest)
 

@@ -4,14 +4,15 @@ They take a twentieth of the hour's requests, besides the fifth of walks. Nothin
 """
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import Q
 
 from portal.bycloud import LARGEST_LIMIT, InstanceQuery, decode_instance
-from portal.fleet.keys import list_ranks
-from portal.fleet.models import IndexedFleet, IndexedInstance, Pass
+from portal.fleet.matching import is_toned
+from portal.fleet.models import IndexedFleet, Pass
 from portal.fleet.records import read_body
+from portal.fleet.search import list_indexed
 
 SHARE = 20
 HOUR = timedelta(hours=1)
@@ -24,22 +25,31 @@ def find_due(fleet: IndexedFleet, latest: Pass) -> datetime:
     return max(filter(None, (latest.finished_at, fleet.watched_at)), default=fleet.created_at) + interval
 
 
-def choose_query(fleet: IndexedFleet) -> InstanceQuery:
+class Watched(NamedTuple):
+    """What is asked for. `instance` is the row whose turn it was last."""
+
+    query: InstanceQuery
+    instance: int
+
+
+def choose(fleet: IndexedFleet) -> Watched:
     """The instances with the status ERROR or, every second time, by its name one that was in error or in transition
-    when it was last seen, before that.
+    when it was last seen, before that. These take turns: ByCloud may not have some of them any more.
     """
-    errors = InstanceQuery(status="ERROR", limit=LARGEST_LIMIT)
+    errors = Watched(InstanceQuery(status="ERROR", limit=LARGEST_LIMIT), fleet.watched_instance)
     if fleet.errors_read_at is None or fleet.errors_read_at != fleet.watched_at:
         return errors
-    urgent = Q(state_rank__in=list_ranks("error")) | Q(state_rank__in=list_ranks("pending"))
-    older = IndexedInstance.objects.filter(urgent, fleet=fleet, missing_at=None, last_seen__lt=fleet.errors_read_at)
-    body = older.exclude(name_key=None).order_by("last_seen").values_list("body__body", flat=True).first()
-    name = decode_instance(read_body(body)).name if body else None
-    return InstanceQuery(name=name, limit=LARGEST_LIMIT) if name else errors
+    rows = list_indexed(fleet).filter(is_toned("error") | is_toned("pending"), last_seen__lt=fleet.errors_read_at)
+    named = rows.exclude(name_key=None).order_by("pk").values_list("pk", "body__body")
+    turn = named.filter(pk__gt=fleet.watched_instance).first() or named.first()
+    if turn is None:
+        return errors
+    pk, body = turn
+    return Watched(InstanceQuery(name=decode_instance(read_body(body)).name, limit=LARGEST_LIMIT), pk)
 
 
-def record(fleet: IndexedFleet, query: InstanceQuery, now: datetime) -> None:
-    """Remember that the query was sent. The caller saves the fleet."""
-    fleet.watched_at = now
-    if query.status:
+def record(fleet: IndexedFleet, watched: Watched, now: datetime) -> None:
+    """Remember what was asked for. The caller saves the fleet."""
+    fleet.watched_at, fleet.watched_instance = now, watched.instance
+    if watched.query.status:
         fleet.errors_read_at = now

@@ -129,6 +129,12 @@ def instance_url(region: Region, instance_id: str, hints: DetailQuery) -> str:
     return f"{_list_path(region)}{instance_id}/?{hints.to_query_string()}".removesuffix("?")
 
 
+def named_instance_url(region: Region, instance_id: str, name: str) -> str:
+    """The address of an instance's page with its name as a hint; empty if the id cannot be one of a page."""
+    page_id = canonical_id(instance_id)
+    return instance_url(region, page_id, DetailQuery(name=name if can_be_hint(name) else None)) if page_id else ""
+
+
 def history_url(region: Region, instance_id: str) -> str:
     """The address of all changes of an instance that were recorded."""
     return f"{reverse('changes:list', args=[region])}?{encode_query([('instance', instance_id)])}"

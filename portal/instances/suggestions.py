@@ -16,7 +16,7 @@ from portal.fleet.query import LONGEST_TEXT
 from portal.fleet.suggest import suggest
 from portal.gateway import ApiSession
 from portal.instances.errors import NoCredentialError
-from portal.instances.links import DetailQuery, can_be_hint, instance_url, is_uuid
+from portal.instances.links import named_instance_url
 from portal.instances.views import instances_view, open_session
 
 LONGEST_PLACE = 6
@@ -48,15 +48,9 @@ def _suggest(session: ApiSession, text: str, at: int) -> dict[str, object]:
     found = suggest(fleet, text, at)
     return {
         "suggestions": [
-            (one, _find_page(session.region, one.instance_id, one.shown))
+            (one, url)
             for one in found
-            if not one.instance_id or is_uuid(one.instance_id)
+            if (url := named_instance_url(session.region, one.instance_id, one.shown)) or not one.instance_id
         ],
         "is_complete": fleet.completed_at is not None,
     }
-
-
-def _find_page(region: Region, instance_id: str, name: str) -> str:
-    if not instance_id:
-        return ""
-    return instance_url(region, instance_id, DetailQuery(name=name if can_be_hint(name) else None))

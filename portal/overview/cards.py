@@ -18,15 +18,7 @@ from portal.fleet.query import LONGEST_TEXT, METADATA
 from portal.fleet.search import Totals
 from portal.fleet.status import Tone, derive_state
 from portal.instances.forms import LONGEST_QUERY
-from portal.instances.links import (
-    DetailQuery,
-    ListView,
-    can_be_hint,
-    find_forbidden_character,
-    instance_url,
-    is_uuid,
-    list_url,
-)
+from portal.instances.links import ListView, find_forbidden_character, list_url, named_instance_url
 from portal.overview.services import TROUBLES, Figures
 
 # The longest bar, and all parts of a stack together.
@@ -129,13 +121,7 @@ def list_changes(figures: Figures, region: Region) -> tuple[RecentChange, ...]:
     return tuple(
         RecentChange(
             name_instance(change),
-            instance_url(
-                region,
-                change.instance_id,
-                DetailQuery(name=change.name if can_be_hint(change.name) else None),
-            )
-            if is_uuid(change.instance_id)
-            else "",
+            named_instance_url(region, change.instance_id, change.name),
             describe_difference(change),
             change.until,
         )

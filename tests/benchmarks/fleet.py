@@ -1,41 +1,18 @@
 """The index: what its pages cost, compared with live ones, and with Django's admin over the same rows."""
 
 import os
-import re
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-import requests
-
 from tests.benchmarks.figures import Aim, format_table
-from tests.benchmarks.processes import pss_megabytes
 from tests.benchmarks.servers import NAME, Server, Servers, run_servers, say
 from tests.benchmarks.views import HEADINGS, Target
 
 ROUNDS = int(os.environ.get("BENCHMARK_ROUNDS", "3"))
 MIDDLE, LARGE = 10_000, int(os.environ.get("BENCHMARK_INSTANCES", "100000"))
 MEGABYTE = 1_000_000
-FORMS: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Export:
-    """The whole fleet as a file: its lines, the seconds until its last byte, and the worker's memory before and at most
-    while it was sent.
-    """
-
-    form: str
-    lines: int
-    seconds: float
-    megabytes_before: float
-    megabytes_most: float
-
-    @property
-    def rate(self) -> float:
-        return self.lines / self.seconds
 
 
 def bring_up(servers: Servers) -> tuple[Server, Server, float]:
@@ -78,6 +55,7 @@ def list_targets(portal: Server, admin: Server) -> dict[str, Target]:
             f"{region} search": of(f"search of any text, {of_these}", f"/{region}/instances/?q=b-14"),
             f"{region} address": of(f"search of an address, {of_these}", f"/{region}/instances/?q=10.16.0.147"),
             f"{region} last": of(f"last page, {of_these}", f"/{region}/instances/?sort=name&page={count // 20}"),
+            f"{region} overview": of(f"overview, {of_these}", f"/{region}/"),
         }
     pages = LARGE // 20
     return targets | {
@@ -87,36 +65,14 @@ def list_targets(portal: Server, admin: Server) -> dict[str, Target]:
     }
 
 
-def measure_export(portal: Server, form: str) -> Export:
-    """Download all of the large fleet as one file."""
-    address = f"{portal.url}/large/instances/"
-    with requests.Session() as session:
-        session.trust_env = False
-        session.headers["Cookie"] = portal.cookie
-        page = session.get(f"{address}?sort=name", timeout=60)
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
-        assert token, "The list has no form"
-        fields = {"csrfmiddlewaretoken": token[1], "format": form, "query": "sort=name"}
-        before = most = max(map(pss_megabytes, portal.workers))
-        began_at, lines = monotonic(), 0
-        answer = session.post(f"{address}export/", data=fields, stream=True, timeout=600)
-        answer.raise_for_status()
-        for number, part in enumerate(answer.iter_content(64 * 1024)):
-            lines += part.count(b"\n")
-            if number % 50 == 0:
-                most = max(most, *map(pss_megabytes, portal.workers))
-    assert lines >= LARGE, f"The file has {lines} lines"
-    return Export(form, lines, monotonic() - began_at, before, most)
-
-
-def list_aims(targets: dict[str, Target], exports: list[Export], disk: float) -> list[Aim]:
+def list_aims(targets: dict[str, Target], disk: float) -> list[Aim]:
     def ms(name: str) -> float:
         return targets[name].cpu_ms
 
     aims = []
-    for region, count, pages, search in (
-        ("middle", MIDDLE, 1.2, 40),
-        ("large", LARGE, 1.5, 250),
+    for region, count, pages, search, overview in (
+        ("middle", MIDDLE, 1.2, 40, 60),
+        ("large", LARGE, 1.5, 250, 300),
     ):
         of_these = f", {count:,}"
         ratio = ms(f"{region} sorted") / ms(f"{region} live")
@@ -124,17 +80,13 @@ def list_aims(targets: dict[str, Target], exports: list[Export], disk: float) ->
         aims += [
             Aim("list", f"sorted page: CPU of a live page's{of_these}", ratio, pages, "×"),
             Aim("search", f"search: CPU beyond a page's without one{of_these}", dearest, search, "ms"),
+            Aim("overview", f"overview: CPU{of_these}", ms(f"{region} overview"), overview, "ms"),
         ]
     aims += [
         Aim("peer", "search: CPU of the admin's", ms("large search") / ms("admin search"), 1.0, "×"),
         Aim("peer", "last page: CPU of the admin's", ms("large last") / ms("admin last"), 1.0, "×"),
         Aim("disk", f"{LARGE:,} instances on disk", disk, 250, "MB"),
     ]
-    for one in exports:
-        aims += [
-            Aim("export", f"{one.form}: rows a second", one.rate, 20_000, at_least=True),
-            Aim("export", f"{one.form}: memory more", one.megabytes_most - one.megabytes_before, 30, "MB"),
-        ]
     return aims
 
 
@@ -146,7 +98,6 @@ def main() -> None:
         for _ in range(ROUNDS):
             for target in targets.values():
                 target.measure()
-        exports = [measure_export(portal, form) for form in FORMS]
         say(format_table(HEADINGS, [one.row(targets["empty"], targets["admin"]) for one in targets.values()]) + "\n")
-        aims = list_aims(targets, exports, disk)
+        aims = list_aims(targets, disk)
         say(format_table(("line", "what", "aim", "measured", "met"), [aim.cells() for aim in aims]) + "\n")

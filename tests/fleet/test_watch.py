@@ -13,7 +13,7 @@ from portal.fleet.search import select
 from portal.fleet.walk import StepState, make_step
 from portal.gateway import ApiSession
 from tests.fleet.conftest import Walk, fleet_of
-from tests.fleet.lists import list_all
+from tests.fleet.lists import delete, list_all
 from tests.upstream import Upstream
 
 INTERVAL = timedelta(seconds=80)
@@ -82,6 +82,21 @@ def test_an_error_that_is_over_is_looked_up_by_its_name(
         clock.shift(INTERVAL)
         make_step(walked)
     assert mended in find(walked, "status:ACTIVE")
+
+
+def test_one_that_is_not_there_any_more_keeps_no_other_waiting(
+    walked: ApiSession, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    first, *others = IndexedInstance.objects.filter(instance_id__in=find(walked, "status:BUILD")).order_by("pk")
+    assert others
+    IndexedInstance.objects.filter(pk=first.pk).update(last_seen=first.last_seen - timedelta(days=1))
+    delete(upstream, first.instance_id)
+    for other in others:
+        upstream.change(other.instance_id, action="set", fields={"status": "ACTIVE", "task_state": None})
+    for _ in range(40):
+        clock.shift(INTERVAL)
+        make_step(walked)
+    assert find(walked, "status:BUILD") == {first.instance_id}
 
 
 def test_there_is_one_request_an_interval_whatever_it_brings(
