@@ -27,10 +27,11 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": "10/5m/ip,5/5m/key",
     "login_failed_of_account": "5/5m/key",
     "reset_password": "10/5m/ip,3/1h/key",
-    # Far above what a person needs: form submissions, and credential submissions that are compared with the member's
-    # password.
+    # Far above what a person needs: form submissions, credential submissions that are compared with the member's
+    # password, and files of all instances.
     "act": "120/m/user",
     "credential": "10/m/user",
+    "export": "10/m/user",
 }
 PASSWORD_RESET_TIMEOUT = 60 * 60
 INVITATION_LIFETIME = timedelta(days=3)

@@ -18,8 +18,10 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 from portal.settings import DATA_UPLOAD_MAX_MEMORY_SIZE
 
 RECEIVE_SECONDS = 10.0
-# Timeout for sending one response. Most pages fit into the kernel's send buffer.
+# How long a client may not take what is sent to it. Most pages fit into the kernel's send buffer. The time that a piece
+# of a long file takes is given back at this rate, so that files may take longer, and slow clients do not hold a thread.
 SEND_SECONDS = 10.0
+SLOWEST_BYTES_PER_SECOND = 32 * 1024
 SEND_BUFFER = 1024 * 1024
 MOST_HEAD = 64 * 1024
 MOST_BODY = DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -106,14 +108,19 @@ class PatientSocket(socket.socket):
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Called by gunicorn: send with a timeout. A client that is too slow is treated as disconnected."""
+        with memoryview(data) as whole:
+            for start in range(0, len(whole), _CHUNK):
+                self._send_piece(whole[start : start + _CHUNK], flags)
+
+    def _send_piece(self, piece: memoryview, flags: int) -> None:
         began_at = monotonic()
         try:
             self.settimeout(max(self.send_seconds, 0.01))
-            super().sendall(data, flags)
+            super().sendall(piece, flags)
         except TimeoutError as error:
             raise BrokenPipeError(errno.EPIPE, "The client did not take the answer in time") from error
-        finally:
-            self.send_seconds -= monotonic() - began_at
+        left = self.send_seconds - (monotonic() - began_at)
+        self.send_seconds = min(SEND_SECONDS, left + len(piece) / SLOWEST_BYTES_PER_SECOND)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types

@@ -51,6 +51,7 @@ TOGETHER = {
     "tests/accounts/test_races.py": "portals",
     "tests/accounts/test_throttles.py": "portals",
     "tests/gateway/test_slow_upstream.py": "portals",
+    "tests/instances/test_download.py": "portals",
     "tests/browser/test_autofill.py": "saved password",
     "tests/browser/test_components.py": "states",
     "tests/browser/test_passkeys.py": "states",

@@ -224,6 +224,24 @@ def test_an_answer_that_is_read_a_little_at_a_time_is_given_up(monkeypatch: pyte
         reader.join()
 
 
+def test_a_long_answer_may_take_longer_than_a_page_while_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "SEND_SECONDS", 0.5)
+    here, there = socket.socketpair()
+    with PatientSocket(fileno=here.detach()) as sending, there:
+        sending.begin(b"")
+        reader = threading.Thread(target=read_steadily, args=(there,))
+        reader.start()
+        send_in_pieces(sending)
+        sending.shutdown(socket.SHUT_WR)
+        reader.join()
+
+
+def read_steadily(there: socket.socket) -> None:
+    """All of it, in four times as long as a page may take."""
+    while there.recv(256 * 1024, socket.MSG_WAITALL):
+        time.sleep(0.05)
+
+
 def read_slowly(there: socket.socket) -> None:
     for _ in range(20):
         there.recv(10)

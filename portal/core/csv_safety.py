@@ -14,6 +14,8 @@ _SEPARATORS = ",;|\t\n\r\v\f\x1c-\x1f\x85\u2028\u2029\u060c\u061b"
 _PASSED_OVER = f' "{CONTROLS}{BLANKS}{IGNORABLE}{_SEPARATORS}'
 _SIGN = re.compile(f"[{_SIGNS}]")
 _SEPARATOR = re.compile(f"[{_SEPARATORS}]")
+# What needs no closer look: no separator, and a first character that begins no formula.
+_is_harmless = re.compile(f"[0-9A-Za-z][^{_SEPARATORS}]*+").fullmatch
 _FIRST_SIGNS = tuple("\t\r\n\0")
 # The possessive quantifier (`*+`) matches each run once, which keeps the time linear.
 _BEGINNING = re.compile(f"((?:\\A|[{_SEPARATORS}])[{_PASSED_OVER}]*+)([{_SIGNS}]?)")
@@ -21,6 +23,8 @@ _BEGINNING = re.compile(f"((?:\\A|[{_SEPARATORS}])[{_PASSED_OVER}]*+)([{_SIGNS}]
 
 def csv_cell(value: object) -> str:
     """A value as a cell: times in UTC, several texts separated by semicolons, and text that cannot become a formula."""
+    if isinstance(value, str):
+        return escape_formula(value)
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -32,6 +36,8 @@ def csv_cell(value: object) -> str:
 
 def escape_formula(text: str) -> str:
     """Put a quote before each character that would start a formula, at the beginning or after a separator."""
+    if _is_harmless(text):
+        return text
     if _SIGN.search(text):
         text = _BEGINNING.sub(_quote, text)
     return f"'{text}" if text.lstrip(" ").startswith(_FIRST_SIGNS) else text

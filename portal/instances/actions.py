@@ -67,7 +67,7 @@ def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
     """Change columns, density and page size. `how` is `keep` (save as default), `here` (apply to this view) or `usual`
     (reset).
     """
-    params = _read_posted(request, region).copy()
+    params = read_posted(request, region).copy()
     limit = params.get("limit", "")
     params["columns"] = ",".join(request.POST.getlist("columns"))
     params["density"], params["limit"] = request.POST.get("density", ""), request.POST.get("limit", "")
@@ -88,7 +88,7 @@ def change_layout(request: MemberRequest, region: Region) -> HttpResponse:
 @require_post
 def save_view(request: MemberRequest, region: Region) -> HttpResponse:
     """Save the current list as a view: a new one, or in place of the member's own `view`."""
-    view = read_view(_read_posted(request, region), known=KnownValues())
+    view = read_view(read_posted(request, region), known=KnownValues())
     query = describe_view(view, choose_display_options(view, request.user))
     pk = request.POST.get("view", "")
     if pk:
@@ -135,7 +135,7 @@ def export(request: MemberRequest, region: Region) -> HttpResponse:
     if form not in CONTENT_TYPES:
         raise BadRequest
     session = open_session(request, region)
-    view = read_list(session, _read_posted(request, region))
+    view = read_list(session, read_posted(request, region))
     if view.is_indexed:
         try:
             found = read_index(session, view, is_refresh=False)
@@ -181,7 +181,7 @@ def _renew(request: MemberRequest, region: Region, policy: FetchPolicy) -> HttpR
             return detail.answer_instance(request, session, instance_id, hints, found, policy=policy)
         url = instance_url(region, instance_id, hints)
     else:
-        view = read_list(session, _read_posted(request, region))
+        view = read_list(session, read_posted(request, region))
         if view.is_indexed:
             read_on(session)
             return HttpResponseRedirect(list_url(region, view), status=HTTPStatus.SEE_OTHER)
@@ -198,14 +198,14 @@ def _find_way_back(request: MemberRequest, region: Region) -> str:
     try:
         if is_uuid(instance_id):
             return instance_url(region, instance_id, read_hints(QueryDict(request.POST.get("query", "")), instance_id))
-        return list_url(region, read_view(_read_posted(request, region), known=KnownValues()))
+        return list_url(region, read_view(read_posted(request, region), known=KnownValues()))
     except InvalidHintsError:
         return instance_url(region, instance_id, DetailQuery())
     except InvalidListError:
         return list_url(region, ListView())
 
 
-def _read_posted(request: MemberRequest, region: Region) -> QueryDict:
+def read_posted(request: MemberRequest, region: Region) -> QueryDict:
     """The list that a form belongs to, from its query string or its address.
 
     htmx may have changed the address since the form was rendered. It sends the current one with each request, and

@@ -116,6 +116,16 @@ def bare_list_url(region: Region) -> str:
     return _list_path(region)
 
 
+def write_selection(view: ListView) -> str:
+    """The query string of what a list selects, in its order, whatever page of it is shown and however it looks."""
+    return view.to_query_string(limit=0, columns=(), density="")
+
+
+def export_url(region: Region, view: ListView) -> str:
+    """Where all instances of a list can be downloaded."""
+    return f"{_list_path(region)}export-all/?{write_selection(view)}".removesuffix("?")
+
+
 def saved_view_url(region: Region, query_string: str) -> str:
     """The address of a saved view. Columns that no longer exist are left out, as in preferences."""
     pairs = [

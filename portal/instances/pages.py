@@ -29,6 +29,7 @@ _TARGETS = {
     "instance": "instances/_instance.html",
     "overview": "overview/_overview.html",
     "changes": "changes/_changes.html",
+    "export-all": "instances/_export_all.html",
 }
 VARY = ("HX-Request", "HX-Target", "HX-Trigger", "Cookie")
 

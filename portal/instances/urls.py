@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.instances import actions, suggestions, views
+from portal.instances import actions, downloads, suggestions, views
 
 app_name = "instances"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("check-credential/", actions.check_credential, name="check_credential"),
     path("layout/", actions.change_layout, name="change_layout"),
     path("export/", actions.export, name="export"),
+    path("export-all/", downloads.export_all, name="export_all"),
     path("save-view/", actions.save_view, name="save_view"),
     path("<uuid:instance_id>/", views.detail_page, name="detail"),
     path("<uuid:instance_id>.json", views.raw, name="raw"),

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from django.http import HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url, replace_url
 
@@ -40,7 +41,7 @@ from portal.instances.pages import ask_for_credential, find_target
 from portal.instances.services import KnownValues, Listing, list_instances, read_known_values
 from portal.saved_views import services as saved_views
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 Handlers = Mapping[type[InstancesError], View]
 PAGE_HANDLERS: Handlers = {
     NoCredentialError: ask_for_credential,
@@ -64,7 +65,7 @@ def instances_view(capability: Capability, handlers: Handlers = PAGE_HANDLERS) -
     def declare(view: View) -> View:
         @requires(capability)
         @wraps(view)
-        def answer(request: MemberRequest, region: Region, **arguments: Any) -> HttpResponse:
+        def answer(request: MemberRequest, region: Region, **arguments: Any) -> HttpResponseBase:
             try:
                 return view(request, region, **arguments)
             except InstancesError as error:

@@ -447,6 +447,14 @@ def show_history(runner: StateRunner) -> Page:
     return page
 
 
+def show_export(runner: StateRunner) -> Page:
+    """The page for the file of all that match, after the fleet has been read to its end."""
+    page = search_all("q=tag:web&limit=5")(runner)
+    page.goto(f"{LIST}export-all/?q=tag:web")
+    expect(page.locator("#export-all")).to_contain_text("One file")
+    return page
+
+
 def lose_the_index(runner: StateRunner) -> Page:
     page = runner.page_of("ada")
     rename = "ALTER TABLE {} RENAME TO {}".format
@@ -549,6 +557,8 @@ STATES = (
     State("search, nothing read yet", fail_to_read),
     State("search, index lost", lose_the_index),
     State("search, suggestions", suggest),
+    State("export of all", show_export),
+    State("export of all, fleet being read", visit(f"{LIST}export-all/?q=web")),
     State("changes", show_changes()),
     State("changes, filtered", show_changes("?since=visit&kind=name,tags&q=renamed")),
     State("changes, unfolded", unfold_changes),

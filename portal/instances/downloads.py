@@ -1,0 +1,149 @@
+"""The views that write instances as a file from the index: all that match."""
+
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import get_args
+
+from allauth.core import ratelimit
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.http import HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+
+from portal.audit.models import Action
+from portal.audit.services import record_event
+from portal.bycloud import Region
+from portal.core.http import is_same_query, list_unknown, redirect_without
+from portal.core.permissions import Capability
+from portal.core.request import MemberRequest, require_form
+from portal.gateway import ApiSession, read_meter
+from portal.instances.actions import read_posted
+from portal.instances.export_all import (
+    CONTENT_TYPES,
+    Export,
+    Format,
+    TooManyExportsError,
+    describe_coverage,
+    name_file,
+    plan_export,
+    start_export,
+)
+from portal.instances.forms import ListForm
+from portal.instances.index_responses import find_pace
+from portal.instances.index_status import IndexStatus, describe_count, describe_status
+from portal.instances.indexed import IndexUnavailableError, open_index
+from portal.instances.indexed import read_list as read_index
+from portal.instances.links import ListView, export_url, list_url, write_selection
+from portal.instances.live import RefreshState, describe_usage
+from portal.instances.pages import (
+    Page,
+    answer_shown,
+    find_target,
+    is_shown_already,
+    make_page_version,
+    respond,
+)
+from portal.instances.views import instances_view, open_session, read_list
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportPage(Page):
+    """`count` is the number of instances that match, as far as they are known."""
+
+    list_url: str
+    count: str = ""
+    is_complete: bool = False
+
+
+@instances_view(Capability.LIST_INSTANCES)
+@require_form
+def export_all(request: MemberRequest, region: Region) -> HttpResponseBase:
+    """By POST, a file with all instances of a list. The page says how many they are, and how far a walk is; the file
+    leads there, too, while the list has never been read to its end, unless what is known is asked for (`known`).
+    """
+    session = open_session(request, region)
+    if request.method == "POST":
+        return _answer_file(request, session, read_list(session, read_posted(request, region)))
+    view = read_list(session, request.GET)
+    url = export_url(region, view)
+    if not is_same_query(url.partition("?")[2], request.META.get("QUERY_STRING", "")) and not find_target(request):
+        return redirect_without(request, list_unknown(request, ListForm.base_fields), url)
+    return _answer_page(request, session, view)
+
+
+def _answer_page(request: MemberRequest, session: ApiSession, view: ListView) -> HttpResponse:
+    region, target = session.region, find_target(request)
+    page = ExportPage(
+        region=region,
+        query_string=write_selection(view),
+        list_url=list_url(region, view),
+        rate_limit=describe_usage(read_meter(session)),
+    )
+    try:
+        found = read_index(session, view, is_refresh="Portal-Refresh" in request.headers)
+    except IndexUnavailableError:
+        status = IndexStatus(live_url=list_url(region, view, q="", sort=""))
+        return respond(request, "instances/export_all.html", replace(page, index=status), target=target)
+    status = describe_status(found.coverage, found.totals, problems=found.problems)
+    version = make_page_version(request, status, found.totals.instances)
+    if is_shown_already(request, version):
+        return answer_shown()
+    shown = replace(
+        page,
+        index=status,
+        count=describe_count(found.coverage, found.totals),
+        is_complete=found.coverage.is_complete,
+        live=RefreshState(
+            url=export_url(region, view),
+            target="#export-all",
+            version=version,
+            refresh_seconds=request.user.refresh_seconds,
+            follow_seconds=find_pace(found.coverage),
+        ),
+        announcement=_("All instances are read.") if found.coverage.is_complete and target else "",
+    )
+    return respond(request, "instances/export_all.html", shown, target=target)
+
+
+def _answer_file(request: MemberRequest, session: ApiSession, view: ListView) -> HttpResponseBase:
+    """The file; or, by 303, the page that says why there is none yet."""
+    region, form = session.region, _read_format(request.POST.get("format", ""))
+    if not ratelimit.consume(request, action="export", user=request.user):
+        return ratelimit.respond_429(request)  # type: ignore[no-any-return]
+    try:
+        with open_index(session, is_refresh=False) as index:
+            export = plan_export(index, view)
+    except IndexUnavailableError:
+        return _redirect(export_url(region, view))
+    if not export.coverage.is_complete and "known" not in request.POST:
+        return _redirect(export_url(region, view))
+    return _send(request, region, export, form, view)
+
+
+def _send(request: MemberRequest, region: Region, export: Export, form: Format, view: ListView) -> HttpResponseBase:
+    try:
+        pieces = start_export(export, form)
+    except TooManyExportsError:
+        messages.warning(request, _("Several exports are being written at the moment. Try again in a minute."))
+        return _redirect(list_url(region, view))
+    credential = request.credential
+    means = f"{form} with the team's credential {credential.fingerprint}" if credential.is_team else form
+    known = f"{describe_coverage(export.coverage)} known"
+    subject = f"{region.code}: {len(export.keys)} instances, {means}, {known}, {export.query or 'all'}"
+    record_event(Action.INSTANCES_EXPORTED, request=request, member=request.user, subject=subject)
+    response = StreamingHttpResponse(pieces, content_type=CONTENT_TYPES[form])
+    response.headers["Content-Disposition"] = f'attachment; filename="{name_file(export, form)}"'
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _redirect(url: str) -> HttpResponse:
+    return HttpResponseRedirect(url, status=HTTPStatus.SEE_OTHER)
+
+
+def _read_format(text: str) -> Format:
+    for form in get_args(Format):
+        if form == text:
+            return form  # type: ignore[no-any-return]
+    raise BadRequest

@@ -1,0 +1,261 @@
+"""Writes all instances that match as a file, from the index and in constant memory: as CSV or as JSON lines.
+
+The set of instances is fixed first; then their JSON is read in chunks by key. No cursor and no transaction is open
+while the client takes its time, and the database connection is given back.
+"""
+
+import csv
+import zlib
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import cache
+from io import StringIO
+from operator import attrgetter
+from threading import BoundedSemaphore
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import structlog
+from django.db import connection
+from django.utils import timezone
+
+from portal.bycloud import (
+    Fault,
+    Flavor,
+    Image,
+    Instance,
+    PartialInstance,
+    decode_instance,
+    list_unreadable_paths,
+)
+from portal.bycloud.tolerant import repair
+from portal.core.csv_safety import csv_cell
+from portal.core.formatting import iso_text
+from portal.fleet.models import IndexedInstance
+from portal.fleet.query import parse
+from portal.fleet.records import read_body
+from portal.fleet.search import list_indexed, narrow, select, sort, sum_up
+from portal.instances.columns import COLUMNS
+from portal.instances.indexed import DEFAULT_ORDER, Coverage, OpenIndex, measure_coverage
+from portal.instances.links import ListView, write_selection
+
+Format = Literal["csv", "jsonl"]
+CONTENT_TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
+AT_ONCE = 1000
+KEYS_AT_ONCE = 10_000
+
+MOST_AT_ONCE = 4
+
+Reader = Callable[[Instance], Any]
+
+_slots = BoundedSemaphore(MOST_AT_ONCE)
+log = structlog.get_logger(__name__)
+
+
+def _list_fields() -> Iterator[tuple[str, Reader]]:
+    """All documented fields in their order, and what else the list has columns for."""
+    columns = {column.field or column.name: column.read_raw or column.read for column in COLUMNS.values()}
+    parts: dict[str, type[msgspec.Struct]] = {"flavor": Flavor, "image": Image, "fault": Fault}
+    for name in Instance.__struct_fields__:
+        if name in parts:
+            yield from ((f"{name}.{part}", _read_part(name, part)) for part in parts[name].__struct_fields__)
+        else:
+            yield name, columns.get(name, attrgetter(name))
+    yield from columns.items()
+
+
+def _read_part(name: str, part: str) -> Reader:
+    read, read_part = attrgetter(name), attrgetter(part)
+    return lambda instance: None if (whole := read(instance)) is None else read_part(whole)
+
+
+FIELDS: dict[str, Reader] = dict(_list_fields())
+# What the portal adds: when the instance was seen, how much of the list the index had, and JSON paths in the instance
+# that could not be parsed, whose cells are empty.
+NAMES = (*FIELDS, "last_seen", "coverage", "unreadable")
+_WHOLE = "$"
+_ANY_JSON = msgspec.json.Decoder(msgspec.Raw)
+_LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
+
+
+class Export(NamedTuple):
+    """What a file will hold: the keys of its instances in their order, and what is said of them.
+
+    `query` is the query string of the list, without its page and its look.
+    `oldest` and `newest` are when the first and the last of them were seen; None without instances.
+    """
+
+    region_code: str
+    keys: "array[int]"
+    query: str
+    oldest: datetime | None
+    newest: datetime | None
+    coverage: Coverage
+    made_at: datetime
+
+    @property
+    def total(self) -> int:
+        """How many instances there are in the region."""
+        return max(self.coverage.known, self.coverage.total or 0)
+
+
+class TooManyExportsError(Exception):
+    """As many files as may be written at once are being written by this process."""
+
+
+class ExportInterruptedError(Exception):
+    """Instances of the file were deleted while it was written: their credential was replaced or removed."""
+
+
+class _Found(NamedTuple):
+    """An instance in the index. `source` is its untouched JSON; None if that cannot be read."""
+
+    instance_id: str
+    last_seen: datetime
+    source: bytes | None
+
+
+def plan_export(index: OpenIndex, view: ListView, ids: Sequence[str] = ()) -> Export:
+    """All instances of the list, or those with these `ids`, in the order of the list."""
+    now = timezone.now()
+    if ids:
+        rows = list_indexed(index.fleet).filter(instance_id__in=ids)
+    else:
+        rows = select(index.fleet, parse(view.q), now=now, filters=view.query).rows
+    # Texts are searched once.
+    totals = sum_up(rows := narrow(rows))
+    return Export(
+        region_code=index.fleet.region,
+        keys=array("q", sort(rows, view.sort or DEFAULT_ORDER).values_list("pk", flat=True).iterator(KEYS_AT_ONCE)),
+        query=write_selection(view),
+        oldest=totals.oldest,
+        newest=totals.newest,
+        coverage=measure_coverage(index),
+        made_at=now,
+    )
+
+
+def name_file(export: Export, form: Format) -> str:
+    """`instances-spo1-20261129T031207Z-312-of-1240.csv`; with `-incomplete` if the index has not the whole list yet.
+
+    The time is when the instance that was not seen for longest was seen.
+    """
+    at = iso_text(export.oldest or export.made_at).replace("-", "").replace(":", "")
+    incomplete = "" if export.coverage.is_complete else "-incomplete"
+    return f"instances-{export.region_code}-{at}{incomplete}-{len(export.keys)}-of-{export.total}.{form}"
+
+
+def describe_coverage(coverage: Coverage) -> str:
+    """`1240 of 1240`, or `600 of 1240, incomplete`."""
+    total = max(coverage.known, coverage.total or 0)
+    return f"{coverage.known} of {total}{'' if coverage.is_complete else ', incomplete'}"
+
+
+def start_export(export: Export, form: Format) -> Iterator[bytes]:
+    """Like `write_export`, as one of a few at a time. Raises `TooManyExportsError`. Close it when it is not read on."""
+    if not _slots.acquire(blocking=False):
+        raise TooManyExportsError
+    pieces = _hold_slot(export, form)
+    # From here on, closing it gives the slot back.
+    next(pieces)
+    return pieces
+
+
+def _hold_slot(export: Export, form: Format) -> Iterator[bytes]:
+    try:
+        yield b""
+        yield from write_export(export, form)
+    except Exception:
+        log.exception("export_failed", instances=len(export.keys))
+        raise
+    finally:
+        _slots.release()
+
+
+def write_export(export: Export, form: Format) -> Iterator[bytes]:
+    """The file in pieces. Raises `ExportInterruptedError`, so that what was sent so far is not taken for all of it."""
+    write: Callable[[Sequence[_Found], Export], bytes] = _write_rows if form == "csv" else _write_lines
+    # Spreadsheets need the byte order mark to recognize UTF-8.
+    yield "\ufeff".encode() + _write_csv([NAMES]) if form == "csv" else _write_first_line(export)
+    for start in range(0, len(export.keys), AT_ONCE):
+        yield write(_read_chunk(export.keys[start : start + AT_ONCE]), export)
+
+
+def _read_chunk(keys: "array[int]") -> list[_Found]:
+    rows = IndexedInstance.objects.filter(pk__in=list(keys)).values_list("pk", "instance_id", "last_seen", "body__body")
+    found = {key: (instance_id, last_seen, body) for key, instance_id, last_seen, body in rows}
+    if not connection.in_atomic_block:
+        # A slow client would keep it for minutes.
+        connection.close()
+    if len(found) < len(keys):
+        raise ExportInterruptedError
+    return [_Found(found[key][0], found[key][1], _read_source(found[key][2], key)) for key in keys]
+
+
+def _read_source(body: bytes | memoryview | None, key: int) -> bytes | None:
+    """The untouched JSON; None if it is damaged, which costs this row and no other."""
+    try:
+        return None if body is None else read_body(body)
+    except zlib.error as error:
+        log.warning("indexed_body_not_read", instance=key, reason=str(error))
+        return None
+
+
+def _write_rows(found: Sequence[_Found], export: Export) -> bytes:
+    # Many instances have the same values, and escaping costs as much as all the rest.
+    cell, coverage, readers = cache(csv_cell), describe_coverage(export.coverage), tuple(FIELDS.values())
+    rows = []
+    for instance_id, last_seen, source in found:
+        instance = decode_instance(source) if source is not None else _unreadable(instance_id)
+        cells = [cell(read(instance)) for read in readers]
+        rows.append([*cells, cell(last_seen), coverage, cell(list_unreadable_paths(instance))])
+    return _write_csv(rows)
+
+
+def _write_csv(rows: Iterable[Sequence[str]]) -> bytes:
+    file = StringIO(newline="")
+    csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
+    return file.getvalue().encode()
+
+
+def _unreadable(instance_id: str) -> Instance:
+    return PartialInstance(id=instance_id, unreadable=(_WHOLE,))
+
+
+def _write_lines(found: Sequence[_Found], _export: Export) -> bytes:
+    return b"".join([_write_line(instance_id, source) for instance_id, _last_seen, source in found])
+
+
+def _write_line(instance_id: str, source: bytes | None) -> bytes:
+    """The JSON of ByCloud on one line. What is no JSON is repaired; if that is not possible, the id stands alone."""
+    if source is not None:
+        # In JSON, line breaks can only stand between values.
+        line = source.translate(_LINE_BREAKS)
+        if _is_json(line) or _is_json(line := repair(source)):
+            return line + b"\n"
+    return msgspec.json.encode({"id": instance_id, "unreadable": [_WHOLE]}) + b"\n"
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        _ANY_JSON.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _write_first_line(export: Export) -> bytes:
+    coverage = export.coverage
+    about = {
+        "region": export.region_code,
+        "query": export.query,
+        "made_at": iso_text(export.made_at),
+        "instances": len(export.keys),
+        "oldest_seen": iso_text(export.oldest) if export.oldest else None,
+        "newest_seen": iso_text(export.newest) if export.newest else None,
+        "known": coverage.known,
+        "total": export.total,
+        "is_complete": coverage.is_complete,
+    }
+    return msgspec.json.encode({"export": about}) + b"\n"
