@@ -42,7 +42,7 @@ from portal.instances.links import ListView, write_selection
 
 Format = Literal["csv", "jsonl"]
 CONTENT_TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
-AT_ONCE = 1000
+AT_ONCE = 500
 KEYS_AT_ONCE = 10_000
 
 MOST_AT_ONCE = 4
