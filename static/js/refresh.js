@@ -83,7 +83,9 @@ const merge = (old, fresh) => {
   }
 };
 
-const mergeRegion = (region, content) => {
+const mergeRegion = (region, content, marks) => {
+  const tell = marks?.watch(region);
+  const said = region.dataset.announce;
   const apart = content.querySelectorAll("[hx-swap-oob]");
   noteFocus(region);
   merge(region, content.getElementById(region.id));
@@ -93,7 +95,8 @@ const mergeRegion = (region, content) => {
   }
   htmx.process(region);
   restoreFocus(region);
-  announce(region.dataset.announce);
+  const now = region.dataset.announce;
+  announce(tell?.() || (now !== said && now));
 };
 
 // Auto-refresh
@@ -197,15 +200,17 @@ document.addEventListener("portal:failed", ({ detail }) => {
   if (isRefresh(detail)) failures += 1;
 });
 
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+document.addEventListener("htmx:beforeSwap", async ({ detail }) => {
   const { serverResponse, target } = detail;
   if (!detail.shouldSwap || !isRefresh(detail)) return;
   detail.shouldSwap = false;
+  const marks = await import(texts.marks).catch(() => null);
+  if (!target.isConnected) return;
   if (isSelecting(target)) {
     isDue = true;
     return;
   }
-  mergeRegion(target, parse(serverResponse));
+  mergeRegion(target, parse(serverResponse), marks);
   readState();
   updateTimes();
   run();

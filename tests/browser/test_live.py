@@ -81,7 +81,7 @@ def test_a_refresh_changes_the_changed_row_and_leaves_the_others_alone(visits: V
     expect(changed).to_contain_text("renamed-1")
     assert other.evaluate(IS_MARKED)
     assert changed.evaluate(IS_MARKED)
-    expect(lena.locator("#announcer")).to_contain_text("Instances 1–12 of 12")
+    expect(lena.locator("#announcer")).to_contain_text("→ renamed-1")
     with lena.expect_navigation():
         changed.locator("th a").click()
 

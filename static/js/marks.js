@@ -1,0 +1,97 @@
+/* Rows that a refresh has changed: marked for a moment, and told in words. Loaded with the first refresh that brings something new. */
+
+import { texts } from "./page.js";
+
+const SHOWN_FOR = 4000;
+const MOST_TOLD = 3;
+const MOST_NAMED = 5;
+const LONGEST = 60;
+
+const shorten = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST).trimEnd()}…` : text || "–");
+
+// The texts in an element. Those next to each other need no space between them on the page.
+const read = (element) => {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (walker.nextNode()) found.push(walker.currentNode.data.trim());
+  return found.filter(Boolean).join(" ");
+};
+
+// A cell as `first`, the value itself, and `all`, with what stands below it or is folded.
+const readCell = (cell) => ({ first: read(cell.firstElementChild || cell), all: read(cell) });
+
+const readRow = (row) => {
+  const name = row.querySelector("th bdi");
+  const cells = new Map(name && [["", { first: read(name), all: read(name) }]]);
+  for (const cell of row.querySelectorAll("td[data-label]")) {
+    // Ages change by themselves.
+    if (!cell.querySelector("time")) cells.set(cell.dataset.label, readCell(cell));
+  }
+  return { row, name: shorten(name ? read(name) : row.dataset.instanceId), cells };
+};
+
+// The first row of each id.
+const readRows = (region) => {
+  const rows = new Map();
+  for (const row of region.querySelectorAll("[data-instance-id]")) {
+    const id = row.dataset.instanceId;
+    if (id && !rows.has(id)) rows.set(id, readRow(row));
+  }
+  return rows;
+};
+
+const describeCell = (label, old, now) => {
+  const part = old.first === now.first ? "all" : "first";
+  const [before, after] = [shorten(old[part]), shorten(now[part])];
+  return before === after ? label : `${before} → ${after}`;
+};
+
+const describeRow = (old, now) => {
+  const found = [];
+  for (const [label, cell] of now.cells) {
+    const before = old.cells.get(label);
+    if (before && before.all !== cell.all) found.push(describeCell(label, before, cell));
+  }
+  return found.join(", ");
+};
+
+const fill = (text, rows) => {
+  const names = rows.slice(0, MOST_NAMED).map((each) => each.name).join(", ") + (rows.length > MOST_NAMED ? " …" : "");
+  // A function, because a name may have what `replace` would take for a pattern.
+  return text.replace("{count}", rows.length).replace("{names}", () => names);
+};
+
+// A background that fades, or one that is taken away again where motion is unwanted.
+const mark = ({ row }) => {
+  const easing = matchMedia("(prefers-reduced-motion: reduce)").matches ? "step-end" : "ease-in";
+  const from = { backgroundColor: "var(--accent-tint)", easing, offset: 0 };
+  for (const part of [row, ...row.cells]) part.animate([from], { duration: SHOWN_FOR, id: "changed" });
+};
+
+// Called before a refresh. What it returns is called afterwards: it marks the rows that are not as they were, and
+// returns that in words; nothing if there were no rows, or are none now.
+export const watch = (region) => {
+  const before = readRows(region);
+  // While the fleet is being read, rows come and go without a change.
+  const isPartial = Boolean(region.querySelector("#walk"));
+  return () => {
+    const now = readRows(region);
+    if (!before.size || !now.size) return "";
+    const changed = [];
+    const fresh = [];
+    for (const [id, each] of now) {
+      const old = before.get(id);
+      const words = old ? describeRow(old, each) : "";
+      if (words) changed.push({ ...each, words });
+      else if (!old && !isPartial) fresh.push(each);
+    }
+    const gone = isPartial ? [] : [...before].filter(([id]) => !now.has(id)).map(([, each]) => each);
+    for (const each of [...changed, ...fresh]) mark(each);
+    const said = changed.length > MOST_TOLD
+      ? [fill(texts.rowsChanged, changed)]
+      : changed.map((each) => `${each.name}: ${each.words}`);
+    if (fresh.length) said.push(fill(texts.rowsNew, fresh));
+    if (gone.length) said.push(fill(texts.rowsGone, gone));
+    return said.join(". ");
+  };
+};
