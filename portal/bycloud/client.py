@@ -12,11 +12,10 @@ from portal.bycloud.connections import Deadline
 from portal.bycloud.credentials import Credential
 from portal.bycloud.error_response import read_error_response, read_rate_limit, read_request_id
 from portal.bycloud.errors import ByCloudError, RateLimit
-from portal.bycloud.queries import InstanceQuery
+from portal.bycloud.queries import PATH, InstanceQuery
 from portal.bycloud.regions import Region
 from portal.bycloud.resources import InstancePage, decode_instance_page
 
-PATH = "/v1/instances"
 USER_AGENT = f"bycloud-portal/{__version__}"
 PASSING_STATUSES = frozenset({502, 503, 504})
 FIRST_PAUSE_SECONDS = 0.2
@@ -83,7 +82,7 @@ class Client:
         leaves room for the wait and `may_try_again` returns True. It does not know of a `Retry-After` in an earlier
         response: the caller must honor that.
         """
-        target = _target(query)
+        target = query.to_target()
         began_at = time.monotonic()
         deadline = Deadline(began_at + self.limits.deadline_seconds)
         tries = 0
@@ -133,8 +132,3 @@ class Client:
         error.rate_limit = read_rate_limit(outcome.headers, now=now)
         is_transient = outcome.status in PASSING_STATUSES and error.retry_at is None
         return error, pause if is_transient else None
-
-
-def _target(query: InstanceQuery) -> str:
-    query_string = query.to_query_string()
-    return f"{PATH}?{query_string}" if query_string else PATH

@@ -4,6 +4,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+PATH = "/v1/instances"
 # The documented page size where none is given, and the largest that the portal asks for: a maximum is not documented.
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 100
@@ -48,3 +49,8 @@ class InstanceQuery(msgspec.Struct, frozen=True):
         `*` and `,` are not encoded, as in the examples of the docs; RFC 3986 allows both in a query.
         """
         return urlencode(self.to_parameters(), quote_via=quote, safe="*,")
+
+    def to_target(self) -> str:
+        """Path and query string of the request, as it is sent."""
+        query_string = self.to_query_string()
+        return f"{PATH}?{query_string}" if query_string else PATH

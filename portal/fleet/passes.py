@@ -74,6 +74,9 @@ def advance(walk: Pass, page: FetchedPage, count: PageCount) -> None:
         ids = [walk.marker, *(find_last_id((instance,)) for instance in given[-TRAIL:])]
         walk.trail = [*walk.trail, *(each for each in ids if each and each != next_marker)][-TRAIL:]
         walk.marker = next_marker
+    elif given and has_next(page.page):
+        # The list goes on, but does not say where.
+        walk.outcome = Outcome.ENDLESS
     elif not given and walk.trail and not _is_near(walk):
         # Nothing may follow a marker whose instance is gone.
         walk.marker = walk.trail.pop()
@@ -141,9 +144,7 @@ def _settle_absent(fleet: IndexedFleet, walk: Pass, now: datetime) -> None:
     """Who was not seen is missing; who was missing already is gone."""
     unseen = IndexedInstance.objects.filter(fleet=fleet, gone_at=None, last_seen__lt=walk.started_at)
     unseen = unseen.exclude(walked=walk.number)
-    gone = unseen.filter(missing_at__isnull=False)
-    _record_vanished(fleet, gone)
-    gone.update(gone_at=now)
+    settle_gone(fleet, unseen.filter(missing_at__isnull=False), now)
     newly = unseen.filter(missing_at=None)
     count = newly.count()
     present = IndexedInstance.objects.filter(fleet=fleet, missing_at=None).count()
@@ -154,7 +155,8 @@ def _settle_absent(fleet: IndexedFleet, walk: Pass, now: datetime) -> None:
         newly.update(missing_at=now)
 
 
-def _record_vanished(fleet: IndexedFleet, gone: "QuerySet[IndexedInstance]") -> None:
+def settle_gone(fleet: IndexedFleet, gone: "QuerySet[IndexedInstance]", now: datetime) -> None:
+    """Call instances gone that are missing already, and record that. The caller holds the lock on the fleet."""
     rows = gone.values_list("instance_id", "last_seen", "missing_at", "body__body")
     ObservedChange.objects.bulk_create(
         (
@@ -170,3 +172,4 @@ def _record_vanished(fleet: IndexedFleet, gone: "QuerySet[IndexedInstance]") -> 
         ),
         batch_size=1000,
     )
+    gone.update(gone_at=now)

@@ -69,10 +69,11 @@ class StepState(StrEnum):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """The result of `make_step`, and when the next step may be made."""
+    """The result of `make_step`, when the next step may be made, and the error of the request that was sent, if any."""
 
     state: StepState
     due_at: datetime
+    error: FetchError | None = None
 
 
 def make_step(session: ApiSession, *, is_urgent: bool = False) -> Step:
@@ -236,7 +237,7 @@ def _fail(fleet: IndexedFleet, lease: str, walk: Pass, error: FetchError) -> Ste
         locked.paused_until = max(now + pause, error.retry_at or now) if pause else None
         locked.save()
     state = StepState.STOPPED if error.kind in passes.REJECTIONS else StepState.WAITING
-    return Step(state, find_due(locked, walk))
+    return Step(state, find_due(locked, walk), error)
 
 
 def _in(state: StepState, wait: timedelta) -> Step:

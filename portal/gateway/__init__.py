@@ -24,7 +24,7 @@ from portal.gateway.results import (
     TooManyAttempts,
     UpstreamCall,
 )
-from portal.gateway.service import check_credential, fetch_for_walk, forget_instance, read_instance, read_page
+from portal.gateway.service import check_credential, fetch_for_walk, read_page
 
 __all__ = [
     "ApiSession",
@@ -45,11 +45,9 @@ __all__ = [
     "check_credential",
     "fetch_for_walk",
     "find_page",
-    "forget_instance",
     "get_cached",
     "learn_largest_page",
     "page_fetched",
-    "read_instance",
     "read_largest_page",
     "read_last_used",
     "read_meter",

@@ -51,7 +51,7 @@ class ApiSession(msgspec.Struct, frozen=True, dict=True):
 
 
 class CachedResponse(msgspec.Struct, frozen=True):
-    """An upstream response body, or one instance from it, unmodified, with its date and the request behind it.
+    """An upstream response body, unmodified, with its date and the request behind it.
 
     A page is cut to the number of instances that were requested; `left_out` counts the rest.
     """
@@ -79,11 +79,6 @@ class LastUsed(msgspec.Struct, frozen=True):
 def page_name(query: InstanceQuery) -> str:
     """The cache name of a page."""
     return f"page:{query.to_query_string()}"
-
-
-def instance_name(instance_id: str) -> str:
-    """The cache name of an instance."""
-    return f"instance:{instance_id}"
 
 
 def error_name(query: InstanceQuery) -> str:
@@ -129,12 +124,6 @@ def find_page(session: ApiSession, query: InstanceQuery) -> FoundPage:
         decode(stored.get(error_key), _ERROR_DECODER),
         _decode_limit(stored.get(largest_key)),
     )
-
-
-def store_responses(session: ApiSession, answers: dict[str, CachedResponse]) -> None:
-    """Cache several responses at once, by name."""
-    encoded = {session.make_key(name): msgspec.msgpack.encode(answer) for name, answer in answers.items()}
-    caches["pages"].set_many(encoded, CACHE_SECONDS)
 
 
 def decode(stored: bytes | None, decoder: msgspec.msgpack.Decoder[T]) -> T | None:

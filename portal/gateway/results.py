@@ -57,7 +57,7 @@ class FetchPolicy(StrEnum):
     LOOKUP = "lookup"
     """A member opens an instance that is not cached: as `REVALIDATE`, with a higher priority than refreshes."""
     SCAN = "scan"
-    """A search walks the list: as `REVALIDATE`, with the lowest priority."""
+    """The list is walked or searched: as `REVALIDATE`, with the lowest priority."""
     RETRY = "retry"
     """A member presses Refresh or Retry: as `REVALIDATE`, but it does not wait for a backoff to end."""
     FORCE = "force"
@@ -169,13 +169,14 @@ class FetchFailed(Exception):  # noqa: N818 -- it carries a FetchError
 class Cached(Generic[T]):
     """A value, when it was fetched, the request behind it, and the last error since, if any.
 
-    Times are by this machine's wall clock.
+    Times are by this machine's wall clock. `body` is the untouched response of a page, cut to the rows requested.
     """
 
     value: T
     fetched_at: datetime
     upstream_call: UpstreamCall
     error: FetchError | None = None
+    body: bytes = b""
 
     @property
     def age_seconds(self) -> float:

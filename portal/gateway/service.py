@@ -1,4 +1,4 @@
-"""Reads pages and instances: from the cache while it will do, else with a single upstream request."""
+"""Reads pages: from the cache while they will do, else with a single upstream request."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import partial
 from time import monotonic, sleep
 
-import msgspec
 from django.conf import settings
 
 from portal.bycloud import (
@@ -18,26 +17,21 @@ from portal.bycloud import (
     RateLimited,
     TimedOut,
     Unauthorized,
-    decode_instance,
     decode_instance_page,
     split_instances,
 )
 from portal.gateway import clock
 from portal.gateway.backoff import end_backoff, find_backoff, is_credential_rejected, record_failure
 from portal.gateway.cache import (
-    RESPONSE_DECODER,
     ApiSession,
     CachedResponse,
     FoundPage,
     delete_cached,
     error_name,
     find_page,
-    get_cached,
-    instance_name,
     lock_name,
     page_name,
     set_cached,
-    store_responses,
 )
 from portal.gateway.concurrency import SingleFlight, acquire_slot
 from portal.gateway.events import FetchedPage, announce
@@ -46,7 +40,6 @@ from portal.gateway.rate_limit import acquire_call, count_attempt, read_pace
 from portal.gateway.results import (
     Busy,
     Cached,
-    CachedInstance,
     FetchError,
     FetchFailed,
     FetchPolicy,
@@ -124,24 +117,6 @@ def fetch_for_walk(session: ApiSession, query: InstanceQuery) -> FetchedPage:
         raise FetchFailed(FetchError.from_error(exception).to_wall()) from None
     sources = split_instances(answer.body)
     return FetchedPage(session, page, sources, clock.to_wall(answer.fetched_at), answer.left_out)
-
-
-def read_instance(session: ApiSession, instance_id: str) -> Cached[CachedInstance] | None:
-    """An instance as it was on the last page that contained it, or None. Never goes upstream."""
-    answer = get_cached(session, instance_name(instance_id), RESPONSE_DECODER)
-    if answer is None:
-        return None
-    instance = decode_instance(answer.body)
-    if instance.id is None:
-        # Written by another version, which could decode it.
-        return None
-    value = CachedInstance(instance=instance, source=answer.body)
-    return Cached(value, clock.to_wall(answer.fetched_at), _describe_call(answer, from_store=True))
-
-
-def forget_instance(session: ApiSession, instance_id: str) -> None:
-    """Remove an instance that a search of the whole list has not found."""
-    delete_cached(session, instance_name(instance_id))
 
 
 def check_credential(session: ApiSession, *, is_stored: bool = True) -> int | None:
@@ -236,7 +211,7 @@ def _decode_page(answer: CachedResponse, error: FetchError | None) -> Cached[Ins
     except InvalidResponse:
         return None
     call = _describe_call(answer, from_store=True)
-    return Cached(page, clock.to_wall(answer.fetched_at), call, error.to_wall() if error else None)
+    return Cached(page, clock.to_wall(answer.fetched_at), call, error.to_wall() if error else None, answer.body)
 
 
 def _is_after(began_at: datetime, moment: datetime) -> bool:
@@ -252,17 +227,12 @@ def _load_page(
     except _RecordedFailure as failure:
         set_cached(session, error_name(query), failure.error)
         raise
-    sources = split_instances(answer.body)
-    answers = {page_name(query): answer}
-    for instance, source in zip(page.instances or (), sources, strict=True):
-        if instance.id:
-            answers[instance_name(instance.id)] = msgspec.structs.replace(answer, body=source)
-    store_responses(session, answers)
+    set_cached(session, page_name(query), answer)
     if had_error:
         delete_cached(session, error_name(query))
     fetched_at = clock.to_wall(answer.fetched_at)
-    announce(FetchedPage(session, page, sources, fetched_at, answer.left_out))
-    return Cached(page, fetched_at, _describe_call(answer, from_store=False))
+    announce(FetchedPage(session, page, split_instances(answer.body), fetched_at, answer.left_out))
+    return Cached(page, fetched_at, _describe_call(answer, from_store=False), body=answer.body)
 
 
 def _send(

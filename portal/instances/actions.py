@@ -177,7 +177,7 @@ def _renew(request: MemberRequest, region: Region, policy: FetchPolicy) -> HttpR
     if is_uuid(instance_id):
         hints = read_hints(QueryDict(request.POST.get("query", "")), instance_id)
         found = find_detail(session, instance_id, hints, policy)
-        if found.error:
+        if found.cached.error or found.absence:
             return detail.answer_instance(request, session, instance_id, hints, found, policy=policy)
         url = instance_url(region, instance_id, hints)
     else:

@@ -16,11 +16,13 @@ from portal.core.filters import shorten
 from portal.core.numbers import number_text
 from portal.core.request import MemberRequest
 from portal.fleet.status import State, derive_state
-from portal.gateway import ApiSession, Cached, CachedInstance, FetchPolicy, read_meter
+from portal.gateway import ApiSession, CachedInstance, FetchPolicy, read_meter
 from portal.instances.controls import describe_moment
 from portal.instances.errors import DetailFailedError, DetailMissingError, describe
 from portal.instances.forms import InvalidHintsError, read_back
 from portal.instances.history import History, read_history
+from portal.instances.index_responses import find_pace
+from portal.instances.index_status import describe_coverage
 from portal.instances.links import (
     DetailQuery,
     ListView,
@@ -31,9 +33,10 @@ from portal.instances.links import (
     raw_url,
 )
 from portal.instances.live import RefreshState, describe_request, describe_usage, name_error, name_pending
-from portal.instances.lookup import InstanceNotFoundError
+from portal.instances.lookup import Absence, FoundInstance, InstanceNotFoundError
 from portal.instances.pages import (
     Page,
+    answer_shown,
     answer_unchanged,
     find_target,
     is_due,
@@ -89,7 +92,10 @@ class Details(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, kw_only=True)
 class DetailPage(Page):
-    """Each field is a variable of the templates. `problems` are pairs of a parameter and its error."""
+    """Each field is a variable of the templates. `problems` are pairs of a parameter and its error.
+
+    `next_url` is where an unfinished search goes on, without scripts or an index.
+    """
 
     shown_name: str
     page_url: str
@@ -98,9 +104,9 @@ class DetailPage(Page):
     details: Details | None = None
     raw_url: str = ""
     download_url: str = ""
+    absence: Absence | None = None
     missing: InstanceNotFoundError | None = None
     next_url: str = ""
-    goes_on_by_itself: bool = False
     problems: tuple[tuple[str, str], ...] = ()
     history: History | None = None
 
@@ -158,40 +164,47 @@ def answer_instance(
     session: ApiSession,
     instance_id: str,
     hints: DetailQuery,
-    found: Cached[CachedInstance],
+    found: FoundInstance,
     *,
     policy: FetchPolicy,
 ) -> HttpResponse:
-    """An instance; 204 if the open page that asks shows the same already."""
-    region = session.region
+    """An instance; 204 if the open page that asks shows the same already. One that is gone does not refresh itself."""
+    region, cached = session.region, found.cached
     history = read_history(session, instance_id)
-    version = make_page_version(request, found.value.source, name_error(found.error), history and history.changes)
+    # Not until when, which may be the date of the last request.
+    absence = found.absence and (found.absence.is_gone, found.absence.since)
+    parts = (cached.value.source, name_error(cached.error), history and history.changes, absence)
+    version = make_page_version(request, *parts)
     if is_shown_already(request, version):
-        return answer_unchanged(session, found)
-    details = build_details(found.value, region=region)
+        return answer_unchanged(session, cached)
+    details = build_details(cached.value, region=region)
+    name = details.name or hints.name or instance_id
+    live = RefreshState(
+        url=instance_url(region, instance_id, hints),
+        target="#instance",
+        version=version,
+        refresh_seconds=request.user.refresh_seconds,
+        is_due=is_due(cached, policy),
+        pending=name_pending([instance_id] if details.state.is_pending else []),
+        error=cached.error,
+    )
     page = replace(
         _build_page(request, session, instance_id, hints),
-        shown_name=details.name or hints.name or instance_id,
-        instance=found.value.instance,
-        cached=found,
+        shown_name=name,
+        instance=cached.value.instance,
+        cached=cached,
         details=details,
         history=history,
-        notice=describe(found.error, read_meter(session)) if found.error else None,
-        live=RefreshState(
-            url=instance_url(region, instance_id, hints),
-            target="#instance",
-            version=version,
-            refresh_seconds=request.user.refresh_seconds,
-            is_due=is_due(found, policy),
-            pending=name_pending([instance_id] if details.state.is_pending else []),
-            error=found.error,
-        ),
-        announcement=describe_moment(found.fetched_at),
-        request_info=describe_request(session, found),
+        absence=found.absence,
+        notice=describe(cached.error, read_meter(session)) if cached.error else None,
+        live=None if found.is_gone else live,
+        announcement=_title_gone(name) if found.is_gone else describe_moment(cached.fetched_at),
+        request_info=describe_request(session, cached, is_indexed=found.is_indexed),
         raw_url=raw_url(region, instance_id, name=hints.name),
         download_url=raw_url(region, instance_id, name=hints.name, download=True),
     )
-    return respond(request, TEMPLATE, page, target=find_target(request))
+    status = HTTPStatus.GONE if found.is_gone else HTTPStatus.OK
+    return respond(request, TEMPLATE, page, target=find_target(request), status=status)
 
 
 def refuse_instance(request: MemberRequest, region: Region, error: InvalidHintsError) -> HttpResponse:
@@ -212,7 +225,7 @@ def fail_instance(request: MemberRequest, _region: Region, failure: DetailFailed
     session, hints, error = failure.session, failure.hints, failure.error
     if error.kind == "invalid-request":
         # The instance at the marker may be gone, so Retry starts the search again.
-        hints = msgspec.structs.replace(hints, marker=None, step=0)
+        hints = msgspec.structs.replace(hints, marker=None)
     page = replace(
         _build_page(request, session, failure.instance_id, hints),
         notice=describe(error, read_meter(session)),
@@ -228,31 +241,48 @@ def fail_instance(request: MemberRequest, _region: Region, failure: DetailFailed
 
 
 def miss_instance(request: MemberRequest, _region: Region, error: DetailMissingError) -> HttpResponse:
-    """The progress of the search for an instance, or that there is none."""
-    hints, missing = error.hints, error.search
-    following = msgspec.structs.replace(hints, marker=missing.next_marker, step=hints.step + 1)
+    """The progress of the search for an instance, or that there is none. The page follows the walk."""
+    session, hints, missing = error.session, error.hints, error.search
     page = replace(
-        _build_page(request, error.session, error.instance_id, hints),
-        missing=missing,
-        cached=missing.page,
-        announcement=describe_search(missing),
-        request_info=describe_request(error.session, missing.page, ends_search=True),
-        next_url=instance_url(error.session.region, error.instance_id, following),
-        goes_on_by_itself=hints.goes_on_by_itself,
+        _build_page(request, session, error.instance_id, hints), missing=missing, announcement=describe_search(missing)
     )
-    status = HTTPStatus.OK if missing.next_marker else HTTPStatus.NOT_FOUND
-    return respond(request, TEMPLATE, page, target=find_target(request), status=status)
+    if missing.is_over:
+        return respond(request, TEMPLATE, page, target=find_target(request), status=HTTPStatus.NOT_FOUND)
+    following = msgspec.structs.replace(hints, marker=missing.next_marker)
+    page = replace(page, next_url=instance_url(session.region, error.instance_id, following))
+    if missing.coverage:
+        index = describe_coverage(missing.coverage)
+        version = make_page_version(request, index)
+        if is_shown_already(request, version):
+            return answer_shown()
+        page = replace(
+            page,
+            index=index,
+            announcement="" if "Portal-Refresh" in request.headers else page.announcement,
+            live=RefreshState(
+                url=page.page_url,
+                target="#instance",
+                version=version,
+                refresh_seconds=request.user.refresh_seconds,
+                follow_seconds=find_pace(missing.coverage),
+            ),
+        )
+    return respond(request, TEMPLATE, page, target=find_target(request))
 
 
 def describe_search(missing: InstanceNotFoundError) -> str:
-    """The progress of the search for an instance."""
-    if missing.next_marker is None:
+    """How far the search for an instance is."""
+    if missing.is_over:
         return _("Instance not found")
     searched = number_text(missing.searched)
     if not missing.total:
         return _("Searched %(searched)s instances. Not found yet.") % {"searched": searched}
     numbers = {"searched": searched, "total": number_text(missing.total)}
     return _("Searched %(searched)s of %(total)s instances. Not found yet.") % numbers
+
+
+def _title_gone(name: str) -> str:
+    return _("%(name)s is no longer there") % {"name": name}
 
 
 def _build_page(request: MemberRequest, session: ApiSession, instance_id: str, hints: DetailQuery) -> DetailPage:

@@ -20,10 +20,12 @@ from portal.bycloud import Instance, Region, list_unreadable_paths
 from portal.core.csv_safety import csv_cell
 from portal.core.formatting import iso_text
 from portal.core.request import MemberRequest
-from portal.gateway import CachedInstance, read_meter
+from portal.gateway import read_meter
 from portal.instances.columns import Column
 from portal.instances.errors import DetailFailedError, DetailMissingError, NoCredentialError, describe
 from portal.instances.forms import InvalidHintsError
+from portal.instances.index_responses import find_pace
+from portal.instances.lookup import FoundInstance
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
@@ -56,9 +58,10 @@ def name_file(region: Region, fetched_at: datetime, ending: str) -> str:
     return f"instances-{region.code}-{iso_text(fetched_at).replace('-', '').replace(':', '')}.{ending}"
 
 
-def answer_json(stored: CachedInstance, instance_id: str, *, is_download: bool) -> HttpResponse:
-    """The original bytes; with `is_download`, as a file."""
-    response = HttpResponse(stored.source, content_type="application/json")
+def answer_json(found: FoundInstance, instance_id: str, *, is_download: bool) -> HttpResponse:
+    """The original bytes; with `is_download`, as a file, which browsers do not save with another status than 200."""
+    status = HTTPStatus.GONE if found.is_gone and not is_download else HTTPStatus.OK
+    response = HttpResponse(found.cached.value.source, content_type="application/json", status=status)
     response.headers["X-Content-Type-Options"] = "nosniff"
     if is_download:
         response.headers["Content-Disposition"] = f'attachment; filename="instance-{instance_id}.json"'
@@ -81,10 +84,19 @@ def fail_in_json(_request: MemberRequest, _region: Region, failure: DetailFailed
 
 
 def miss_in_json(_request: MemberRequest, _region: Region, error: DetailMissingError) -> HttpResponse:
-    """`next_marker` is where the search can continue, as the parameter `marker` of the same address."""
+    """404 if everything was searched, otherwise 503 and when to try again.
+
+    `next_marker` is where the search of the list continues without an index: the parameter `marker` of this address.
+    """
     search = error.search
-    more = {"searched": search.searched, "total": search.total, "next_marker": search.next_marker}
-    return _refuse_json(HTTPStatus.NOT_FOUND, _("Instance not found."), **more)
+    more: dict[str, Any] = {"searched": search.searched, "total": search.total}
+    if search.is_over:
+        return _refuse_json(HTTPStatus.NOT_FOUND, _("Instance not found."), **more)
+    if search.next_marker:
+        more["next_marker"] = search.next_marker
+    response = _refuse_json(HTTPStatus.SERVICE_UNAVAILABLE, _("Instance not found yet."), **more)
+    response.headers["Retry-After"] = str(find_pace(search.coverage) if search.coverage else 1)
+    return response
 
 
 def _refuse_json(status: int, message: str, **more: Any) -> HttpResponse:

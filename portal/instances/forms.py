@@ -46,8 +46,7 @@ from portal.instances.services import KnownValues, NamedRef
 
 # So that it still fits when it is encoded again in the addresses that lead back to the list.
 LONGEST_QUERY = 4700
-HINTS = ("name", "back", "marker", "step")
-LONGEST_STEP = 3
+HINTS = ("name", "back", "marker")
 
 
 class ListForm(forms.Form):
@@ -150,19 +149,17 @@ def read_view(given: QueryDict, *, known: KnownValues) -> ListView:
 def read_hints(given: QueryDict, instance_id: str) -> DetailQuery:
     """The parameters of an instance's address; raises `InvalidHintsError` with the errors. Unknown ones are ignored."""
     problems = {name: _("Given more than once.") for name in given if name in HINTS and len(given.getlist(name)) > 1}
-    name, marker, step = given.get("name", ""), given.get("marker", "").lower(), given.get("step", "")
+    name, marker = given.get("name", ""), given.get("marker", "").lower()
     if name and not can_be_hint(name):
         problems["name"] = _("Too long, or contains a control character.")
     if marker and not is_uuid(marker):
         problems["marker"] = _("Not a valid ID.")
-    if step and not (step.isascii() and step.isdigit() and len(step) <= LONGEST_STEP):
-        problems["step"] = _("Enter a whole number.")
     back = read_back(given.get("back", ""))
     if back is None:
         problems["back"] = _("Not a list of instances.")
     if problems or back is None:
         raise InvalidHintsError(instance_id, problems)
-    return DetailQuery(name=name or None, back=back.to_query_string(), marker=marker or None, step=int(step or 0))
+    return DetailQuery(name=name or None, back=back.to_query_string(), marker=marker or None)
 
 
 def read_back(text: str) -> ListView | None:

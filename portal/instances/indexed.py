@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from portal.bycloud import DEFAULT_LIMIT, Instance
 from portal.fleet.feed import find_fleet
+from portal.fleet.lookup import Sighting, find_sighting
 from portal.fleet.models import IndexedFleet, Outcome, Pass
 from portal.fleet.query import parse
 from portal.fleet.search import Totals, narrow, read_instances, select, sort, sum_up, sum_up_all
@@ -35,6 +36,7 @@ class Coverage(NamedTuple):
     `is_complete`: one walk has read the whole list, so that what is not in the index does not exist, or is new.
     `is_walking`: a walk is under way, and has read `seen` instances; if it goes on as until now, the rest takes
     `left`. `pause` is why it waits (the kind of an error; empty: it does not), and `due_at` when it may go on.
+    `is_endless`: the last walk found no end of the list.
     """
 
     known: int
@@ -45,6 +47,7 @@ class Coverage(NamedTuple):
     left: timedelta | None
     pause: str
     due_at: datetime
+    is_endless: bool
 
 
 class IndexedList(NamedTuple):
@@ -102,6 +105,17 @@ def read_list(session: ApiSession, view: ListView, *, is_refresh: bool) -> Index
         return _read_list(index, view)
 
 
+def read_sighting(session: ApiSession, instance_id: str) -> Sighting | None:
+    """What the index knows of an instance; None also if it cannot be read. Makes no step of the walk."""
+    if not settings.FLEET_INDEX:
+        return None
+    try:
+        return find_sighting(session, instance_id)
+    except DatabaseError as error:
+        log.warning("fleet_not_read", error=type(error).__name__, reason=str(error))
+        return None
+
+
 def read_on(session: ApiSession) -> None:
     """Go on with the walk for a few seconds, as far as the budget allows: a member presses Refresh."""
     ends_at = monotonic() + MOST_SECONDS
@@ -144,6 +158,7 @@ def measure_coverage(index: OpenIndex) -> Coverage:
         left=_estimate_rest(latest, now) if latest else None,
         pause=fleet.pause if fleet.paused_until and fleet.paused_until > now else "",
         due_at=step.due_at if step and step.state is not StepState.OFF else now,
+        is_endless=latest is not None and latest.outcome == Outcome.ENDLESS,
     )
 
 

@@ -19,7 +19,6 @@ from portal.instances.columns import read_names
 LONGEST_NAME = 255
 LONGEST_TAGS = 1000
 MOST_TAGS = 50
-MOST_STEPS = 10
 # The list without filters. Without any parameter, the member's default view would open instead.
 WHOLE_LIST = f"limit={DEFAULT_LIMIT}"
 
@@ -87,23 +86,17 @@ class ListView(msgspec.Struct, frozen=True, dict=True):
 class DetailQuery(msgspec.Struct, frozen=True):
     """The parameters of an instance's address: hints to find it, and the list to go back to.
 
-    `name` is its name when the link was made: one request finds it if it is not cached. `back` is a list's canonical
-    query string. `marker` is where an unfinished search of the list continues, and `step` the number of searches so
-    far: after `MOST_STEPS` the page waits for a click.
+    `name` is its name when the link was made: one request finds it if it is not in the index. `back` is a list's
+    canonical query string. `marker` is where a search of the list continues, which is made only without an index.
     """
 
     name: str | None = None
     back: str = ""
     marker: str | None = None
-    step: int = 0
-
-    @property
-    def goes_on_by_itself(self) -> bool:
-        return self.step < MOST_STEPS
 
     def to_query_string(self) -> str:
         """The canonical query string: fields in order, without defaults."""
-        return encode_query((name, str(value)) for name, value in msgspec.structs.asdict(self).items() if value)
+        return encode_query((name, value) for name, value in msgspec.structs.asdict(self).items() if value)
 
 
 def list_url(region: Region, view: ListView, **changes: Any) -> str:

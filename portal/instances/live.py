@@ -79,13 +79,13 @@ class RateLimitUsage(msgspec.Struct, frozen=True):
 
 
 class RequestInfo(msgspec.Struct, frozen=True):
-    """The request behind a page, to be shown. `ends_search`: it is the last request of a search."""
+    """The request behind a page, to be shown. `is_indexed`: it was not made, because the page is from the index."""
 
     upstream_call: UpstreamCall
     fetched_at: datetime
     elapsed_milliseconds: int
     curl: str
-    ends_search: bool
+    is_indexed: bool
 
 
 def describe_usage(meter: Meter) -> RateLimitUsage:
@@ -128,14 +128,14 @@ def describe_unchanged(page: Cached[Any], meter: Meter) -> dict[str, Any]:
     }
 
 
-def describe_request(session: ApiSession, page: Cached[Any], *, ends_search: bool = False) -> RequestInfo:
+def describe_request(session: ApiSession, page: Cached[Any], *, is_indexed: bool = False) -> RequestInfo:
     call = page.upstream_call
     return RequestInfo(
         upstream_call=call,
         fetched_at=page.fetched_at,
         elapsed_milliseconds=round(call.elapsed_seconds * 1000),
         curl=describe_curl(session, call),
-        ends_search=ends_search,
+        is_indexed=is_indexed,
     )
 
 

@@ -17,7 +17,7 @@ from portal.core.http import is_same_query, list_unknown, redirect_without
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest
 from portal.credentials.vault import resolve_credential
-from portal.gateway import ApiSession, Cached, CachedInstance, FetchFailed, FetchPolicy
+from portal.gateway import ApiSession, FetchFailed, FetchPolicy
 from portal.instances import detail, export, responses
 from portal.instances.errors import (
     DetailFailedError,
@@ -36,7 +36,7 @@ from portal.instances.links import (
     list_url,
     saved_view_url,
 )
-from portal.instances.lookup import InstanceNotFoundError, find_instance
+from portal.instances.lookup import FoundInstance, InstanceNotFoundError, find_instance
 from portal.instances.pages import ask_for_credential, find_target
 from portal.instances.services import KnownValues, Listing, list_instances, read_known_values
 from portal.saved_views import services as saved_views
@@ -130,7 +130,7 @@ def raw(request: MemberRequest, region: Region, instance_id: UUID) -> HttpRespon
     session = open_session(request, region)
     hints = read_hints(request.GET, str(instance_id))
     found = find_detail(session, str(instance_id), hints, FetchPolicy.CACHE_FIRST)
-    return export.answer_json(found.value, str(instance_id), is_download="download" in request.GET)
+    return export.answer_json(found, str(instance_id), is_download="download" in request.GET)
 
 
 def open_session(request: MemberRequest, region: Region) -> ApiSession:
@@ -178,9 +178,7 @@ def fetch_listing(session: ApiSession, view: ListView, policy: FetchPolicy) -> L
         raise ListFailedError(session, view, failure.error) from None
 
 
-def find_detail(
-    session: ApiSession, instance_id: str, hints: DetailQuery, policy: FetchPolicy
-) -> Cached[CachedInstance]:
+def find_detail(session: ApiSession, instance_id: str, hints: DetailQuery, policy: FetchPolicy) -> FoundInstance:
     try:
         return find_instance(session, instance_id, name=hints.name, marker=hints.marker, policy=policy)
     except InstanceNotFoundError as error:

@@ -1,18 +1,15 @@
 """The services over real HTTP: next and previous pages, invalid markers, one instance by id, known values."""
 
 import json
-from datetime import timedelta
 from time import monotonic
 from typing import Any
 
 import pytest
-import time_machine
 from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, Region
 from portal.gateway import ApiSession, FetchFailed, FetchPolicy
-from portal.instances.lookup import InstanceNotFoundError, find_instance
 from portal.instances.services import Listing, NamedRef, list_instances, read_known_values
 from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
@@ -20,13 +17,6 @@ from tests.upstream import Upstream
 FIRST = InstanceQuery()
 GONE = "00000000-0000-4000-8000-000000000000"
 OTHER = "11111111-1111-4111-8111-111111111111"
-
-
-def miss(access: ApiSession, instance_id: str, **more: Any) -> InstanceNotFoundError:
-    """How a search ends that does not find the instance."""
-    with pytest.raises(InstanceNotFoundError) as error:
-        find_instance(access, instance_id, **more)
-    return error.value
 
 
 @pytest.fixture
@@ -168,74 +158,6 @@ def test_a_short_list_without_meta_still_has_a_total(acme: ApiSession, upstream:
     assert list_instances(acme, InstanceQuery(limit=50)).total is None
 
 
-def test_an_instance_from_a_seen_page_costs_no_request(acme: ApiSession, upstream: Upstream) -> None:
-    instance = list_instances(acme, FIRST).instances[3]
-    assert instance.id is not None
-    found = find_instance(acme, instance.id)
-    assert found.value.instance == instance
-    assert len(upstream.requests()) == 1
-
-
-def test_a_colleague_with_a_cold_cache_finds_it_by_its_name_in_one_request(
-    acme: ApiSession, upstream: Upstream
-) -> None:
-    last = list_instances(acme, InstanceQuery(limit=100)).instances[-1]
-    assert last.id is not None
-    caches["pages"].clear()
-    upstream.clear()
-    found = find_instance(acme, last.id, name=last.name)
-    assert found.value.instance == last
-    assert len(upstream.requests()) == 1
-
-
-def test_a_renamed_instance_is_found_by_a_walk(acme: ApiSession, upstream: Upstream) -> None:
-    listing = list_instances(acme, InstanceQuery(limit=100))
-    last = list_instances(acme, InstanceQuery(limit=100, marker=listing.next_marker)).instances[-1]
-    assert last.id is not None
-    caches["pages"].clear()
-    upstream.clear()
-    assert find_instance(acme, last.id, name="its-old-name").value.instance == last
-    assert len(upstream.requests()) == 3
-
-
-def test_an_unknown_id_is_missing_after_the_whole_list(acme: ApiSession, upstream: Upstream) -> None:
-    missing = miss(acme, GONE)
-    assert (missing.searched, missing.total, missing.next_marker) == (150, 150, None)
-    assert "marker=" in missing.page.upstream_call.target
-    assert len(upstream.requests()) == 2
-
-
-def test_a_walk_through_a_large_fleet_stops_and_can_go_on(acme: ApiSession, upstream: Upstream) -> None:
-    with Sandbox(instances=1_000) as large:
-        access = ApiSession(Region("spo1", large.url), BearerToken("sandbox-acme-token"))
-        missing = miss(access, GONE)
-        assert (missing.searched, missing.total) == (500, 1000)
-        assert missing.next_marker is not None
-        end = miss(access, GONE, marker=missing.next_marker)
-        assert (end.searched, end.total, end.next_marker) == (1000, 1000, None)
-
-
-def test_a_walk_ends_with_half_the_deadline(acme: ApiSession, upstream: Upstream, settings: Settings) -> None:
-    settings.BYCLOUD_LIMITS = settings.BYCLOUD_LIMITS.__class__(deadline_seconds=1)
-    upstream.script(delay=0.6)
-    missing = miss(acme, GONE)
-    assert missing.searched == 100
-    assert missing.next_marker is not None
-
-
-def test_a_search_by_name_that_took_long_leaves_the_walk_to_the_next_try(
-    acme: ApiSession, upstream: Upstream, settings: Settings
-) -> None:
-    settings.BYCLOUD_LIMITS = settings.BYCLOUD_LIMITS.__class__(deadline_seconds=1)
-    upstream.script(delay=0.6)
-    with pytest.raises(FetchFailed) as failure:
-        find_instance(acme, GONE, name="web-01")
-    assert failure.value.error.kind == "timed-out"
-    assert len(upstream.requests()) == 1
-    miss(acme, GONE, name="web-01", policy=FetchPolicy.RETRY)
-    assert [request["query"] for request in upstream.requests()][1].startswith("limit=100")
-
-
 def test_a_gone_marker_and_the_first_page_take_one_deadline_together(
     acme: ApiSession, upstream: Upstream, settings: Settings
 ) -> None:
@@ -245,69 +167,6 @@ def test_a_gone_marker_and_the_first_page_take_one_deadline_together(
     with pytest.raises(FetchFailed):
         list_instances(acme, InstanceQuery(marker=GONE))
     assert monotonic() - began_at < 1.5
-
-
-def test_a_stale_instance_is_loaded_again_by_its_name(
-    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
-) -> None:
-    instance = list_instances(acme, FIRST).instances[0]
-    assert instance.id is not None
-    clock.shift(timedelta(minutes=1))
-    stale = find_instance(acme, instance.id)
-    assert not stale.is_fresh
-    again = find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE)
-    assert again.is_fresh
-    assert [request["query"] for request in upstream.requests()][1:] == [f"name={instance.name}&limit=100"]
-    assert find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE)
-    assert len(upstream.requests()) == 2
-    find_instance(acme, instance.id, policy=FetchPolicy.FORCE)
-    assert len(upstream.requests()) == 3
-
-
-def test_a_seen_instance_stays_readable_in_an_outage(
-    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
-) -> None:
-    instance = list_instances(acme, FIRST).instances[0]
-    assert instance.id is not None
-    clock.shift(timedelta(minutes=1))
-    upstream.script(times=9, status=503)
-    found = find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE)
-    assert found.error is not None
-    upstream.clear()
-    find_instance(acme, instance.id, policy=FetchPolicy.REVALIDATE)
-    upstream.script(times=9, status=503)
-    found = find_instance(acme, instance.id, policy=FetchPolicy.FORCE)
-    assert found.error is not None
-    assert found.error.kind == "server-fault"
-
-
-def test_an_outage_is_not_taken_for_a_list_that_does_not_hold_the_instance(
-    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
-) -> None:
-    miss(acme, GONE)
-    clock.shift(timedelta(hours=3))
-    upstream.script(times=9, status=503)
-    with pytest.raises(FetchFailed) as failure:
-        find_instance(acme, GONE, policy=FetchPolicy.RETRY)
-    assert failure.value.error.kind == "server-fault"
-
-
-def test_opening_an_instance_that_was_never_seen_waits_for_the_end_of_a_pause(
-    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
-) -> None:
-    upstream.script(times=3, status=503)
-    for _ in range(2):
-        with pytest.raises(FetchFailed):
-            find_instance(acme, GONE)
-    assert len(upstream.requests()) == 3
-    clock.shift(timedelta(seconds=2))
-    miss(acme, GONE)
-
-
-def test_an_outage_is_raised_for_an_instance_that_was_never_seen(acme: ApiSession, upstream: Upstream) -> None:
-    upstream.script(times=3, status=503)
-    with pytest.raises(FetchFailed):
-        find_instance(acme, GONE, name="web-01")
 
 
 def test_what_was_seen_is_gathered_over_pages_and_kept_by_credential(acme: ApiSession, sandbox: Sandbox) -> None:
@@ -325,15 +184,3 @@ def test_what_was_seen_is_gathered_over_pages_and_kept_by_credential(acme: ApiSe
     assert list(seen.tags) == sorted(seen.tags)
     globex = ApiSession(acme.region, BearerToken("sandbox-globex-token"))
     assert not read_known_values(globex).tags
-
-
-def test_an_instance_that_the_whole_list_does_not_hold_is_forgotten(
-    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
-) -> None:
-    instance = list_instances(acme, FIRST).instances[0]
-    assert instance.id is not None
-    upstream.change(instance.id, action="delete", seconds=0)
-    clock.shift(timedelta(minutes=1))
-    assert find_instance(acme, instance.id)
-    miss(acme, instance.id, policy=FetchPolicy.REVALIDATE)
-    miss(acme, instance.id)

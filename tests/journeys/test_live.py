@@ -257,10 +257,13 @@ def test_when_the_hour_is_out_the_hour_is_named(
 @pytest.mark.parametrize(
     ("used", "classes"), [(40, "rate-limit"), (48, "rate-limit is-high"), (60, "rate-limit is-high is-out")]
 )
-def test_the_meter_says_how_much_is_used(operator_client: Client, settings: Settings, used: int, classes: str) -> None:
-    operator_client.get(LIST)
-    use_up(settings, used - 1)
-    for url in (LIST, detail_url(operator_client.get(LIST))):
+def test_the_meter_says_how_much_is_used(
+    operator_client: Client, upstream: Upstream, settings: Settings, used: int, classes: str
+) -> None:
+    urls = (LIST, detail_url(operator_client.get(LIST)))
+    operator_client.get(urls[1])
+    use_up(settings, used - len(upstream.requests()))
+    for url in urls:
         page = operator_client.get(url)
         assert f"{used} of 60 this minute API requests" in words(page)
         assert f'class="menu menu-end {classes}"' in text(page)

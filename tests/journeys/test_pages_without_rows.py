@@ -121,7 +121,7 @@ def test_an_instance_behind_a_page_without_rows_is_found(operator_client: Client
     access = ApiSession(configured.BYCLOUD_REGIONS["spo1"], BearerToken("sandbox-acme-token"))
     caches["pages"].clear()
     upstream.script(mode="empty-page")
-    assert find_instance(access, wanted).value.instance.id == wanted
+    assert find_instance(access, wanted).cached.value.instance.id == wanted
 
 
 def test_every_instance_is_reached_where_nothing_says_whether_more_follow(
@@ -367,7 +367,7 @@ def test_a_last_row_without_a_readable_id_does_not_hide_what_follows(
     ],
 )
 def test_a_search_that_cannot_go_on_does_not_say_that_there_is_no_such_instance(
-    operator_client: Client, upstream: Upstream, rest: dict[str, Any]
+    operator_client: Client, upstream: Upstream, settings: Settings, rest: dict[str, Any]
 ) -> None:
     url = f"{LIST}{ROWS[5]['id']}/"
     upstream.script(times=None, body={"instances": [*ROWS[:5], {"id": 7}], **rest})
@@ -376,6 +376,9 @@ def test_a_search_that_cannot_go_on_does_not_say_that_there_is_no_such_instance(
     assert "The list goes on, but does not say where" in words(response)
     assert "Instance not found" not in words(response)
     assert form(response, "Retry")
+    settings.FLEET_INDEX = False
+    caches["pages"].clear()
+    assert operator_client.get(url).status_code == 502
     caches["pages"].clear()
     upstream.clear()
     upstream.script(times=None, body={"instances": ROWS[:5], "meta": {"has_more": False, "total": 9}})
