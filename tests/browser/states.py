@@ -256,6 +256,39 @@ def fail_instance(runner: StateRunner) -> Page:
     return page
 
 
+def search_instance(runner: StateRunner) -> Page:
+    runner.portal.limit_pages(5)
+    page = visit(f"{LIST}{NOWHERE}/")(runner)
+    expect(page.locator("#walk")).to_contain_text("Reading the fleet")
+    return page
+
+
+def lose_instance(runner: StateRunner) -> Page:
+    """ByCloud does not list it any more, and no walk has missed it yet."""
+    page = search_all("page=1&limit=100")(runner)
+    page.goto(f"{LIST}?name=web-14")
+    instance_id = list_ids(page)[0]
+    page.get_by_role("link", name="web-14").click()
+    expect(page.locator("#found")).to_be_visible()
+    runner.portal.change(instance_id, action="delete", seconds=0)
+    press_refresh(page)
+    expect(page.locator("#absence")).to_contain_text("may have been renamed or deleted")
+    return page
+
+
+def find_instance_gone(runner: StateRunner) -> Page:
+    """A walk has missed it: in the database, because walks have at least a minute between them."""
+    page = lose_instance(runner)
+    instance_id = page.url.split("/")[-2]
+    with contextlib.closing(sqlite3.connect(runner.portal.state / "portal.sqlite3", timeout=10)) as database:
+        missing = "UPDATE fleet_indexedinstance SET missing_at = last_seen WHERE instance_id = ?"
+        database.execute(missing, (instance_id,))
+        database.commit()
+    page.goto(page.url)
+    expect(page.locator("#absence")).to_contain_text("is no longer there")
+    return page
+
+
 def refuse_credential(runner: StateRunner) -> Page:
     page = visit("/credentials/spo1/", name="nils")(runner)
     page.get_by_label("Bearer token", exact=True).check()
@@ -618,7 +651,9 @@ STATES = (
     State("instance with a fault", show_instance("status=ERROR", "#fault")),
     State("instance, failed, with what was seen", fail_instance),
     State("instance, failed, nothing seen", fail_unseen_instance),
-    State("instance, searching", visit(f"{LIST}{NOWHERE}/?step=10")),
+    State("instance, searching", search_instance),
+    State("instance, not listed under its name", lose_instance),
+    State("instance, gone", find_instance_gone),
     State("instance, not found", visit(f"{LIST}{NOWHERE}/?name=nothing-is-called-so", name="ines")),
     State("credentials", visit("/credentials/")),
     State("credentials, none", visit("/credentials/", name="nils")),
