@@ -268,7 +268,7 @@ def lose_instance(runner: StateRunner) -> Page:
     page = search_all("page=1&limit=100")(runner)
     page.goto(f"{LIST}?name=web-14")
     instance_id = list_ids(page)[0]
-    page.get_by_role("link", name="web-14").click()
+    page.get_by_role("link", name="web-14", exact=True).click()
     expect(page.locator("#found")).to_be_visible()
     runner.portal.change(instance_id, action="delete", seconds=0)
     press_refresh(page)
