@@ -373,6 +373,7 @@ def test_facts_are_called_stale_after_a_minute_and_warned_about_after_five(
     operator_client: Client, clock: time_machine.Traveller, age: int, signs: set[str]
 ) -> None:
     instance_url = detail_url(operator_client.get(LIST))
+    operator_client.get(instance_url)
     clock.shift(timedelta(seconds=age))
     for url in (LIST, instance_url):
         line = re.search(r'<p id="freshness".*?</p>', text(operator_client.get(url)), re.DOTALL)
