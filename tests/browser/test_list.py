@@ -262,11 +262,11 @@ def test_a_view_is_saved_marked_made_the_default_and_removed(otto: Page) -> None
     assert otto.url.endswith(LIST)
 
 
-@pytest.mark.parametrize(("label", "ending"), [("CSV", ".csv"), ("JSON", ".json")])
+@pytest.mark.parametrize(("label", "ending"), [("CSV (visible columns)", ".csv"), ("JSON (all fields)", ".json")])
 def test_a_page_is_taken_along_as_a_file(otto: Page, label: str, ending: str) -> None:
     otto.locator("#export > summary").click()
     with otto.expect_download() as download:
-        otto.get_by_role("button", name=label).click()
+        otto.get_by_role("button", name=label, exact=True).click()
     assert download.value.suggested_filename.startswith("instances-spo1-")
     assert download.value.suggested_filename.endswith(ending)
     text = download.value.path().read_text(encoding="utf-8-sig")
@@ -280,10 +280,10 @@ def test_an_export_that_failed_is_tried_again_with_its_filter(visits: Visits, ot
     otto.goto(f"{LIST}?name=web-%2A&limit=7")
     expect(otto.locator("#notice")).to_be_visible()
     otto.locator("#export > summary").click()
-    otto.get_by_role("button", name="CSV").click()
+    otto.get_by_role("button", name="CSV (visible columns)").click()
     expect(otto).to_have_url(re.compile(r"/export/$"))
     otto.locator("#export > summary").click()
-    otto.get_by_role("button", name="JSON").click()
+    otto.get_by_role("button", name="JSON (all fields)", exact=True).click()
     expect(otto.locator("#notice")).to_be_visible()
     visits.portal.clear_faults()
     otto.locator("#notice").get_by_role("button", name="Retry").click()

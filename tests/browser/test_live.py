@@ -50,6 +50,8 @@ def wait_for_refresh(page: Page, seconds: int = 31) -> int:
     with page.expect_response(lambda response: is_refresh(response.request)) as answer:
         page.clock.run_for(seconds * 1000)
     settle(page)
+    # The rows are changed once the script that marks them is there.
+    page.evaluate("() => import(document.getElementById('script-texts').dataset.marks).catch(() => null)")
     return answer.value.status
 
 

@@ -70,7 +70,7 @@ ALLOWED = {
     "Vary",
     "X-Request-Id",
 }
-OF_STATIC_FILES = {"Access-Control-Allow-Origin", "Last-Modified", "ETag"}
+OF_STATIC_FILES = {"Last-Modified", "ETag"}
 
 
 @pytest.fixture(autouse=True)
