@@ -18,7 +18,6 @@ from portal.bycloud import BearerToken, InstanceQuery, Region  # noqa: E402
 from portal.credentials import vault  # noqa: E402
 from portal.gateway import cache  # noqa: E402
 from portal.gateway.results import FetchError  # noqa: E402
-from portal.instances import services  # noqa: E402
 
 THREADS = 16
 
@@ -28,11 +27,9 @@ def main(count: int) -> None:
     encrypted = vault.encrypt(BearerToken("a-token"), member_id=1, region="spo1")
     query = InstanceQuery()
     cache.set_cached(session, cache.error_name(query), FetchError("busy", datetime.now(UTC), "Busy"))
-    cache.set_cached(session, "known-values", services.KnownValues(statuses=("ACTIVE",)))
     reads = (
         lambda: vault.decrypt(encrypted, member_id=1, region="spo1"),
         lambda: cache.find_page(session, query),
-        lambda: services.read_known_values(session),
     )
     codes = []
     for _ in range(count):

@@ -11,7 +11,16 @@ from django.db.models import Q
 
 from portal.bycloud import Instance, decode_instance
 from portal.fleet.models import Body, ChangeKind, Facet, IndexedFleet, IndexedInstance, ObservedChange, Term, Text
-from portal.fleet.records import Record, find_id, list_facts, make_digest, make_record, pack_body, read_body
+from portal.fleet.records import (
+    REF_KEYS,
+    Record,
+    find_id,
+    list_facts,
+    make_digest,
+    make_record,
+    pack_body,
+    read_body,
+)
 from portal.gateway import FetchedPage
 
 # Instances or keys in one statement: databases limit its size.
@@ -157,7 +166,7 @@ def _write_facets(fleet: IndexedFleet, records: Mapping[int, Record], known: Map
 
 def _find_terms(fleet: IndexedFleet, records: Iterable[Record]) -> dict[tuple[str, str], int]:
     """The primary key of each term of the records. Those that do not exist are made."""
-    shown = {term: text for record in records for term, text in record.terms.items()}
+    shown = {term: "" if text == term[1] else text for record in records for term, text in record.terms.items()}
     by_key: dict[str, list[str]] = {}
     for key, value in shown:
         by_key.setdefault(key, []).append(value)
@@ -165,11 +174,15 @@ def _find_terms(fleet: IndexedFleet, records: Iterable[Record]) -> dict[tuple[st
     keys = list(by_key)
     for start in range(0, len(keys), AT_ONCE):
         alternatives = [Q(key=key, value__in=by_key[key]) for key in keys[start : start + AT_ONCE]]
-        rows = Term.objects.filter(reduce(or_, alternatives), fleet=fleet).values_list("key", "value", "pk")
-        found |= {(key, value): pk for key, value, pk in rows}
+        rows = Term.objects.filter(reduce(or_, alternatives), fleet=fleet).values_list("key", "value", "pk", "shown")
+        for key, value, pk, before in rows:
+            found[key, value] = pk
+            # A flavor or an image may get another name.
+            if key in REF_KEYS and shown[key, value] not in {"", before}:
+                Term.objects.filter(pk=pk).update(shown=shown[key, value])
     made = Term.objects.bulk_create(
         [
-            Term(fleet=fleet, key=key, value=value, shown="" if text == value else text)
+            Term(fleet=fleet, key=key, value=value, shown=text)
             for (key, value), text in shown.items()
             if (key, value) not in found
         ]

@@ -29,6 +29,7 @@ from portal.fleet.quantities import (
     read_range,
 )
 from portal.fleet.query import METADATA, Condition, Value, find_metadata_name
+from portal.fleet.records import REF_KEYS
 from portal.fleet.status import KNOWN_STATUSES, Tone, derive_state
 from portal.fleet.texts import fold
 
@@ -58,9 +59,9 @@ def match_filters(fleet: IndexedFleet, filters: InstanceQuery) -> Iterator[Q]:
         yield _match_term(fleet, "status", Q(value=fold(filters.status)))
     for tag in filters.tags:
         yield _match_term(fleet, "tag", Q(value=fold(tag)))
-    for wanted_id in filter(None, (filters.flavor_id, filters.image_id)):
-        # Ids have no terms, but lines of their own.
-        yield Q(text__text__contains=f"\n{fold(wanted_id)}\n")
+    for key, wanted_id in zip(REF_KEYS, (filters.flavor_id, filters.image_id), strict=True):
+        if wanted_id:
+            yield _match_term(fleet, key, Q(value=fold(wanted_id)))
 
 
 def _match_value(fleet: IndexedFleet, key: str, value: Value, now: datetime) -> Q:

@@ -179,10 +179,10 @@ class Body(models.Model):
 class Term(models.Model):
     """A value that instances of a fleet have, such as the tag `canary`: what queries, counts and suggestions are of.
 
-    `key` is one of `records.KEYS`, or `records.META` and the key of a metadata entry. `value` is case-folded, and is
-    what queries compare. `shown` is the value as ByCloud writes it; empty if that is `value`. An address is 32
-    hexadecimal digits in `value`, so that a network is a range. A term may be left without instances until the next
-    walk ends.
+    `key` is one of `records.KEYS`, or `records.META` and the key of a metadata entry, or one of `records.REF_KEYS`.
+    `value` is case-folded, and is what queries compare. `shown` is the value as ByCloud writes it; empty if that is
+    `value`. Of an id, it is the name. An address is 32 hexadecimal digits in `value`, so that a network is a range. A
+    term may be left without instances until the next walk ends.
     """
 
     fleet = models.ForeignKey(IndexedFleet, on_delete=DO_NOTHING, db_index=False, related_name="terms")

@@ -15,10 +15,12 @@ from portal.fleet.status import derive_state
 from portal.fleet.texts import fold, plain, strip_mac, write_text
 
 # Part of each digest: instances are indexed anew when what is made of them changes.
-VERSION = b"1"
+VERSION = b"2"
 # The keys of terms, as queries write them. A metadata entry has the key `meta.` and its own.
 KEYS = ("status", "power", "task", "flavor", "image", "tag", "network", "ip", "group", "key")
 META = "meta."
+# Keys of terms that no query has: the ids of flavors and images, each shown as its name.
+REF_KEYS = ("flavor_id", "image_id")
 # Which field of `IndexedInstance` a column of the list is sorted by. The CRN ends with the id.
 SORT_FIELDS = {
     "name": "name_key",
@@ -90,7 +92,7 @@ def make_record(instance: Instance, source: bytes) -> Record:
     terms: dict[tuple[str, str], str] = {}
     for key, value, shown in _list_terms(instance):
         if 0 < len(value) <= LONGEST_VALUE and len(key) <= LONGEST_VALUE and len(terms) < MOST_TERMS:
-            terms.setdefault((key, value), shown[:LONGEST_VALUE])
+            terms.setdefault((key, value), shown if len(shown) <= LONGEST_VALUE else value)
     return Record(columns=_make_columns(instance), text=write_text(instance, source), terms=terms)
 
 
@@ -153,32 +155,30 @@ def _make_columns(instance: Instance) -> dict[str, Any]:
 def _list_terms(instance: Instance) -> Iterator[tuple[str, str, str]]:
     """Key, value as compared, and value as written, of each term. There may be duplicates."""
     flavor, image = instance.flavor, instance.image
-    single = {
-        "status": instance.status,
-        "power": instance.power_state,
-        "task": instance.task_state,
-        "flavor": (flavor.name or flavor.id) if flavor else None,
-        "image": (image.name or image.id) if image else None,
-    }
-    several: dict[str, Iterable[str | None]] = {
+    for key, ref in zip(REF_KEYS, (flavor, image), strict=True):
+        if ref and ref.id:
+            yield key, fold(ref.id), plain(ref.name or "")
+    values: dict[str, Iterable[str | None]] = {
+        "status": (instance.status,),
+        "power": (instance.power_state,),
+        "task": (instance.task_state,),
+        "flavor": ((flavor.name or flavor.id) if flavor else None,),
+        "image": ((image.name or image.id) if image else None,),
         "tag": instance.tags or (),
         "network": instance.addresses or (),
         "group": (group.name for group in instance.security_groups or ()),
         "key": instance.key_names or (),
     }
-    for key, value in single.items():
-        if value:
-            yield key, fold(value), plain(value)
-    for key, values in several.items():
-        for value in filter(None, values):
+    for key, several in values.items():
+        for value in filter(None, several):
             yield key, fold(value), plain(value)
     for address in list_addresses(instance):
         packed = address_key(address)
         if packed:
             yield "ip", packed.hex(), plain(address)
-    for key, value in (instance.metadata or {}).items():
-        if value:
-            yield META + fold(key), fold(value), plain(value)
+    for key, entry in (instance.metadata or {}).items():
+        if entry:
+            yield META + fold(key), fold(entry), plain(entry)
 
 
 def _list_metadata(instance: Instance) -> list[str]:

@@ -19,7 +19,7 @@ from portal.fleet.query import (
     write_value,
 )
 from portal.fleet.texts import fold
-from portal.fleet.values import CountedValue, find_instances, find_values, list_metadata_keys, list_values
+from portal.fleet.values import CountedValue, find_instances, find_values, list_metadata_names, list_values
 
 MOST_SUGGESTED = 10
 MOST_KEYS = 3
@@ -68,7 +68,8 @@ def _list_values(fleet: IndexedFleet, typed: Typed) -> tuple[CountedValue, ...]:
 def _suggest_keys(fleet: IndexedFleet, text: str, typed: Typed) -> Iterator[Suggestion]:
     """Those that begin with the word, and then those that contain it."""
     part = fold(typed.text)
-    keys = [key for key in (*KEYS, *list_metadata_keys(fleet)) if part in key]
+    named = (f"{METADATA}{name}" for name in list_metadata_names(fleet))
+    keys = [key for key in (*KEYS, *named) if part in key]
     for key in sorted(keys, key=lambda each: not each.startswith(part)):
         written = write([Condition(key, ())])
         before = f"{text[: typed.start]}{written}"
@@ -77,8 +78,7 @@ def _suggest_keys(fleet: IndexedFleet, text: str, typed: Typed) -> Iterator[Sugg
 
 def _suggest_values(text: str, typed: Typed, values: tuple[CountedValue, ...]) -> Iterator[Suggestion]:
     for one in values:
-        value = Value(one.text)
-        written = write_value(value) if typed.key else write([Condition(one.key, (value,))])
+        written = write_value(Value(one.text)) if typed.key else one.query
         try:
             # With a space, so that the next condition can be typed.
             whole = write(parse(text[: typed.start] + written + text[typed.end :])) + " "

@@ -1,45 +1,82 @@
-"""The values that instances of one fleet have, with the number of instances that have each."""
+"""The values that instances of one fleet have: listed, counted and found by a part of them."""
 
-from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
+from django.db.models.functions import Greatest, Length
 
 from portal.bycloud import Instance
 from portal.fleet.keys import natural_key
-from portal.fleet.models import Facet, IndexedFleet, Term
-from portal.fleet.query import METADATA
+from portal.fleet.models import Facet, IndexedFleet, IndexedInstance, Term
+from portal.fleet.query import METADATA, Condition, Value, find_metadata_name, write
+from portal.fleet.records import REF_KEYS
 from portal.fleet.search import list_indexed, read_instances
 from portal.fleet.texts import fold
 
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
 # Values that are counted to find the most frequent ones.
 MOST_COUNTED = 200
+MOST_NAMES = 200
+MOST_KNOWN = 200
+LONGEST_KNOWN = 128
 
 
-class CountedValue(msgspec.Struct, frozen=True):
-    """`text` is a value of `key` as ByCloud writes it, and `instances` the number of those that have it."""
+class CountedValue(NamedTuple):
+    """A value of `key` as ByCloud writes it, and the number of instances that have it."""
 
     key: str
     text: str
     instances: int
+
+    @property
+    def query(self) -> str:
+        """What finds these instances."""
+        return write([Condition(self.key, (Value(self.text),))])
+
+
+class NamedRef(msgspec.Struct, frozen=True):
+    """A flavor or an image with its name."""
+
+    id: str
+    name: str
+
+
+class KnownValues(msgspec.Struct, frozen=True):
+    """Values of a fleet for the filters that ByCloud has, each kind sorted.
+
+    At most `MOST_KNOWN` of a kind, none longer than `LONGEST_KNOWN`, because every list page contains them.
+    """
+
+    flavors: tuple[NamedRef, ...] = ()
+    images: tuple[NamedRef, ...] = ()
+    statuses: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 def list_values(fleet: IndexedFleet, key: str, part: str = "", *, most: int) -> tuple[CountedValue, ...]:
     """The values of a key that begin with `part`, the most frequent first, and then those that contain it."""
     # An address is written in another way than it is compared.
     field = "shown" if key == "ip" else "value"
-    return _list_found(Term.objects.filter(fleet=fleet, key=key), field, fold(part), most)
+    return _list_found(fleet, Term.objects.filter(fleet=fleet, key=key), field, fold(part), most)
 
 
 def find_values(fleet: IndexedFleet, part: str, *, most: int) -> tuple[CountedValue, ...]:
     """The same for all keys but addresses, which are not looked for by a part of a word."""
-    return _list_found(Term.objects.filter(fleet=fleet).exclude(key="ip"), "value", fold(part), most)
+    terms = Term.objects.filter(fleet=fleet).exclude(key__in=("ip", *REF_KEYS))
+    return _list_found(fleet, terms, "value", fold(part), most)
 
 
-def list_metadata_keys(fleet: IndexedFleet) -> tuple[str, ...]:
-    """Keys as queries have them, such as `meta.team`."""
-    keys = Term.objects.filter(fleet=fleet, key__startswith=METADATA).order_by("key").values_list("key", flat=True)
-    return tuple(keys.distinct()[:MOST_COUNTED])
+def list_metadata_names(fleet: IndexedFleet) -> dict[str, int]:
+    """The names of metadata entries, in lower case and in order, each with the number of its values. The first
+    `MOST_NAMES`.
+    """
+    terms = Term.objects.filter(fleet=fleet, key__startswith=METADATA).values_list("key")
+    found = terms.annotate(count=Count("*")).order_by("key")[:MOST_NAMES]
+    return {find_metadata_name(key): count for key, count in found}
 
 
 def find_instances(fleet: IndexedFleet, part: str, *, most: int) -> tuple[Instance, ...]:
@@ -54,26 +91,51 @@ def find_instances(fleet: IndexedFleet, part: str, *, most: int) -> tuple[Instan
     return read_instances(rows.order_by("name_key", "id"), first=0, count=most, total=most)
 
 
-def _list_found(terms: "QuerySet[Term]", field: str, part: str, most: int) -> tuple[CountedValue, ...]:
+def count_instances(fleet: IndexedFleet, terms: "QuerySet[Term] | list[int]") -> "QuerySet[Facet, tuple[int, int]]":
+    """The keys of terms that any instance has, each with the number of those instances. Only if instances are missing
+    are they looked at: otherwise an index answers alone.
+    """
+    facets = Facet.objects.filter(term__in=terms)
+    missing = IndexedInstance.objects.filter(fleet=fleet, missing_at__isnull=False)
+    if missing.exists():
+        facets = facets.exclude(instance__in=missing)
+    return facets.values_list("term").annotate(instances=Count("*")).order_by("-instances", "term")
+
+
+def name_value(term: Term, instances: int) -> CountedValue:
+    return CountedValue(term.key, term.shown or term.value, instances)
+
+
+@lru_cache(maxsize=64)
+def list_known(fleet_pk: int, _revision: int) -> KnownValues:
+    """What filters suggest. Read once after each write of the fleet, because every list page needs it."""
+    flavors, images = (
+        tuple(NamedRef(ref_id, name) for name, ref_id in _list_shown(fleet_pk, key) if name) for key in REF_KEYS
+    )
+    statuses, tags = (tuple(shown or value for shown, value in _list_shown(fleet_pk, key)) for key in ("status", "tag"))
+    return KnownValues(flavors, images, statuses, tags)
+
+
+def _list_shown(fleet_pk: int, key: str) -> list[tuple[str, str]]:
+    """The first terms of a key, each as it is shown and as it is compared."""
+    terms = Term.objects.alias(longest=Greatest(Length("shown"), Length("value")))
+    found = terms.filter(fleet=fleet_pk, key=key, longest__lte=LONGEST_KNOWN).order_by("value")
+    return sorted(found.values_list("shown", "value")[:MOST_KNOWN])
+
+
+def _list_found(
+    fleet: IndexedFleet, terms: "QuerySet[Term]", field: str, part: str, most: int
+) -> tuple[CountedValue, ...]:
     begins = Q(**{f"{field}__startswith": part})
-    found = _count(terms.filter(begins))
+    found = _count_first(fleet, terms.filter(begins))
     if part and len(found) < most:
-        found += _count(terms.filter(**{f"{field}__contains": part}).exclude(begins))
+        found += _count_first(fleet, terms.filter(**{f"{field}__contains": part}).exclude(begins))
     return tuple(found[:most])
 
 
-def _count(terms: "QuerySet[Term]") -> list[CountedValue]:
-    """Those that any instance has, the most frequent first."""
-    some = list(terms.order_by("key", "value")[:MOST_COUNTED])
-    facets = Facet.objects.filter(term__in=[term.pk for term in some]).order_by()
-    counts = dict(_group(facets))
-    # Few are missing, and looking at each instance would take longer than counting.
-    for term_id, missing in _group(facets.filter(instance__missing_at__isnull=False)):
-        counts[term_id] -= missing
-    found = [CountedValue(term.key, term.shown or term.value, counts.get(term.pk, 0)) for term in some]
-    return sorted((one for one in found if one.instances), key=lambda one: -one.instances)
-
-
-def _group(facets: "QuerySet[Facet]") -> Iterator[tuple[int, int]]:
-    rows: Iterable[tuple[int, int]] = facets.values_list("term_id").annotate(Count("instance_id"))
-    yield from rows
+def _count_first(fleet: IndexedFleet, terms: "QuerySet[Term]") -> list[CountedValue]:
+    """Those of the first `MOST_COUNTED` that any instance has, the most frequent first."""
+    some = {term.pk: term for term in terms.order_by("key", "value")[:MOST_COUNTED]}
+    counts = dict(count_instances(fleet, list(some)))
+    found = [name_value(term, counts[pk]) for pk, term in some.items() if pk in counts]
+    return sorted(found, key=lambda one: -one.instances)

@@ -16,6 +16,7 @@ from portal.bycloud import DEFAULT_LIMIT, Region
 from portal.core.permissions import Capability
 from portal.core.request import MemberRequest, require_post
 from portal.credentials import services as credential_services
+from portal.fleet.values import KnownValues
 from portal.gateway import FetchPolicy
 from portal.instances import detail, responses
 from portal.instances.columns import find_columns, write_names
@@ -26,7 +27,6 @@ from portal.instances.indexed import IndexUnavailableError, read_on
 from portal.instances.indexed import read_list as read_index
 from portal.instances.links import WHOLE_LIST, DetailQuery, ListView, instance_url, is_uuid, list_url, saved_view_url
 from portal.instances.pages import find_target
-from portal.instances.services import KnownValues
 from portal.instances.views import fetch_listing, find_detail, find_shown, instances_view, open_session, read_list
 from portal.saved_views import services as saved_views
 from portal.saved_views.forms import SavedViewForm

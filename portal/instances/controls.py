@@ -12,10 +12,11 @@ from portal.bycloud import DEFAULT_LIMIT, LARGEST_LIMIT, Region
 from portal.core.formatting import clock_text
 from portal.core.http import make_absolute
 from portal.core.numbers import number_text
+from portal.fleet.values import KnownValues
 from portal.instances.columns import FIRST, list_titles, read_names
 from portal.instances.forms import find_name
 from portal.instances.links import ListView, list_url, saved_view_url
-from portal.instances.services import KnownValues, Listing
+from portal.instances.services import Listing
 from portal.saved_views.services import SavedLink
 
 PAGE_SIZES = (DEFAULT_LIMIT, 50, LARGEST_LIMIT)

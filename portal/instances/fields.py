@@ -11,9 +11,9 @@ from portal.bycloud import LARGEST_LIMIT
 from portal.core.invisible import name_hidden
 from portal.fleet.query import parse, write
 from portal.fleet.status import KNOWN_STATUSES
+from portal.fleet.values import NamedRef
 from portal.instances.columns import COLUMNS, list_unknown, order_names
 from portal.instances.links import MOST_TAGS, canonical_id, find_forbidden_character, is_uuid
-from portal.instances.services import NamedRef
 
 DENSITIES = ("comfortable", "compact")
 # More than any parameter allows, so that longer input reaches the portal and gets an error message. In other alphabets

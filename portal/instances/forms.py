@@ -17,6 +17,7 @@ from portal.bycloud import DEFAULT_LIMIT, InstanceQuery
 from portal.core.invisible import MOST_NAMED, clean, name_hidden, show_plain
 from portal.fleet.query import LONGEST_TEXT
 from portal.fleet.status import list_choices
+from portal.fleet.values import KnownValues, NamedRef
 from portal.instances.errors import InstancesError
 from portal.instances.fields import (
     Parameter,
@@ -42,7 +43,6 @@ from portal.instances.links import (
     canonical_id,
     is_uuid,
 )
-from portal.instances.services import KnownValues, NamedRef
 
 # So that it still fits when it is encoded again in the addresses that lead back to the list.
 LONGEST_QUERY = 4700

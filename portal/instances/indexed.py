@@ -18,6 +18,7 @@ from portal.fleet.lookup import Sighting, find_sighting
 from portal.fleet.models import IndexedFleet, Outcome, Pass
 from portal.fleet.query import parse
 from portal.fleet.search import Totals, narrow, read_instances, select, sort, sum_up, sum_up_all
+from portal.fleet.values import KnownValues, list_known
 from portal.fleet.walk import Step, StepState, make_step
 from portal.gateway import ApiSession
 from portal.instances.links import ListView
@@ -114,6 +115,18 @@ def read_sighting(session: ApiSession, instance_id: str) -> Sighting | None:
     except DatabaseError as error:
         log.warning("fleet_not_read", error=type(error).__name__, reason=str(error))
         return None
+
+
+def read_known_values(session: ApiSession) -> KnownValues:
+    """What the index has for the filters; nothing if it cannot be read."""
+    if not settings.FLEET_INDEX:
+        return KnownValues()
+    try:
+        found = IndexedFleet.objects.filter(scope=session.cache_namespace).values_list("pk", "revision")[:1]
+        return next((list_known(pk, revision) for pk, revision in found), KnownValues())
+    except DatabaseError as error:
+        log.warning("fleet_not_read", error=type(error).__name__, reason=str(error))
+        return KnownValues()
 
 
 def read_on(session: ApiSession) -> None:

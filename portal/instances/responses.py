@@ -12,11 +12,13 @@ from django_htmx.http import retarget
 from portal.bycloud import Region
 from portal.core.http import describe_unknown
 from portal.core.request import MemberRequest
+from portal.fleet.values import KnownValues
 from portal.gateway import ApiSession, FetchPolicy, read_largest_page, read_meter
 from portal.instances import controls
 from portal.instances.controls import ActiveFilter, DisplayChoices, DisplayOptions, Pager, ShareLinks, ViewLink
 from portal.instances.errors import ListFailedError, describe
 from portal.instances.forms import InvalidListError, ListForm, clean_filters, name_hidden_in
+from portal.instances.indexed import read_known_values
 from portal.instances.links import ListView, bare_list_url, credential_url, list_url
 from portal.instances.live import (
     RefreshState,
@@ -34,7 +36,7 @@ from portal.instances.pages import (
     renew_url,
     respond,
 )
-from portal.instances.services import KnownValues, Listing, read_known_values
+from portal.instances.services import Listing
 from portal.instances.table import Table, build_table
 from portal.saved_views.services import SavedLink, list_links
 

@@ -1,4 +1,4 @@
-"""Reads pages of the list with their neighbours, and the values that filters suggest.
+"""Reads pages of the list with their neighbours.
 
 Depends on the gateway and the ByCloud client, but not on requests or templates. lookup.py finds one instance.
 """
@@ -6,7 +6,7 @@ Depends on the gateway and the ByCloud client, but not on requests or templates.
 import re
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple
 
 import msgspec
 from django.conf import settings
@@ -32,30 +32,8 @@ MOST_SKIPPED = 4
 REFUSED_PARAMETER = frozenset({400, 422})
 # What an error message may call the page size.
 _PAGE_SIZE = re.compile(r"\b(?:limit|page.?size|per.?page)\b", re.IGNORECASE)
-MOST_KNOWN = 200
-LONGEST_KNOWN = 128
 
 
-class NamedRef(msgspec.Struct, frozen=True):
-    """A flavor or an image with its name, as found in instances."""
-
-    id: str
-    name: str
-
-
-class KnownValues(msgspec.Struct, frozen=True):
-    """Values found in the pages fetched so far: suggestions for filters, each kind sorted.
-
-    At most `MOST_KNOWN` of a kind, none longer than `LONGEST_KNOWN`, because every list page contains them.
-    """
-
-    flavors: tuple[NamedRef, ...] = ()
-    images: tuple[NamedRef, ...] = ()
-    statuses: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-
-
-_KNOWN_VALUES_DECODER = msgspec.msgpack.Decoder(KnownValues)
 _POSITION_DECODER = msgspec.msgpack.Decoder(PagePosition)
 
 
@@ -109,11 +87,6 @@ def list_instances(
             return listing
     first = list_rows(session, msgspec.structs.replace(query, marker=None), policy, ends_at)
     return replace(first, marker_is_gone=is_gone)
-
-
-def read_known_values(session: ApiSession) -> KnownValues:
-    """The values found in the pages fetched with this credential so far."""
-    return gateway.get_cached(session, "known-values", _KNOWN_VALUES_DECODER) or KnownValues()
 
 
 def list_rows(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Listing:
@@ -207,12 +180,11 @@ def _read_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, e
     page, limit = _read_sized_page(session, query, smaller, policy, ends_at, found=found)
     is_refused = limit < asked
     cut = find_cut(page.value, limit)
-    if not page.upstream_call.from_store:
-        _add_known_values(session, page.value.instances or ())
-        # The last page, or a filtered one, may report its number of rows as its limit.
-        if is_refused or (cut and not query.has_filters and says_more(page.value, query)):
-            largest = cut or limit
-            gateway.learn_largest_page(session.region, largest)
+    # The last page, or a filtered one, may report its number of rows as its limit.
+    is_cut = cut and not query.has_filters and says_more(page.value, query)
+    if not page.upstream_call.from_store and (is_refused or is_cut):
+        largest = cut or limit
+        gateway.learn_largest_page(session.region, largest)
     return _Sized(page, cut or limit, largest)
 
 
@@ -245,37 +217,3 @@ def _may_be_of_limit(error: FetchError, query: InstanceQuery) -> bool:
     if _PAGE_SIZE.search(text):
         return True
     return not query.has_filters and not query.marker and (query.limit or DEFAULT_LIMIT) > DEFAULT_LIMIT
-
-
-def _add_known_values(session: ApiSession, instances: tuple[Instance, ...]) -> None:
-    seen = read_known_values(session)
-    flavors = {flavor.id: flavor for flavor in seen.flavors}
-    images = {image.id: image for image in seen.images}
-    for instance in instances:
-        for thing, named in ((instance.flavor, flavors), (instance.image, images)):
-            if thing and _is_suggested(thing.id) and _is_suggested(thing.name):
-                named[thing.id] = NamedRef(thing.id, thing.name)
-    now = KnownValues(
-        flavors=_first_named(flavors),
-        images=_first_named(images),
-        statuses=_first_words({*seen.statuses, *filter(_is_suggested, (one.status for one in instances))}),
-        tags=_first_words({*seen.tags, *filter(_is_suggested, (tag for one in instances for tag in _first_tags(one)))}),
-    )
-    if now != seen:
-        gateway.set_cached(session, "known-values", now)
-
-
-def _is_suggested(text: str | None) -> TypeGuard[str]:
-    return text is not None and 0 < len(text) <= LONGEST_KNOWN
-
-
-def _first_tags(instance: Instance) -> tuple[str, ...]:
-    return (instance.tags or ())[:MOST_KNOWN]
-
-
-def _first_named(named: dict[str, NamedRef]) -> tuple[NamedRef, ...]:
-    return tuple(sorted(named.values(), key=lambda one: (one.name, one.id))[:MOST_KNOWN])
-
-
-def _first_words(words: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(words)[:MOST_KNOWN])

@@ -17,6 +17,7 @@ from portal.core.http import is_same_query, list_unknown, redirect_without
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest
 from portal.credentials.vault import resolve_credential
+from portal.fleet.values import KnownValues
 from portal.gateway import ApiSession, FetchFailed, FetchPolicy
 from portal.instances import detail, export, responses
 from portal.instances.errors import (
@@ -28,6 +29,7 @@ from portal.instances.errors import (
 )
 from portal.instances.forms import HINTS, InvalidHintsError, InvalidListError, ListForm, read_hints, read_view
 from portal.instances.index_responses import answer_index
+from portal.instances.indexed import read_known_values
 from portal.instances.links import (
     DetailQuery,
     ListView,
@@ -38,7 +40,7 @@ from portal.instances.links import (
 )
 from portal.instances.lookup import FoundInstance, InstanceNotFoundError, find_instance
 from portal.instances.pages import ask_for_credential, find_target
-from portal.instances.services import KnownValues, Listing, list_instances, read_known_values
+from portal.instances.services import Listing, list_instances
 from portal.saved_views import services as saved_views
 
 View = Callable[..., HttpResponseBase]

@@ -144,8 +144,8 @@ def _build_card(key: str, breakdown: Breakdown, region: Region) -> Card:
 
 
 def _list_bars(breakdown: Breakdown, key: str, region: Region) -> Iterator[Bar]:
-    for value, instances, query in breakdown.values:
-        yield Bar(value, instances, _link(region, query))
+    for each in breakdown.values:
+        yield Bar(each.text, each.instances, _link(region, each.query))
     if breakdown.more:
         words = ngettext("%(count)s other value", "%(count)s other values", breakdown.more)
         label = words % {"count": number_text(breakdown.more)}

@@ -6,9 +6,10 @@ from django.utils import timezone
 
 from portal.bycloud import Instance
 from portal.fleet.changes import Change, list_changes
-from portal.fleet.counts import Breakdown, count_query, count_values, list_metadata_names
+from portal.fleet.counts import Breakdown, count_query, count_values
 from portal.fleet.query import METADATA
 from portal.fleet.search import Totals, list_indexed, read_instances, sort, sum_up_all
+from portal.fleet.values import list_metadata_names
 from portal.gateway import ApiSession
 from portal.instances.indexed import Coverage, measure_coverage, open_index
 

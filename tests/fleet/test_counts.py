@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from portal.bycloud import Flavor, Image, Instance
-from portal.fleet.counts import SINGLE_KEYS, count_query, count_values, list_metadata_names
+from portal.fleet.counts import SINGLE_KEYS, count_query, count_values
 from portal.fleet.models import IndexedFleet
+from portal.fleet.values import CountedValue, list_metadata_names
 from tests.fleet.oracle import list_values
 from tests.fleet.rows import keep_instances
 
@@ -46,7 +47,7 @@ def count_plainly(instances: Iterable[Instance], key: str) -> Counter[str]:
 
 def check(fleet: IndexedFleet, instances: list[Instance], key: str, most: int) -> None:
     found, plain = count_values(fleet, key, instances=len(instances), most=most), count_plainly(instances, key)
-    counts = {each.value.casefold(): each.instances for each in found.values}
+    counts = {each.text.casefold(): each.instances for each in found.values}
     assert len(counts) == min(most, len(plain))
     assert all(plain[value] == count for value, count in counts.items())
     assert sorted(counts.values(), reverse=True) == [each.instances for each in found.values]
@@ -82,9 +83,8 @@ class CountProperties(TestCase):
 def test_a_fleet_is_counted_by_itself() -> None:
     fleet = keep_instances([Instance(id="1", status="ACTIVE", metadata={"Team": "web"})])
     keep_instances([Instance(id="2", status="ACTIVE", metadata={"secret": "x", "team": "other"})], "spo1:other")
-    assert [tuple(each) for each in count_values(fleet, "status", instances=1, most=8).values] == [
-        ("ACTIVE", 1, "status:ACTIVE")
-    ]
-    assert [each.value for each in count_values(fleet, "meta.team", instances=1, most=8).values] == ["web"]
+    (found,) = count_values(fleet, "status", instances=1, most=8).values
+    assert (found, found.query) == (CountedValue("status", "ACTIVE", 1), "status:ACTIVE")
+    assert [each.text for each in count_values(fleet, "meta.team", instances=1, most=8).values] == ["web"]
     assert list_metadata_names(fleet) == {"team": 1}
     assert count_query(fleet, "status:ACTIVE", now=NOW) == 1

@@ -15,6 +15,7 @@ from portal.fleet.records import (
     KEYS,
     META,
     MOST_TERMS,
+    REF_KEYS,
     SORT_FIELDS,
     find_id,
     list_facts,
@@ -84,6 +85,8 @@ def test_a_mac_address_is_the_same_in_any_notation(address: str) -> None:
 
 def test_the_terms() -> None:
     assert record_of().terms == {
+        ("flavor_id", "f-1"): "m1.medium",
+        ("image_id", "i-1"): "Ubuntu 22.04 LTS",
         ("status", "shutoff"): "SHUTOFF",
         ("power", "shutdown"): "SHUTDOWN",
         ("flavor", "m1.medium"): "m1.medium",
@@ -96,7 +99,7 @@ def test_the_terms() -> None:
         ("key", "my-keypair"): "my-keypair",
         ("meta.team", "storefront"): "Storefront",
     }
-    assert {key for key, _value in record_of().terms if not key.startswith(META)} <= set(KEYS)
+    assert {key for key, _value in record_of().terms if not key.startswith(META)} <= {*KEYS, *REF_KEYS}
 
 
 def test_the_terms_of_an_instance_are_limited_in_number_and_length() -> None:

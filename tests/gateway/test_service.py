@@ -12,6 +12,7 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, Region, Unauthorized, Unreachable
+from portal.bycloud.cursors import PagePosition
 from portal.gateway import (
     ApiSession,
     FetchError,
@@ -23,7 +24,6 @@ from portal.gateway import (
     set_cached,
 )
 from portal.gateway.cache import RESPONSE_DECODER, CachedResponse, lock_name, page_name
-from portal.instances.services import KnownValues
 from tests.upstream import Upstream
 
 FIRST = InstanceQuery()
@@ -318,7 +318,7 @@ def test_neither_keys_nor_values_of_the_store_hold_a_credential(acme: ApiSession
 def test_what_another_version_kept_is_read_as_nothing(acme: ApiSession) -> None:
     set_cached(acme, "seen", CachedResponse(b"", datetime.now(UTC), "/", 0.1, None))
     assert get_cached(acme, "seen", RESPONSE_DECODER) is not None
-    set_cached(acme, "seen", KnownValues(statuses=("ACTIVE",)))
+    set_cached(acme, "seen", PagePosition(None, 1))
     assert get_cached(acme, "seen", RESPONSE_DECODER) is None
 
 

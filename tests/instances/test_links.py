@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from portal.bycloud import InstanceQuery, Region
 from portal.core.http import LONGEST_ADDRESS, add_way_back
 from portal.fleet.status import KNOWN_STATUSES
+from portal.fleet.values import KnownValues, NamedRef
 from portal.instances import links
 from portal.instances.columns import COLUMNS, order_names
 from portal.instances.fields import DENSITIES
 from portal.instances.forms import ListForm, find_name
 from portal.instances.links import ListView, can_add_tag
-from portal.instances.services import KnownValues, NamedRef
 
 SPO1 = Region("spo1", "https://api.spo1.example")
 ID = "550e8400-e29b-41d4-a716-446655440000"

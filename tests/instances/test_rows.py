@@ -7,13 +7,14 @@ from django.utils.safestring import SafeString
 
 from portal.bycloud import Address, ApiKey, BearerToken, Flavor, Image, Instance, InstancePage, InstanceQuery, Region
 from portal.core.filters import LONGEST_IN_TABLE
+from portal.fleet.values import KnownValues, NamedRef
 from portal.gateway import ApiSession, Cached, CachedInstance, UpstreamCall
 from portal.instances import controls
 from portal.instances.detail import NetworkAddress, build_details
 from portal.instances.links import ListView
 from portal.instances.live import describe_curl
 from portal.instances.rows import MOST_ENTRIES, Row, build_rows, describe_sizes
-from portal.instances.services import KnownValues, Listing, NamedRef
+from portal.instances.services import Listing
 
 SPO1 = Region("spo1", "https://api.spo1.example")
 ID = "550e8400-e29b-41d4-a716-446655440000"

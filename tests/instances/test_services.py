@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from portal.bycloud import BearerToken, InstanceQuery, Region
 from portal.gateway import ApiSession, FetchFailed, FetchPolicy
-from portal.instances.services import Listing, NamedRef, list_instances, read_known_values
+from portal.instances.services import Listing, list_instances
 from portal.sandbox.server import Sandbox
 from tests.upstream import Upstream
 
@@ -167,20 +167,3 @@ def test_a_gone_marker_and_the_first_page_take_one_deadline_together(
     with pytest.raises(FetchFailed):
         list_instances(acme, InstanceQuery(marker=GONE))
     assert monotonic() - began_at < 1.5
-
-
-def test_what_was_seen_is_gathered_over_pages_and_kept_by_credential(acme: ApiSession, sandbox: Sandbox) -> None:
-    assert not read_known_values(acme).flavors
-    first = list_instances(acme, FIRST)
-    before = read_known_values(acme)
-    list_instances(acme, InstanceQuery(marker=first.next_marker))
-    seen = read_known_values(acme)
-    flavor = next(instance.flavor for instance in first.instances if instance.flavor)
-    assert flavor.id is not None
-    assert flavor.name is not None
-    assert NamedRef(flavor.id, flavor.name) in seen.flavors
-    assert set(before.tags) <= set(seen.tags)
-    assert "ACTIVE" in seen.statuses
-    assert list(seen.tags) == sorted(seen.tags)
-    globex = ApiSession(acme.region, BearerToken("sandbox-globex-token"))
-    assert not read_known_values(globex).tags

@@ -95,14 +95,6 @@ def test_every_text_of_an_instance_shows_them(operator_client: Client, upstream:
     assert f'data-copy="{ODD}" aria-label="Copy the name"' in text(instance)
 
 
-def test_suggestions_show_them_and_give_the_exact_text(operator_client: Client, upstream: Upstream) -> None:
-    serve(upstream, tags=["a\u200bb"], image={"id": ID, "name": "c\u200bd"}, status="E\u200bF")
-    body = text(operator_client.get(LIST))
-    assert '<option value="a\u200bb" label="a[U+200B]b">' in body
-    assert '<option value="c\u200bd" label="c[U+200B]d">' in body
-    assert '<option value="E\u200bF">E[U+200B]F</option>' in body
-
-
 @pytest.mark.parametrize(
     ("name", "label"), [("   ", "␣␣␣"), ("\u00a0", "U+00A0"), ("\u200b", "U+200B"), ("\u2800", "U+2800")]
 )

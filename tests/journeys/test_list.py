@@ -115,16 +115,6 @@ def test_every_filter_of_the_api_reaches_it(operator_client: Client, upstream: U
         assert parameter in sent
 
 
-def test_a_flavor_is_picked_by_the_name_seen_and_stays_a_name_in_the_form(operator_client: Client) -> None:
-    assert '<option value="m1.large">' in text(operator_client.get(LIST))
-    response = operator_client.get(f"{LIST}?flavor_id=m1.large")
-    assert FLAVOR.search(response.headers["Location"])
-    page = operator_client.get(response.headers["Location"])
-    assert ids(page)
-    assert 'value="m1.large"' in text(page)
-    assert link(page, "flavor: m1.large") == f"{LIST}?limit=20"
-
-
 def test_an_image_and_a_tag_in_a_row_filter_the_list(operator_client: Client) -> None:
     response = operator_client.get(LIST)
     image = next(href for href in links(response) if "image_id=" in href)
@@ -260,42 +250,6 @@ def test_two_members_at_one_address_never_see_each_others_rows(operator_client: 
     assert own == again
     assert (len(own[0]), len(own[1])) == (100, 12)
     assert not own[0] & own[1]
-
-
-def test_suggestions_are_those_of_their_own_instances(operator_client: Client, viewing: Client) -> None:
-    operator_client.get(f"{LIST}?limit=100")
-    viewing.get(LIST)
-    both = [
-        set(re.findall(r'<option value="([^"]+)">', text(client.get(LIST)))) for client in (operator_client, viewing)
-    ]
-    assert both[0] - both[1]
-
-
-def test_every_name_that_is_offered_is_taken(operator_client: Client, upstream: Upstream) -> None:
-    images = [{"id": f"{number}0000000-0000-4000-8000-000000000000", "name": "Ubuntu 22.04"} for number in (1, 2)]
-    images += [{"id": "30000000-0000-4000-8000-000000000000", "name": "Debian 13"}, {"id": "4", "name": "Odd"}]
-    rows = [{"id": GONE, "image": image} for image in images]
-    upstream.script(status=200, body=json.dumps({"instances": rows, "meta": {"has_more": False}}))
-    offered = text(operator_client.get(LIST)).partition('id="known-image_id"')[2].partition("</datalist>")[0]
-    values = re.findall(r'<option value="([^"]*)"', offered)
-    # A name of several is offered as the id that it stands for, and told beside it.
-    assert values == ["Debian 13", images[0]["id"], images[1]["id"]]
-    assert offered.count(' label="Ubuntu 22.04"') == 2
-    for value in values:
-        assert operator_client.get(LIST, {"image_id": value}, follow=True).status_code == 200
-
-
-def test_a_suggested_tag_is_added_to_those_in_the_field(operator_client: Client) -> None:
-    operator_client.get(f"{LIST}?limit=100")
-    suggested = [
-        re.findall(
-            r'<option value="([^"]+)">', text(operator_client.get(f"{LIST}{query}")).partition('id="known-tags"')[2]
-        )
-        for query in ("", "?tags=web")
-    ]
-    assert "web" in suggested[0]
-    assert "web,production" in suggested[1]
-    assert not {"web", "web,web", "production"} & set(suggested[1])
 
 
 def test_htmx_gets_the_region_it_asks_for(operator_client: Client) -> None:

@@ -18,11 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from portal.bycloud import BearerToken, Instance, Region
-from portal.gateway import ApiSession
+from portal.bycloud import Instance
 from portal.gateway.memory_cache import MemoryCache
 from portal.instances import columns
-from portal.instances.services import LONGEST_KNOWN, MOST_KNOWN, read_known_values
 from portal.sandbox.malformed import FAR_TOO_MANY, MILLION, NO_RECORDS, ODD_FIELDS, TEN_MEGABYTES
 from portal.sandbox.server import Sandbox
 from tests.journeys.pages import LIST, Response, ids, link, text, words
@@ -366,25 +364,3 @@ def test_no_field_makes_a_page_long(
         assert detail.status_code == 200
         assert len(detail.content) < MOST_BYTES
         assert long in operator_client.get(f"{LIST}{record['id']}.json").content.decode()
-
-
-def test_what_is_remembered_for_suggestions_is_bounded_in_count_and_length(
-    operator_client: Client, upstream: Upstream, sandbox: Sandbox, page: dict[str, Any]
-) -> None:
-    long = "L" * (LONGEST_KNOWN + 1)
-    records = [
-        {
-            "id": f"{number:08x}-0000-4000-8000-000000000000",
-            "status": f"{long}{number}",
-            "tags": [long, *(f"t{number}-{each}" for each in range(500))],
-            "flavor": {"id": f"{number:08x}-0000-4000-8000-000000000000", "name": long},
-            "image": {"id": long, "name": f"image-{number}"},
-        }
-        for number in range(20)
-    ]
-    upstream.script(body={"instances": records})
-    operator_client.get(LIST)
-    seen = read_known_values(ApiSession(Region("spo1", sandbox.url), BearerToken("sandbox-acme-token")))
-    assert (seen.statuses, seen.flavors, seen.images) == ((), (), ())
-    assert len(seen.tags) == MOST_KNOWN
-    assert max(map(len, seen.tags)) <= LONGEST_KNOWN

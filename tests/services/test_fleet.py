@@ -25,7 +25,7 @@ TESTS = (
     *("fleet/test_feed.py", "fleet/test_walk.py", "fleet/test_trouble.py", "fleet/test_simulated.py"),
     *("fleet/test_privacy.py", "fleet/test_command.py", "fleet/test_search.py", "journeys/test_search.py"),
     *("fleet/test_changes.py", "fleet/test_counts.py", "journeys/test_changes.py", "journeys/test_overview.py"),
-    *("fleet/test_lookup.py", "journeys/test_indexed_instance.py"),
+    *("fleet/test_lookup.py", "journeys/test_indexed_instance.py", "journeys/test_known_values.py"),
 )
 
 
