@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from django.core.cache import caches
 from django.db import transaction
 
-from portal.fleet import search, values
+from portal.fleet import counts, search, values
 from portal.gateway import backoff, clock
 
 
@@ -17,6 +17,7 @@ def forget_everything() -> None:
     backoff.reset_local_state()
     clock.reset_local_state()
     search.reset_local_state()
+    counts.reset_local_state()
     values.list_known.cache_clear()
 
 

@@ -4,13 +4,14 @@ Each count comes with the query (`query.py`) that finds the same instances, so t
 """
 
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.db.models import Count, Sum
 
 from portal.fleet.models import IndexedFleet, Term
 from portal.fleet.query import Condition, Value, find_metadata_name, parse, write
-from portal.fleet.search import select
+from portal.fleet.search import select, sum_up_all
 from portal.fleet.values import CountedValue, count_instances, name_value
 
 # Keys of which an instance has one value at most, as of each metadata entry.
@@ -38,9 +39,21 @@ def count_query(fleet: IndexedFleet, query: str, *, now: datetime) -> int:
     return select(fleet, parse(query), now=now).rows.count()
 
 
-def count_values(fleet: IndexedFleet, key: str, *, instances: int, most: int) -> Breakdown:
-    """The `most` frequent values of a key among the `instances` that exist."""
-    counted = count_instances(fleet, Term.objects.filter(fleet=fleet, key=key))
+def count_values(fleet: IndexedFleet, key: str, *, most: int) -> Breakdown:
+    """The `most` frequent values of a key among the instances that exist. Counted once after each write, because open
+    pages ask again and again.
+    """
+    return _count_values(fleet.pk, fleet.revision, key, sum_up_all(fleet).instances, most)
+
+
+def reset_local_state() -> None:
+    """For tests."""
+    _count_values.cache_clear()
+
+
+@lru_cache(maxsize=1024)
+def _count_values(fleet_pk: int, _revision: int, key: str, instances: int, most: int) -> Breakdown:
+    counted = count_instances(fleet_pk, Term.objects.filter(fleet=fleet_pk, key=key))
     found = list(counted[: most + 1])
     counts, more, all_counts = dict(found[:most]), 0, sum(count for _term, count in found)
     if len(found) > most:

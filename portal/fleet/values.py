@@ -91,12 +91,12 @@ def find_instances(fleet: IndexedFleet, part: str, *, most: int) -> tuple[Instan
     return read_instances(rows.order_by("name_key", "id"), first=0, count=most, total=most)
 
 
-def count_instances(fleet: IndexedFleet, terms: "QuerySet[Term] | list[int]") -> "QuerySet[Facet, tuple[int, int]]":
+def count_instances(fleet_pk: int, terms: "QuerySet[Term] | list[int]") -> "QuerySet[Facet, tuple[int, int]]":
     """The keys of terms that any instance has, each with the number of those instances. Only if instances are missing
     are they looked at: otherwise an index answers alone.
     """
     facets = Facet.objects.filter(term__in=terms)
-    missing = IndexedInstance.objects.filter(fleet=fleet, missing_at__isnull=False)
+    missing = IndexedInstance.objects.filter(fleet=fleet_pk, missing_at__isnull=False)
     if missing.exists():
         facets = facets.exclude(instance__in=missing)
     return facets.values_list("term").annotate(instances=Count("*")).order_by("-instances", "term")
@@ -136,6 +136,6 @@ def _list_found(
 def _count_first(fleet: IndexedFleet, terms: "QuerySet[Term]") -> list[CountedValue]:
     """Those of the first `MOST_COUNTED` that any instance has, the most frequent first."""
     some = {term.pk: term for term in terms.order_by("key", "value")[:MOST_COUNTED]}
-    counts = dict(count_instances(fleet, list(some)))
+    counts = dict(count_instances(fleet.pk, list(some)))
     found = [name_value(term, counts[pk]) for pk, term in some.items() if pk in counts]
     return sorted(found, key=lambda one: -one.instances)

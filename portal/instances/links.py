@@ -132,10 +132,13 @@ def instance_url(region: Region, instance_id: str, hints: DetailQuery) -> str:
     return f"{_list_path(region)}{instance_id}/?{hints.to_query_string()}".removesuffix("?")
 
 
-def named_instance_url(region: Region, instance_id: str, name: str) -> str:
-    """The address of an instance's page with its name as a hint; empty if the id cannot be one of a page."""
+def named_instance_url(region: Region, instance_id: str, name: str, *, back: ListView | None = None) -> str:
+    """The address of an instance's page with its name as a hint and the list to go back to; empty if the id cannot be
+    one of a page.
+    """
     page_id = canonical_id(instance_id)
-    return instance_url(region, page_id, DetailQuery(name=name if can_be_hint(name) else None)) if page_id else ""
+    hints = DetailQuery(name=name if can_be_hint(name) else None, back=back.to_query_string() if back else "")
+    return instance_url(region, page_id, hints) if page_id else ""
 
 
 def history_url(region: Region, instance_id: str) -> str:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portal.bycloud import Instance, Region
-from portal.core.filters import gigabytes, mebibytes
+from portal.core.filters import gigabytes, mebibytes, shorten
 from portal.core.numbers import number_text
 from portal.fleet.change_words import describe_difference, name_instance
 from portal.fleet.counts import Breakdown
@@ -19,7 +19,8 @@ from portal.fleet.search import Totals
 from portal.fleet.status import Tone, derive_state
 from portal.instances.forms import LONGEST_QUERY
 from portal.instances.links import ListView, find_forbidden_character, list_url, named_instance_url
-from portal.overview.services import TROUBLES, Figures
+from portal.instances.rows import SHORT_ID
+from portal.overview.services import NEWEST_ORDER, TROUBLES, Figures
 
 # The longest bar, and all parts of a stack together.
 WIDTH = 1000
@@ -30,6 +31,8 @@ TITLES = {
     "tag": gettext_lazy("Tags"),
     "network": gettext_lazy("Networks"),
 }
+# The list that the newest are from.
+NEWEST_VIEW = ListView(sort=NEWEST_ORDER)
 # Of those that have no value.
 WITHOUT = {
     "status": gettext_lazy("No state"),
@@ -65,6 +68,17 @@ class Card(msgspec.Struct, frozen=True):
     id: str
     title: str
     bars: tuple[Bar, ...]
+
+
+class NewInstance(msgspec.Struct, frozen=True):
+    """One of the newest. `name` is the beginning of its id if it has none. `url` is empty if it has no page."""
+
+    name: str
+    url: str
+    state: str
+    tone: Tone
+    flavor: str
+    created_at: datetime | None
 
 
 class RecentChange(msgspec.Struct, frozen=True):
@@ -117,6 +131,23 @@ def list_sums(totals: Totals) -> tuple[Sum, ...]:
     )
 
 
+def list_newest(figures: Figures, region: Region) -> tuple[NewInstance, ...]:
+    found = []
+    for instance in figures.newest:
+        state, flavor = derive_state(instance), instance.flavor
+        found.append(
+            NewInstance(
+                name=shorten(instance.name or (instance.id or "")[:SHORT_ID]),
+                url=named_instance_url(region, instance.id or "", instance.name or "", back=NEWEST_VIEW),
+                state=state.word,
+                tone=state.tone,
+                flavor=shorten((flavor.name or flavor.id or "") if flavor else ""),
+                created_at=instance.created_at,
+            )
+        )
+    return tuple(found)
+
+
 def list_changes(figures: Figures, region: Region) -> tuple[RecentChange, ...]:
     return tuple(
         RecentChange(
@@ -145,7 +176,7 @@ def _build_card(key: str, breakdown: Breakdown, region: Region) -> Card:
 
 def _list_bars(breakdown: Breakdown, key: str, region: Region) -> Iterator[Bar]:
     for each in breakdown.values:
-        yield Bar(each.text, each.instances, _link(region, each.query))
+        yield Bar(shorten(each.text), each.instances, _link(region, each.query))
     if breakdown.more:
         words = ngettext("%(count)s other value", "%(count)s other values", breakdown.more)
         label = words % {"count": number_text(breakdown.more)}

@@ -9,26 +9,27 @@ from portal.bycloud import Region
 from portal.core.http import encode_query
 from portal.core.request import MemberRequest
 from portal.gateway import ApiSession, read_meter
-from portal.instances.columns import COLUMNS
 from portal.instances.index_responses import find_pace
 from portal.instances.index_status import REJECTED_KINDS, IndexStatus, describe_count, describe_status
 from portal.instances.indexed import IndexUnavailableError
 from portal.instances.links import ListView, bare_list_url, credential_url, list_url
 from portal.instances.live import RefreshState, describe_usage
 from portal.instances.pages import Page, answer_shown, find_target, is_shown_already, make_page_version, respond
-from portal.instances.rows import Row, build_rows
 from portal.overview.cards import (
+    NEWEST_VIEW,
     Bar,
     Card,
+    NewInstance,
     RecentChange,
     Sum,
     build_cards,
     build_states,
     list_changes,
+    list_newest,
     list_sums,
     list_troubles,
 )
-from portal.overview.services import NEWEST_ORDER, Figures, read_figures
+from portal.overview.services import Figures, read_figures
 
 TEMPLATE = "overview/overview.html"
 
@@ -51,7 +52,7 @@ class OverviewPage(Page):
     states: Card | None = None
     cards: tuple[Card, ...] = ()
     sums: tuple[Sum, ...] = ()
-    newest: tuple[Row, ...] = ()
+    newest: tuple[NewInstance, ...] = ()
     newest_url: str = ""
     changes: tuple[RecentChange, ...] = ()
     by: str = ""
@@ -93,7 +94,6 @@ def answer_overview(request: MemberRequest, session: ApiSession, *, by: str) -> 
 
 def _fill_page(page: OverviewPage, figures: Figures, request: MemberRequest, version: str) -> OverviewPage:
     region, coverage, totals = page.region, figures.coverage, figures.totals
-    newest = ListView(sort=NEWEST_ORDER)
     return replace(
         page,
         index=describe_status(coverage, totals),
@@ -109,8 +109,8 @@ def _fill_page(page: OverviewPage, figures: Figures, request: MemberRequest, ver
         states=build_states(figures, region),
         cards=build_cards(figures, region),
         sums=list_sums(totals),
-        newest=build_rows(figures.newest, region=region, view=newest, columns=(COLUMNS["age"],)),
-        newest_url=list_url(region, newest),
+        newest=list_newest(figures, region),
+        newest_url=list_url(region, NEWEST_VIEW),
         changes=list_changes(figures, region),
         by=figures.by,
         names=figures.names,

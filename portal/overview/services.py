@@ -54,10 +54,7 @@ def read_figures(session: ApiSession, *, by: str, is_refresh: bool) -> Figures:
             totals=totals,
             coverage=measure_coverage(index),
             troubles={query: count_query(fleet, query, now=now) for query in TROUBLES},
-            breakdowns={
-                key: count_values(fleet, key, instances=totals.instances, most=_MOST.get(key, MOST_VALUES))
-                for key in keys
-            },
+            breakdowns={key: count_values(fleet, key, most=_MOST.get(key, MOST_VALUES)) for key in keys},
             by=by,
             names=tuple(sorted({*names, by} - {""})),
             newest=read_instances(
