@@ -173,11 +173,12 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Member
-        fields = ("language", "time_zone", "theme", "density", "refresh_seconds", "shortcuts")
-        widgets = {"theme": forms.RadioSelect, "density": forms.RadioSelect}
+        fields = ("language", "time_zone", "theme", "density", "first_page", "refresh_seconds", "shortcuts")
+        widgets = {"theme": forms.RadioSelect, "density": forms.RadioSelect, "first_page": forms.RadioSelect}
         labels = {
             "theme": _("Theme"),
             "density": _("List density"),
+            "first_page": _("First page of a region"),
             "shortcuts": _("Single-key shortcuts"),
         }
         help_texts = {"shortcuts": _("Turn off if they interfere with speech input or a screen reader.")}

@@ -40,6 +40,13 @@ class Density(models.TextChoices):
     COMPACT = "compact", _("Compact")
 
 
+class FirstPage(models.TextChoices):
+    """The page of a region that opens first."""
+
+    OVERVIEW = "overview", _("Overview")
+    INSTANCES = "instances", _("Instances")
+
+
 class PauseReason(models.TextChoices):
     """Why another person may be able to sign in as a member. The labels are for the audit, which is in English."""
 
@@ -97,6 +104,7 @@ class Member(AbstractUser):
     # Empty: the browser's language.
     language = models.CharField(_("language"), max_length=16, blank=True, default="")
     density = models.CharField(_("density"), max_length=16, choices=Density, default=Density.COMFORTABLE)
+    first_page = models.CharField(_("first page"), max_length=16, choices=FirstPage, default=FirstPage.OVERVIEW)
     # 0: manual refresh only.
     refresh_seconds = models.PositiveSmallIntegerField(_("refresh"), default=30)
     shortcuts = models.BooleanField(_("keyboard shortcuts"), default=True)

@@ -100,6 +100,16 @@ def open_index(session: ApiSession, *, is_refresh: bool) -> Iterator[OpenIndex]:
         raise IndexUnavailableError from None
 
 
+def can_read_index() -> bool:
+    """Whether the database has an index that answers, whoever it is of."""
+    try:
+        IndexedFleet.objects.exists()
+    except DatabaseError as error:
+        log.warning("fleet_not_read", error=type(error).__name__, reason=str(error))
+        return False
+    return True
+
+
 def read_list(session: ApiSession, view: ListView, *, is_refresh: bool) -> IndexedList:
     """The page of a list. Raises `IndexUnavailableError`."""
     with open_index(session, is_refresh=is_refresh) as index:

@@ -14,7 +14,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
 
 from portal import __version__
-from portal.accounts.models import Member, Theme
+from portal.accounts.models import FirstPage, Member, Theme
 from portal.accounts.sessions.services import make_stamp
 from portal.bycloud import Region
 from portal.core.permissions import Capability
@@ -22,6 +22,9 @@ from portal.environment import is_loopback
 from portal.fleet.query import KEYS, METADATA
 from portal.instances.examples import Example, list_examples
 
+OVERVIEW = "overview:overview"
+# By app: one instance is in one region only, so its page leads to the list of the other.
+PAGES_OF_REGION = {"overview": OVERVIEW, "instances": "instances:list", "changes": "changes:list"}
 # Added to the ByCloud deadline, for the network and a busy server.
 BEYOND_DEADLINE_SECONDS = 20
 
@@ -31,6 +34,7 @@ class Frame:
     """`can` has one entry per capability, named for templates: `frame.can.read_audit`.
 
     `stamp`: identifies the state the page was rendered for; sent with each request for a part of it.
+    `page_of_region`: the name of the view that the menu of regions leads to.
     `patience_milliseconds`: the timeout of requests that the page makes. `has_index`: the search box searches the
     index.
     """
@@ -44,6 +48,7 @@ class Frame:
     idle_seconds: int
     patience_milliseconds: int
     stamp: str = ""
+    page_of_region: str = "instances:list"
     has_index: bool = False
     search_examples: tuple[Example, ...] = ()
     search_keys: tuple[str, ...] = ()
@@ -72,10 +77,23 @@ def make_frame(request: HttpRequest) -> Frame:
         idle_seconds=int(settings.SESSION_IDLE.total_seconds()),
         patience_milliseconds=int((settings.BYCLOUD_LIMITS.deadline_seconds + BEYOND_DEADLINE_SECONDS) * 1000),
         stamp=make_stamp(request) if member else "",
+        page_of_region=name_page_of_region(request, member),
         has_index=settings.FLEET_INDEX,
         search_examples=list_examples(region, get_language()) if member and settings.FLEET_INDEX else (),
         search_keys=(*KEYS, f"{METADATA}team"),
     )
+
+
+def name_first_page(member: Member | None) -> str:
+    """The view that opens first in a region. Without an index there is no overview."""
+    has_overview = settings.FLEET_INDEX and member and member.first_page == FirstPage.OVERVIEW
+    return OVERVIEW if has_overview else "instances:list"
+
+
+def name_page_of_region(request: HttpRequest, member: Member | None) -> str:
+    """The view that shows of another region what this page shows of one, or else what opens first."""
+    match = request.resolver_match
+    return (match and PAGES_OF_REGION.get(match.app_name)) or name_first_page(member)
 
 
 def find_region(request: HttpRequest) -> Region | None:

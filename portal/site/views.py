@@ -18,6 +18,8 @@ from portal.accounts.sso.services import find_linked
 from portal.core.permissions import Capability, requires
 from portal.core.request import MemberRequest
 from portal.credentials.status import Badge, list_marks, list_statuses
+from portal.instances.indexed import can_read_index
+from portal.site.context import OVERVIEW, name_first_page
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +37,12 @@ class TeamRow:
 
 @requires(Capability.LIST_INSTANCES)
 @require_safe
-def show_home(_request: MemberRequest) -> HttpResponse:
-    return redirect("instances:list", region=next(iter(settings.BYCLOUD_REGIONS)))
+def show_home(request: MemberRequest) -> HttpResponse:
+    """The page of the first region that the member prefers. The list, if the index cannot be read."""
+    name = name_first_page(request.user)
+    if name == OVERVIEW and not can_read_index():
+        name = "instances:list"
+    return redirect(name, region=next(iter(settings.BYCLOUD_REGIONS)))
 
 
 @requires(Capability.MANAGE_TEAM)

@@ -13,10 +13,11 @@ CHOSEN = {
     "time_zone": "America/Sao_Paulo",
     "theme": "dark",
     "density": "compact",
+    "first_page": "instances",
     "refresh_seconds": "60",
     "shortcuts": "on",
 }
-FIELDS = ("language", "time_zone", "theme", "density", "refresh_seconds", "shortcuts")
+FIELDS = ("language", "time_zone", "theme", "density", "first_page", "refresh_seconds", "shortcuts")
 
 
 def read(member: Member) -> tuple[object, ...]:
@@ -28,7 +29,7 @@ def test_what_is_chosen_is_saved_and_shown(client: Client, vera: Member) -> None
     client.force_login(vera)
     response = client.post("/preferences/", CHOSEN, follow=True)
     text = response.content.decode()
-    assert read(vera) == ("en", "America/Sao_Paulo", "dark", "compact", 60, True)
+    assert read(vera) == ("en", "America/Sao_Paulo", "dark", "compact", "instances", 60, True)
     assert 'data-theme="dark"' in text
     assert "Preferences saved." in text
     assert '<option value="America/Sao_Paulo" selected>Sao Paulo</option>' in text
@@ -43,7 +44,7 @@ def test_each_language_is_named_in_itself(client: Client, vera: Member) -> None:
 
 
 def test_a_member_begins_with_what_suits_most(vera: Member) -> None:
-    assert read(vera) == ("", "UTC", "system", "comfortable", 30, True)
+    assert read(vera) == ("", "UTC", "system", "comfortable", "overview", 30, True)
     assert vera.columns == ""
 
 
@@ -55,6 +56,7 @@ def test_a_member_begins_with_what_suits_most(vera: Member) -> None:
         ("time_zone", ""),
         ("theme", "pink"),
         ("density", "dense"),
+        ("first_page", "team"),
         ("refresh_seconds", "1"),
         ("refresh_seconds", "often"),
         ("refresh_seconds", ""),

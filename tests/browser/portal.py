@@ -29,6 +29,7 @@ from tests.unmeasured import leave_out_coverage
 SECONDS_TO_CLOSE = 30
 # Admins confirm access every five minutes, and tests take a while.
 SIGN_INS_LAST = 180
+LIST = "/spo1/instances/"
 ROOT = Path(__file__).parent.parent.parent
 # Pages grow old between two steps of a test, so that the page's own refresh is part of every journey.
 SETTINGS = {"PAGE_FRESH_SECONDS": "1", "BYCLOUD_RATE_PER_MINUTE": "1000000", "BYCLOUD_RATE_PER_HOUR": "1000000"}
@@ -225,14 +226,14 @@ class Visits:
         return context.new_page()
 
     def sign_in(
-        self, name: str, *, to: str = "/", scripts: bool = True, width: int = 1280, scheme: str = "light"
+        self, name: str, *, to: str = LIST, scripts: bool = True, width: int = 1280, scheme: str = "light"
     ) -> Page:
         """A page of `name`, signed in, on the list of instances or where `to` says."""
         page = self.open(scripts=scripts, width=width, scheme=scheme)
         self.sign_in_on(page, name, to=to)
         return page
 
-    def sign_in_on(self, page: Page, name: str, *, to: str = "/") -> None:
+    def sign_in_on(self, page: Page, name: str, *, to: str = LIST) -> None:
         """By the stored sign-in, where there is one. (Tests of signing in fill in the form.)"""
         sign_in_on(page, self.portal, name, to=to)
 
@@ -254,7 +255,7 @@ class Visits:
             self.problems.append(f"request for a part that does not say of which page: {request.url}")
 
 
-def sign_in_on(page: Page, portal: Portal, name: str, *, to: str = "/") -> None:
+def sign_in_on(page: Page, portal: Portal, name: str, *, to: str = LIST) -> None:
     is_in = add_sign_in(page.context, portal, name)
     page.goto(to)
     if is_in:

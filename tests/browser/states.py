@@ -18,6 +18,7 @@ from tests.browser.portal import Portal, add_sign_in, close_in_time, list_ids, p
 SETTINGS = {"PAGE_FRESH_SECONDS": "3600"}
 INSTANCES = 700
 LIST = "/spo1/instances/"
+OVERVIEW = "/spo1/"
 # What is around the rows is the matter.
 SHORT = f"{LIST}?limit=5"
 LATER = {"Retry-After": "600"}
@@ -488,6 +489,20 @@ def show_export(runner: StateRunner) -> Page:
     return page
 
 
+def read_overview(name: str) -> Callable[[StateRunner], Page]:
+    """The overview, after the fleet has been read to its end."""
+
+    def show(runner: StateRunner) -> Page:
+        page = visit(f"{LIST}?page=1", name=name)(runner)
+        press_refresh(page)
+        expect(page.locator("#walk")).to_have_count(0, timeout=30_000)
+        page.goto(OVERVIEW)
+        expect(page.locator("#troubles")).to_be_visible()
+        return page
+
+    return show
+
+
 def lose_the_index(runner: StateRunner) -> Page:
     page = runner.page_of("ada")
     rename = "ALTER TABLE {} RENAME TO {}".format
@@ -505,6 +520,13 @@ def fail_to_read(runner: StateRunner) -> Page:
     runner.portal.script_fault(times=4, status=503)
     page = visit(f"{LIST}?q=web")(runner)
     expect(page.locator("#walk")).to_contain_text("Waiting")
+    return page
+
+
+def refuse_overview(runner: StateRunner) -> Page:
+    runner.portal.script_fault(times=4, status=401, organization="globex")
+    page = visit(OVERVIEW, name="gina")(runner)
+    expect(page.locator("#walk")).to_contain_text("Stopped")
     return page
 
 
@@ -578,6 +600,11 @@ STATES = (
     State("sign-in", visit("/sign-in/", name="")),
     State("sign-in, wrong password", refuse_sign_in),
     State("sign-out", visit("/sign-out/")),
+    State("overview", read_overview("ada")),
+    State("overview, nothing needs attention", read_overview("gina")),
+    State("overview, fleet being read", visit(OVERVIEW)),
+    State("overview, empty organization", visit(OVERVIEW, name="ines")),
+    State("overview, token refused", refuse_overview),
     State("list", visit(LIST)),
     State("list, as a viewer", visit(SHORT, name="vera")),
     State("list, filtered", visit(f"{LIST}?name=web-*&status=ACTIVE&tags=production&limit=5")),

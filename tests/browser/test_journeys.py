@@ -17,10 +17,12 @@ def go(page: Page, word: str, *, shows: str) -> list[str]:
     return list_ids(page)
 
 
-def test_signing_in_leads_to_twenty_instances(visits: Visits, *, scripts: bool) -> None:
+def test_signing_in_leads_to_the_overview_and_from_there_to_twenty_instances(visits: Visits, *, scripts: bool) -> None:
     page = visits.open(scripts=scripts)
     page.goto("/")
     fill_sign_in(page, "ada", visits.portal.passwords["ada"])
+    expect(page).to_have_url(f"{visits.portal.url}/spo1/")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Instances").click()
     expect(page).to_have_url(f"{visits.portal.url}/spo1/instances/")
     assert len(list_ids(page)) == 20
     expect(page.locator("h1")).to_contain_text("150")

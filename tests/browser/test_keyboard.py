@@ -31,7 +31,7 @@ def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> None:
 def test_from_sign_in_to_a_copied_address_and_back_without_a_mouse(visits: Visits) -> None:
     page = visits.open()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.goto("/")
+    page.goto("/spo1/instances/")
     tab_to(page, page.locator("input[name=login]"))
     page.keyboard.type("otto")
     page.keyboard.press("Tab")

@@ -14,7 +14,13 @@ def test_a_message_waits_in_a_cookie_that_binds_it_to_the_host(
     settings.PLAIN_HTTP = plain_http
     settings.SESSION_COOKIE_SECURE = not plain_http
     client.force_login(vera)
-    chosen = {"theme": "dark", "time_zone": "UTC", "density": "compact", "refresh_seconds": "30"}
+    chosen = {
+        "theme": "dark",
+        "time_zone": "UTC",
+        "density": "compact",
+        "first_page": "overview",
+        "refresh_seconds": "30",
+    }
     response = client.post("/preferences/", chosen, secure=not plain_http)
     cookie = response.cookies[name]
     assert bool(cookie["secure"]) is not plain_http

@@ -16,7 +16,16 @@ from portal.saved_views.models import DefaultView, SavedView
 from tests.conftest import PASSWORD, enter
 from tests.conventions.test_access import ROUTES
 
-ALLOWED_TO_CHANGE = {"theme", "time_zone", "language", "density", "refresh_seconds", "shortcuts", "columns"}
+ALLOWED_TO_CHANGE = {
+    "theme",
+    "time_zone",
+    "language",
+    "density",
+    "first_page",
+    "refresh_seconds",
+    "shortcuts",
+    "columns",
+}
 EVIL = {
     "role": "admin",
     "is_superuser": "on",
@@ -47,6 +56,7 @@ RIGHT: dict[str, dict[str, str]] = {
         "time_zone": "UTC",
         "language": "en",
         "density": "compact",
+        "first_page": "overview",
         "refresh_seconds": "60",
     },
     "accounts:change_theme": {"theme": "light"},

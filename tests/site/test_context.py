@@ -88,7 +88,13 @@ def test_the_page_wears_the_ribbon_only_over_a_sandbox(client: Client, ada: Memb
 
 def test_one_region_is_a_fact_and_several_are_a_menu(client: Client, ada: Member, settings: Settings) -> None:
     client.force_login(ada)
-    assert b'href="/sao2/instances/"' in get_page(client, "/team/").content
+    menu = {"/team/": "/sao2/", "/spo1/": "/sao2/", "/spo1/instances/?name=a": "/sao2/instances/"}
+    menu["/spo1/changes/"] = "/sao2/changes/"
+    for path, other in menu.items():
+        assert f'href="{other}"' in get_page(client, path).content.decode(), path
+    Member.objects.update(first_page="instances")
+    for path, other in (menu | {"/team/": "/sao2/instances/"}).items():
+        assert f'href="{other}"' in get_page(client, path).content.decode(), path
     settings.BYCLOUD_REGIONS = {"spo1": SPO1}
     page = get_page(client, "/team/").content.decode()
     assert '<details class="menu" id="region">' not in page

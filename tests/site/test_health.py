@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from django.core.cache import caches
 from django.db import OperationalError, connection
@@ -5,6 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from portal.accounts.models import Member
+from portal.fleet.models import IndexedFleet
 
 
 def test_live_is_a_line_that_needs_no_database(
@@ -47,6 +51,24 @@ def test_probes_only_read(client: Client, db: None, path: str) -> None:
     assert client.head(path).status_code == 200
 
 
-def test_home_leads_to_the_first_regions_instances(client: Client, vera: Member) -> None:
+def test_home_leads_to_what_the_member_prefers_in_the_first_region(
+    client: Client, vera: Member, settings: Settings
+) -> None:
     client.force_login(vera)
+    assert client.get("/")["Location"] == "/spo1/"
+    settings.FLEET_INDEX = False
     assert client.get("/")["Location"] == "/spo1/instances/"
+    settings.FLEET_INDEX = True
+    Member.objects.update(first_page="instances")
+    assert client.get("/")["Location"] == "/spo1/instances/"
+
+
+def test_home_leads_to_the_list_while_the_index_cannot_be_read(client: Client, vera: Member) -> None:
+    def lock(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if IndexedFleet._meta.db_table in sql:
+            raise OperationalError("database is locked")
+        return execute(sql, *arguments)
+
+    client.force_login(vera)
+    with connection.execute_wrapper(lock):
+        assert client.get("/")["Location"] == "/spo1/instances/"
