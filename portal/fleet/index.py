@@ -161,7 +161,7 @@ def _write_facets(fleet: IndexedFleet, records: Mapping[int, Record], known: Map
     for pk, term_ids in lost.items():
         Facet.objects.filter(instance=pk, term__in=term_ids).delete()
     with connection.cursor() as cursor:
-        cursor.executemany(_INSERT_FACET, list(wanted - had))
+        cursor.executemany(_INSERT_FACET, sorted(wanted - had))
 
 
 def _find_terms(fleet: IndexedFleet, records: Iterable[Record]) -> dict[tuple[str, str], int]:

@@ -7,7 +7,7 @@ Deleting is done by `portal.fleet.privacy`, table by table, so the foreign keys 
 """
 
 from django.db import models
-from django.db.models import DO_NOTHING, Q
+from django.db.models import DO_NOTHING
 
 LONGEST_ID = 200
 LONGEST_VALUE = 255
@@ -145,9 +145,8 @@ class IndexedInstance(models.Model):
             models.Index(fields=["fleet", "state_rank", "id"], name="instance_by_state"),
             models.Index(fields=["fleet", "created_at", "id"], name="instance_by_creation"),
             models.Index(fields=["fleet", "addresses_key", "id"], name="instance_by_address"),
-            models.Index(
-                fields=["fleet", "missing_at"], name="instance_missing", condition=Q(missing_at__isnull=False)
-            ),
+            # Those that exist, in the order of the texts: a search takes half of the time.
+            models.Index(fields=["fleet", "missing_at"], name="instance_missing"),
         ]
 
     def __str__(self) -> str:
