@@ -30,6 +30,8 @@ _EXCLUDED = re.compile(r"-(?=\S)")
 _COLONS = re.compile(r"\A(?:[0-9a-f:./%]*\Z|crn:)", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
 _VALUE = re.compile(r"[^\s,]*")
+_QUOTED_VALUE = re.compile(r'\*?"(?:[^"]|"")*"')
+_REST = re.compile(r".*", re.DOTALL)
 _COMPARABLE = (*NUMBER_KEYS, *AGE_KEYS)
 
 
@@ -96,6 +98,29 @@ def write_value(value: Value) -> str:
     bare = _write_value(value, value.text)
     is_plain = bool(bare) and _read_value(bare, 0, _VALUE) == (value, len(bare))
     return bare if is_plain else _write_value(value, _quote(value.text))
+
+
+def read_value(text: str) -> Value:
+    """The value that is the whole text: with `*` at an end, or in quotes."""
+    return _read_value(text, 0, _REST)[0]
+
+
+def read_values(text: str) -> tuple[Value, ...]:
+    """The values in a text of their own, separated by commas. They need quotes only for a comma, or for `*`."""
+    values, place = [], 0
+    while place < len(text):
+        place = _skip_space(text, place)
+        quoted = _QUOTED_VALUE.match(text, place)
+        end = text.find(",", quoted.end() if quoted else place)
+        end = len(text) if end < 0 else end
+        values.append(read_value(text[place:end].rstrip()))
+        place = end + 1
+    return tuple(dict.fromkeys(value for value in values if value.text or value.any_after))
+
+
+def write_values(values: Iterable[Value]) -> str:
+    """The opposite of `read_values`."""
+    return ", ".join(map(_write_listed, values))
 
 
 def find_typed(text: str, at: int) -> Typed:
@@ -195,6 +220,11 @@ def _unquote(text: str) -> str:
 
 def _quote(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
+
+
+def _write_listed(value: Value) -> str:
+    bare = _write_value(value, value.text)
+    return bare if read_values(bare) == (value,) else _write_value(value, _quote(value.text))
 
 
 def _write_condition(condition: Condition) -> str:

@@ -4,17 +4,14 @@ The mapping is documented in docs/pages.md ("State"); a test keeps both in sync.
 shown as it is, in a neutral colour, and is never an error. Case is ignored.
 """
 
-from collections.abc import Iterable
-from functools import lru_cache
 from typing import Literal
 
 import msgspec
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from portal.bycloud import Instance, PartialInstance, list_unreadable
-from portal.core.invisible import show_plain
 
 Tone = Literal["ok", "pending", "off", "error", "warn", "neutral"]
 FIRST_WORDS = 60
@@ -92,22 +89,6 @@ _TASKS = {
 }
 
 _VM_STATES = {"BUILDING": "BUILD", "RESCUED": "RESCUE", "RESIZED": "VERIFY_RESIZE", "SOFT_DELETE": "SOFT_DELETED"}
-
-
-def list_choices(seen: Iterable[str], current: str) -> list[tuple[str, str]]:
-    """Pairs of value and label: all known statuses, those found in instances, and the current filter, even if unknown.
-
-    `value` is ByCloud's own. Sorted without regard to case.
-    """
-    others = sorted({*seen, current} - {"", *_STATUSES})
-    choices = [*_list_known(get_language()), *((word, show_plain(word)) for word in others)]
-    return sorted(choices, key=lambda choice: choice[0].upper()) if others else choices
-
-
-@lru_cache(maxsize=8)
-def _list_known(_language: str | None) -> tuple[tuple[str, str], ...]:
-    label = _("%(word)s (%(meaning)s)")
-    return tuple((word, label % {"word": word, "meaning": look.word}) for word, look in sorted(_STATUSES.items()))
 
 
 def derive_state(instance: Instance) -> State:

@@ -46,15 +46,12 @@ class NamedRef(msgspec.Struct, frozen=True):
 
 
 class KnownValues(msgspec.Struct, frozen=True):
-    """Values of a fleet for the filters that ByCloud has, each kind sorted.
-
-    At most `MOST_KNOWN` of a kind, none longer than `LONGEST_KNOWN`, because every list page contains them.
+    """The names of what ByCloud filters by its ID, each kind sorted. At most `MOST_KNOWN` of a kind, none longer than
+    `LONGEST_KNOWN`.
     """
 
     flavors: tuple[NamedRef, ...] = ()
     images: tuple[NamedRef, ...] = ()
-    statuses: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
 
 
 def list_values(fleet: IndexedFleet, key: str, part: str = "", *, most: int) -> tuple[CountedValue, ...]:
@@ -108,12 +105,11 @@ def name_value(term: Term, instances: int) -> CountedValue:
 
 @lru_cache(maxsize=64)
 def list_known(fleet_pk: int, _revision: int) -> KnownValues:
-    """What filters suggest. Read once after each write of the fleet, because every list page needs it."""
+    """Read once after each write of the fleet, because lists with such a filter need them."""
     flavors, images = (
         tuple(NamedRef(ref_id, name) for name, ref_id in _list_shown(fleet_pk, key) if name) for key in REF_KEYS
     )
-    statuses, tags = (tuple(shown or value for shown, value in _list_shown(fleet_pk, key)) for key in ("status", "tag"))
-    return KnownValues(flavors, images, statuses, tags)
+    return KnownValues(flavors, images)
 
 
 def _list_shown(fleet_pk: int, key: str) -> list[tuple[str, str]]:

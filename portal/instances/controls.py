@@ -12,9 +12,7 @@ from portal.bycloud import DEFAULT_LIMIT, LARGEST_LIMIT, Region
 from portal.core.formatting import clock_text
 from portal.core.http import make_absolute
 from portal.core.numbers import number_text
-from portal.fleet.values import KnownValues
 from portal.instances.columns import FIRST, list_titles, read_names
-from portal.instances.forms import find_name
 from portal.instances.links import ListView, list_url, saved_view_url
 from portal.instances.services import Listing
 from portal.saved_views.services import SavedLink
@@ -61,14 +59,6 @@ class ShareLinks(msgspec.Struct, frozen=True):
 
     url: str
     pinned_url: str
-
-
-class ActiveFilter(msgspec.Struct, frozen=True):
-    """An active filter, and the URL of the list without it."""
-
-    label: str
-    value: str
-    url: str
 
 
 class PageSize(msgspec.Struct, frozen=True):
@@ -152,25 +142,6 @@ def link_views(
         )
         for one in links
     )
-
-
-def build_active_filters(view: ListView, *, region: Region, known: KnownValues) -> tuple[ActiveFilter, ...]:
-    query, tags = view.query, view.query.tags
-    filters = []
-    if query.name:
-        filters.append(ActiveFilter(_("name"), query.name, list_url(region, view, name="")))
-    if query.status:
-        filters.append(ActiveFilter(_("status"), query.status, list_url(region, view, status="")))
-    for tag in tags:
-        others = tuple(other for other in tags if other != tag)
-        filters.append(ActiveFilter(_("tag"), tag, list_url(region, view, tags=others)))
-    if query.flavor_id:
-        flavor = find_name(known.flavors, query.flavor_id) or query.flavor_id
-        filters.append(ActiveFilter(_("flavor"), flavor, list_url(region, view, flavor_id="")))
-    if query.image_id:
-        image = find_name(known.images, query.image_id) or query.image_id
-        filters.append(ActiveFilter(_("image"), image, list_url(region, view, image_id="")))
-    return tuple(filters)
 
 
 def build_pager(listing: Listing, view: ListView, *, region: Region) -> Pager:

@@ -14,9 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.bycloud import DEFAULT_LIMIT, InstanceQuery
-from portal.core.invisible import MOST_NAMED, clean, name_hidden, show_plain
+from portal.core.invisible import MOST_NAMED, clean, name_hidden
 from portal.fleet.query import LONGEST_TEXT
-from portal.fleet.status import list_choices
 from portal.fleet.values import KnownValues, NamedRef
 from portal.instances.errors import InstancesError
 from portal.instances.fields import (
@@ -31,21 +30,22 @@ from portal.instances.fields import (
     read_status,
     read_tags,
     read_text,
-    split_tags,
 )
 from portal.instances.links import (
+    FIRST_PAGE,
     LONGEST_NAME,
+    LONGEST_STATUS,
     LONGEST_TAGS,
     LOOK,
     DetailQuery,
     ListView,
     can_be_hint,
-    canonical_id,
     is_uuid,
 )
 
 # So that it still fits when it is encoded again in the addresses that lead back to the list.
 LONGEST_QUERY = 4700
+NOTHING_KNOWN = KnownValues()
 HINTS = ("name", "back", "marker")
 
 
@@ -53,13 +53,11 @@ class ListForm(forms.Form):
     """The parameters of a list, in the documented order.
 
     With `given`, it parses a query string: a flavor or an image may be given by a name in `known`. With `view`, it
-    shows the filters of a list, and suggests what is `known`.
+    shows the name that a list is filtered by, and carries everything else.
     """
 
-    FILTERS = ("name", "status", "tags", "flavor_id", "image_id")
-
     name = Parameter(LONGEST_NAME, label=gettext_lazy("Name"), help_text=gettext_lazy("Exact name, or a prefix: web-*"))
-    status = Parameter(64, read_status, label=gettext_lazy("Status"))
+    status = Parameter(LONGEST_STATUS, read_status, label=gettext_lazy("Status"))
     tags = Parameter(LONGEST_TAGS, read_tags, label=gettext_lazy("Tags"), help_text=gettext_lazy("Comma-separated"))
     flavor_id = Parameter(255, label=gettext_lazy("Flavor"), help_text=gettext_lazy("Name or ID"))
     image_id = Parameter(255, label=gettext_lazy("Image"), help_text=gettext_lazy("Name or ID"))
@@ -71,9 +69,10 @@ class ListForm(forms.Form):
     columns = Parameter(500, read_columns, label=gettext_lazy("Columns"))
     density = Parameter(16, read_density, label=gettext_lazy("Density"))
 
-    def __init__(self, given: QueryDict | None = None, *, view: ListView | None = None, known: KnownValues) -> None:
-        super().__init__(given, initial=_describe_view(view, known) if view else None)
-        self.known = known
+    def __init__(
+        self, given: QueryDict | None = None, *, view: ListView | None = None, known: KnownValues = NOTHING_KNOWN
+    ) -> None:
+        super().__init__(given, initial=_describe_view(view) if view else None)
         self.view = view
         if given is not None:
             for name, named in (("flavor_id", known.flavors), ("image_id", known.images)):
@@ -93,26 +92,14 @@ class ListForm(forms.Form):
             longest = max(self.fields, key=lambda name: len(quote_plus(str(self[name].value()))))
             self.add_error(longest, _("Too long for a URL. Shorten it, or use fewer filters."))
 
-    def list_shown(self) -> list[tuple[forms.BoundField, tuple[tuple[str, str], ...]]]:
-        """The filters, and other parameters while they have an error, each with the pairs of `_suggest`."""
-        typed = split_tags(self._text("tags"))
-        suggestions = {
-            # A suggestion replaces the whole text.
-            "tags": tuple(_suggest(",".join([*typed, tag])) for tag in self.known.tags if tag not in typed),
-            "flavor_id": _suggest_names(self.known.flavors),
-            "image_id": _suggest_names(self.known.images),
-        }
-        shown = [*self.FILTERS, *(name for name in self.errors if name not in self.FILTERS)]
-        return [(self[name], suggestions.get(name, ())) for name in shown]
-
-    def list_statuses(self) -> list[tuple[str, str]]:
-        """The choices of the status, as pairs of value and label."""
-        return list_choices(self.known.statuses, self._text("status"))
+    def list_shown(self) -> list[forms.BoundField]:
+        """The field of the name, and those of other parameters while they have an error."""
+        return [self[name] for name in ("name", *(name for name in self.errors if name != "name"))]
 
     def list_carried(self) -> list[tuple[str, str]]:
-        """The parameters that are no filters, as pairs of name and text. A changed filter leads to the first page."""
-        carried = ("q", "limit", "sort", "columns", "density")
-        pairs = [(name, self._text(name)) for name in carried if name not in self.errors]
+        """The other parameters, as pairs of name and text. Another name leads to the first page."""
+        carried = (name for name in self.fields if name not in {"name", *FIRST_PAGE, *self.errors})
+        pairs = [(name, self._text(name)) for name in carried]
         return [(name, text) for name, text in pairs if text not in {"", str(DEFAULT_LIMIT)}]
 
     def _text(self, name: str) -> str:
@@ -206,27 +193,7 @@ def clean_filters(view: ListView) -> dict[str, Any]:
     }
 
 
-def _describe_view(view: ListView, known: KnownValues) -> dict[str, str]:
-    """A list's parameters as its form shows them: names for known ids."""
+def _describe_view(view: ListView) -> dict[str, str]:
+    """A list's parameters as its form has them."""
     look = {"q": view.q, "sort": view.sort, "columns": ",".join(view.columns), "density": view.density}
-    texts = dict(view.query.to_parameters()) | look
-    for parameter, named in (("flavor_id", known.flavors), ("image_id", known.images)):
-        if parameter in texts:
-            texts[parameter] = find_name(named, texts[parameter]) or texts[parameter]
-    return texts
-
-
-def _suggest_names(named: tuple[NamedRef, ...]) -> tuple[tuple[str, str], ...]:
-    """Known names to filter by, or ids where a name is ambiguous."""
-    clear = list_clear_names(named)
-    return tuple(
-        _suggest(clear[item.id]) if item.id in clear else (item.id, show_plain(item.name))
-        for item in named
-        if canonical_id(item.id)
-    )
-
-
-def _suggest(value: str) -> tuple[str, str]:
-    """A value to choose, with a label only if it contains invisible characters."""
-    label = show_plain(value)
-    return value, "" if label == value else label
+    return dict(view.query.to_parameters()) | look

@@ -11,10 +11,9 @@ from django.utils.translation import gettext as _
 from portal.bycloud import Region
 from portal.core.http import describe_unknown
 from portal.core.request import MemberRequest
-from portal.fleet.query import Condition, parse, write
 from portal.gateway import ApiSession, read_largest_page
 from portal.instances import controls
-from portal.instances.controls import ActiveFilter, PageLink, Pager, PageSize
+from portal.instances.controls import PageLink, Pager, PageSize
 from portal.instances.index_status import IndexStatus, describe_count, describe_range, describe_status
 from portal.instances.indexed import Coverage, IndexedList, IndexUnavailableError, read_list
 from portal.instances.links import ListView, list_url
@@ -44,7 +43,6 @@ def answer_index(
     except IndexUnavailableError:
         found = None
     above = read_controls(request, session, view)
-    above = above._replace(filters=(*_list_conditions(view, region), *above.filters))
     page = replace(
         build_page(request, session, view, above, largest_limit=read_largest_page(region), links=links),
         unknown=describe_unknown(unknown),
@@ -80,27 +78,6 @@ def answer_index(
         announcement="" if is_refresh and status.progress else _describe_page(found),
     )
     return respond(request, "instances/list.html", shown, target=target)
-
-
-def _list_conditions(view: ListView, region: Region) -> tuple[ActiveFilter, ...]:
-    """The parts of the query, each with the list without it."""
-    conditions = parse(view.q)
-    return tuple(
-        ActiveFilter(
-            _name_condition(condition),
-            write([_plain(condition)]),
-            list_url(region, view, q=write(each for each in conditions if each is not condition)),
-        )
-        for condition in conditions
-    )
-
-
-def _name_condition(condition: Condition) -> str:
-    return _("not") if condition.is_excluded else _("search")
-
-
-def _plain(condition: Condition) -> Condition:
-    return Condition(condition.key, condition.values)
 
 
 def _build_pager(found: IndexedList, view: ListView, region: Region) -> Pager:

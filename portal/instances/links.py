@@ -17,6 +17,7 @@ from portal.core.http import add_way_back, encode_query
 from portal.instances.columns import read_names
 
 LONGEST_NAME = 255
+LONGEST_STATUS = 64
 LONGEST_TAGS = 1000
 MOST_TAGS = 50
 # The list without filters. Without any parameter, the member's default view would open instead.
@@ -117,6 +118,12 @@ def write_selection(view: ListView) -> str:
 def export_url(region: Region, view: ListView) -> str:
     """Where all instances of a list can be downloaded."""
     return f"{_list_path(region)}export-all/?{write_selection(view)}".removesuffix("?")
+
+
+def filter_url(region: Region, view: ListView, *, part: int | None = None) -> str:
+    """The form that changes a condition of a list, by its number, or that adds one."""
+    pairs = [("query", view.to_query_string(marker=None)), *([("part", str(part))] if part is not None else [])]
+    return f"{reverse('instances:filter', args=[region])}?{encode_query(pairs)}"
 
 
 def saved_view_url(region: Region, query_string: str) -> str:

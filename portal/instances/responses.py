@@ -15,8 +15,9 @@ from portal.core.request import MemberRequest
 from portal.fleet.values import KnownValues
 from portal.gateway import ApiSession, FetchPolicy, read_largest_page, read_meter
 from portal.instances import controls
-from portal.instances.controls import ActiveFilter, DisplayChoices, DisplayOptions, Pager, ShareLinks, ViewLink
+from portal.instances.controls import DisplayChoices, DisplayOptions, Pager, ShareLinks, ViewLink
 from portal.instances.errors import ListFailedError, describe
+from portal.instances.filters import ActiveFilter, build_active_filters, list_keys
 from portal.instances.forms import InvalidListError, ListForm, clean_filters, name_hidden_in
 from portal.instances.indexed import read_known_values
 from portal.instances.links import ListView, bare_list_url, credential_url, list_url
@@ -58,6 +59,8 @@ class ListPage(Page):
     whole_list_url: str = ""
     hidden: str = ""
     active_filters: tuple[ActiveFilter, ...] = ()
+    filter_keys: tuple[tuple[str, str], ...] = ()
+    has_filters: bool = False
     share: ShareLinks | None = None
     views: tuple[ViewLink, ...] = ()
     has_own_views: bool = False
@@ -81,7 +84,6 @@ class ListControls(NamedTuple):
     """What a list has above its rows, whether ByCloud answers or not."""
 
     options: DisplayOptions
-    known: KnownValues
     filters: tuple[ActiveFilter, ...]
 
 
@@ -196,6 +198,8 @@ def build_page(
         credential_url=credential_url(region, next_url=list_url(region, view)),
         rate_limit=describe_usage(read_meter(session)),
         active_filters=above.filters,
+        filter_keys=list_keys(),
+        has_filters=view.has_filters,
         hidden=", ".join(hidden),
         clear_url=list_url(region, ListView(), limit=view.query.limit, columns=view.columns, density=view.density),
         cleaned_url=list_url(region, view, **clean_filters(view)) if hidden else "",
@@ -221,18 +225,17 @@ def build_page(
         )
     if target != "results":
         choices = controls.build_display_choices(view, above.options, largest_limit=largest_limit)
-        page = replace(page, display_choices=choices, form=ListForm(view=view, known=above.known))
+        page = replace(page, display_choices=choices, form=ListForm(view=view))
     return page
 
 
 def read_controls(request: MemberRequest, session: ApiSession, view: ListView) -> ListControls:
-    """Known values are read where they are shown: in the filter form, or as names of flavors and images."""
+    """Known values are read where they are shown, as names of flavors and images."""
     has_names = view.query.flavor_id or view.query.image_id
-    known = read_known_values(session) if has_names or find_target(request) != "results" else KnownValues()
+    known = read_known_values(session) if has_names else KnownValues()
     return ListControls(
         options=controls.choose_display_options(view, request.user),
-        known=known,
-        filters=controls.build_active_filters(view, region=session.region, known=known),
+        filters=build_active_filters(view, region=session.region, known=known),
     )
 
 

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from portal.instances import actions, downloads, suggestions, views
+from portal.instances import actions, downloads, filter_form, suggestions, views
 
 app_name = "instances"
 
 urlpatterns = [
     path("", views.list_page, name="list"),
+    path("filter/", filter_form.filter_list, name="filter"),
     path("suggest/", suggestions.suggestions, name="suggestions"),
     path("revalidate/", actions.revalidate, name="revalidate"),
     path("refresh/", actions.refresh, name="refresh"),

@@ -63,6 +63,11 @@ const closeMenus = (except) => {
   }
 };
 
+document.addEventListener("toggle", ({ target }) => {
+  const link = target.querySelector(".active-filter > [open] > a");
+  if (link) htmx.ajax("get", link.href, { source: link, target: link });
+}, true);
+
 // With a modifier key the browser handles the link (such as a new tab); htmx and the handler below must not see the
 // click.
 document.addEventListener("click", (event) => {

@@ -11,8 +11,8 @@ export const parse = (text) => {
   return template.content;
 };
 
-// Filter by name after a pause in typing, unless an IME composition is in progress, and replace the URL. Enter or
-// leaving the field adds one history entry, so that Back returns to before the typing began.
+// Filter by name after a pause in typing, unless an input method composes, and replace the URL. Enter or leaving the
+// field adds one history entry.
 
 const TYPED = "portal:typed";
 const PAUSE = 350;
@@ -162,10 +162,11 @@ const describe = (element) =>
 export const noteFocus = (region) => {
   const { activeElement } = document;
   if (!region.contains(activeElement)) return;
-  focused = { id: activeElement.id, description: describe(activeElement), row: findRow()?.id, typed: activeElement.value };
+  const { id } = activeElement.closest("details.menu")?.firstElementChild ?? activeElement;
+  focused = { id, description: describe(activeElement), row: findRow()?.id, typed: activeElement.value };
 };
 
-// Search the same row first, because other rows contain the same elements.
+// The same row first: other rows have the same elements.
 export const restoreFocus = (region) => {
   if (!focused || !region) return;
   const { id, description, row, typed } = focused;
@@ -196,7 +197,7 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     showError(isIntercepted ? "error-intercepted" : "error-failed", detail, own);
   } else if (!isRefresh(detail)) {
     noteFocus(target);
-    for (const { id } of target.querySelectorAll("details[open][id]")) opened.push(id);
+    for (const { id } of target.querySelectorAll("details[open][id]:not(.menu)")) opened.push(id);
   }
 });
 

@@ -215,6 +215,28 @@ def unfold_instance(runner: StateRunner) -> Page:
     return page
 
 
+def open_filter(query: str, *opened: str) -> Callable[[StateRunner], Page]:
+    """The menu of a filter, with its form: one that is applied, or one that is added by the names of its buttons."""
+
+    def show(runner: StateRunner) -> Page:
+        page = visit(f"{SHORT}&{query}")(runner)
+        page.locator(f"{'#add-filter' if opened else '#filter-0'} > summary").click()
+        for name in opened:
+            page.locator("#add-filter").get_by_role("button", name=name).click()
+        expect(page.locator(".filter-form input:not([type=hidden])").first).to_be_visible()
+        return page
+
+    return show
+
+
+def mistake_a_filter(runner: StateRunner) -> Page:
+    page = open_filter("", "RAM")(runner)
+    page.get_by_label("Values", exact=True).fill("lots")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator(".filter-form .error")).to_be_visible()
+    return page
+
+
 def mend_filters(runner: StateRunner) -> Page:
     """The list after a filter that was refused, and corrected without leaving the page."""
     page = visit(f"{SHORT}&flavor_id=what")(runner)
@@ -223,7 +245,7 @@ def mend_filters(runner: StateRunner) -> Page:
     expect(page.locator("#tools")).to_be_visible()
     page.locator("#id_name").fill("web-*")
     page.locator("#id_name").press("Enter")
-    expect(page.locator("#results .active-filter")).to_contain_text("web-*")
+    expect(page.locator(".active-filter")).to_contain_text("web-*")
     return page
 
 
@@ -662,6 +684,11 @@ STATES = (
     State("view settings", unfold(SHORT, "#layout")),
     State("export", unfold(SHORT, "#export")),
     State("share", unfold(SHORT, "#share")),
+    State("filters, keys", unfold(SHORT, "#add-filter")),
+    State("filters, one changed", open_filter("q=-status:ERROR,BUILD+tag:web+meta.team:storefront")),
+    State("filters, one added", open_filter("", "Metadata", "meta.team")),
+    State("filters, a mistake", mistake_a_filter),
+    State("filters, a page of its own", visit(f"{LIST}filter/?query=tags%3Dweb&key=status")),
     State("save a view", unfold(SHORT, "#save-view")),
     State("saved views", save_view),
     State("saved views, none", visit("/spo1/views/", name="vera")),

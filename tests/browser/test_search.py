@@ -58,7 +58,7 @@ def test_pages_are_reached_by_number(otto: Page) -> None:
 
 def test_the_box_follows_a_part_that_is_taken_away(otto: Page) -> None:
     otto.goto(f"{LIST}?q=status:ERROR+tag:web")
-    otto.get_by_role("link", name="Remove the filter search: tag:web").click()
+    otto.get_by_role("link", name="Remove the filter Tag: web").click()
     expect(otto.get_by_label("Search instances")).to_have_value("status:ERROR")
     otto.go_back()
     expect(otto.get_by_label("Search instances")).to_have_value("status:ERROR tag:web")

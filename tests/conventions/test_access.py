@@ -91,6 +91,7 @@ ROUTES = {
     "team_credentials:remove": Route("/team/credentials/spo1/remove/", "manage-team-credential", WRITE, ADMINS),
     "overview:overview": Route("/spo1/", "list-instances", READ, MEMBERS),
     "instances:list": Route("/spo1/instances/", "list-instances", READ, MEMBERS),
+    "instances:filter": Route("/spo1/instances/filter/", "list-instances", READ, MEMBERS),
     "instances:suggestions": Route("/spo1/instances/suggest/", "list-instances", READ, MEMBERS),
     "instances:check_credential": Route("/spo1/instances/check-credential/", "list-instances", WRITE, MEMBERS),
     "instances:revalidate": Route("/spo1/instances/revalidate/", "list-instances", WRITE, MEMBERS),

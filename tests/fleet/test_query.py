@@ -16,7 +16,10 @@ from portal.fleet.query import (
     Value,
     list_unknown_keys,
     parse,
+    read_value,
+    read_values,
     write,
+    write_values,
 )
 
 # Texts of the signs that mean something, so that examples are more than words.
@@ -50,6 +53,26 @@ queries = st.lists(words | conditions, max_size=6, unique=True).map(tuple)
 @given(queries)
 def test_conditions_come_back_from_their_text(conditions: tuple[Condition, ...]) -> None:
     assert parse(write(conditions)) == conditions
+
+
+@given(st.lists(values.filter(lambda value: value.text or value.any_after), max_size=5, unique=True).map(tuple))
+def test_values_come_back_from_the_text_of_a_field_of_their_own(values: tuple[Value, ...]) -> None:
+    assert read_values(write_values(values)) == values
+    for value in values:
+        assert read_value(write_values([value])) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (" web server , db*,, web server ", (Value("web server"), Value("db", any_after=True))),
+        ('"a,b"*, *"*"', (Value("a,b", any_after=True), Value("*", any_before=True))),
+        ('"never closed, x', (Value("never closed"), Value("x"))),
+        (">=8", (Value(">=8"),)),
+    ],
+)
+def test_a_field_of_values_means(text: str, values: tuple[Value, ...]) -> None:
+    assert read_values(text) == values
 
 
 @given(texts)

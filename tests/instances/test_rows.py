@@ -11,6 +11,7 @@ from portal.fleet.values import KnownValues, NamedRef
 from portal.gateway import ApiSession, Cached, CachedInstance, UpstreamCall
 from portal.instances import controls
 from portal.instances.detail import NetworkAddress, build_details
+from portal.instances.filters import build_active_filters
 from portal.instances.links import ListView
 from portal.instances.live import describe_curl
 from portal.instances.rows import MOST_ENTRIES, Row, build_rows, describe_sizes
@@ -138,16 +139,14 @@ def test_a_text_that_is_too_long_for_a_table_is_cut() -> None:
 
 def test_tokens_name_what_is_known_by_name() -> None:
     query = InstanceQuery(name="a", status="B", tags=("c", "d"), flavor_id=ID, image_id=OTHER_ID, limit=20)
-    tokens = controls.build_active_filters(
-        ListView(query), region=SPO1, known=KnownValues(flavors=(NamedRef(ID, "m1"),))
-    )
+    tokens = build_active_filters(ListView(query), region=SPO1, known=KnownValues(flavors=(NamedRef(ID, "m1"),)))
     assert [(token.label, token.value) for token in tokens] == [
-        ("name", "a"),
-        ("status", "B"),
-        ("tag", "c"),
-        ("tag", "d"),
-        ("flavor", "m1"),
-        ("image", OTHER_ID),
+        ("Name", "a"),
+        ("Status", "B"),
+        ("Tag", "c"),
+        ("Tag", "d"),
+        ("Flavor", "m1"),
+        ("Image", OTHER_ID),
     ]
 
 

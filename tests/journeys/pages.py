@@ -43,6 +43,13 @@ def is_due(response: Response) -> bool:
     return " data-due" in text(response)
 
 
+def removal(response: Response, filter_shown: str) -> str:
+    """Where the list without this filter is; fails when it is not applied."""
+    found = re.search(rf'href="([^"]*)"[^>]* aria-label="Remove the filter {re.escape(filter_shown)}"', text(response))
+    assert found, words(response)
+    return found[1]
+
+
 def has_rows(response: Response) -> bool:
     return 'id="table"' in text(response)
 

@@ -26,6 +26,7 @@ TESTS = (
     *("fleet/test_privacy.py", "fleet/test_command.py", "fleet/test_search.py", "journeys/test_search.py"),
     *("fleet/test_changes.py", "fleet/test_counts.py", "journeys/test_changes.py", "journeys/test_overview.py"),
     *("fleet/test_lookup.py", "journeys/test_indexed_instance.py", "journeys/test_known_values.py"),
+    "journeys/test_filters.py",
 )
 
 

@@ -15,7 +15,10 @@ from tests.unmeasured import leave_out_coverage
 ROOT = Path(__file__).parent.parent.parent
 # test_faults.py holds upstream's faults to tenths of a second, which is no business of where things are kept.
 # The others need an index.
-OTHERS = ("faults", "search", "suggestions", "changes", "overview", "indexed_instance", "export_all", "known_values")
+OTHERS = (
+    *("faults", "search", "suggestions", "changes", "overview", "indexed_instance", "export_all", "known_values"),
+    "filters",
+)
 JOURNEYS = (
     *("tests/journeys", *(f"--ignore=tests/journeys/test_{name}.py" for name in OTHERS)),
     *("tests/accounts/test_sign_in.py", "tests/accounts/test_names.py"),
