@@ -30,3 +30,17 @@ def pss_megabytes(pid: int) -> float:
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024
     raise LookupError(pid)
+
+
+def reset_peak(pid: int) -> float:
+    """Begin to look for the peak of a process's memory. Gives its resident megabytes now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+    return peak_megabytes(pid)
+
+
+def peak_megabytes(pid: int) -> float:
+    """The most resident memory of a process since its start, or since `reset_peak`."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise LookupError(pid)

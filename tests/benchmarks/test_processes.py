@@ -7,7 +7,7 @@ from time import process_time
 
 import pytest
 
-from tests.benchmarks.processes import cpu_seconds, list_children, pss_megabytes
+from tests.benchmarks.processes import cpu_seconds, list_children, peak_megabytes, pss_megabytes, reset_peak
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 
@@ -28,3 +28,10 @@ def test_children_are_listed_while_they_live() -> None:
 
 def test_memory_is_of_the_size_of_a_python_with_django() -> None:
     assert 10 < pss_megabytes(os.getpid()) < 2000
+
+
+def test_a_peak_is_seen_though_it_is_over() -> None:
+    before = reset_peak(os.getpid())
+    held = b"x" * 64 * 1024 * 1024
+    del held
+    assert 60 < peak_megabytes(os.getpid()) - before < 200

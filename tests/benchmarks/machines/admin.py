@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from tests.benchmarks.machines.models import Machine
+from tests.benchmarks.machines.models import Machine, SearchedMachine
 
 
 @admin.register(Machine)
@@ -11,3 +11,13 @@ class MachineAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("status",)
     search_fields = ("name",)
     list_per_page = 20
+
+
+@admin.register(SearchedMachine)
+class SearchedMachineAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Like the portal, which searches descriptions, metadata, networks, MAC addresses, keys and volumes, too."""
+
+    list_display = MachineAdmin.list_display
+    list_filter = MachineAdmin.list_filter
+    list_per_page = MachineAdmin.list_per_page
+    search_fields = ("id", "name", "status", "addresses", "flavor", "image", "tags")
