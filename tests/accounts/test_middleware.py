@@ -7,6 +7,7 @@ import pytest
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.test import Client
 from django.utils import timezone, translation
+from pytest_django import Settings
 
 from portal.accounts.models import Member
 from portal.audit.models import Action, Event
@@ -204,3 +205,25 @@ def test_the_next_person_on_the_same_thread_does_not_inherit_the_language(client
     client.get("/preferences/")
     assert translation.get_language() == "en"
     assert '<html lang="en"' in Client().get("/sign-in/").content.decode()
+
+
+def test_who_needs_a_second_factor_is_sent_to_set_one_up(client: Client, vera: Member, settings: Settings) -> None:
+    settings.REQUIRE_SECOND_FACTOR = "everybody"
+    client.force_login(vera)
+    assert client.get("/preferences/")["Location"] == "/second-factor/"
+
+
+def test_who_changes_too_much_is_refused_until_the_next_minute(
+    client: Client, vera: Member, settings: Settings
+) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {"act": "1/m/user"}
+    client.force_login(vera)
+    statuses = [client.post("/preferences/theme/", {"theme": "dark"}).status_code for _ in range(2)]
+    assert statuses == [302, 429]
+
+
+def test_a_view_that_fails_is_no_refusal(client: Client, vera: Member) -> None:
+    client.force_login(vera)
+    client.raise_request_exception = False
+    assert client.get("/crash/").status_code == 500
+    assert not Event.objects.filter(act=Action.ACCESS_REFUSED).exists()

@@ -3,14 +3,16 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from pytest_django import Settings
 
-from portal.gateway import failover_cache
+from portal.gateway import clock, failover_cache
 from portal.gateway.failover_cache import FailoverCache
 from portal.gateway.memory_cache import MemoryCache
 from tests.services.conftest import use_redis
@@ -169,3 +171,32 @@ def test_the_log_tells_of_both_ends(cache: FailoverCache, own_redis: Redis, capl
     assert "cache_server_away" in told[0]
     assert "cache_server_back" in told[1]
     assert own_redis.password not in caplog.text
+
+
+def test_the_clock_follows_the_one_of_redis_and_its_own_without(
+    cache: FailoverCache, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "SYNC_SECONDS", 0)
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=1), tick=True):
+        # Begins with this machine's clock, which is an hour fast.
+        clock.reset_local_state()
+    for _ in range(2):
+        assert abs(clock.now() - own_redis.connect().time()[0]) < 2
+    own_redis.stop()
+    clock.reset_local_state()
+    assert abs(clock.now() - time.time()) < 2
+    assert cache.read_time() is None
+
+
+def test_a_redis_that_drops_counters_is_known_by_its_policy(cache: FailoverCache, own_redis: Redis) -> None:
+    server = own_redis.connect()
+    server.config_set("maxmemory", "100mb")
+    try:
+        for policy, found in (("allkeys-lru", "allkeys-lru"), ("noeviction", None)):
+            server.config_set("maxmemory-policy", policy)
+            assert cache.find_eviction_policy() == found
+        own_redis.stop()
+        assert cache.find_eviction_policy() is None
+    finally:
+        own_redis.start()
+        own_redis.connect().config_set("maxmemory", "0")

@@ -21,13 +21,10 @@ from tests.services.servers import PostgreSQL
 from tests.unmeasured import leave_out_coverage
 
 ROOT = Path(__file__).parent.parent.parent
-TESTS = (
-    *("fleet/test_feed.py", "fleet/test_walk.py", "fleet/test_trouble.py", "fleet/test_simulated.py"),
-    *("fleet/test_privacy.py", "fleet/test_command.py", "fleet/test_search.py", "journeys/test_search.py"),
-    *("fleet/test_changes.py", "fleet/test_counts.py", "journeys/test_changes.py", "journeys/test_overview.py"),
-    *("fleet/test_lookup.py", "journeys/test_indexed_instance.py", "journeys/test_known_values.py"),
-    "journeys/test_filters.py",
-)
+TESTS = {
+    "fleet": "feed walk trouble simulated privacy command search changes counts lookup",
+    "journeys": "search changes overview indexed_instance known_values filters",
+}
 
 
 @contextmanager
@@ -43,16 +40,14 @@ def _on_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TESTS)
-def test_the_index_is_the_same_on_postgresql(postgresql: PostgreSQL, name: str) -> None:
+@pytest.mark.parametrize("folder", TESTS)
+def test_the_index_is_the_same_on_postgresql(postgresql: PostgreSQL, folder: str) -> None:
     clean = {name: value for name, value in leave_out_coverage().items() if not name.startswith(("PYTEST_", "DJANGO_"))}
+    files = [f"tests/{folder}/test_{name}.py" for name in TESTS[folder].split()]
     answer = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", f"tests/{name}", "-m", "not slow"),
-            *("-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
-        ],
+        [sys.executable, "-m", "pytest", *files, "-m", "not slow", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"],
         cwd=ROOT,
-        env=clean | {"TEST_DATABASE_URL": postgresql.url(name.partition(".")[0].replace("/", "_"))},
+        env=clean | {"TEST_DATABASE_URL": postgresql.url(f"index_{folder}")},
         capture_output=True,
         text=True,
         check=False,
