@@ -68,7 +68,7 @@ def list_targets(portal: Server, admin: Server) -> dict[str, Target]:
     return targets | {
         "admin": of(f"Django's admin, 20 rows of {LARGE:,}", "/admin/machines/machine/", server=admin),
         "admin search": of(
-            "Django's admin, search of all its columns", "/admin/machines/searchedmachine/?q=b-14", server=admin
+            "Django's admin, search of all texts", "/admin/machines/searchedmachine/?q=b-14", server=admin
         ),
         "admin names": of("Django's admin, search of names", "/admin/machines/machine/?q=b-14", server=admin),
         "admin last": of("Django's admin, last page", f"/admin/machines/machine/?p={pages}", server=admin),
@@ -130,7 +130,7 @@ def list_aims(targets: dict[str, Target], disk: float) -> list[Aim]:
             Aim("overview", f"overview: CPU{of_these}", ms(f"{region} overview"), overview, "ms"),
         ]
     aims += [
-        Aim("peer", "search: CPU of the admin's of all its columns", ms("large search") / ms("admin search"), 1.0, "×"),
+        Aim("peer", "search: CPU of the admin's of all texts", ms("large search") / ms("admin search"), 1.0, "×"),
         Aim("peer", "last page: CPU of the admin's", ms("large last") / ms("admin last"), 1.0, "×"),
         Aim("disk", f"{LARGE:,} instances on disk", disk, 250, "MB"),
     ]

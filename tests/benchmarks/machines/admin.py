@@ -15,9 +15,12 @@ class MachineAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(SearchedMachine)
 class SearchedMachineAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Like the portal, which searches descriptions, metadata, networks, MAC addresses, keys and volumes, too."""
+    """Searches what the portal does."""
 
     list_display = MachineAdmin.list_display
     list_filter = MachineAdmin.list_filter
     list_per_page = MachineAdmin.list_per_page
-    search_fields = ("id", "name", "status", "addresses", "flavor", "image", "tags")
+    search_fields = (
+        *("id", "name", "status", "addresses", "flavor", "image", "tags", "description", "crn"),
+        *("networks", "mac_addresses", "security_groups", "key_names", "volumes", "metadata"),
+    )

@@ -1,4 +1,4 @@
-"""`manage.py fill_machines URL NAME`: copies a sandbox's fleet into the table, and gives NAME access to the admin."""
+"""`manage.py fill_machines URL NAME`: copies a sandbox's fleet into the tables, and gives NAME access to the admin."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -7,7 +7,7 @@ import requests
 from django.core.management.base import BaseCommand
 
 from portal.accounts.models import Member
-from tests.benchmarks.machines.models import Machine
+from tests.benchmarks.machines.models import Machine, SearchedMachine
 from tests.benchmarks.servers import TOKEN
 
 
@@ -28,4 +28,5 @@ class Command(BaseCommand):
                 if not instances:
                     return
                 Machine._default_manager.bulk_create(map(Machine.of, instances))
+                SearchedMachine._default_manager.bulk_create(map(SearchedMachine.of, instances))
                 marker = instances[-1]["id"]
