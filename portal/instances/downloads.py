@@ -23,6 +23,7 @@ from portal.instances.export_all import (
     CONTENT_TYPES,
     Export,
     Format,
+    TextFormat,
     TooManyExportsError,
     describe_coverage,
     name_file,
@@ -64,7 +65,7 @@ def export_all(request: MemberRequest, region: Region) -> HttpResponseBase:
     """
     session = open_session(request, region)
     if request.method == "POST":
-        return _answer_file(request, session, read_list(session, read_posted(request, region)))
+        return answer_file(request, session, read_list(session, read_posted(request, region)))
     view = read_list(session, request.GET)
     url = export_url(region, view)
     if not is_same_query(url.partition("?")[2], request.META.get("QUERY_STRING", "")) and not find_target(request):
@@ -106,9 +107,9 @@ def _answer_page(request: MemberRequest, session: ApiSession, view: ListView) ->
     return respond(request, "instances/export_all.html", shown, target=target)
 
 
-def _answer_file(request: MemberRequest, session: ApiSession, view: ListView) -> HttpResponseBase:
+def answer_file(request: MemberRequest, session: ApiSession, view: ListView) -> HttpResponseBase:
     """The file; or, by 303, the page that says why there is none yet."""
-    region, form = session.region, _read_format(request.POST.get("format", ""))
+    region, form = session.region, read_format(request.POST.get("format", ""))
     if not ratelimit.consume(request, action="export", user=request.user):
         return ratelimit.respond_429(request)  # type: ignore[no-any-return]
     try:
@@ -118,31 +119,39 @@ def _answer_file(request: MemberRequest, session: ApiSession, view: ListView) ->
         return _redirect(export_url(region, view))
     if not export.coverage.is_complete and "known" not in request.POST:
         return _redirect(export_url(region, view))
-    return _send(request, region, export, form, view)
+    return send_export(request, region, export, form, view)
 
 
-def _send(request: MemberRequest, region: Region, export: Export, form: Format, view: ListView) -> HttpResponseBase:
+def send_export(
+    request: MemberRequest, region: Region, export: Export, form: Format | TextFormat, view: ListView
+) -> HttpResponseBase:
+    """As a file; what is to be copied as a page of plain text."""
     try:
         pieces = start_export(export, form)
     except TooManyExportsError:
         messages.warning(request, _("Several exports are being written at the moment. Try again in a minute."))
         return _redirect(list_url(region, view))
-    credential = request.credential
-    means = f"{form} with the team's credential {credential.fingerprint}" if credential.is_team else form
-    known = f"{describe_coverage(export.coverage)} known"
-    subject = f"{region.code}: {len(export.keys)} instances, {means}, {known}, {export.query or 'all'}"
-    record_event(Action.INSTANCES_EXPORTED, request=request, member=request.user, subject=subject)
+    selects = "selected" if export.query is None else export.query or "all"
+    record_export(request, region, len(export.keys), form, f"{describe_coverage(export.coverage)} known, {selects}")
     response = StreamingHttpResponse(pieces, content_type=CONTENT_TYPES[form])
-    response.headers["Content-Disposition"] = f'attachment; filename="{name_file(export, form)}"'
+    if form in ("csv", "jsonl"):
+        response.headers["Content-Disposition"] = f'attachment; filename="{name_file(export, form)}"'
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def record_export(request: MemberRequest, region: Region, count: int, form: str, what: str) -> None:
+    credential = request.credential
+    means = f"{form} with the team's credential {credential.fingerprint}" if credential.is_team else form
+    subject = f"{region.code}: {count} instances, {means}, {what}"
+    record_event(Action.INSTANCES_EXPORTED, request=request, member=request.user, subject=subject)
 
 
 def _redirect(url: str) -> HttpResponse:
     return HttpResponseRedirect(url, status=HTTPStatus.SEE_OTHER)
 
 
-def _read_format(text: str) -> Format:
+def read_format(text: str) -> Format:
     for form in get_args(Format):
         if form == text:
             return form  # type: ignore[no-any-return]

@@ -1,4 +1,5 @@
-"""Writes all instances that match as a file, from the index and in constant memory: as CSV or as JSON lines.
+"""Writes all instances that match, or those that were selected, from the index and in constant memory: as CSV, as JSON
+lines, or one value of each as plain lines.
 
 The set of instances is fixed first; then their JSON is read in chunks by key. No cursor and no transaction is open
 while the client takes its time, and the database connection is given back.
@@ -8,7 +9,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from operator import attrgetter
 from threading import BoundedSemaphore
@@ -26,6 +27,7 @@ from portal.bycloud import (
     Instance,
     PartialInstance,
     decode_instance,
+    list_addresses,
     list_unreadable_paths,
 )
 from portal.bycloud.tolerant import repair
@@ -40,7 +42,14 @@ from portal.instances.indexed import DEFAULT_ORDER, Coverage, OpenIndex, measure
 from portal.instances.links import ListView, write_selection
 
 Format = Literal["csv", "jsonl"]
-CONTENT_TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
+TextFormat = Literal["ids", "names", "addresses"]
+CONTENT_TYPES: dict[Format | TextFormat, str] = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/jsonl; charset=utf-8",
+    "ids": "text/plain; charset=utf-8",
+    "names": "text/plain; charset=utf-8",
+    "addresses": "text/plain; charset=utf-8",
+}
 AT_ONCE = 500
 KEYS_AT_ONCE = 10_000
 
@@ -79,6 +88,11 @@ _FIELDS = tuple(_list_fields())
 # What the portal adds: when the instance was seen, how much of the list the index had, and JSON paths in the instance
 # that could not be parsed, whose cells are empty.
 NAMES = (*chain.from_iterable(names for names, _read in _FIELDS), "last_seen", "coverage", "unreadable")
+_TEXTS: dict[TextFormat, Callable[[Instance], Iterable[str | None]]] = {
+    "ids": lambda one: (one.id,),
+    "names": lambda one: (one.name,),
+    "addresses": lambda one: (address for address in list_addresses(one) if ":" not in address),
+}
 _WHOLE = "$"
 _ANY_JSON = msgspec.json.Decoder(msgspec.Raw)
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
@@ -87,13 +101,13 @@ _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 class Export(NamedTuple):
     """What a file will hold: the keys of its instances in their order, and what is said of them.
 
-    `query` is the query string of the list, without its page and its look.
+    `query` is the query string of the list, without its page and its look; None if its instances were selected.
     `oldest` and `newest` are when the first and the last of them were seen; None without instances.
     """
 
     region_code: str
     keys: "array[int]"
-    query: str
+    query: str | None
     oldest: datetime | None
     newest: datetime | None
     coverage: Coverage
@@ -133,7 +147,7 @@ def plan_export(index: OpenIndex, view: ListView, ids: Sequence[str] = ()) -> Ex
     return Export(
         region_code=index.fleet.region,
         keys=array("q", sort(rows, view.sort or DEFAULT_ORDER).values_list("pk", flat=True).iterator(KEYS_AT_ONCE)),
-        query=write_selection(view),
+        query=None if ids else write_selection(view),
         oldest=totals.oldest,
         newest=totals.newest,
         coverage=measure_coverage(index),
@@ -157,7 +171,7 @@ def describe_coverage(coverage: Coverage) -> str:
     return f"{coverage.known} of {total}{'' if coverage.is_complete else ', incomplete'}"
 
 
-def start_export(export: Export, form: Format) -> Iterator[bytes]:
+def start_export(export: Export, form: Format | TextFormat) -> Iterator[bytes]:
     """Like `write_export`, as one of a few at a time. Raises `TooManyExportsError`. Close it when it is not read on."""
     if not _slots.acquire(blocking=False):
         raise TooManyExportsError
@@ -167,7 +181,7 @@ def start_export(export: Export, form: Format) -> Iterator[bytes]:
     return pieces
 
 
-def _hold_slot(export: Export, form: Format) -> Iterator[bytes]:
+def _hold_slot(export: Export, form: Format | TextFormat) -> Iterator[bytes]:
     try:
         yield b""
         yield from write_export(export, form)
@@ -178,13 +192,27 @@ def _hold_slot(export: Export, form: Format) -> Iterator[bytes]:
         _slots.release()
 
 
-def write_export(export: Export, form: Format) -> Iterator[bytes]:
+def write_export(export: Export, form: Format | TextFormat) -> Iterator[bytes]:
     """The file in pieces. Raises `ExportInterruptedError`, so that what was sent so far is not taken for all of it."""
-    write: Callable[[Sequence[_Found], Export], bytes] = _write_rows if form == "csv" else _write_lines
-    # Spreadsheets need the byte order mark to recognize UTF-8.
-    yield "\ufeff".encode() + _write_csv([NAMES]) if form == "csv" else _write_first_line(export)
+    write: Callable[[Sequence[_Found], Export], bytes]
+    if form == "csv":
+        write = _write_rows
+        # Spreadsheets need the byte order mark to recognize UTF-8.
+        yield "\ufeff".encode() + _write_csv([NAMES])
+    elif form == "jsonl":
+        write = _write_lines
+        yield _write_first_line(export)
+    else:
+        write = partial(_write_found_texts, form)
     for start in range(0, len(export.keys), AT_ONCE):
         yield write(_read_chunk(export.keys[start : start + AT_ONCE]), export)
+
+
+def write_texts(instances: Iterable[Instance], form: TextFormat) -> bytes:
+    """Lines to copy: the id or the name of each instance, or its IPv4 addresses. Absent ones are left out."""
+    lines = chain.from_iterable(map(_TEXTS[form], instances))
+    # A line break within a name would make two of it.
+    return "".join([f"{' '.join(line.splitlines())}\n" for line in lines if line]).encode(errors="replace")
 
 
 def _read_chunk(keys: "array[int]") -> list[_Found]:
@@ -211,10 +239,10 @@ def _write_rows(found: Sequence[_Found], export: Export) -> bytes:
     # Many instances have the same values, and escaping costs as much as all the rest.
     cell, readers = cache(_write_cells), [read for _names, read in _FIELDS]
     coverage, rows = cell(describe_coverage(export.coverage)), []
-    for instance_id, last_seen, source in found:
-        instance = decode_instance(source) if source is not None else _unreadable(instance_id)
+    for each in found:
+        instance = _decode(each)
         cells = [cell(read(instance)) for read in readers]
-        rows.append([*cells, cell(last_seen), coverage, cell(list_unreadable_paths(instance))])
+        rows.append([*cells, cell(each.last_seen), coverage, cell(list_unreadable_paths(instance))])
     return _write_csv(rows)
 
 
@@ -233,8 +261,14 @@ def _write_csv(rows: Iterable[Sequence[str]]) -> bytes:
     return "".join([f'"{line}"\r\n' for line in lines]).encode()
 
 
-def _unreadable(instance_id: str) -> Instance:
-    return PartialInstance(id=instance_id, unreadable=(_WHOLE,))
+def _decode(found: _Found) -> Instance:
+    if found.source is None:
+        return PartialInstance(id=found.instance_id, unreadable=(_WHOLE,))
+    return decode_instance(found.source)
+
+
+def _write_found_texts(form: TextFormat, found: Sequence[_Found], _export: Export) -> bytes:
+    return write_texts(map(_decode, found), form)
 
 
 def _write_lines(found: Sequence[_Found], _export: Export) -> bytes:

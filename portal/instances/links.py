@@ -5,6 +5,7 @@ Depends on neither requests nor the cache. forms.py parses what these functions 
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,7 +14,7 @@ import msgspec
 from django.urls import reverse
 
 from portal.bycloud import DEFAULT_LIMIT, InstanceQuery, Region
-from portal.core.http import add_way_back, encode_query
+from portal.core.http import LONGEST_ADDRESS, add_way_back, encode_query
 from portal.instances.columns import read_names
 
 LONGEST_NAME = 255
@@ -124,6 +125,15 @@ def filter_url(region: Region, view: ListView, *, part: int | None = None) -> st
     """The form that changes a condition of a list, by its number, or that adds one."""
     pairs = [("query", view.to_query_string(marker=None)), *([("part", str(part))] if part is not None else [])]
     return f"{reverse('instances:filter', args=[region])}?{encode_query(pairs)}"
+
+
+def compare_url(region: Region, ids: Sequence[str], *, only_differences: bool, back: ListView) -> str:
+    """Where instances are shown side by side. The way back is left out where the address would be too long."""
+    pairs = [("id", ",".join(ids)), ("differences", "1" if only_differences else ""), ("back", back.to_query_string())]
+    path, query_string = f"{_list_path(region)}compare/", encode_query(pair for pair in pairs if pair[1])
+    if len(path) + len(query_string) >= LONGEST_ADDRESS:
+        query_string = encode_query(pair for pair in pairs[:2] if pair[1])
+    return f"{path}?{query_string}"
 
 
 def saved_view_url(region: Region, query_string: str) -> str:

@@ -129,10 +129,11 @@ def find_instance(
 
 def _read_index(session: ApiSession, instance_id: str) -> FoundInstance | None:
     sighting = read_sighting(session, instance_id)
-    return _describe(sighting) if sighting else None
+    return describe_sighting(sighting) if sighting else None
 
 
-def _describe(sighting: Sighting) -> FoundInstance:
+def describe_sighting(sighting: Sighting) -> FoundInstance:
+    """The instance as the index has it."""
     seen_at, missing_at = sighting.seen_at, sighting.missing_at
     name = sighting.instance.name
     target = InstanceQuery(name=name or None, limit=LARGEST_LIMIT).to_target()

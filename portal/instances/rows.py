@@ -90,8 +90,8 @@ class Row(msgspec.Struct, frozen=True):
     """An instance in the table. Absent values are empty texts and tuples.
 
     `key` is the row's unique id in the HTML. `copy_label` names the button that copies the id; it is empty if the id is
-    not whole. `unreadable` has the fields that could not be parsed; `raw_url` leads to the raw JSON, and `excerpt` is
-    its beginning if the row has no page.
+    not whole. `select_label` names the checkbox; it is empty if the row has no page. `unreadable` has the fields that
+    could not be parsed; `raw_url` leads to the raw JSON, and `excerpt` is its beginning if the row has no page.
     """
 
     id: str
@@ -99,6 +99,7 @@ class Row(msgspec.Struct, frozen=True):
     short_id: str
     name: str
     copy_label: str
+    select_label: str
     url: str
     state: State
     addresses: Foldable[Entry]
@@ -124,7 +125,7 @@ def build_rows(
     tag_link, flavor_link = cache(partial(link_tag, region, view)), cache(partial(link_flavor, region, view))
     image_link, sizes = cache(partial(link_image, region, view)), cache(describe_sizes)
     address_words, tag_words = cache(_count_addresses), cache(_count_tags)
-    copy, id_label = _("Copy %(what)s"), _("the id of %(name)s")
+    copy, id_label, select = _("Copy %(what)s"), _("the id of %(name)s"), _("Select %(name)s")
     formats: Mapping[Kind, Formatter] = {
         "moment": make_time_formatter(),
         "count": number_text,
@@ -149,7 +150,8 @@ def build_rows(
         keys.add(key)
         is_usual = bool(_is_usual(name))
         hint = encode_query([("name", name)]) if is_usual or can_be_hint(name) else ""
-        what = id_label % {"name": name if is_usual else show_plain(shorten(name or given_id))}
+        called = {"name": name if is_usual else show_plain(shorten(name or given_id))}
+        what = id_label % called
         url = _instance_url(f"{path}{instance_id}/", hint, back) if instance_id else ""
         is_partial = isinstance(instance, PartialInstance)
         unreadable = list_unreadable(instance) if is_partial else NOTHING
@@ -177,6 +179,7 @@ def build_rows(
                 short_id=given_id[:SHORT_ID] or DASH,
                 name=name if is_usual else finish(name),
                 copy_label=copy % {"what": what} if 0 < len(given_id) <= LONGEST_IN_TABLE else "",
+                select_label=select % called if url else "",
                 url=url,
                 state=states[facts],
                 addresses=_fold(

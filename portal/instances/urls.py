@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.instances import actions, downloads, filter_form, suggestions, views
+from portal.instances import actions, downloads, filter_form, selection, suggestions, views
 
 app_name = "instances"
 
@@ -16,6 +16,8 @@ urlpatterns = [
     path("layout/", actions.change_layout, name="change_layout"),
     path("export/", actions.export, name="export"),
     path("export-all/", downloads.export_all, name="export_all"),
+    path("selected/", selection.selected, name="selected"),
+    path("compare/", selection.compare, name="compare"),
     path("save-view/", actions.save_view, name="save_view"),
     path("<uuid:instance_id>/", views.detail_page, name="detail"),
     path("<uuid:instance_id>.json", views.raw, name="raw"),

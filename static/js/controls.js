@@ -11,7 +11,7 @@ const readCopy = ({ dataset, parentElement, previousElementSibling }) => {
   return dataset.copy || previousElementSibling.textContent;
 };
 
-const copyText = async (text) => {
+export const copyText = async (text) => {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   // The clipboard API is not available on plain HTTP.
   const area = document.createElement("textarea");
@@ -24,7 +24,7 @@ const copyText = async (text) => {
   if (!isCopied) throw new Error("The browser did not copy the text");
 };
 
-const showToast = (name, text) => {
+export const showToast = (name, text) => {
   const toast = copyTemplate(name).firstElementChild;
   toast.querySelector("p").textContent = text;
   toasts.replaceChildren(toast);
@@ -92,9 +92,13 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("focusin", ({ target }) => {
   closeMenus(target);
-  // What few pages ever need is loaded with its field.
-  if (target.dataset.script) import(target.dataset.script).then(({ enhance }) => enhance(target));
 });
+
+// What few pages ever need is loaded with its field, or with a change in its form.
+const enhance = (target, script) => script && import(script).then((module) => module.enhance(target));
+document.addEventListener("focusin", ({ target }) => enhance(target, target.dataset.script));
+document.addEventListener("change", ({ target }) => enhance(target, target.form?.dataset.script));
+if (sessionStorage.getItem("selection")) enhance(null, document.getElementById("selection")?.dataset.script);
 
 // Keyboard shortcuts
 

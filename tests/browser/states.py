@@ -472,6 +472,23 @@ def search_all(query: str) -> Callable[[StateRunner], Page]:
     return show
 
 
+def select_rows(runner: StateRunner) -> Page:
+    page = search_all("q=tag:web&limit=5")(runner)
+    page.locator("#table thead .tick input").check()
+    expect(page.locator("#selection")).to_contain_text("5 selected")
+    return page
+
+
+def compare_instances(more: str = "") -> Callable[[StateRunner], Page]:
+    def show(runner: StateRunner) -> Page:
+        page = search_all("q=db&limit=20")(runner)
+        page.goto(f"{LIST}compare/?id={','.join(list_ids(page)[:4])}{more}")
+        expect(page.locator("#comparison")).to_be_visible()
+        return page
+
+    return show
+
+
 def show_changes(query: str = "", *, count: int = 1) -> Callable[[StateRunner], Page]:
     """The changes of a region whose fleet was read to its end, after so many instances were renamed."""
 
@@ -639,6 +656,10 @@ STATES = (
     State("search, nothing read yet", fail_to_read),
     State("search, index lost", lose_the_index),
     State("search, suggestions", suggest),
+    State("rows selected", select_rows),
+    State("comparison", compare_instances()),
+    State("comparison, only differences", compare_instances("&differences=1")),
+    State("comparison, not found", visit(f"{LIST}compare/?id={NOWHERE},{NOWHERE[:-1]}1")),
     State("export of all", show_export),
     State("export of all, fleet being read", visit(f"{LIST}export-all/?q=web")),
     State("changes", show_changes()),

@@ -26,6 +26,8 @@ def test_back_leads_to_the_row_itself_in_the_list_as_it_was(visits: Visits, *, s
     assert list_ids(page)[15] == instance_id
     assert row.evaluate("row => row.matches(':target')")
     page.keyboard.press("Tab")
+    expect(row.get_by_role("checkbox")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(row.locator("th a")).to_be_focused()
 
 

@@ -99,6 +99,8 @@ ROUTES = {
     "instances:change_layout": Route("/spo1/instances/layout/", "manage-own-preferences", WRITE, MEMBERS),
     "instances:export": Route("/spo1/instances/export/", "list-instances", WRITE, MEMBERS),
     "instances:export_all": Route("/spo1/instances/export-all/", "list-instances", FORM, MEMBERS),
+    "instances:selected": Route("/spo1/instances/selected/", "list-instances", WRITE, MEMBERS),
+    "instances:compare": Route("/spo1/instances/compare/", "open-instance", READ, MEMBERS),
     "instances:save_view": Route("/spo1/instances/save-view/", "manage-saved-views", WRITE, MEMBERS),
     "instances:detail": Route(f"/spo1/instances/{INSTANCE}/", "open-instance", READ, MEMBERS),
     "instances:raw": Route(f"/spo1/instances/{INSTANCE}.json", "read-raw-instance", READ, MEMBERS),

@@ -15,7 +15,8 @@ LAYOUT = f"{LIST}layout/"
 def headings(response: Response) -> list[str]:
     """The columns of the table, in order."""
     return re.findall(
-        r'<th scope="col"[^>]*>(?:<a [^>]*>)?([^<]+)(?:</a>)?</th>', text(response).partition('id="table"')[2]
+        r'<th scope="col"[^>]*>(?:<label.*?</label>)?(?:<a [^>]*>)?([^<]+)(?:</a>)?</th>',
+        text(response).partition('id="table"')[2],
     )
 
 
