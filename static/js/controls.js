@@ -31,8 +31,7 @@ export const showToast = (name, text) => {
   setTimeout(() => toast.remove(), 4000);
 };
 
-// With the keyboard shortcut the focus stays on the row and the button may not be visible, so a toast shows what was
-// copied.
+// With the shortcut the focus stays on the row, and the button may not be visible: a toast shows what was copied.
 const copyFrom = async (button, isByKey) => {
   const text = readCopy(button);
   const isCopied = await copyText(text).then(() => true, () => false);
@@ -47,7 +46,7 @@ const copyFrom = async (button, isByKey) => {
   setTimeout(() => button.removeAttribute("data-copied"), 1600);
 };
 
-// A list has forty of these buttons: they have their tooltip only while the pointer is on them.
+// A list has forty: a tooltip only under the pointer.
 document.addEventListener("pointerover", ({ target }) => {
   const button = target.closest(".copy");
   if (!button) return;
@@ -68,8 +67,7 @@ document.addEventListener("toggle", ({ target }) => {
   if (link) htmx.ajax("get", link.href, { source: link, target: link });
 }, true);
 
-// With a modifier key the browser handles the link (such as a new tab); htmx and the handler below must not see the
-// click.
+// With a modifier key, a link is the browser's: htmx and the handler below must not see the click.
 document.addEventListener("click", (event) => {
   const { altKey, ctrlKey, metaKey, shiftKey, target } = event;
   if ((altKey || ctrlKey || metaKey || shiftKey) && target.closest("a[href]")) event.stopPropagation();
@@ -94,11 +92,14 @@ document.addEventListener("focusin", ({ target }) => {
   closeMenus(target);
 });
 
-// What few pages ever need is loaded with its field, or with a change in its form.
-const enhance = (target, script) => script && import(script).then((module) => module.enhance(target));
-document.addEventListener("focusin", ({ target }) => enhance(target, target.dataset.script));
-document.addEventListener("change", ({ target }) => enhance(target, target.form?.dataset.script));
-if (sessionStorage.getItem("selection")) enhance(null, document.getElementById("selection")?.dataset.script);
+// What few pages ever need is loaded with its field or form.
+const load = ({ dataset: { script } }, target) => {
+  if (script) import(script).then(({ enhance }) => enhance(target));
+};
+document.addEventListener("focusin", ({ target }) => load(target, target));
+document.addEventListener("change", ({ target }) => load(target.form || target, target));
+const selection = document.getElementById("selection");
+if (selection && sessionStorage.selection) load(selection);
 
 // Keyboard shortcuts
 
@@ -160,21 +161,8 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("focusout", ({ target }) => target.removeAttribute?.("data-dismissed"));
 
-// Forms that return to the current page: htmx may have changed the URL since the page was loaded. (The URL of a
-// response to a form is the URL of the form.)
+// Forms that return to the current page, whose URL htmx may have changed. (A response to a form has the form's URL.)
 document.addEventListener("submit", ({ target }) => {
   const field = target.querySelector("[data-current-url]");
   if (field && ["", location.pathname].includes(field.dataset.currentUrl)) field.value = location.pathname + location.search;
-});
-
-// Suggestions in comma-separated fields complete the last value.
-document.addEventListener("input", ({ target }) => {
-  if (!target.list || !("several" in target.dataset)) return;
-  const [before] = target.value.match(/^.*,\s*/) || [""];
-  const given = before.split(",").map((value) => value.trim());
-  for (const option of target.list.options) {
-    const value = option.value.slice(option.value.lastIndexOf(",") + 1).trim();
-    option.value = before + value;
-    option.disabled = given.includes(value);
-  }
 });
