@@ -1,4 +1,4 @@
-"""Measures boxes on a rendered page: overflow, clipped content, targets that are too small.
+"""Measures boxes on a rendered page: overflow, overlap, clipped content, targets that are too small.
 
 Independent of the portal's pages, except that `.table-scroll` may scroll and `.visually-hidden` is invisible.
 """
@@ -17,6 +17,8 @@ _MEASURE = """smallest => {
         + ` "${element.textContent.trim().replace(/\\s+/g, ' ').slice(0, 40)}"`;
     const hidden = '.visually-hidden, .skip-link, template, [hidden]';
     const fields = 'input:not([type=hidden]), select, textarea, button, summary, a[href]';
+    const overlap = (one, other) => Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1
+        && Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 1;
     const round = number => Math.round(number * 10) / 10;
     if (root.scrollWidth > root.clientWidth)
         found.push(`the page is ${root.scrollWidth} px wide in a window of ${root.clientWidth}`);
@@ -34,6 +36,9 @@ _MEASURE = """smallest => {
         if (runsOver && /hidden|clip/.test(style.overflowX) && element !== root && element !== document.body)
             found.push(`is cut off: ${words(element)}`);
         if (!element.matches(fields) || element.disabled) continue;
+        const next = (element.closest('label') || element).nextElementSibling;
+        if (element.matches('[type=checkbox]') && next?.matches('a') && overlap(box, next.getBoundingClientRect()))
+            found.push(`lies over what stands beside it: ${words(element)}`);
         // A link in a sentence is as high as its line; WCAG 2.5.8 excepts it.
         const around = [...element.parentElement.childNodes].filter(node => node.nodeType === Node.TEXT_NODE);
         if (style.display === 'inline' && around.some(node => node.data.trim().length > 1)) continue;
