@@ -30,10 +30,11 @@ from portal.instances.export_all import (
     plan_export,
     start_export,
 )
+from portal.instances.filters import ActiveFilter, build_active_filters
 from portal.instances.forms import ListForm
 from portal.instances.index_responses import find_pace
 from portal.instances.index_status import IndexStatus, describe_count, describe_status
-from portal.instances.indexed import IndexUnavailableError, open_index
+from portal.instances.indexed import IndexUnavailableError, open_index, read_known_values
 from portal.instances.indexed import read_list as read_index
 from portal.instances.links import ListView, export_url, list_url, write_selection
 from portal.instances.live import RefreshState, describe_usage
@@ -53,6 +54,7 @@ class ExportPage(Page):
     """`count` is the number of instances that match, as far as they are known."""
 
     list_url: str
+    filters: tuple[ActiveFilter, ...]
     count: str = ""
     is_complete: bool = False
 
@@ -79,6 +81,7 @@ def _answer_page(request: MemberRequest, session: ApiSession, view: ListView) ->
         region=region,
         query_string=write_selection(view),
         list_url=list_url(region, view),
+        filters=build_active_filters(view, region=region, known=read_known_values(session)),
         rate_limit=describe_usage(read_meter(session)),
     )
     try:

@@ -148,6 +148,11 @@ def test_the_page_has_one_address(reader: Client, given: str, canonical: str) ->
     assert (response.status_code, response.headers["Location"]) == (302, f"{EXPORT}{canonical}")
 
 
+def test_the_page_says_which_instances_the_file_has(reader: Client) -> None:
+    page = reader.get(f"{EXPORT}?status=ACTIVE&q=-tag:web").content.decode()
+    assert "Status: <strong><bdi>Active</bdi></strong> · Tag is not: <strong><bdi>web</bdi></strong>" in page
+
+
 @pytest.mark.parametrize(("query", "kind"), [("limit=0", "csv"), ("", "xlsx"), ("", "json"), ("", "")])
 def test_what_cannot_be_exported_is_refused_and_not_on_record(reader: Client, query: str, kind: str) -> None:
     assert reader.post(EXPORT, {"query": query, "format": kind}).status_code == 400
