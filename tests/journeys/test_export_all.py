@@ -149,7 +149,7 @@ def test_the_page_has_one_address(reader: Client, given: str, canonical: str) ->
 
 
 def test_the_page_says_which_instances_the_file_has(reader: Client) -> None:
-    page = reader.get(f"{EXPORT}?status=ACTIVE&q=-tag:web").content.decode()
+    page = reader.get(f"{EXPORT}?status=ACTIVE&q=-tag:web", follow=True).content.decode()
     assert "Status: <strong><bdi>Active</bdi></strong> · Tag is not: <strong><bdi>web</bdi></strong>" in page
 
 
