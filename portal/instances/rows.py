@@ -125,7 +125,7 @@ def build_rows(
     tag_link, flavor_link = cache(partial(link_tag, region, view)), cache(partial(link_flavor, region, view))
     image_link, sizes = cache(partial(link_image, region, view)), cache(describe_sizes)
     address_words, tag_words = cache(_count_addresses), cache(_count_tags)
-    copy, id_label, select = _("Copy %(what)s"), _("the id of %(name)s"), _("Select %(name)s")
+    copy, id_label, select = _("Copy %(what)s"), _("the ID of %(name)s"), _("Select %(name)s")
     formats: Mapping[Kind, Formatter] = {
         "moment": make_time_formatter(),
         "count": number_text,

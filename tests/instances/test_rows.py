@@ -112,7 +112,7 @@ def test_a_text_with_something_to_mark_is_markup_and_any_other_is_not() -> None:
     shown = row(Instance(id=ID, name="web\u200b<b>", tags=("a&b", "é ê")))
     assert isinstance(shown.name, SafeString)
     assert shown.name.endswith("</span>&lt;b&gt;")
-    assert shown.copy_label == "Copy the id of web[U+200B]<b>"
+    assert shown.copy_label == "Copy the ID of web[U+200B]<b>"
     assert [type(tag.text) for tag in shown.tags.first] == [str, str]
 
 

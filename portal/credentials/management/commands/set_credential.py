@@ -57,7 +57,7 @@ class Command(BaseCommand):
 
 @sensitive_variables()
 def _read_secret(kind: str) -> dict[str, str]:
-    prompt = _("Token: ") if kind == Kind.BEARER else _("Access key id and secret, as id:secret: ")
+    prompt = _("Token: ") if kind == Kind.BEARER else _("Access key ID and secret, as id:secret: ")
     text = (getpass(prompt) if sys.stdin.isatty() else sys.stdin.read()).strip()
     if not text:
         raise CommandError(_("Standard input contains no credential."))
