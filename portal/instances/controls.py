@@ -1,4 +1,4 @@
-"""What surrounds the rows of a list: display options, saved views, active filters, counter and pager."""
+"""What surrounds the rows of a list: display options, saved views, counter and pager."""
 
 from collections.abc import Iterable
 from datetime import datetime
