@@ -10,8 +10,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import Density
-from portal.audit.models import Action
-from portal.audit.services import record_event
 from portal.bycloud import DEFAULT_LIMIT, Region
 from portal.core.permissions import Capability
 from portal.core.request import MemberRequest, require_post
@@ -21,7 +19,7 @@ from portal.gateway import FetchPolicy
 from portal.instances import detail, responses
 from portal.instances.columns import find_columns, write_names
 from portal.instances.controls import choose_display_options, describe_view
-from portal.instances.export import CONTENT_TYPES, name_file, write_csv, write_json
+from portal.instances.export import CONTENT_TYPES, name_file, record_export, write_csv, write_json
 from portal.instances.forms import InvalidHintsError, InvalidListError, read_hints, read_view
 from portal.instances.indexed import IndexUnavailableError, read_on
 from portal.instances.indexed import read_list as read_index
@@ -150,11 +148,7 @@ def export(request: MemberRequest, region: Region) -> HttpResponse:
         body = write_csv(instances, find_columns(choose_display_options(view, request.user).columns))
     else:
         body = write_json(instances, region=region, fetched_at=fetched_at, source=source)
-    means = (
-        f"{form} with the team's credential {request.credential.fingerprint}" if request.credential.is_team else form
-    )
-    subject = f"{region.code}: {len(instances)} instances, {means}, {view.to_query_string() or WHOLE_LIST}"
-    record_event(Action.INSTANCES_EXPORTED, request=request, member=request.user, subject=subject)
+    record_export(request, region, len(instances), form, view.to_query_string() or WHOLE_LIST)
     response = HttpResponse(body, content_type=CONTENT_TYPES[form])
     name = name_file(region, fetched_at, form)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -11,14 +11,13 @@ from django.http import HttpResponse, HttpResponseRedirect, StreamingHttpRespons
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
-from portal.audit.models import Action
-from portal.audit.services import record_event
 from portal.bycloud import Region
 from portal.core.http import is_same_query, list_unknown, redirect_without
 from portal.core.permissions import Capability
 from portal.core.request import MemberRequest, require_form
 from portal.gateway import ApiSession, read_meter
 from portal.instances.actions import read_posted
+from portal.instances.export import record_export
 from portal.instances.export_all import (
     CONTENT_TYPES,
     Export,
@@ -141,13 +140,6 @@ def send_export(
         response.headers["Content-Disposition"] = f'attachment; filename="{name_file(export, form)}"'
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
-
-
-def record_export(request: MemberRequest, region: Region, count: int, form: str, what: str) -> None:
-    credential = request.credential
-    means = f"{form} with the team's credential {credential.fingerprint}" if credential.is_team else form
-    subject = f"{region.code}: {count} instances, {means}, {what}"
-    record_event(Action.INSTANCES_EXPORTED, request=request, member=request.user, subject=subject)
 
 
 def _redirect(url: str) -> HttpResponse:

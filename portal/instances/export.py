@@ -16,6 +16,8 @@ import msgspec
 from django.http import HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 
+from portal.audit.models import Action
+from portal.audit.services import record_event
 from portal.bycloud import Instance, Region, list_unreadable_paths
 from portal.core.csv_safety import csv_cell
 from portal.core.formatting import iso_text
@@ -56,6 +58,14 @@ def write_json(instances: Sequence[Instance], *, region: Region, fetched_at: dat
 def name_file(region: Region, fetched_at: datetime, ending: str) -> str:
     """Only letters, digits, dashes and one dot: `instances-spo1-20261123T143207Z.csv`."""
     return f"instances-{region.code}-{iso_text(fetched_at).replace('-', '').replace(':', '')}.{ending}"
+
+
+def record_export(request: MemberRequest, region: Region, count: int, form: str, what: str) -> None:
+    """On record like every file and text that leaves the portal. `what` tells which instances they are."""
+    credential = request.credential
+    means = f"{form} with the team's credential {credential.fingerprint}" if credential.is_team else form
+    subject = f"{region.code}: {count} instances, {means}, {what}"
+    record_event(Action.INSTANCES_EXPORTED, request=request, member=request.user, subject=subject)
 
 
 def answer_json(found: FoundInstance, instance_id: str, *, is_download: bool) -> HttpResponse:

@@ -20,7 +20,8 @@ from portal.core.request import MemberRequest, require_post
 from portal.gateway import ApiSession, FetchPolicy
 from portal.instances.actions import read_posted
 from portal.instances.comparison import answer_comparison
-from portal.instances.downloads import answer_file, record_export, send_export
+from portal.instances.downloads import answer_file, send_export
+from portal.instances.export import record_export
 from portal.instances.export_all import CONTENT_TYPES, Format, TextFormat, plan_export, write_texts
 from portal.instances.forms import read_back
 from portal.instances.indexed import IndexUnavailableError, open_index
