@@ -178,7 +178,7 @@ def _find(session: ApiSession, ids: Sequence[str], back: ListView) -> Findings:
             sightings = {each: find_sighting(session, each) for each in ids}
             coverage = describe_coverage(measure_coverage(index))
         found = {each: describe_sighting(one) for each, one in sightings.items() if one}
-        return _sort(session.region, ids, found, back)._replace(coverage=coverage)
+        return _build_findings(session.region, ids, found, back)._replace(coverage=coverage)
     except IndexUnavailableError:
         pass
     found, notice = {}, None
@@ -190,10 +190,10 @@ def _find(session: ApiSession, ids: Sequence[str], back: ListView) -> Findings:
         except FetchFailed as failure:
             notice = describe(failure.error, read_meter(session))
             break
-    return _sort(session.region, ids, found, back)._replace(notice=notice)
+    return _build_findings(session.region, ids, found, back)._replace(notice=notice)
 
 
-def _sort(region: Region, ids: Sequence[str], found: Mapping[str, FoundInstance], back: ListView) -> Findings:
+def _build_findings(region: Region, ids: Sequence[str], found: Mapping[str, FoundInstance], back: ListView) -> Findings:
     """In the order in which they were selected."""
     compared = []
     for each in ids:

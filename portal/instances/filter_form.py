@@ -39,7 +39,7 @@ from portal.instances.filter_choices import (
     read_choices,
     read_metadata_keys,
 )
-from portal.instances.filters import KEYS, Part, change, describe_key, list_keys, list_parts
+from portal.instances.filters import KEYS, Part, describe_key, list_keys, list_parts, replace_condition
 from portal.instances.forms import InvalidListError, read_view
 from portal.instances.indexed import read_known_values
 from portal.instances.links import ListView, filter_url, find_forbidden_character, list_url
@@ -150,7 +150,7 @@ def _read_condition(key: str, given: QueryDict) -> Condition:
 
 def _apply(session: ApiSession, view: ListView, new: Condition, old: Part | None, known: KnownValues) -> ListView:
     """The list with the condition. Raises `ValueError` with a sentence if there can be no such list."""
-    changed = change(view, new, old=old, known=known)
+    changed = replace_condition(view, new, old=old, known=known)
     with suppress(DatabaseError):
         if new.values and (fleet := open_fleet(session)):
             match_condition(fleet, new, timezone.now())

@@ -132,7 +132,7 @@ def describe_value(key: str, value: Value) -> str:
     return str(TROUBLES.get(value.text.lower(), value.text)) if key == "is" else value.text
 
 
-def change(view: ListView, new: Condition, *, old: Part | None, known: KnownValues) -> ListView:
+def replace_condition(view: ListView, new: Condition, *, old: Part | None, known: KnownValues) -> ListView:
     """The list with a new condition in place of the old one, if there is one. Without values, the condition is left
     out.
     """
