@@ -129,8 +129,8 @@ def save_view(request: MemberRequest, region: Region) -> HttpResponse:
 @require_post
 def export(request: MemberRequest, region: Region) -> HttpResponse:
     """Export the current page as a file. From the cache if possible, so that it costs no upstream request."""
-    form = request.POST.get("format", "")
-    if form not in CONTENT_TYPES:
+    file_format = request.POST.get("format", "")
+    if file_format not in CONTENT_TYPES:
         raise BadRequest
     session = open_session(request, region)
     view = read_list(session, read_posted(request, region))
@@ -144,13 +144,13 @@ def export(request: MemberRequest, region: Region) -> HttpResponse:
         listing = fetch_listing(session, view, FetchPolicy.CACHE_FIRST)
         instances, fetched_at = listing.instances, listing.page.fetched_at
         source = listing.page.upstream_call.target
-    if form == "csv":
+    if file_format == "csv":
         body = write_csv(instances, find_columns(choose_display_options(view, request.user).columns))
     else:
         body = write_json(instances, region=region, fetched_at=fetched_at, source=source)
-    record_export(request, region, len(instances), form, view.to_query_string() or WHOLE_LIST)
-    response = HttpResponse(body, content_type=CONTENT_TYPES[form])
-    name = name_file(region, fetched_at, form)
+    record_export(request, region, len(instances), file_format, view.to_query_string() or WHOLE_LIST)
+    response = HttpResponse(body, content_type=CONTENT_TYPES[file_format])
+    name = name_file(region, fetched_at, file_format)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -18,16 +18,15 @@ from portal.core.request import MemberRequest, require_form
 from portal.gateway import ApiSession, read_meter
 from portal.instances.actions import read_posted
 from portal.instances.export import record_export
-from portal.instances.export_all import (
+from portal.instances.export_all import TooManyExportsError, start_export
+from portal.instances.export_plan import (
     CONTENT_TYPES,
     Export,
     Format,
     TextFormat,
-    TooManyExportsError,
-    describe_coverage,
     name_file,
     plan_export,
-    start_export,
+    write_coverage,
 )
 from portal.instances.filters import ActiveFilter, build_active_filters
 from portal.instances.forms import ListForm
@@ -35,7 +34,7 @@ from portal.instances.index_responses import find_pace
 from portal.instances.index_status import IndexStatus, describe_count, describe_status
 from portal.instances.indexed import IndexUnavailableError, open_index, read_known_values
 from portal.instances.indexed import read_list as read_index
-from portal.instances.links import ListView, export_url, list_url, write_selection
+from portal.instances.links import ListView, export_url, list_url, write_all_matching
 from portal.instances.live import RefreshState, describe_usage
 from portal.instances.pages import (
     Page,
@@ -78,7 +77,7 @@ def _answer_page(request: MemberRequest, session: ApiSession, view: ListView) ->
     region, target = session.region, find_target(request)
     page = ExportPage(
         region=region,
-        query_string=write_selection(view),
+        query_string=write_all_matching(view),
         list_url=list_url(region, view),
         filters=build_active_filters(view, region=region, known=read_known_values(session)),
         rate_limit=describe_usage(read_meter(session)),
@@ -111,7 +110,7 @@ def _answer_page(request: MemberRequest, session: ApiSession, view: ListView) ->
 
 def answer_file(request: MemberRequest, session: ApiSession, view: ListView) -> HttpResponseBase:
     """The file; or, by 303, the page that says why there is none yet."""
-    region, form = session.region, read_format(request.POST.get("format", ""))
+    region, file_format = session.region, read_format(request.POST.get("format", ""))
     if not ratelimit.consume(request, action="export", user=request.user):
         return ratelimit.respond_429(request)  # type: ignore[no-any-return]
     try:
@@ -121,23 +120,23 @@ def answer_file(request: MemberRequest, session: ApiSession, view: ListView) -> 
         return _redirect(export_url(region, view))
     if not export.coverage.is_complete and "known" not in request.POST:
         return _redirect(export_url(region, view))
-    return send_export(request, region, export, form, view)
+    return send_export(request, region, export, file_format, view)
 
 
 def send_export(
-    request: MemberRequest, region: Region, export: Export, form: Format | TextFormat, view: ListView
+    request: MemberRequest, region: Region, export: Export, file_format: Format | TextFormat, view: ListView
 ) -> HttpResponseBase:
     """As a file; what is to be copied as a page of plain text."""
     try:
-        pieces = start_export(export, form)
+        pieces = start_export(export, file_format)
     except TooManyExportsError:
         messages.warning(request, _("Several exports are being written at the moment. Try again in a minute."))
         return _redirect(list_url(region, view))
     selects = "selected" if export.query is None else export.query or "all"
-    record_export(request, region, len(export.keys), form, f"{describe_coverage(export.coverage)} known, {selects}")
-    response = StreamingHttpResponse(pieces, content_type=CONTENT_TYPES[form])
-    if form in ("csv", "jsonl"):
-        response.headers["Content-Disposition"] = f'attachment; filename="{name_file(export, form)}"'
+    record_export(request, region, len(export.keys), file_format, f"{write_coverage(export.coverage)} known, {selects}")
+    response = StreamingHttpResponse(pieces, content_type=CONTENT_TYPES[file_format])
+    if file_format in ("csv", "jsonl"):
+        response.headers["Content-Disposition"] = f'attachment; filename="{name_file(export, file_format)}"'
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
@@ -147,7 +146,7 @@ def _redirect(url: str) -> HttpResponse:
 
 
 def read_format(text: str) -> Format:
-    for form in get_args(Format):
-        if form == text:
-            return form  # type: ignore[no-any-return]
+    for file_format in get_args(Format):
+        if file_format == text:
+            return file_format  # type: ignore[no-any-return]
     raise BadRequest

@@ -60,10 +60,10 @@ def name_file(region: Region, fetched_at: datetime, ending: str) -> str:
     return f"instances-{region.code}-{iso_text(fetched_at).replace('-', '').replace(':', '')}.{ending}"
 
 
-def record_export(request: MemberRequest, region: Region, count: int, form: str, what: str) -> None:
+def record_export(request: MemberRequest, region: Region, count: int, file_format: str, what: str) -> None:
     """On record like every file and text that leaves the portal. `what` tells which instances they are."""
     credential = request.credential
-    means = f"{form} with the team's credential {credential.fingerprint}" if credential.is_team else form
+    means = f"{file_format} with the team's credential {credential.fingerprint}" if credential.is_team else file_format
     subject = f"{region.code}: {count} instances, {means}, {what}"
     record_event(Action.INSTANCES_EXPORTED, request=request, member=request.user, subject=subject)
 

@@ -6,19 +6,17 @@ while the client takes its time, and the database connection is given back.
 """
 
 import zlib
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache, partial
 from itertools import chain
 from operator import attrgetter
 from threading import BoundedSemaphore
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import structlog
 from django.db import connection
-from django.utils import timezone
 
 from portal.bycloud import (
     Fault,
@@ -34,32 +32,21 @@ from portal.bycloud.tolerant import repair
 from portal.core.csv_safety import csv_cell
 from portal.core.formatting import iso_text
 from portal.fleet.models import IndexedInstance
-from portal.fleet.query import parse
 from portal.fleet.records import read_body
-from portal.fleet.search import list_indexed, narrow, select, sort, sum_up
 from portal.instances.columns import COLUMNS
-from portal.instances.indexed import DEFAULT_ORDER, Coverage, OpenIndex, measure_coverage
-from portal.instances.links import ListView, write_selection
+from portal.instances.export_plan import Export, Format, TextFormat, write_coverage
 
-Format = Literal["csv", "jsonl"]
-TextFormat = Literal["ids", "names", "addresses"]
-CONTENT_TYPES: dict[Format | TextFormat, str] = {
-    "csv": "text/csv; charset=utf-8",
-    "jsonl": "application/jsonl; charset=utf-8",
-    "ids": "text/plain; charset=utf-8",
-    "names": "text/plain; charset=utf-8",
-    "addresses": "text/plain; charset=utf-8",
-}
-AT_ONCE = 500
-KEYS_AT_ONCE = 10_000
+if TYPE_CHECKING:
+    from array import array
 
-MOST_AT_ONCE = 4
+ROWS_PER_CHUNK = 500
+# By one process: each keeps a thread while its client reads.
+MOST_EXPORTS = 4
 
 Reader = Callable[[Instance], Any]
 
-_slots = BoundedSemaphore(MOST_AT_ONCE)
+_slots = BoundedSemaphore(MOST_EXPORTS)
 log = structlog.get_logger(__name__)
-
 
 # What has several cells, and stands for one that is absent.
 _PARTS: dict[str, msgspec.Struct] = {"flavor": Flavor(), "image": Image(), "fault": Fault()}
@@ -98,27 +85,6 @@ _ANY_JSON = msgspec.json.Decoder(msgspec.Raw)
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
 
-class Export(NamedTuple):
-    """What a file will hold: the keys of its instances in their order, and what is said of them.
-
-    `query` is the query string of the list, without its page and its look; None if its instances were selected.
-    `oldest` and `newest` are when the first and the last of them were seen; None without instances.
-    """
-
-    region_code: str
-    keys: "array[int]"
-    query: str | None
-    oldest: datetime | None
-    newest: datetime | None
-    coverage: Coverage
-    made_at: datetime
-
-    @property
-    def total(self) -> int:
-        """How many instances there are in the region."""
-        return max(self.coverage.known, self.coverage.total or 0)
-
-
 class TooManyExportsError(Exception):
     """As many files as may be written at once are being written by this process."""
 
@@ -135,56 +101,20 @@ class _Found(NamedTuple):
     source: bytes | None
 
 
-def plan_export(index: OpenIndex, view: ListView, ids: Sequence[str] = ()) -> Export:
-    """All instances of the list, or those with these `ids`, in the order of the list."""
-    now = timezone.now()
-    if ids:
-        rows = list_indexed(index.fleet).filter(instance_id__in=ids)
-    else:
-        rows = select(index.fleet, parse(view.q), now=now, filters=view.query).rows
-    # Texts are searched once.
-    totals = sum_up(rows := narrow(rows))
-    return Export(
-        region_code=index.fleet.region,
-        keys=array("q", sort(rows, view.sort or DEFAULT_ORDER).values_list("pk", flat=True).iterator(KEYS_AT_ONCE)),
-        query=None if ids else write_selection(view),
-        oldest=totals.oldest,
-        newest=totals.newest,
-        coverage=measure_coverage(index),
-        made_at=now,
-    )
-
-
-def name_file(export: Export, form: Format) -> str:
-    """`instances-spo1-20261129T031207Z-312-of-1240.csv`; with `-incomplete` if the index has not the whole list yet.
-
-    The time is when the instance that was not seen for longest was seen.
-    """
-    at = iso_text(export.oldest or export.made_at).replace("-", "").replace(":", "")
-    incomplete = "" if export.coverage.is_complete else "-incomplete"
-    return f"instances-{export.region_code}-{at}{incomplete}-{len(export.keys)}-of-{export.total}.{form}"
-
-
-def describe_coverage(coverage: Coverage) -> str:
-    """`1240 of 1240`, or `600 of 1240, incomplete`."""
-    total = max(coverage.known, coverage.total or 0)
-    return f"{coverage.known} of {total}{'' if coverage.is_complete else ', incomplete'}"
-
-
-def start_export(export: Export, form: Format | TextFormat) -> Iterator[bytes]:
+def start_export(export: Export, file_format: Format | TextFormat) -> Iterator[bytes]:
     """Like `write_export`, as one of a few at a time. Raises `TooManyExportsError`. Close it when it is not read on."""
     if not _slots.acquire(blocking=False):
         raise TooManyExportsError
-    pieces = _hold_slot(export, form)
+    pieces = _hold_slot(export, file_format)
     # From here on, closing it gives the slot back.
     next(pieces)
     return pieces
 
 
-def _hold_slot(export: Export, form: Format | TextFormat) -> Iterator[bytes]:
+def _hold_slot(export: Export, file_format: Format | TextFormat) -> Iterator[bytes]:
     try:
         yield b""
-        yield from write_export(export, form)
+        yield from write_export(export, file_format)
     except Exception:
         log.exception("export_failed", instances=len(export.keys))
         raise
@@ -192,25 +122,25 @@ def _hold_slot(export: Export, form: Format | TextFormat) -> Iterator[bytes]:
         _slots.release()
 
 
-def write_export(export: Export, form: Format | TextFormat) -> Iterator[bytes]:
+def write_export(export: Export, file_format: Format | TextFormat) -> Iterator[bytes]:
     """The file in pieces. Raises `ExportInterruptedError`, so that what was sent so far is not taken for all of it."""
     write: Callable[[Sequence[_Found], Export], bytes]
-    if form == "csv":
+    if file_format == "csv":
         write = _write_rows
         # Spreadsheets need the byte order mark to recognize UTF-8.
         yield "\ufeff".encode() + _write_csv([NAMES])
-    elif form == "jsonl":
+    elif file_format == "jsonl":
         write = _write_lines
         yield _write_first_line(export)
     else:
-        write = partial(_write_found_texts, form)
-    for start in range(0, len(export.keys), AT_ONCE):
-        yield write(_read_chunk(export.keys[start : start + AT_ONCE]), export)
+        write = partial(_write_found_texts, file_format)
+    for start in range(0, len(export.keys), ROWS_PER_CHUNK):
+        yield write(_read_chunk(export.keys[start : start + ROWS_PER_CHUNK]), export)
 
 
-def write_texts(instances: Iterable[Instance], form: TextFormat) -> bytes:
+def write_texts(instances: Iterable[Instance], file_format: TextFormat) -> bytes:
     """Lines to copy: the id or the name of each instance, or its IPv4 addresses. Absent ones are left out."""
-    lines = chain.from_iterable(map(_TEXTS[form], instances))
+    lines = chain.from_iterable(map(_TEXTS[file_format], instances))
     # A line break within a name would make two of it.
     return "".join([f"{' '.join(line.splitlines())}\n" for line in lines if line]).encode(errors="replace")
 
@@ -238,7 +168,7 @@ def _read_source(body: bytes | memoryview | None, key: int) -> bytes | None:
 def _write_rows(found: Sequence[_Found], export: Export) -> bytes:
     # Many instances have the same values, and escaping costs as much as all the rest.
     cell, readers = cache(_write_cells), [read for _names, read in _FIELDS]
-    coverage, rows = cell(describe_coverage(export.coverage)), []
+    coverage, rows = cell(write_coverage(export.coverage)), []
     for each in found:
         instance = _decode(each)
         cells = [cell(read(instance)) for read in readers]
@@ -267,8 +197,8 @@ def _decode(found: _Found) -> Instance:
     return decode_instance(found.source)
 
 
-def _write_found_texts(form: TextFormat, found: Sequence[_Found], _export: Export) -> bytes:
-    return write_texts(map(_decode, found), form)
+def _write_found_texts(file_format: TextFormat, found: Sequence[_Found], _export: Export) -> bytes:
+    return write_texts(map(_decode, found), file_format)
 
 
 def _write_lines(found: Sequence[_Found], _export: Export) -> bytes:
@@ -303,7 +233,7 @@ def _write_first_line(export: Export) -> bytes:
         "oldest_seen": iso_text(export.oldest) if export.oldest else None,
         "newest_seen": iso_text(export.newest) if export.newest else None,
         "known": coverage.known,
-        "total": export.total,
+        "total": coverage.region_total,
         "is_complete": coverage.is_complete,
     }
     return msgspec.json.encode({"export": about}) + b"\n"

@@ -50,6 +50,11 @@ class Coverage(NamedTuple):
     due_at: datetime
     is_endless: bool
 
+    @property
+    def region_total(self) -> int:
+        """How many instances there are at least: what ByCloud said may be older than the index."""
+        return max(self.known, self.total or 0)
+
 
 class IndexedList(NamedTuple):
     """A page of a list from the index. `number` of `pages` begins at 1, `first` row at 0.

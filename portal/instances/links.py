@@ -111,14 +111,14 @@ def bare_list_url(region: Region) -> str:
     return _list_path(region)
 
 
-def write_selection(view: ListView) -> str:
-    """The query string of what a list selects, in its order, whatever page of it is shown and however it looks."""
+def write_all_matching(view: ListView) -> str:
+    """The query string of all that match, in the order of the list, without its page and how it looks."""
     return view.to_query_string(limit=0, columns=(), density="")
 
 
 def export_url(region: Region, view: ListView) -> str:
     """Where all instances of a list can be downloaded."""
-    return f"{_list_path(region)}export-all/?{write_selection(view)}".removesuffix("?")
+    return f"{_list_path(region)}export-all/?{write_all_matching(view)}".removesuffix("?")
 
 
 def filter_url(region: Region, view: ListView, *, part: int | None = None) -> str:

@@ -22,7 +22,8 @@ from portal.instances.actions import read_posted
 from portal.instances.comparison import answer_comparison
 from portal.instances.downloads import answer_file, send_export
 from portal.instances.export import record_export
-from portal.instances.export_all import CONTENT_TYPES, Format, TextFormat, plan_export, write_texts
+from portal.instances.export_all import write_texts
+from portal.instances.export_plan import CONTENT_TYPES, Format, TextFormat, plan_export
 from portal.instances.forms import read_back
 from portal.instances.indexed import IndexUnavailableError, open_index
 from portal.instances.links import ListView, canonical_id, compare_url, list_url
@@ -49,22 +50,22 @@ def selected(request: MemberRequest, region: Region) -> HttpResponseBase:
     view = read_list(session, read_posted(request, region))
     if request.POST.get("format") == "comparison":
         return _go_to_comparison(request, region, view)
-    form = next((form for form in CONTENT_TYPES if form == request.POST.get("format")), None)
-    if form is None:
+    file_format = next((each for each in CONTENT_TYPES if each == request.POST.get("format")), None)
+    if file_format is None:
         raise BadRequest
-    is_file = form in get_args(Format)
+    is_file = file_format in get_args(Format)
     if is_file and request.POST.get("all"):
         return answer_file(request, session, view)
     if is_file and not ratelimit.consume(request, action="export", user=request.user):
         return ratelimit.respond_429(request)  # type: ignore[no-any-return]
     try:
-        return _answer(request, session, view, form)
+        return _answer(request, session, view, file_format)
     except _RefusedError as refusal:
         if is_file:
             messages.warning(request, str(refusal))
             return HttpResponseRedirect(list_url(region, view), status=HTTPStatus.SEE_OTHER)
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-        return HttpResponse(str(refusal), content_type=CONTENT_TYPES[form], status=status)
+        return HttpResponse(str(refusal), content_type=CONTENT_TYPES[file_format], status=status)
 
 
 @instances_view(Capability.OPEN_INSTANCE)
@@ -102,7 +103,9 @@ def read_ids(given: QueryDict) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, map(canonical_id, texts))))
 
 
-def _answer(request: MemberRequest, session: ApiSession, view: ListView, form: Format | TextFormat) -> HttpResponseBase:
+def _answer(
+    request: MemberRequest, session: ApiSession, view: ListView, file_format: Format | TextFormat
+) -> HttpResponseBase:
     """Raises `_RefusedError`."""
     is_all, ids = bool(request.POST.get("all")), read_ids(request.POST)
     if not is_all and not ids:
@@ -113,21 +116,21 @@ def _answer(request: MemberRequest, session: ApiSession, view: ListView, form: F
         with open_index(session, is_refresh=False) as index:
             export = plan_export(index, view, () if is_all else ids)
     except IndexUnavailableError:
-        if form == "csv" or form == "jsonl":  # noqa: PLR1714 - tells mypy which are left
+        if file_format == "csv" or file_format == "jsonl":  # noqa: PLR1714 - tells mypy which are left
             raise _RefusedError(_("The index cannot answer. You can export the rows of a page instead.")) from None
-        return _answer_from_page(request, session, view, form, () if is_all else ids)
+        return _answer_from_page(request, session, view, file_format, () if is_all else ids)
     if not export.keys:
         raise _RefusedError(_("None of these instances is listed any more."))
-    if form not in get_args(Format) and len(export.keys) > MOST_COPIED:
+    if file_format not in get_args(Format) and len(export.keys) > MOST_COPIED:
         most = number_text(MOST_COPIED)
         raise _RefusedError(_("At most %(most)s instances can be copied. Export them instead.") % {"most": most})
     if is_all and not export.coverage.is_complete:
         raise _RefusedError(_("The fleet has not been read to its end yet. Export what is known so far instead."))
-    return send_export(request, session.region, export, form, view)
+    return send_export(request, session.region, export, file_format, view)
 
 
 def _answer_from_page(
-    request: MemberRequest, session: ApiSession, view: ListView, form: TextFormat, ids: Sequence[str]
+    request: MemberRequest, session: ApiSession, view: ListView, file_format: TextFormat, ids: Sequence[str]
 ) -> HttpResponse:
     """A text without the index: of instances that are all on one page of the live list."""
     if view.is_indexed or not ids:
@@ -137,5 +140,5 @@ def _answer_from_page(
     ]
     if len(chosen) < len(ids):
         raise _RefusedError(_("Without the index, only instances on this page can be copied."))
-    record_export(request, session.region, len(chosen), form, "selected")
-    return HttpResponse(write_texts(chosen, form), content_type=CONTENT_TYPES[form])
+    record_export(request, session.region, len(chosen), file_format, "selected")
+    return HttpResponse(write_texts(chosen, file_format), content_type=CONTENT_TYPES[file_format])

@@ -24,14 +24,12 @@ from portal.instances import export_all
 from portal.instances.columns import COLUMNS
 from portal.instances.export_all import (
     NAMES,
-    Export,
     ExportInterruptedError,
     TooManyExportsError,
-    name_file,
-    plan_export,
     start_export,
     write_export,
 )
+from portal.instances.export_plan import Export, name_file, plan_export
 from portal.instances.indexed import OpenIndex
 from portal.instances.links import ListView
 from tests.fleet.rows import SEEN_AT, SESSION, keep_fleet, keep_instances, write_instances
@@ -192,14 +190,14 @@ def test_query_filters_and_order_choose_the_rows() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 5])
 def test_all_chunks_are_in_it_once(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    monkeypatch.setattr(export_all, "AT_ONCE", 2)
+    monkeypatch.setattr(export_all, "ROWS_PER_CHUNK", 2)
     fleet = keep_instances(Instance(id=ID.format(number), name=f"{number}") for number in range(count))
     assert [row["name"] for row in read_csv(write(fleet, "csv"))] == [str(number) for number in range(count)]
     assert len(read_lines(write(fleet, "jsonl"))) == count + 1
 
 
 def test_a_chunk_is_one_query_and_nothing_is_read_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_all, "AT_ONCE", 2)
+    monkeypatch.setattr(export_all, "ROWS_PER_CHUNK", 2)
     pieces = write_export(plan(keep_instances([WEB, BROKEN, EMPTY])), "jsonl")
     with CaptureQueriesContext(connection) as queries:
         next(pieces)
@@ -235,7 +233,7 @@ def test_the_file_says_how_much_of_the_list_it_has() -> None:
 
 def test_only_some_are_written_at_once_and_one_that_is_closed_makes_room() -> None:
     export = plan(keep_instances([WEB]))
-    running = [start_export(export, "csv") for _ in range(export_all.MOST_AT_ONCE)]
+    running = [start_export(export, "csv") for _ in range(export_all.MOST_EXPORTS)]
     with pytest.raises(TooManyExportsError):
         start_export(export, "csv")
     # One that was not read at all, and one that was read to its end.

@@ -168,7 +168,7 @@ def test_nobody_exports_without_end(reader: Client) -> None:
 
 
 def test_when_too_many_are_written_the_list_says_so(reader: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    running = [reader.post(EXPORT, {"query": "", "format": "csv"}) for _ in range(export_all.MOST_AT_ONCE)]
+    running = [reader.post(EXPORT, {"query": "", "format": "csv"}) for _ in range(export_all.MOST_EXPORTS)]
     page = reader.post(EXPORT, {"query": "q=web", "format": "csv"}, follow=True)
     assert page.redirect_chain == [(f"{LIST}?q=web", 303)]
     assert "Several exports are being written" in words(page)
