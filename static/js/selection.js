@@ -14,6 +14,9 @@ const findForm = () => document.getElementById("selection");
 const findHead = () => document.querySelector("#table thead .tick input");
 const listBoxes = () => [...document.querySelectorAll("#table .tick [name=id]")];
 
+// Names the session of whoever sees this page: another person in this tab must not get what was selected before.
+const owner = document.body.getAttribute("hx-headers");
+
 const nameQuery = () => {
   const params = new URLSearchParams(location.search);
   for (const name of LOOK) params.delete(name);
@@ -27,7 +30,7 @@ let isAll = false;
 let last = "";
 
 const save = () => {
-  if (ids.size || isAll) sessionStorage.setItem(KEY, JSON.stringify({ query, isAll, ids: [...ids] }));
+  if (ids.size || isAll) sessionStorage.setItem(KEY, JSON.stringify({ owner, query, isAll, ids: [...ids] }));
   else sessionStorage.removeItem(KEY);
 };
 
@@ -164,7 +167,8 @@ await new Promise((done) => {
 });
 
 const kept = JSON.parse(sessionStorage.getItem(KEY));
-if (kept?.query === query) ({ isAll, ids } = { ...kept, ids: new Set(kept.ids) });
+if (kept?.owner !== owner) sessionStorage.removeItem(KEY);
+else if (kept.query === query) ({ isAll, ids } = { ...kept, ids: new Set(kept.ids) });
 if (findHead()?.checked) for (const box of listBoxes()) box.checked = true;
 for (const box of listBoxes()) if (box.checked) ids.add(box.value);
 show();

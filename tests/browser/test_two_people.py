@@ -64,3 +64,18 @@ def test_signing_out_in_the_old_page_does_not_pretend_to(visits: Visits, first: 
     first.locator("main").get_by_role("link", name="Sign out").click()
     first.locator("main").get_by_role("button", name="Sign out").click()
     expect(first.locator("input[name=password]")).to_be_visible()
+
+
+def test_what_one_has_selected_is_nothing_to_the_other_after_the_session_has_ended(visits: Visits, first: Page) -> None:
+    first.locator("#table tbody .tick input").first.check()
+    expect(first.locator("#selection")).to_contain_text("1 selected")
+    lenas = list_ids(first)[0]
+    assert lenas in first.evaluate("() => sessionStorage.selection")
+    # Without a sign-out, which would ask the browser to clear its data.
+    first.context.clear_cookies()
+    visits.sign_in_on(first, "ada", to="/spo1/instances/?limit=20")
+    expect(first.locator("#counter")).to_have_text("(150)")
+    first.locator("#table tbody .tick input").first.check()
+    expect(first.locator("#selection")).to_contain_text("1 selected")
+    expect(first.locator("#selection")).not_to_contain_text("other pages")
+    assert lenas not in first.evaluate("() => sessionStorage.selection")
