@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import NamedTuple
 
 import msgspec
+from django.conf import settings
 from django.http import HttpResponse
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -33,6 +35,7 @@ from portal.instances.links import (
 from portal.instances.live import describe_usage
 from portal.instances.lookup import Absence, FoundInstance, InstanceNotFoundError, describe_sighting, find_instance
 from portal.instances.pages import Page, respond
+from portal.instances.services import is_late
 
 MOST_METADATA = 100
 MOST_ENTRIES = 30
@@ -83,18 +86,21 @@ class Field(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """The instances that were found, and the ids of the others. `coverage` is what the index has; None without one."""
+    """The instances that were found, and the ids of the others. `coverage` is what the index has; None without one.
+    `is_over`: the others are nowhere, and not just among what was not read yet.
+    """
 
     compared: tuple[Compared, ...]
     unknown: tuple[str, ...]
     coverage: IndexStatus | None = None
+    is_over: bool = True
     notice: ErrorNotice | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonPage(Page):
     """`other_url` shows all fields, or only those that differ (`only_differences`). `problem` names the error of a
-    failed request.
+    failed request. `is_over`: all was searched for the `unknown`.
     """
 
     back_url: str
@@ -102,6 +108,7 @@ class ComparisonPage(Page):
     only_differences: bool
     compared: tuple[Compared, ...]
     unknown: tuple[str, ...]
+    is_over: bool
     fields: tuple[Field, ...]
     differences: str
     problem: str
@@ -121,6 +128,7 @@ def answer_comparison(
         only_differences=only_differences,
         compared=found.compared,
         unknown=found.unknown,
+        is_over=found.is_over,
         fields=tuple(field for field in fields if field.differs) if only_differences else fields,
         differences=ngettext("%(count)d field differs", "%(count)d fields differ", count) % {"count": count},
         index=found.coverage,
@@ -172,25 +180,32 @@ def _differ(cells: Iterable[FieldValue]) -> bool:
 
 
 def _find(session: ApiSession, ids: Sequence[str], back: ListView) -> Findings:
-    """From the index, without a request. Where it cannot be read, as an instance's page finds them."""
+    """From the index, without a request. Where it cannot be read, as an instance's page finds them, but all of them
+    together in the time that one may take.
+    """
     try:
         with open_index(session, is_refresh=False) as index:
             sightings = {each: find_sighting(session, each) for each in ids}
-            coverage = describe_coverage(measure_coverage(index))
+            coverage = measure_coverage(index)
         found = {each: describe_sighting(one) for each, one in sightings.items() if one}
-        return _build_findings(session.region, ids, found, back)._replace(coverage=coverage)
+        findings = _build_findings(session.region, ids, found, back)
+        return findings._replace(coverage=describe_coverage(coverage), is_over=coverage.is_complete)
     except IndexUnavailableError:
         pass
-    found, notice = {}, None
+    ends_at = monotonic() + settings.BYCLOUD_LIMITS.deadline_seconds
+    found, notice, is_over = {}, None, True
     for each in ids:
+        if is_late(ends_at):
+            is_over = False
+            break
         try:
             found[each] = find_instance(session, each)
-        except InstanceNotFoundError:
-            pass
+        except InstanceNotFoundError as missing:
+            is_over = is_over and missing.is_over
         except FetchFailed as failure:
             notice = describe(failure.error, read_meter(session))
             break
-    return _build_findings(session.region, ids, found, back)._replace(notice=notice)
+    return _build_findings(session.region, ids, found, back)._replace(is_over=is_over, notice=notice)
 
 
 def _build_findings(region: Region, ids: Sequence[str], found: Mapping[str, FoundInstance], back: ListView) -> Findings:

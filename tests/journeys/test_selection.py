@@ -11,7 +11,7 @@ from portal.accounts.models import Member
 from portal.audit.models import Action, Event
 from portal.bycloud import Flavor, Instance
 from portal.fleet.models import IndexedInstance
-from portal.instances import selection
+from portal.instances import comparison, lookup, selection
 from portal.instances.comparison import compare_fields
 from portal.instances.export_all import write_texts
 from tests.journeys.pages import LIST, Response, form, ids, text, words
@@ -216,6 +216,32 @@ def test_without_an_index_what_is_on_the_page_can_be_copied_and_compared(reader:
     compared = compare(reader, chosen)
     assert "CRN*" in list_fields(compared)
     assert "1 instance was not found" in words(compare(reader, [chosen[0], OTHER]))
+
+
+def test_without_an_index_what_was_not_read_may_still_be_there(
+    reader: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.FLEET_INDEX = False
+    rows = ids(reader.get(f"{LIST}?limit=100"))
+    last = ids(reader.get(f"{LIST}?limit=100&marker={rows[-1]}"))[-2:]
+    assert "not found" not in words(compare(reader, last))
+    monkeypatch.setattr(lookup, "SCAN_CALLS", 1)
+    page = words(compare(reader, last))
+    assert "2 instances were not found" in page
+    assert "The fleet has not been read to its end yet." in page
+    assert "deleted long ago" not in page
+
+
+def test_without_an_index_all_that_are_compared_have_the_time_of_one(
+    reader: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.FLEET_INDEX = False
+    chosen = ids(reader.get(f"{LIST}?limit=100"))[:4]
+    times = iter([False, False, True])
+    monkeypatch.setattr(comparison, "is_late", lambda _ends_at: next(times))
+    page = words(compare(reader, chosen))
+    assert "2 instances were not found" in page
+    assert "The fleet has not been read to its end yet." in page
 
 
 def test_without_an_index_an_outage_is_no_missing_instance(
