@@ -113,10 +113,18 @@ def list_known(fleet_pk: int, _revision: int) -> KnownValues:
 
 
 def _list_shown(fleet_pk: int, key: str) -> list[tuple[str, str]]:
-    """The first terms of a key, each as it is shown and as it is compared."""
-    terms = Term.objects.alias(longest=Greatest(Length("shown"), Length("value")))
-    found = terms.filter(fleet=fleet_pk, key=key, longest__lte=LONGEST_KNOWN).order_by("value")
-    return sorted(found.values_list("shown", "value")[:MOST_KNOWN])
+    """The first terms of a key, each as it is shown and as it is compared. Without those whose name one of the others
+    has, too: it does not stand for a single ID.
+    """
+    terms = Term.objects.filter(fleet=fleet_pk, key=key)
+    short = terms.alias(longest=Greatest(Length("shown"), Length("value"))).filter(longest__lte=LONGEST_KNOWN)
+    found = sorted(short.order_by("value").values_list("shown", "value")[:MOST_KNOWN])
+    if len(found) < MOST_KNOWN:
+        return found
+    names, ref_ids = map(set, zip(*found, strict=True))
+    others = terms.filter(shown__in=names).exclude(value__in=ref_ids)
+    shared = set(others.values_list("shown", flat=True))
+    return [(name, ref_id) for name, ref_id in found if name not in shared]
 
 
 def _list_found(

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from portal.bycloud import Instance, Region
 from portal.fleet.query import Condition, Value, find_metadata_name, parse, write, write_value
 from portal.fleet.status import KNOWN_STATUSES, derive_state
+from portal.fleet.texts import fold
 from portal.fleet.values import KnownValues, NamedRef
 from portal.instances.fields import read_id_or_name, read_status
 from portal.instances.forms import find_name
@@ -191,6 +192,9 @@ def _find_parameters(view: ListView, new: Condition, known: KnownValues) -> dict
 
 
 def _find_id(parameter: str, named: tuple[NamedRef, ...], text: str) -> dict[str, Any]:
+    if len({one.id for one in named if fold(one.name) == fold(text)}) > 1:
+        # The index counts names without regard to case.
+        return {}
     try:
         return {parameter: read_id_or_name(named, text)}
     except ValueError:

@@ -99,6 +99,29 @@ def test_what_is_remembered_for_suggestions_is_bounded_in_count_and_length(
     assert len(offered(operator_client, "tag")) == MOST_CHOICES
 
 
+def test_a_name_that_others_have_too_is_no_id_however_many_there_are(
+    operator_client: Client, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(values, "MOST_KNOWN", 4)
+    names = ("Ubuntu", "Alpine", "Debian", "ALPINE", "Ubuntu")
+    images = [{"id": f"{number}{IMAGE[1:]}", "name": name} for number, name in enumerate(names)]
+    rows = [{"id": f"{INSTANCE[:-1]}{number}", "image": image} for number, image in enumerate(images)]
+    upstream.script(status=200, body=json.dumps({"instances": rows, "meta": {"has_more": False}}))
+    operator_client.get(LIST)
+
+    chosen = {
+        name: operator_client.get(f"{LIST}filter/", {"key": "image", "value": name, "is": ""}).headers["Location"]
+        for name in sorted(names)
+    }
+    assert chosen == {
+        "ALPINE": f"{LIST}?q=image%3AALPINE",
+        "Alpine": f"{LIST}?q=image%3AAlpine",
+        "Debian": f"{LIST}?image_id={images[2]['id']}",
+        "Ubuntu": f"{LIST}?q=image%3AUbuntu",
+    }
+    assert [len(ids(operator_client.get(chosen[name]))) for name in ("Alpine", "Ubuntu")] == [2, 2]
+
+
 def test_a_flavor_or_an_image_goes_by_its_latest_name(operator_client: Client, upstream: Upstream) -> None:
     for name in ("Debian 12", "Debian 13"):
         row = {"id": INSTANCE, "name": name, "image": {"id": IMAGE, "name": name}}
