@@ -176,6 +176,12 @@ def _holds(value: Value, text: str) -> bool:
     return text.startswith(wanted) if value.any_after else text == wanted
 
 
+def is_word_of_other_status(text: str) -> bool:
+    """Whether a status is shown in this word that ByCloud calls otherwise, such as `Stopped`."""
+    word = fold(text)
+    return any(word in shown and word != status for status, shown in _list_status_words())
+
+
 @lru_cache(maxsize=1)
 def _list_status_words() -> tuple[tuple[str, frozenset[str]], ...]:
     """The known statuses, each with the words that are shown for it, in all languages."""

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from portal.bycloud import Instance, Region
+from portal.fleet.matching import is_word_of_other_status
 from portal.fleet.query import Condition, Value, find_metadata_name, parse, write, write_value
 from portal.fleet.status import KNOWN_STATUSES, derive_state
 from portal.fleet.texts import fold
@@ -181,7 +182,9 @@ def _find_parameters(view: ListView, new: Condition, known: KnownValues) -> dict
         case "name" if not query.name and len(text) < LONGEST_NAME and not text.endswith("*"):
             found = {"name": f"{text}{'*' if value.any_after else ''}"}
         case "status" if not query.status and len(text) <= LONGEST_STATUS:
-            found = {"status": read_status(text)}
+            # A word that stands for another status is for the index, unless it is ByCloud's own as it writes it.
+            is_raw = text in KNOWN_STATUSES or not is_word_of_other_status(text)
+            found = {"status": read_status(text)} if is_raw else {}
         case "tag" if can_add_tag(view, text):
             found = {"tags": tuple(dict.fromkeys((*query.tags, text)))}
         case "flavor" if not query.flavor_id:

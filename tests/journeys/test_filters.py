@@ -220,3 +220,12 @@ def test_a_saved_view_holds_several_values_and_what_is_excluded(searcher: Client
     assert removal(shown, "Status: Error, Stopped")
     assert removal(shown, "Tag is not: canary, web")
     assert has_rows(shown) or "No matches" in words(shown)
+
+
+def test_a_status_may_be_typed_in_the_words_that_are_shown_for_it(searcher: Client) -> None:
+    form = searcher.get(FORM, {"query": "", "key": "status"})
+    stopped = change(searcher, form, typed="Stopped")
+    assert set(ids(stopped)) == set(ids(searcher.get(LIST, {"q": "status:stopped"}))) != set()
+    # One that ByCloud has is its parameter, also in lower case.
+    assert address(change(searcher, form, typed="shutoff")) == f"{LIST}?status=SHUTOFF"
+    assert address(change(searcher, form, typed="NEW_STATUS")) == f"{LIST}?status=NEW%5FSTATUS"
