@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from django.db import DataError
 
 from portal.bycloud import Instance, list_addresses, list_mac_addresses
 from portal.fleet.keys import LONGEST_OTHER, address_key, list_key, natural_key, state_rank
@@ -103,8 +104,11 @@ def pack_body(source: bytes) -> bytes:
 
 
 def read_body(body: bytes | memoryview) -> bytes:
-    """The untouched JSON."""
-    return zlib.decompressobj(wbits=-zlib.MAX_WBITS, zdict=_DICTIONARY).decompress(body)
+    """The untouched JSON. Raises `DataError` if it is damaged: an index that cannot be read is done without."""
+    try:
+        return zlib.decompressobj(wbits=-zlib.MAX_WBITS, zdict=_DICTIONARY).decompress(body)
+    except zlib.error as error:
+        raise DataError(str(error)) from None
 
 
 def list_facts(instance: Instance) -> dict[ChangeKind, str]:

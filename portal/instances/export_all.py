@@ -5,7 +5,6 @@ The set of instances is fixed first; then their JSON is read in chunks by key. N
 while the client takes its time, and the database connection is given back.
 """
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache, partial
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import structlog
-from django.db import connection
+from django.db import DataError, connection
 
 from portal.bycloud import (
     Fault,
@@ -160,7 +159,7 @@ def _read_source(body: bytes | memoryview | None, key: int) -> bytes | None:
     """The untouched JSON; None if it is damaged, which costs this row and no other."""
     try:
         return None if body is None else read_body(body)
-    except zlib.error as error:
+    except DataError as error:
         log.warning("indexed_body_not_read", instance=key, reason=str(error))
         return None
 

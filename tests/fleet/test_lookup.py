@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from portal.accounts.models import Member
 from portal.bycloud import Client, Instance, InstanceQuery
-from portal.fleet.models import ChangeKind, ObservedChange
+from portal.fleet.models import Body, ChangeKind, ObservedChange
 from portal.gateway import ApiSession, FetchFailed, FetchPolicy
 from portal.instances import indexed
 from portal.instances.lookup import InstanceNotFoundError, find_instance
@@ -313,6 +313,20 @@ def test_what_is_known_is_shown_though_the_index_fails_in_between(
     monkeypatch.setattr(indexed, "find_fleet", fail)
     found = find_instance(acme, instance_id, policy=FetchPolicy.REVALIDATE)
     assert found.is_indexed
+
+
+def test_an_instance_whose_json_is_damaged_in_the_index_is_done_without_it(
+    acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    instance_id, instance = see(acme)
+    Body.objects.filter(instance__instance_id=instance_id).update(body=b"no deflate at all")
+    found = find_instance(acme, instance_id, name=instance.name)
+    assert (found.cached.value.instance, found.is_indexed) == (instance, False)
+    # Neither does a page of the list fail that has it in another state, which is compared with the one before.
+    clock.shift(MINUTE)
+    upstream.change(instance_id, action="set", fields={"description": "changed"})
+    page = list_instances(acme, InstanceQuery(), policy=FetchPolicy.FORCE)
+    assert page.instances[0].description == "changed"
 
 
 def test_an_instance_of_another_credential_is_not_there(
