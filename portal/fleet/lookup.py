@@ -40,6 +40,9 @@ def find_sighting(session: ApiSession, instance_id: str) -> Sighting | None:
 def confirm_gone(fleet: IndexedFleet, instance_id: str, *, asked_at: datetime) -> None:
     """Call a missing instance gone: a query by its name, answered at `asked_at`, did not have it either."""
     with hurried(), transaction.atomic():
-        locked = IndexedFleet.objects.select_for_update().get(pk=fleet.pk)
+        locked = IndexedFleet.objects.select_for_update().filter(pk=fleet.pk).first()
+        if locked is None:
+            # Its credential was replaced or removed in the meantime.
+            return
         rows = IndexedInstance.objects.filter(fleet=locked, instance_id=instance_id, last_seen__lt=asked_at)
         passes.settle_gone(locked, rows.filter(missing_at__isnull=False, gone_at=None), timezone.now())

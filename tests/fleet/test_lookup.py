@@ -11,9 +11,11 @@ from pytest_django import Settings
 
 from portal.accounts.models import Member
 from portal.bycloud import Client, Instance, InstanceQuery
-from portal.fleet.models import Body, ChangeKind, ObservedChange
+from portal.fleet.lookup import confirm_gone
+from portal.fleet.models import Body, ChangeKind, IndexedFleet, ObservedChange
+from portal.fleet.privacy import delete_fleet
 from portal.gateway import ApiSession, FetchFailed, FetchPolicy
-from portal.instances import indexed
+from portal.instances import indexed, lookup
 from portal.instances.lookup import InstanceNotFoundError, find_instance
 from portal.instances.services import list_instances
 from tests.fleet.conftest import Walk, fleet_of, open_session
@@ -327,6 +329,20 @@ def test_an_instance_whose_json_is_damaged_in_the_index_is_done_without_it(
     upstream.change(instance_id, action="set", fields={"description": "changed"})
     page = list_instances(acme, InstanceQuery(), policy=FetchPolicy.FORCE)
     assert page.instances[0].description == "changed"
+
+
+def test_a_fleet_that_is_deleted_while_an_instance_is_looked_up_is_no_failure(
+    acme: ApiSession, walk: Walk, upstream: Upstream, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance_id = lose(acme, walk, upstream)
+    clock.shift(timedelta(seconds=20))
+
+    def confirm(fleet: IndexedFleet, *arguments: Any, **named: Any) -> None:
+        delete_fleet(fleet)
+        confirm_gone(fleet, *arguments, **named)
+
+    monkeypatch.setattr(lookup, "confirm_gone", confirm)
+    assert find_instance(acme, instance_id).is_gone
 
 
 def test_an_instance_of_another_credential_is_not_there(
