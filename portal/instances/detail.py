@@ -19,6 +19,7 @@ from portal.fleet.status import State, derive_state
 from portal.gateway import ApiSession, CachedInstance, FetchPolicy, read_meter
 from portal.instances.controls import describe_moment
 from portal.instances.errors import DetailFailedError, DetailMissingError, describe
+from portal.instances.filter_links import Link, link_flavor, link_image, tag_url
 from portal.instances.forms import InvalidHintsError, read_back
 from portal.instances.history import History, read_history
 from portal.instances.index_responses import find_pace
@@ -45,7 +46,7 @@ from portal.instances.pages import (
     renew_url,
     respond,
 )
-from portal.instances.rows import Link, describe_sizes, link_flavor, link_image, tag_url
+from portal.instances.rows import describe_sizes
 
 TEMPLATE = "instances/detail.html"
 # How many entries of a list a page shows, and how much of an instance's JSON.

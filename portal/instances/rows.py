@@ -4,7 +4,6 @@ Texts are ready to be printed: cut, and HTML if something in them is marked. A t
 hundred cells costs more than everything else on the page.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -15,7 +14,6 @@ from django.utils.translation import gettext as _
 
 from portal.bycloud import (
     Flavor,
-    Image,
     Instance,
     PartialInstance,
     Region,
@@ -26,11 +24,12 @@ from portal.bycloud import (
 from portal.core.filters import DASH, LONGEST_IN_TABLE, gigabytes, mebibytes, shorten
 from portal.core.formatting import make_time_formatter
 from portal.core.http import LONGEST_ADDRESS, encode_query
-from portal.core.invisible import show, show_plain
+from portal.core.invisible import show_plain
 from portal.core.numbers import number_text, say_and_more
 from portal.fleet.status import State, derive_state
 from portal.instances.columns import QUANTITIES, Column, Kind, list_titles
-from portal.instances.links import ListView, bare_list_url, can_add_tag, can_be_hint, canonical_id, list_url, raw_url
+from portal.instances.filter_links import Link, finish, is_usual, link_flavor, link_image, link_tag
+from portal.instances.links import ListView, bare_list_url, can_be_hint, canonical_id, raw_url
 
 FIRST_ADDRESSES = 2
 FIRST_ENTRIES = 3
@@ -38,15 +37,6 @@ SHORT_ID = 8
 NOTHING: frozenset[str] = frozenset()
 # How many entries of a list an expanded cell shows.
 MOST_ENTRIES = 30
-# Short ASCII words with single spaces between them: what nearly all texts are, and what needs neither cut nor marks.
-_is_usual = re.compile(rf"(?=.{{1,{LONGEST_IN_TABLE}}}\Z)[!-~]+(?: [!-~]+)*").fullmatch
-
-
-class Link(NamedTuple):
-    """A text with a link, or without one if `url` is empty."""
-
-    text: str
-    url: str = ""
 
 
 class Entry(NamedTuple):
@@ -148,9 +138,9 @@ def build_rows(
             # The id occurs more than once on the page.
             key = f"{key}-{number}"
         keys.add(key)
-        is_usual = bool(_is_usual(name))
-        hint = encode_query([("name", name)]) if is_usual or can_be_hint(name) else ""
-        called = {"name": name if is_usual else show_plain(shorten(name or given_id))}
+        is_plain = bool(is_usual(name))
+        hint = encode_query([("name", name)]) if is_plain or can_be_hint(name) else ""
+        called = {"name": name if is_plain else show_plain(shorten(name or given_id))}
         what = id_label % called
         url = _instance_url(f"{path}{instance_id}/", hint, back) if instance_id else ""
         is_partial = isinstance(instance, PartialInstance)
@@ -177,7 +167,7 @@ def build_rows(
                 id=shorten(given_id),
                 key=key,
                 short_id=given_id[:SHORT_ID] or DASH,
-                name=name if is_usual else finish(name),
+                name=name if is_plain else finish(name),
                 copy_label=copy % {"what": what} if 0 < len(given_id) <= LONGEST_IN_TABLE else "",
                 select_label=select % called if url else "",
                 url=url,
@@ -211,44 +201,6 @@ def describe_sizes(flavor: Flavor | None) -> str:
     return " · ".join(filter(None, sizes))
 
 
-def link_image(region: Region, view: ListView, image: Image | None) -> Link | None:
-    """The image, with a link to the same list filtered by it."""
-    if image is None or not (image.name or image.id):
-        return None
-    image_id = canonical_id(image.id)
-    url = list_url(region, view, image_id=image_id) if image_id else ""
-    return Link(finish(image.name or image.id or ""), url)
-
-
-def link_flavor(region: Region, view: ListView, flavor: Flavor | None) -> Link | None:
-    """The flavor, with a link to the same list filtered by it."""
-    if flavor is None or not (flavor.name or flavor.id):
-        return None
-    flavor_id = canonical_id(flavor.id)
-    url = list_url(region, view, flavor_id=flavor_id) if flavor_id else ""
-    return Link(finish(flavor.name or flavor.id or ""), url)
-
-
-def link_tag(region: Region, view: ListView, tag: str) -> Link:
-    """The tag, with the same list filtered by it too; without if the API's `tags` parameter cannot contain it."""
-    return Link(finish(tag), tag_url(region, view, tag))
-
-
-def tag_url(region: Region, view: ListView, tag: str) -> str:
-    if not can_add_tag(view, tag):
-        return ""
-    tags = view.query.tags
-    return list_url(region, view, tags=tags if tag in tags else (*tags, tag))
-
-
-def finish(text: str) -> str:
-    """The text cut to fit in a table, as HTML if something in it is marked."""
-    if _is_usual(text):
-        return text
-    text = shorten(text)
-    return text if show_plain(text) == text else show(text)
-
-
 def _finish_state(state: State) -> State:
     return State(
         finish(state.word), state.tone, finish(state.detail), finish(state.fault), state.is_fault, state.is_pending
@@ -271,7 +223,7 @@ def _list_entries(texts: tuple[str, ...], copy: str) -> tuple[Entry, ...]:
     """Entries of these texts. `copy` is the pattern of their labels, empty if they have no button."""
     entries = []
     for text in texts:
-        if _is_usual(text):
+        if is_usual(text):
             entries.append(Entry(text, copy % {"what": text}))
         else:
             short = shorten(text)
