@@ -13,7 +13,7 @@ from portal.fleet.status import KNOWN_STATUSES
 from portal.fleet.texts import fold
 from portal.fleet.values import list_metadata_names, list_values
 from portal.gateway import ApiSession
-from portal.instances.filters import TROUBLES, describe_value
+from portal.instances.filters import ATTENTION, describe_value
 
 MOST_CHOICES = 50
 # Keys whose values are typed, because hardly two instances have the same.
@@ -41,7 +41,7 @@ def read_choices(session: ApiSession, key: str) -> FilterChoices:
     if key in TYPED_KEYS:
         return FilterChoices()
     if key == "is":
-        return FilterChoices(tuple(FilterChoice(value, str(label)) for value, label in TROUBLES.items()))
+        return FilterChoices(tuple(FilterChoice(value, str(label)) for value, label in ATTENTION.items()))
     with suppress(DatabaseError):
         if fleet := open_fleet(session):
             name = find_metadata_name(key)

@@ -58,7 +58,8 @@ LABELS: dict[str, Promise] = {
 LIVE_KEYS = ("name", "status", "tag", "flavor", "image")
 # The keys that can be chosen, in the order of the menu. Keys of metadata follow.
 KEYS = tuple(key for key in LABELS if key)
-TROUBLES = {
+# The values of the key `is`. The overview counts the same.
+ATTENTION = {
     "stuck": gettext_lazy("In transition for over an hour"),
     "warning": gettext_lazy("Rescue, resize or power mismatch"),
 }
@@ -131,7 +132,7 @@ def describe_value(key: str, value: Value) -> str:
         return f"{'*' if value.any_before else ''}{value.text}{'*' if value.any_after else ''}"
     if key == "status" and value.text.upper() in KNOWN_STATUSES:
         return derive_state(Instance(status=value.text)).word
-    return str(TROUBLES.get(value.text.lower(), value.text)) if key == "is" else value.text
+    return str(ATTENTION.get(value.text.lower(), value.text)) if key == "is" else value.text
 
 
 def replace_condition(view: ListView, new: Condition, *, old: Part | None, known: KnownValues) -> ListView:

@@ -17,6 +17,7 @@ from portal.fleet.counts import Breakdown
 from portal.fleet.query import LONGEST_TEXT, METADATA
 from portal.fleet.search import Totals
 from portal.fleet.status import Tone, derive_state
+from portal.instances.filters import ATTENTION
 from portal.instances.forms import LONGEST_QUERY
 from portal.instances.links import ListView, find_forbidden_character, list_url, named_instance_url
 from portal.instances.rows import SHORT_ID
@@ -41,8 +42,8 @@ WITHOUT = {
 }
 _TROUBLES: dict[str, tuple[Tone, Promise]] = {
     "status:ERROR": ("error", gettext_lazy("Error")),
-    "is:stuck": ("pending", gettext_lazy("In transition for over an hour")),
-    "is:warning": ("warn", gettext_lazy("Rescue, resize or power mismatch")),
+    "is:stuck": ("pending", ATTENTION["stuck"]),
+    "is:warning": ("warn", ATTENTION["warning"]),
     "missing<1d": ("off", gettext_lazy("No longer listed since yesterday")),
 }
 
