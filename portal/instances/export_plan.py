@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from portal.core.formatting import iso_text
 from portal.fleet.query import parse
-from portal.fleet.search import list_indexed, narrow, select, sort, sum_up
+from portal.fleet.search import narrow, select, sort, sum_up
 from portal.instances.indexed import DEFAULT_ORDER, Coverage, OpenIndex, measure_coverage
 from portal.instances.links import ListView, write_all_matching
 
@@ -43,11 +43,13 @@ class Export(NamedTuple):
 
 def plan_export(index: OpenIndex, view: ListView, ids: Sequence[str] = ()) -> Export:
     """All instances of the list, or those with these `ids`, in the order of the list."""
-    now = timezone.now()
+    now, conditions = timezone.now(), parse(view.q)
     if ids:
-        rows = list_indexed(index.fleet).filter(instance_id__in=ids)
+        # A list of instances that are missing has rows to select, too.
+        shows_missing = any(each.key == "missing" and not each.is_excluded for each in conditions)
+        rows = select(index.fleet, (), now=now, with_missing=shows_missing).rows.filter(instance_id__in=ids)
     else:
-        rows = select(index.fleet, parse(view.q), now=now, filters=view.query).rows
+        rows = select(index.fleet, conditions, now=now, filters=view.query).rows
     # Texts are searched once.
     totals = sum_up(rows := narrow(rows))
     return Export(

@@ -118,6 +118,18 @@ def test_a_file_of_nothing_is_a_message_on_the_list(reader: Client) -> None:
     assert "Select at least one instance first." in words(page)
 
 
+def test_rows_of_a_list_of_missing_instances_are_copied_and_exported(reader: Client) -> None:
+    lost = ids(reader.get(f"{LIST}?sort=name"))[:3]
+    IndexedInstance.objects.filter(instance_id__in=lost).update(missing_at=timezone.now())
+    page = reader.get(f"{LIST}?q=missing%3C1d")
+    assert ids(page) == lost
+    assert read_file(select(reader, page, lost[:2], "IDs")).splitlines() == lost[:2]
+    assert [row["id"] for row in read_csv(select(reader, page, lost[1:], "CSV"))] == lost[1:]
+    # In any other list they were selected before they were missed.
+    assert select(reader, reader.get(LIST), [], "IDs").status_code == 422
+    assert reader.post(SELECTED, {"query": "", "id": lost, "format": "ids"}).status_code == 422
+
+
 def test_files_of_selected_rows_count_among_the_exports_of_a_minute(reader: Client) -> None:
     chosen = ids(reader.get(LIST))[0]
     for _ in range(10):
