@@ -147,6 +147,7 @@ def test_r_refreshes_what_is_open(visits: Visits, region: str) -> None:
         page.keyboard.press("j")
         page.keyboard.press("Enter")
     expect(page.locator(region)).to_be_attached()
+    page.wait_for_load_state()
     with page.expect_response(lambda response: response.request.method == "POST") as refreshed:
         page.keyboard.press("r")
     assert refreshed.value.status == 303

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, Request, expect
 
 from tests.browser.portal import Visits, list_ids
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 MARK = "element => { element.wasMarked = true; }"
 IS_MARKED = "element => element.wasMarked === true"
