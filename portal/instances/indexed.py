@@ -133,7 +133,7 @@ def read_sighting(session: ApiSession, instance_id: str) -> Sighting | None:
 
 
 def read_known_values(session: ApiSession) -> KnownValues:
-    """What the index has for the filters; nothing if it cannot be read."""
+    """The names of flavors and images that stand for their IDs; none if the index cannot be read."""
     if not settings.FLEET_INDEX:
         return KnownValues()
     try:
