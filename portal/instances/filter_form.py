@@ -155,7 +155,7 @@ def _apply(session: ApiSession, view: ListView, new: Condition, old: Part | None
         if new.values and (fleet := open_fleet(session)):
             match_condition(fleet, new, timezone.now())
     if not settings.FLEET_INDEX and changed.q and changed.q != view.q:
-        raise ValueError(_("Without the index, ByCloud filters the list: choose one value that was found in it."))
+        raise ValueError(_("Without the index, a filter takes one value: of a flavor or an image, its ID."))
     try:
         return read_view(QueryDict(changed.to_query_string()), known=known)
     except InvalidListError as error:
