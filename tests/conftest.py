@@ -44,7 +44,6 @@ hypothesis.settings.load_profile("portal")
 # browser tests exist on each worker.)
 TOGETHER = {
     "tests/services/test_fleet.py": "index",
-    "tests/services/test_journeys.py": "journeys",
     "tests/services/test_races.py": "races",
     "tests/services/": "services",
     "tests/accounts/test_flood.py": "portals",

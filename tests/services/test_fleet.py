@@ -23,7 +23,7 @@ from tests.unmeasured import leave_out_coverage
 ROOT = Path(__file__).parent.parent.parent
 TESTS = {
     "fleet": "feed walk trouble simulated privacy command search changes counts lookup",
-    "journeys": "search changes overview indexed_instance known_values filters selection",
+    "journeys": "search filters selection",
 }
 
 
