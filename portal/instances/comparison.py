@@ -180,8 +180,8 @@ def _differ(cells: Iterable[FieldValue]) -> bool:
 
 
 def _find(session: ApiSession, ids: Sequence[str], back: ListView) -> Findings:
-    """From the index, without a request. Where it cannot be read, as an instance's page finds them, but all of them
-    together in the time that one may take.
+    """From the index, with no request but the walk's. Where it cannot be read, as an instance's page finds them, but
+    all of them together in the time that one may take.
     """
     try:
         with open_index(session, is_refresh=False) as index:

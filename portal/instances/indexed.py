@@ -106,7 +106,7 @@ def open_index(session: ApiSession, *, is_refresh: bool) -> Iterator[OpenIndex]:
 
 
 def can_read_index() -> bool:
-    """Whether the database has an index that answers, whoever it is of."""
+    """Whether the index can be read, for any credential."""
     try:
         IndexedFleet.objects.exists()
     except DatabaseError as error:
