@@ -85,7 +85,8 @@ def describe_range(found: IndexedList) -> str:
 
 def _describe_coverage(coverage: Coverage) -> str:
     known = number_text(coverage.known)
-    if coverage.total is None:
+    if coverage.total is None or coverage.total < coverage.known:
+        # ByCloud counts without those that the next walk will miss.
         return ngettext("%(known)s instance", "%(known)s instances", coverage.known) % {"known": known}
     named = {"known": known, "total": number_text(coverage.total)}
     return ngettext("%(known)s of %(total)s instance", "%(known)s of %(total)s instances", coverage.total) % named
