@@ -14,23 +14,11 @@ from pytest_django import Settings
 from portal.accounts.models import Member
 from portal.audit.models import Action, Event
 from portal.instances import export_all
-from tests.journeys.pages import LIST, Response, form, ids, press, refresh, text, words
+from tests.journeys.conftest import read_on
+from tests.journeys.pages import LIST, Response, form, ids, refresh, text, words
 from tests.upstream import Upstream
 
 EXPORT = f"{LIST}export-all/"
-
-
-@pytest.fixture
-def reader(operator_client: Client) -> Client:
-    """Otto, whose fleet of 150 has been read to its end."""
-    read_on(operator_client)
-    return operator_client
-
-
-def read_on(client: Client) -> None:
-    page = client.get(f"{LIST}?page=1")
-    while "Reading the fleet" in words(page) or "Index · 0" in words(page):
-        page = press(client, page, "Refresh")
 
 
 def pieces_of(response: Response) -> Iterator[bytes]:

@@ -44,14 +44,6 @@ def search(client: Client, query: str = "", **more: str) -> Response:
 
 
 @pytest.fixture
-def searcher(operator_client: Client) -> Client:
-    """Otto, whose fleet of 150 has been read to its end."""
-    response = press(operator_client, search(operator_client, page="1"), "Refresh")
-    assert "Index · 150 of 150 instances" in words(response)
-    return operator_client
-
-
-@pytest.fixture
 def fleet(sandbox: Sandbox) -> list[JsonObject]:
     """The same instances, as ByCloud lists them."""
     rows: list[JsonObject] = []
@@ -72,7 +64,7 @@ def addresses(row: JsonObject) -> list[JsonObject]:
     return [each for network in (row["addresses"] or {}).values() for each in network]
 
 
-def test_one_instance_is_found_by_whatever_is_known_of_it(searcher: Client, fleet: list[JsonObject]) -> None:
+def test_one_instance_is_found_by_whatever_is_known_of_it(reader: Client, fleet: list[JsonObject]) -> None:
     wanted = next(row for row in fleet if row["name"] == "web-14")
     address = addresses(wanted)[0]
     mac = address["mac_addr"]
@@ -93,10 +85,10 @@ def test_one_instance_is_found_by_whatever_is_known_of_it(searcher: Client, flee
         "name:web-14",
         "*eb-14",
     ):
-        assert ids(search(searcher, known)) == [wanted["id"]], known
+        assert ids(search(reader, known)) == [wanted["id"]], known
 
 
-def test_several_are_found_by_what_they_have_in_common(searcher: Client, fleet: list[JsonObject]) -> None:
+def test_several_are_found_by_what_they_have_in_common(reader: Client, fleet: list[JsonObject]) -> None:
     expected = {
         "meta.team:storefront": [row for row in fleet if row["metadata"].get("team") == "storefront"],
         "storefront": [row for row in fleet if row["metadata"].get("team") == "storefront"],
@@ -115,14 +107,14 @@ def test_several_are_found_by_what_they_have_in_common(searcher: Client, fleet: 
     }
     for query, rows in expected.items():
         assert rows, query
-        response = search(searcher, query)
+        response = search(reader, query)
         assert sorted(ids(response)) == sorted(row["id"] for row in rows), query
         assert f"Instances ({len(rows)})" in words(response)
 
 
 @pytest.mark.parametrize("example", [example for example, _meaning in EXAMPLES])
-def test_every_example_of_the_help_finds_something(searcher: Client, example: str) -> None:
-    response = search(searcher, example)
+def test_every_example_of_the_help_finds_something(reader: Client, example: str) -> None:
+    response = search(reader, example)
     assert ids(response)
     assert "not understood" not in words(response)
 
@@ -133,112 +125,110 @@ def test_the_help_is_on_every_page_and_its_examples_are_links(operator_client: C
     assert f"{LIST}?q=web-1" in links(response)
 
 
-def test_the_list_is_sorted_by_a_heading_and_again_the_other_way_round(
-    searcher: Client, fleet: list[JsonObject]
-) -> None:
+def test_the_list_is_sorted_by_a_heading_and_again_the_other_way_round(reader: Client, fleet: list[JsonObject]) -> None:
     def natural(row: JsonObject) -> list[Any]:
         return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", row["name"].lower())]
 
     webs = [row["id"] for row in sorted((row for row in fleet if (row["name"] or "").startswith("web-")), key=natural)]
-    response = search(searcher, "name:web-*")
+    response = search(reader, "name:web-*")
     assert ids(response) == webs
-    there = searcher.get(link(response, "Name"))
+    there = reader.get(link(response, "Name"))
     assert ids(there) == webs
     assert '<th scope="col" aria-sort="ascending">' in text(there)
-    back = searcher.get(link(there, "Name"))
+    back = reader.get(link(there, "Name"))
     assert ids(back) == webs[::-1]
     assert '<th scope="col" aria-sort="descending">' in text(back)
 
 
-def test_a_heading_of_the_live_list_sorts_all_of_it(searcher: Client, fleet: list[JsonObject]) -> None:
-    newest = searcher.get(link(searcher.get(LIST), "Age"))
+def test_a_heading_of_the_live_list_sorts_all_of_it(reader: Client, fleet: list[JsonObject]) -> None:
+    newest = reader.get(link(reader.get(LIST), "Age"))
     rows = sorted(fleet, key=lambda row: row["created_at"], reverse=True)
     assert ids(newest) == [row["id"] for row in rows[:20]]
-    oldest = searcher.get(link(newest, "Age"))
+    oldest = reader.get(link(newest, "Age"))
     assert ids(oldest) == [row["id"] for row in rows[::-1][:20]]
 
 
 @pytest.mark.parametrize("column", list(COLUMNS))
-def test_the_whole_fleet_can_be_sorted_by_every_column(searcher: Client, column: str) -> None:
-    assert len(ids(search(searcher, sort=column))) == 100
-    assert len(ids(search(searcher, sort=f"-{column}"))) == 100
+def test_the_whole_fleet_can_be_sorted_by_every_column(reader: Client, column: str) -> None:
+    assert len(ids(search(reader, sort=column))) == 100
+    assert len(ids(search(reader, sort=f"-{column}"))) == 100
 
 
-def test_what_is_urgent_comes_first(searcher: Client, fleet: list[JsonObject]) -> None:
+def test_what_is_urgent_comes_first(reader: Client, fleet: list[JsonObject]) -> None:
     errors = {row["id"] for row in fleet if row["status"] == "ERROR"}
-    assert set(ids(search(searcher, sort="state"))[: len(errors)]) == errors
+    assert set(ids(search(reader, sort="state"))[: len(errors)]) == errors
 
 
-def test_pages_have_numbers(searcher: Client) -> None:
-    first = searcher.get(f"{LIST}?sort=name", follow=True)
+def test_pages_have_numbers(reader: Client) -> None:
+    first = reader.get(f"{LIST}?sort=name", follow=True)
     assert "1–20 of 150" in words(first)
-    third = searcher.get(link(first, "3"))
+    third = reader.get(link(first, "3"))
     assert "41–60 of 150" in words(third)
-    last = searcher.get(link(third, "8"))
+    last = reader.get(link(third, "8"))
     assert "141–150 of 150" in words(last)
-    assert ids(searcher.get(link(last, "First"))) == ids(first)
-    assert ids(searcher.get(f"{LIST}?sort=name&page=9999999")) == ids(last)
-    shown = [each for number in range(1, 9) for each in ids(searcher.get(f"{LIST}?page={number}", follow=True))]
+    assert ids(reader.get(link(last, "First"))) == ids(first)
+    assert ids(reader.get(f"{LIST}?sort=name&page=9999999")) == ids(last)
+    shown = [each for number in range(1, 9) for each in ids(reader.get(f"{LIST}?page={number}", follow=True))]
     assert len(set(shown)) == len(shown) == 150
 
 
-def test_sums_stand_under_the_rows(searcher: Client, fleet: list[JsonObject]) -> None:
+def test_sums_stand_under_the_rows(reader: Client, fleet: list[JsonObject]) -> None:
     large = [row["flavor"] for row in fleet if row["flavor"] and row["flavor"]["name"] == "r1.large"]
     vcpus, ram, disk = (sum(flavor[name] for flavor in large) for name in ("vcpus", "ram", "disk"))
     sums = f"{len(large)} instances · {vcpus} vCPU · {ram // 1024} GiB RAM · {disk:,} GB disk"
-    assert sums in words(search(searcher, "flavor:r1.large"))
+    assert sums in words(search(reader, "flavor:r1.large"))
 
 
-def test_filters_of_the_list_and_a_query_hold_together(searcher: Client, fleet: list[JsonObject]) -> None:
+def test_filters_of_the_list_and_a_query_hold_together(reader: Client, fleet: list[JsonObject]) -> None:
     both = [row["id"] for row in fleet if "web" in row["tags"] and row["metadata"].get("environment") == "staging"]
-    response = search(searcher, "meta.environment:staging", tags="web")
+    response = search(reader, "meta.environment:staging", tags="web")
     assert sorted(ids(response)) == sorted(both)
     flavor = next(row["flavor"] for row in fleet if row["name"] == "web-14")
     same = [row["id"] for row in fleet if row["flavor"] == flavor and (row["name"] or "").startswith("web-")]
-    assert sorted(ids(search(searcher, sort="name", flavor_id=flavor["id"], name="web-*"))) == sorted(same)
+    assert sorted(ids(search(reader, sort="name", flavor_id=flavor["id"], name="web-*"))) == sorted(same)
 
 
-def test_each_part_of_the_query_can_be_taken_away(searcher: Client) -> None:
-    response = search(searcher, "-tag:web status:ERROR")
+def test_each_part_of_the_query_can_be_taken_away(reader: Client) -> None:
+    response = search(reader, "-tag:web status:ERROR")
     assert removal(response, "Tag is not: web") == f"{LIST}?q=status%3AERROR&limit=100"
     assert removal(response, "Status: Error") == f"{LIST}?q=-tag%3Aweb&limit=100"
 
 
-def test_what_stands_in_the_box_and_in_the_address_is_canonical(searcher: Client) -> None:
-    response = searcher.get(LIST, {"q": '  STATUS:error   "web" ', "page": "1", "marker": "0" * 8}, follow=True)
+def test_what_stands_in_the_box_and_in_the_address_is_canonical(reader: Client) -> None:
+    response = reader.get(LIST, {"q": '  STATUS:error   "web" ', "page": "1", "marker": "0" * 8}, follow=True)
     assert response.redirect_chain == []
     assert response.status_code == 400
-    response = searcher.get(LIST, {"q": '  STATUS:error   "web" ', "page": "1"}, follow=True)
+    response = reader.get(LIST, {"q": '  STATUS:error   "web" ', "page": "1"}, follow=True)
     assert response.redirect_chain[-1][0] == f"{LIST}?q=status%3Aerror+web"
     assert 'name="q" value="status:error web"' in text(response)
 
 
-def test_what_was_not_understood_is_named_and_the_rest_applies(searcher: Client) -> None:
-    response = search(searcher, "name:web-* ram>=lots created:30d tag:")
-    assert len(ids(response)) == len(ids(search(searcher, "name:web-*")))
+def test_what_was_not_understood_is_named_and_the_rest_applies(reader: Client) -> None:
+    response = search(reader, "name:web-* ram>=lots created:30d tag:")
+    assert len(ids(response)) == len(ids(search(reader, "name:web-*")))
     shown = words(response)
     for part in ("ram>=lots is not applied", "created:30d is not applied", "tag: is not applied"):
         assert part in shown
-    unknown = search(searcher, "stauts:ERROR")
+    unknown = search(reader, "stauts:ERROR")
     assert "stauts is not a key, so it is searched for as text. Keys: created," in words(unknown)
 
 
-def test_a_query_that_is_too_long_is_refused_beside_its_field(searcher: Client) -> None:
-    response = search(searcher, "x" * (LONGEST_TEXT + 1))
+def test_a_query_that_is_too_long_is_refused_beside_its_field(reader: Client) -> None:
+    response = search(reader, "x" * (LONGEST_TEXT + 1))
     assert response.status_code == 400
     assert f"Longer than {LONGEST_TEXT} characters." in words(response)
 
 
-def test_nothing_that_matches_is_said_as_such(searcher: Client) -> None:
-    response = search(searcher, "no-such-thing")
+def test_nothing_that_matches_is_said_as_such(reader: Client) -> None:
+    response = search(reader, "no-such-thing")
     assert "No matches" in words(response)
     assert "Instances (0)" in words(response)
     assert f"{LIST}?limit=100" in links(response)
 
 
-def test_the_index_answers_without_asking_bycloud(searcher: Client, upstream: Upstream) -> None:
+def test_the_index_answers_without_asking_bycloud(reader: Client, upstream: Upstream) -> None:
     upstream.clear_log()
-    search(searcher, "web")
+    search(reader, "web")
     assert upstream.requests() == []
 
 
@@ -326,17 +316,17 @@ def test_with_a_locked_index_the_live_list_works_and_a_query_leads_to_it(
     assert len(ids(operator_client.get(link(response, "Open the live list")))) == 100
 
 
-def test_each_credential_has_an_index_of_its_own(searcher: Client, viewing: Client) -> None:
+def test_each_credential_has_an_index_of_its_own(reader: Client, viewing: Client) -> None:
     response = press(viewing, search(viewing, "name:*"), "Refresh")
     assert "Index · 12 of 12 instances" in words(response)
-    hers, his = set(ids(response)), set(ids(search(searcher)))
+    hers, his = set(ids(response)), set(ids(search(reader)))
     assert hers
     assert not hers & his
     assert ids(search(viewing, next(iter(his)))) == []
     assert "12 instances ·" in words(search(viewing, sort="name"))
 
 
-def test_members_with_the_same_credential_share_an_index(searcher: Client, vera: Member, upstream: Upstream) -> None:
+def test_members_with_the_same_credential_share_an_index(reader: Client, vera: Member, upstream: Upstream) -> None:
     keep(vera, BearerToken("sandbox-acme-token"))
     client = Client()
     client.force_login(vera)
@@ -345,34 +335,34 @@ def test_members_with_the_same_credential_share_an_index(searcher: Client, vera:
     assert upstream.requests() == []
 
 
-def test_a_query_can_be_saved_as_a_view(searcher: Client) -> None:
-    response = search(searcher, "status:ERROR,BUILD", sort="-age")
+def test_a_query_can_be_saved_as_a_view(reader: Client) -> None:
+    response = search(reader, "status:ERROR,BUILD", sort="-age")
     query = "q=status:ERROR,BUILD&limit=100&sort=-age"
-    searcher.post(f"{LIST}save-view/", {"query": query, "name": "Trouble"})
-    saved = searcher.get(link(searcher.get(LIST), "Trouble"), follow=True)
+    reader.post(f"{LIST}save-view/", {"query": query, "name": "Trouble"})
+    saved = reader.get(link(reader.get(LIST), "Trouble"), follow=True)
     assert ids(saved) == ids(response)
 
 
-def test_the_rows_of_a_query_can_be_exported(searcher: Client) -> None:
-    response = search(searcher, "status:ERROR")
-    exported = searcher.post(f"{LIST}export/", {"query": "q=status:ERROR&limit=100", "format": "json"}).json()
+def test_the_rows_of_a_query_can_be_exported(reader: Client) -> None:
+    response = search(reader, "status:ERROR")
+    exported = reader.post(f"{LIST}export/", {"query": "q=status:ERROR&limit=100", "format": "json"}).json()
     assert [row["id"] for row in exported["instances"]] == ids(response)
 
 
-def test_an_instance_that_was_found_leads_back_to_what_found_it(searcher: Client) -> None:
-    response = search(searcher, "name:web-*", sort="-age")
-    page = searcher.get(detail_url(response, 3))
+def test_an_instance_that_was_found_leads_back_to_what_found_it(reader: Client) -> None:
+    response = search(reader, "name:web-*", sort="-age")
+    page = reader.get(detail_url(response, 3))
     assert page.status_code == 200
     assert ids(response)[3] in text(page)
     back = next(href for href in links(page) if "q=name" in href)
-    assert ids(searcher.get(back)) == ids(response)
+    assert ids(reader.get(back)) == ids(response)
 
 
-def test_the_box_follows_when_htmx_changes_the_query(searcher: Client) -> None:
+def test_the_box_follows_when_htmx_changes_the_query(reader: Client) -> None:
     url = f"{LIST}?q=status:ERROR"
-    fragment = ask_htmx(searcher, url, "instances", **{"HX-Current-URL": f"http://testserver{LIST}?q=web"})
+    fragment = ask_htmx(reader, url, "instances", **{"HX-Current-URL": f"http://testserver{LIST}?q=web"})
     assert 'name="q" value="status:ERROR"' in text(fragment)
     assert 'data-search hx-swap-oob="true"' in text(fragment)
-    same = ask_htmx(searcher, url, "instances", **{"HX-Current-URL": f"http://testserver{url}"})
+    same = ask_htmx(reader, url, "instances", **{"HX-Current-URL": f"http://testserver{url}"})
     assert "hx-swap-oob" not in text(same)
     assert has_rows(same)

@@ -14,19 +14,13 @@ from portal.fleet.models import IndexedInstance
 from portal.instances import comparison, lookup, selection
 from portal.instances.comparison import compare_fields
 from portal.instances.export_all import write_texts
+from tests.journeys.conftest import read_on
 from tests.journeys.pages import LIST, Response, form, ids, text, words
-from tests.journeys.test_export_all import read_csv, read_file, read_lines, read_on
+from tests.journeys.test_export_all import read_csv, read_file, read_lines
 from tests.upstream import Upstream
 
 SELECTED, COMPARE = f"{LIST}selected/", f"{LIST}compare/"
 OTHER = "550e8400-e29b-41d4-a716-446655440000"
-
-
-@pytest.fixture
-def reader(operator_client: Client) -> Client:
-    """Otto, whose fleet of 150 has been read to its end."""
-    read_on(operator_client)
-    return operator_client
 
 
 def select(client: Client, page: Response, chosen: list[str], button: str) -> Response:
