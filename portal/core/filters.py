@@ -8,6 +8,7 @@ from django.utils.translation import gettext, ngettext
 from portal.core import formatting
 from portal.core.invisible import is_plain, show, show_plain
 from portal.core.numbers import number_text, say_and_more
+from portal.core.user_agents import describe_user_agent
 
 DASH = "–"
 MEBIBYTES_IN_GIBIBYTE = 1024
@@ -105,6 +106,7 @@ FILTERS = {
     "iso": formatting.iso_text,
     "number": number_text,
     "times": formatting.describe_time,
+    "user_agent": describe_user_agent,
     "visible": visible,
     "visible_plain": visible_plain,
 }

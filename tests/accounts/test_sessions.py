@@ -140,15 +140,15 @@ def test_a_member_sees_their_sessions_with_device_address_and_when(vera: Member,
     client = sign_in("vera")
     told = text_of(client.get("/sessions/"))
     assert "Your sessions (2)" in told
-    assert "Firefox on Linux This session 127.0.0.1" in told
-    assert "Safari on iPhone 127.0.0.1 5 minutes ago" in told
+    assert "Firefox 128 on Linux This session 127.0.0.1" in told
+    assert "Safari 17 on iPhone 127.0.0.1 5 minutes ago" in told
     page = client.get("/sessions/").content.decode()
     assert str(client.session.session_key) not in page
     assert str(phone.session.session_key) not in page
 
 
 def test_an_unknown_device_is_called_that(vera: Member) -> None:
-    client = sign_in("vera", "curl/8")
+    client = sign_in("vera", "Mozilla/5.0")
     assert "Unknown browser" in text_of(client.get("/sessions/"))
 
 

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from html import unescape
+from html import escape, unescape
 from typing import Any
 
 import pytest
@@ -60,7 +60,17 @@ def test_the_newest_event_stands_first_with_its_exact_time(as_ada: Client, ada: 
 
 def test_each_event_says_what_happened(as_ada: Client) -> None:
     write(act=Action.SINGLE_SIGN_ON_FAILED)
-    assert re.search(r'<td data-label="What">Single sign-on failed</td>', text_of(get_page(as_ada)))
+    assert "<td>Single sign-on failed</td>" in text_of(get_page(as_ada))
+
+
+def test_a_browser_is_named_and_all_that_it_says_is_folded(as_ada: Client) -> None:
+    header = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0 <b>"
+    write(user_agent=header, request_id="0123456789abcdef")
+    text = text_of(get_page(as_ada, member="vera"))
+    folded = re.search(r"<details [^>]*><summary>Firefox 128 on Linux</summary>(.*?)</details>", text, re.DOTALL)
+    assert folded
+    assert escape(header) in folded[1]
+    assert "<code>0123456789abcdef</code>" in folded[1]
 
 
 def test_times_are_in_the_readers_own_zone(as_ada: Client, ada: Member) -> None:

@@ -1,6 +1,7 @@
 """Measures boxes on a rendered page: overflow, overlap, clipped content, targets that are too small.
 
-Independent of the portal's pages, except that `.table-scroll` may scroll and `.visually-hidden` is invisible.
+Independent of the portal's pages, except that `.table-scroll` may scroll, unless it is fitted, and `.visually-hidden`
+is invisible.
 """
 
 from typing import Any
@@ -26,12 +27,12 @@ _MEASURE = """smallest => {
         if (element.closest(hidden) || !element.checkVisibility({visibilityProperty: true})) continue;
         const box = element.getBoundingClientRect(), style = getComputedStyle(element);
         if (box.width <= 1 || box.height <= 1) continue;
-        const scrolls = element.parentElement.closest('.table-scroll');
+        const scrolls = element.parentElement.closest('.table-scroll:not(.is-fitted)');
         if (!scrolls && (box.right > root.clientWidth + 1 || box.left < -1))
             found.push(`reaches from ${round(box.left)} to ${round(box.right)}: ${words(element)}`);
         const runsOver = element.scrollWidth > element.clientWidth + 1 && style.display !== 'inline'
             && !element.matches('input, select, textarea, svg, svg *, progress');
-        if (runsOver && /auto|scroll/.test(style.overflowX) && !element.matches('.table-scroll'))
+        if (runsOver && /auto|scroll/.test(style.overflowX) && !element.matches('.table-scroll:not(.is-fitted)'))
             found.push(`scrolls sideways: ${words(element)}`);
         if (runsOver && /hidden|clip/.test(style.overflowX) && element !== root && element !== document.body)
             found.push(`is cut off: ${words(element)}`);

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response, expect
 
 from tests.browser.portal import Portal, add_sign_in, close_in_time, list_ids, prove_if_asked, run_portal
 
@@ -347,12 +347,19 @@ def refuse_acceptance(runner: StateRunner) -> Page:
     return page
 
 
+def open_actions(page: Page, name: str) -> Locator:
+    """A member's row of the team page, with its menu open."""
+    row = page.locator(f"[data-member={name}]")
+    row.locator("details > summary").click()
+    return row
+
+
 def show_member_form(word: str) -> Callable[[StateRunner], Page]:
     """What the team page offers for one member."""
 
     def show(runner: StateRunner) -> Page:
         page = visit("/team/")(runner)
-        page.locator("[data-member=otto]").get_by_role("link", name=re.compile(f"^{word}")).click()
+        open_actions(page, "otto").get_by_role("link", name=re.compile(f"^{word}")).click()
         expect(page.locator("main form button[type=submit]")).to_be_visible()
         return page
 
@@ -361,7 +368,7 @@ def show_member_form(word: str) -> Callable[[StateRunner], Page]:
 
 def show_deactivated(runner: StateRunner) -> Page:
     page = visit("/team/")(runner)
-    fred = page.locator("[data-member=fred]")
+    fred = open_actions(page, "fred")
     fred.get_by_role("link", name=re.compile("^Deactivate")).click()
     page.locator("main form button[type=submit]").click()
     prove_if_asked(page, runner.portal.passwords["ada"], then=fred)
@@ -372,14 +379,14 @@ def show_deactivated(runner: StateRunner) -> Page:
 def show_sessions_of(runner: StateRunner) -> Page:
     runner.page_of("otto")
     page = visit("/team/")(runner)
-    page.locator("[data-member=otto]").get_by_role("link", name=re.compile("^Sessions")).click()
+    open_actions(page, "otto").get_by_role("link", name=re.compile("^Sessions")).click()
     expect(page.get_by_role("button", name="End all sessions")).to_be_visible()
     return page
 
 
 def make_password_link(runner: StateRunner) -> Page:
     page = visit("/team/")(runner)
-    page.locator("[data-member=vera]").get_by_role("button", name=re.compile("^Password reset link")).click()
+    open_actions(page, "vera").get_by_role("button", name=re.compile("^Reset password link")).click()
     prove_if_asked(page, runner.portal.passwords["ada"], then=page.locator("#password-link"))
     return page
 
@@ -747,7 +754,7 @@ STATES = (
     State("second factor", visit("/second-factor/")),
     State("second factor, an app", visit("/second-factor/app/")),
     State("second factor, a passkey", visit("/second-factor/passkeys/")),
-    State("team", visit("/team/")),
+    State("team", unfold("/team/", "[data-member=otto] details")),
     State("team, somebody deactivated", show_deactivated),
     State("invite", visit("/team/invitations/")),
     State("invitation made", make_invitation),
@@ -758,7 +765,7 @@ STATES = (
     State("deactivate", show_member_form("Deactivate")),
     State("team credentials", visit("/team/credentials/")),
     State("team credential", set_team_credential),
-    State("audit", visit("/audit/")),
+    State("audit", unfold("/audit/", "tbody > :first-child details")),
     State("audit, no matches", visit("/audit/?member=nobody-at-all")),
     State("audit, bad parameters", visit("/audit/?since=never&colour=red")),
     State("403", visit("/team/", name="vera")),

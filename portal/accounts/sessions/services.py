@@ -25,19 +25,10 @@ from portal import __version__
 from portal.accounts.models import LONGEST_USER_AGENT, Member, MemberSession, hash_token
 from portal.accounts.sessions.store import ADDRESS, BEGAN_AT, SEEN_AT, USER_AGENT, SessionStore
 from portal.core.http import read_address
+from portal.core.user_agents import describe_user_agent
 
 # Updating the time is a database write, so it happens at most once a minute.
 NOTED_EVERY = timedelta(minutes=1)
-# The order matters, because browsers include the names of other browsers.
-_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
-_SYSTEMS = (
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Windows", "Windows"),
-    ("Mac OS X", "macOS"),
-    ("Linux", "Linux"),
-)
 
 
 class SessionEnd(StrEnum):
@@ -49,11 +40,10 @@ class SessionEnd(StrEnum):
 
 @dataclass(frozen=True)
 class SessionInfo:
-    """A session as shown to members. `handle` is safe to show; browser and system may be unknown ("")."""
+    """A session as shown to members. `handle` is safe to show; `device` is its browser and system in words."""
 
     handle: str
-    browser: str
-    system: str
+    device: str
     address: str
     began_at: datetime | None
     seen_at: datetime | None
@@ -118,8 +108,7 @@ def list_sessions(member: Member, *, this_key: str | None) -> list[SessionInfo]:
     return [
         SessionInfo(
             handle=_make_handle(row),
-            browser=_find_word(row.user_agent, _BROWSERS),
-            system=_find_word(row.user_agent, _SYSTEMS),
+            device=describe_user_agent(row.user_agent),
             address=row.address,
             began_at=row.began_at,
             seen_at=row.seen_at,
@@ -161,7 +150,3 @@ def _make_handle(row: MemberSession) -> str:
 def _read(session: SessionBase, name: str) -> datetime:
     """Read a time from the session. Returns the epoch if it is missing, which makes the session expire."""
     return parse_datetime(session.get(name, "")) or datetime.fromtimestamp(0, timezone.get_default_timezone())
-
-
-def _find_word(user_agent: str, words: tuple[tuple[str, str], ...]) -> str:
-    return next((word for sign, word in words if sign in user_agent), "")
