@@ -146,11 +146,13 @@ const isSelecting = (region) => {
   return selection.rangeCount > 0 && !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(region);
 };
 
+const write = (place, text) => {
+  if (place && place.textContent !== text) place.textContent = text;
+};
+
 const showStatus = (name, seconds) => {
-  const status = document.querySelector("[data-live-status]");
-  const text = texts[name].replace("{seconds}", seconds);
-  if (status && status.textContent !== text) status.textContent = text;
-  document.querySelector("[data-live-pause]")?.setAttribute("aria-pressed", String(isPaused));
+  write(document.querySelector("[data-live-status]"), texts[name].replace("{seconds}", seconds));
+  write(document.querySelector("[data-live-pause]"), isPaused ? texts.resume : texts.pause);
   for (const line of document.querySelectorAll("[data-next-try]")) {
     line.hidden = name !== "liveFailing";
     line.textContent = texts.nextTry.replace("{seconds}", seconds);
