@@ -1,16 +1,16 @@
 """Writes pages into the index. Every write starts with a lock on its fleet, so that there is one at a time."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import or_
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Q
 
 from portal.bycloud import Instance, decode_instance
-from portal.fleet.models import Body, ChangeKind, Facet, IndexedFleet, IndexedInstance, ObservedChange, Term, Text
+from portal.fleet.models import Body, ChangeKind, Facet, IndexedFleet, IndexedInstance, ObservedChange, Term
 from portal.fleet.records import (
     REF_KEYS,
     Record,
@@ -27,7 +27,8 @@ from portal.gateway import FetchedPage
 AT_ONCE = 100
 # By hand, because there are some 15 for each instance: half of the time of a new page with `bulk_create`.
 _INSERT_FACET = "INSERT INTO fleet_facet (term_id, instance_id) VALUES (%s, %s)"
-_ALWAYS_WRITTEN = ("digest", "last_seen", "walked", "missing_at", "gone_at")
+# What an update leaves as it is.
+_KEPT = {"fleet_id", "instance_id", "first_seen"}
 
 
 class PageCount(NamedTuple):
@@ -116,38 +117,51 @@ def _write(
     records = {instance_id: make_record(one.instance, one.source) for instance_id, one in fresh.items()}
     _record_changes(fleet, fresh, known, seen_at)
     rows = [
-        IndexedInstance(
-            fleet=fleet,
-            instance_id=instance_id,
-            digest=fresh[instance_id].digest,
-            first_seen=known[instance_id].first_seen if instance_id in known else seen_at,
-            last_seen=seen_at,
-            walked=(known[instance_id].walked if instance_id in known else 0) if walked is None else walked,
+        {
+            "fleet_id": fleet.pk,
+            "instance_id": instance_id,
+            "digest": fresh[instance_id].digest,
+            "first_seen": known[instance_id].first_seen if instance_id in known else seen_at,
+            "last_seen": seen_at,
+            "walked": (known[instance_id].walked if instance_id in known else 0) if walked is None else walked,
+            "missing_at": None,
+            "gone_at": None,
             **record.columns,
-        )
+        }
         for instance_id, record in records.items()
     ]
-    columns = next(iter(records.values())).columns
-    rows = IndexedInstance.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["fleet", "instance_id"],
-        update_fields=[*_ALWAYS_WRITTEN, *columns],
+    _upsert("fleet_indexedinstance", ("fleet_id", "instance_id"), rows)
+    found = IndexedInstance.objects.filter(fleet=fleet, instance_id__in=list(records))
+    pks = dict(found.values_list("instance_id", "pk"))
+    _upsert(
+        "fleet_text",
+        ("instance_id",),
+        [{"instance_id": pks[instance_id], "text": record.text} for instance_id, record in records.items()],
     )
-    pks = {row.instance_id: row.pk for row in rows}
-    Text.objects.bulk_create(
-        [Text(instance_id=pks[instance_id], text=record.text) for instance_id, record in records.items()],
-        update_conflicts=True,
-        unique_fields=["instance"],
-        update_fields=["text"],
-    )
-    Body.objects.bulk_create(
-        [Body(instance_id=pks[instance_id], body=pack_body(one.source)) for instance_id, one in fresh.items()],
-        update_conflicts=True,
-        unique_fields=["instance"],
-        update_fields=["body"],
+    _upsert(
+        "fleet_body",
+        ("instance_id",),
+        [{"instance_id": pks[instance_id], "body": pack_body(one.source)} for instance_id, one in fresh.items()],
     )
     _write_facets(fleet, {pks[instance_id]: record for instance_id, record in records.items()}, known)
+
+
+def _upsert(table: str, unique: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows, or update those whose `unique` columns are there already. All have the same columns.
+
+    By hand, because `bulk_create` prepares each of the 3,500 values of a new page: a fifth of its time.
+    """
+    names = list(rows[0])
+    columns, places = ", ".join(names), ", ".join(["%s"] * len(names))
+    updates = ", ".join(f"{name} = excluded.{name}" for name in names if name not in _KEPT)
+    adapt = connection.ops.adapt_datetimefield_value
+    values = [[adapt(value) if isinstance(value, datetime) else value for value in row.values()] for row in rows]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 -- names are the index's own
+            f" ON CONFLICT ({', '.join(unique)}) DO UPDATE SET {updates}",
+            values,
+        )
 
 
 def _write_facets(fleet: IndexedFleet, records: Mapping[int, Record], known: Mapping[str, _Known]) -> None:
