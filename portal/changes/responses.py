@@ -63,6 +63,9 @@ class ChangesListPage(Page):
     unknown: str = ""
     problems: Sequence[tuple[str, str]] = field(default=())
 
+    def title(self) -> str:
+        return f"{self.instance_name} – {_('Changes')}" if self.instance_name else _("Changes")
+
 
 def answer_changes(
     request: MemberRequest, session: ApiSession, view: ChangesView, found: ChangesPage, *, unknown: Sequence[str] = ()

@@ -113,6 +113,9 @@ class ComparisonPage(Page):
     differences: str
     problem: str
 
+    def title(self) -> str:
+        return f"{', '.join(each.name for each in self.compared)} – {_('Compare instances')}"
+
 
 def answer_comparison(
     request: MemberRequest, session: ApiSession, ids: Sequence[str], *, only_differences: bool, back: ListView

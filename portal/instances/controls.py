@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
+from django.utils.text import Truncator
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
@@ -13,10 +14,13 @@ from portal.core.formatting import clock_text
 from portal.core.http import make_absolute
 from portal.core.numbers import number_text
 from portal.instances.columns import FIRST, list_titles, read_names
+from portal.instances.filters import ActiveFilter
 from portal.instances.links import ListView, list_url, saved_view_url
 from portal.instances.services import Listing
 from portal.saved_views.services import SavedLink
 
+# Characters of a filter.
+MOST_IN_TITLE = 40
 PAGE_SIZES = (DEFAULT_LIMIT, 50, LARGEST_LIMIT)
 
 
@@ -197,6 +201,18 @@ def describe_page(listing: Listing, *, is_filtered: bool) -> str:
         return _("No matches") if is_filtered else _("No instances yet")
     numbers = {"range": describe_range(listing), "moment": describe_moment(listing.page.fetched_at)}
     return _("Instances %(range)s, %(moment)s") % numbers
+
+
+def title_list(filters: Iterable[ActiveFilter], *, count: str, sort: str) -> str:
+    """The title of a list, by which tabs and bookmarks can be told apart: `web-* · ERROR (12) – Instances`."""
+    texts = (f"{each.label} {each.value}" if each.is_excluded else each.value for each in filters)
+    words = [Truncator(text).chars(MOST_IN_TITLE) for text in texts]
+    if sort:
+        words.append(f"{list_titles(get_language())[sort.removeprefix('-')]} {'↓' if sort.startswith('-') else '↑'}")
+    counted = f" ({count})" if count else ""
+    if not words:
+        return _("Instances") + counted
+    return f"{' · '.join(words)}{counted} – {_('Instances')}"
 
 
 def title_none_here(listing: Listing, *, is_filtered: bool) -> str:

@@ -111,6 +111,9 @@ class DetailPage(Page):
     problems: tuple[tuple[str, str], ...] = ()
     history: History | None = None
 
+    def title(self) -> str:
+        return f"{self.shown_name} · {self.details.state.word}" if self.details else self.shown_name
+
 
 def build_details(stored: CachedInstance, *, region: Region) -> Details:
     instance = stored.instance

@@ -56,6 +56,9 @@ class ExportPage(Page):
     count: str = ""
     is_complete: bool = False
 
+    def title(self) -> str:
+        return _("Export")
+
 
 @instances_view(Capability.LIST_INSTANCES)
 @require_form

@@ -81,6 +81,7 @@ class ActiveFilter(msgspec.Struct, frozen=True):
     value: str
     url: str
     change_url: str
+    is_excluded: bool = False
 
 
 def list_parts(view: ListView, known: KnownValues) -> tuple[Part, ...]:
@@ -106,6 +107,7 @@ def build_active_filters(view: ListView, *, region: Region, known: KnownValues) 
             value=_describe_values(part.condition),
             url=list_url(region, view, **_without(view, part)),
             change_url=filter_url(region, view, part=number),
+            is_excluded=part.condition.is_excluded,
         )
         for number, part in enumerate(list_parts(view, known))
     )

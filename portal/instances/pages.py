@@ -10,9 +10,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from portal.bycloud import Region
+from portal.core.invisible import show_plain
 from portal.core.permissions import Capability
 from portal.core.request import MemberRequest
 from portal.credentials.forms import CredentialForm
@@ -31,6 +33,8 @@ _TARGETS = {
     "changes": "changes/_changes.html",
     "export-all": "instances/_export_all.html",
 }
+# Before the title of a page on which something is wrong.
+TROUBLE = "\N{WARNING SIGN}\N{VARIATION SELECTOR-15}"
 VARY = ("HX-Request", "HX-Target", "HX-Trigger", "Cookie")
 
 
@@ -54,6 +58,13 @@ class Page:
     request_info: RequestInfo | None = None
     announcement: str = ""
     index: IndexStatus | None = None
+
+    def title(self) -> str:
+        """What the browser's tabs, history and bookmarks call the page, without the region and the product."""
+        return _("Instances")
+
+    def is_in_trouble(self) -> bool:
+        return self.notice is not None
 
 
 def find_target(request: MemberRequest) -> str:
@@ -118,13 +129,20 @@ def answer_unchanged(session: ApiSession, page: Cached[Any]) -> HttpResponse:
 def respond(
     request: MemberRequest, template: str, page: Page, *, target: str, status: int = HTTPStatus.OK
 ) -> HttpResponse:
-    """The page, or the region that htmx requested. A notice without a page is all there is to show."""
-    template = _TARGETS[target] if target else template
+    """The page, or the region that htmx requested, with its title. A notice without a page is all there is to show."""
     notice = None if page.cached else page.notice
     # Parameters may be checked before the credential is looked up.
     credential = getattr(request, "credential", None)
     warning = describe_expiry(credential) if credential else ""
-    variables = {**vars(page), "credential": credential, "expiry_warning": warning}
+    title = show_plain(f"{page.title()} · {page.region.code} · {_('ByCloud Portal')}")
+    variables = {
+        **vars(page),
+        "credential": credential,
+        "expiry_warning": warning,
+        "title": f"{TROUBLE} {title}" if page.is_in_trouble() else title,
+        "fragment": _TARGETS.get(target),
+    }
+    template = "layout/fragment.html" if target else template
     response = render(request, template, variables, status=notice.status if notice else status)
     if notice and notice.retry_seconds:
         response.headers["Retry-After"] = str(notice.retry_seconds)

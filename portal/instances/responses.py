@@ -78,6 +78,15 @@ class ListPage(Page):
     count: str = ""
     search_text: str = ""
     search_is_apart: bool = False
+    sort: str = ""
+    is_first_page: bool = True
+
+    def title(self) -> str:
+        count = self.pager.range if self.pager and not self.is_first_page else self.count
+        return controls.title_list(self.active_filters, count=count, sort=self.sort)
+
+    def is_in_trouble(self) -> bool:
+        return self.is_refused or super().is_in_trouble()
 
 
 class ListControls(NamedTuple):
@@ -193,6 +202,8 @@ def build_page(
         counts_apart=target == "results",
         search_text=view.q,
         query_string=view.to_query_string(),
+        sort=view.sort,
+        is_first_page=not view.query.marker and view.page <= 1,
         target="#results",
         renew_url=renew_url(request, region),
         credential_url=credential_url(region, next_url=list_url(region, view)),

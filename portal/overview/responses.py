@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from portal.bycloud import Region
 from portal.core.http import encode_query
@@ -60,6 +61,9 @@ class OverviewPage(Page):
     is_rejected: bool = False
     is_complete: bool = False
     is_empty: bool = False
+
+    def title(self) -> str:
+        return _("Overview")
 
 
 def overview_url(region: Region, *, by: str = "") -> str:

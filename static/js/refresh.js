@@ -86,6 +86,7 @@ const merge = (old, fresh) => {
 const mergeRegion = (region, content, marks) => {
   const tell = marks?.watch(region);
   const said = region.dataset.announce;
+  document.title = content.querySelector("title").textContent;
   const apart = content.querySelectorAll("[hx-swap-oob]");
   noteFocus(region);
   merge(region, content.getElementById(region.id));
@@ -198,8 +199,18 @@ document.addEventListener("htmx:beforeSend", ({ detail }) => {
   detail.xhr.addEventListener("loadend", () => { sentAt = null; });
 });
 
+// The mark that the server puts before the title of a page on which something is wrong
+const markTitle = (isWrong) => {
+  document.title = (isWrong ? "⚠\uFE0E " : "") + document.title.replace(/^⚠\uFE0E /, "");
+};
+
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.successful && isRefresh(detail)) markTitle(live?.dataset.error);
+});
 document.addEventListener("portal:failed", ({ detail }) => {
-  if (isRefresh(detail)) failures += 1;
+  if (!isRefresh(detail)) return;
+  failures += 1;
+  markTitle(true);
 });
 
 document.addEventListener("htmx:beforeSwap", async ({ detail }) => {

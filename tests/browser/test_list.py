@@ -91,8 +91,10 @@ def test_typing_slowly_makes_no_step_of_the_history_and_enter_makes_one(typing: 
     typing.keyboard.press("Enter")
     typing.wait_for_timeout(300)
     assert typing.evaluate("() => history.length") == before + 1
+    expect(typing).to_have_title(re.compile(r"^shop-\* \(\d+\) – Instances · "))
     typing.go_back()
     expect(typing.locator("#counter")).to_have_text("(12)")
+    expect(typing).to_have_title(re.compile(r"^Instances \(12\) · "))
     assert typing.url.endswith("?limit=20")
     typing.go_forward()
     expect(typing.locator(".active-filter summary")).to_have_text("Name: shop-*")
@@ -249,6 +251,7 @@ def test_a_page_that_is_turned_leaves_the_form_and_shares_its_own_address(otto: 
     expect(otto.locator("#pager")).to_contain_text("21–40 of 150")
     assert not set(first) & set(list_ids(otto))
     assert otto.locator("#id_name").evaluate("field => field.wasMarked")
+    expect(otto).to_have_title(re.compile("^Instances .21–40 of 150. · "))
     assert otto.locator("#share-url").input_value() == otto.url
     assert "marker=" in otto.url
 

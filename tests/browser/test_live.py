@@ -243,11 +243,13 @@ def test_after_errors_it_retries_less_and_less_often_and_says_when(visits: Visit
     assert [round(wait / 10) for wait in waits] == [3, 3, 6]
     expect(lena.locator("#notice")).to_contain_text("ByCloud is unavailable (500)")
     assert len(list_ids(lena)) == 12
+    expect(lena).to_have_title(re.compile("^⚠︎ "))
     visits.portal.clear_faults()
     with lena.expect_response(lambda response: response.request.method == "POST"):
         lena.locator("#notice").get_by_role("button", name="Retry").click()
     expect(lena.locator("#notice")).to_have_count(0)
     expect(words).to_have_text("auto-refresh: 30 s")
+    expect(lena).to_have_title(re.compile("^[^⚠]+$"))
 
 
 def test_retry_works_where_nothing_was_seen(visits: Visits, *, scripts: bool) -> None:
@@ -270,8 +272,10 @@ def test_a_portal_out_of_reach_is_tried_again_later(visits: Visits, lena: Page) 
     expect(lena.locator("#request-error")).to_contain_text("Can't reach the portal")
     expect(lena.locator("[data-live-status]")).to_have_text(re.compile("next retry in"))
     assert len(list_ids(lena)) == 12
+    expect(lena).to_have_title(re.compile("^⚠︎ "))
     lena.context.set_offline(False)
     assert wait_for_refresh(lena, 61) in {200, 204}
+    expect(lena).to_have_title(re.compile("^[^⚠]+$"))
     expect(lena.locator("#request-error")).to_be_empty()
 
 

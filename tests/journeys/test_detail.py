@@ -205,7 +205,7 @@ def test_a_stale_instance_is_shown_at_once_and_then_asks_once(
     assert is_due(stale)
     assert upstream.requests() == []
     fresh = ask_htmx(operator_client, url, "instance", **{"Portal-Refresh": "1"})
-    assert text(fresh).lstrip().startswith('<article id="instance"')
+    assert re.match(r'<title>[^<]+</title>\s*<article id="instance"', text(fresh))
     assert not is_due(fresh)
     assert len(upstream.requests()) == 1
 
