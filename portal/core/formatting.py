@@ -110,11 +110,13 @@ def _fixed_texts(moment: datetime, _zone: tzinfo, _language: str | None) -> tupl
 def _relative_text(seconds: int, is_past: bool, _language: str | None) -> str:  # noqa: FBT001 -- a key of the cache
     if not seconds:
         return pgettext("time", "just now")
-    span = _span_text(seconds)
+    span = span_text(seconds)
     return gettext("%(span)s ago") % {"span": span} if is_past else gettext("in %(span)s") % {"span": span}
 
 
-def _span_text(seconds: int) -> str:
+def span_text(seconds: float) -> str:
+    """`12 seconds`, `3 days`: in whole units, rounded down."""
+    seconds = int(seconds)
     if seconds < MINUTE:
         return ngettext("%(count)d second", "%(count)d seconds", seconds) % {"count": seconds}
     if seconds < HOUR:

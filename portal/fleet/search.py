@@ -108,6 +108,27 @@ def read_instances(rows: Rows, *, first: int, count: int, total: int) -> tuple[I
     return tuple(decode_instance(read_body(bodies[key])) for key in keys if key in bodies)
 
 
+class Around(NamedTuple):
+    """The instances before and after one, as ByCloud sent them; None at an end. `number` is its own, from 0."""
+
+    number: int
+    before: Instance | None
+    after: Instance | None
+
+
+def read_around(rows: Rows, instance_id: str, *, first: int, count: int) -> Around | None:
+    """What stands before and after an instance, if it is among the `count` rows from `first` on."""
+    start = max(0, first - 1)
+    keys = list(rows.values_list("pk", "instance_id")[start : first + count + 1])
+    place = next((place for place, (_pk, found_id) in enumerate(keys) if found_id == instance_id), None)
+    if place is None:
+        return None
+    wanted = [keys[each][0] if 0 <= each < len(keys) else None for each in (place - 1, place + 1)]
+    bodies = dict(Body.objects.filter(pk__in=filter(None, wanted)).values_list("pk", "body"))
+    before, after = (decode_instance(read_body(bodies[pk])) if pk in bodies else None for pk in wanted)
+    return Around(start + place, before, after)
+
+
 def sum_up(rows: Rows) -> Totals:
     found = rows.order_by().aggregate(
         instances=Count("pk"),

@@ -121,6 +121,12 @@ def derive_state(instance: Instance) -> State:
     return State(status_word, look.tone, fault=fault, is_fault=is_fault, is_pending=look.tone == "pending")
 
 
+def is_running(instance: Instance) -> bool:
+    """Whether it is up, by its power state or, without one, by its status."""
+    power = _normal(instance.power_state)
+    return _normal(instance.status) == "ACTIVE" if power in _SILENT_POWERS else power == "RUNNING"
+
+
 def _normal(word: str | None) -> str:
     return word.strip().upper().replace("-", "_").replace(" ", "_") if word else ""
 

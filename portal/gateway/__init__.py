@@ -24,7 +24,7 @@ from portal.gateway.results import (
     TooManyAttempts,
     UpstreamCall,
 )
-from portal.gateway.service import check_credential, fetch_for_walk, read_page
+from portal.gateway.service import check_credential, fetch_for_walk, read_cached_page, read_page
 
 __all__ = [
     "ApiSession",
@@ -48,6 +48,7 @@ __all__ = [
     "get_cached",
     "learn_largest_page",
     "page_fetched",
+    "read_cached_page",
     "read_largest_page",
     "read_last_used",
     "read_meter",

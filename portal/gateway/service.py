@@ -102,6 +102,11 @@ def read_page(
     return replace(stored, error=error)
 
 
+def read_cached_page(found: FoundPage) -> Cached[InstancePage] | None:
+    """A page that was found in the cache, however old it is; None if it was not."""
+    return _decode_page(found.answer, found.last_error) if found.answer else None
+
+
 def fetch_for_walk(session: ApiSession, query: InstanceQuery) -> FetchedPage:
     """A page of a walk through the whole list: sent in any case, with the lowest priority, and not cached, because
     no member has asked for it. Raises `FetchFailed`.

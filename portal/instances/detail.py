@@ -1,25 +1,19 @@
-"""An instance's page: every field, flat and formatted, and its responses."""
+"""An instance's page and its responses."""
 
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from itertools import islice
-from typing import Any
 
 import msgspec
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
-from portal.bycloud import Address, Instance, Region, list_unreadable, list_unreadable_paths
-from portal.core.filters import shorten
+from portal.bycloud import Instance, Region
 from portal.core.numbers import number_text
 from portal.core.request import MemberRequest
-from portal.fleet.status import State, derive_state
-from portal.gateway import ApiSession, CachedInstance, FetchPolicy, read_meter
+from portal.gateway import ApiSession, FetchPolicy, read_meter
 from portal.instances.controls import describe_moment
 from portal.instances.errors import DetailFailedError, DetailMissingError, describe
-from portal.instances.filter_links import Link, link_flavor, link_image, tag_url
+from portal.instances.facts import Details, build_details
 from portal.instances.forms import InvalidHintsError, read_back
 from portal.instances.history import History, read_history
 from portal.instances.index_responses import find_pace
@@ -35,6 +29,7 @@ from portal.instances.links import (
 )
 from portal.instances.live import RefreshState, describe_request, describe_usage, name_error, name_pending
 from portal.instances.lookup import Absence, FoundInstance, InstanceNotFoundError
+from portal.instances.neighbors import Neighbors, find_neighbors
 from portal.instances.pages import (
     Page,
     answer_shown,
@@ -46,61 +41,22 @@ from portal.instances.pages import (
     renew_url,
     respond,
 )
-from portal.instances.rows import describe_sizes
 
 TEMPLATE = "instances/detail.html"
-# How many entries of a list a page shows, and how much of an instance's JSON.
-MOST_ENTRIES = 200
-LONGEST_JSON = 64 * 1024
-
-
-class Entries(msgspec.Struct, frozen=True):
-    """The first entries of a list, and the number of the others."""
-
-    shown: tuple[Any, ...]
-    hidden: int
-
-
-class NetworkAddress(msgspec.Struct, frozen=True):
-    """A row of the network table: an address, or a network without any (`address` None)."""
-
-    network: str
-    address: Address | None
-
-
-class Details(msgspec.Struct, frozen=True):
-    """What the template needs besides the instance. `unreadable` has the fields that could not be parsed, or only in
-    part; `unreadable_paths` has the JSON paths. `hidden_json` is the number of characters cut from `json_text`.
-    """
-
-    name: str
-    state: State
-    shows_fault: bool
-    flavor: Link | None
-    sizes: str
-    image: Link | None
-    addresses: Entries
-    security_groups: Entries
-    volumes: Entries
-    keys: Entries
-    tags: Entries
-    metadata: Entries
-    json_text: str
-    hidden_json: int
-    unreadable: frozenset[str]
-    unreadable_paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DetailPage(Page):
     """Each field is a variable of the templates. `problems` are pairs of a parameter and its error.
 
+    `back_view` is the list that the page was opened from, and `back_url` its address.
     `next_url` is where an unfinished search goes on, without scripts or an index.
     """
 
     shown_name: str
     page_url: str
     back_url: str
+    back_view: ListView
     instance: Instance | None = None
     details: Details | None = None
     raw_url: str = ""
@@ -110,57 +66,10 @@ class DetailPage(Page):
     next_url: str = ""
     problems: tuple[tuple[str, str], ...] = ()
     history: History | None = None
+    neighbors: Neighbors | None = None
 
     def title(self) -> str:
         return f"{self.shown_name} · {self.details.state.word}" if self.details else self.shown_name
-
-
-def build_details(stored: CachedInstance, *, region: Region) -> Details:
-    instance = stored.instance
-    whole_list = ListView()
-    state = derive_state(instance)
-    tags = _first(instance.tags)
-    json_text = _format(stored.source)
-    return Details(
-        name=shorten(instance.name or ""),
-        state=state,
-        shows_fault=instance.fault is not None and state.is_fault,
-        flavor=link_flavor(region, whole_list, instance.flavor),
-        sizes=describe_sizes(instance.flavor),
-        image=link_image(region, whole_list, instance.image),
-        addresses=_first(
-            NetworkAddress(network, address)
-            for network, addresses in (instance.addresses or {}).items()
-            for address in addresses or (None,)
-        ),
-        security_groups=_first(instance.security_groups),
-        volumes=_first(instance.volumes_attached),
-        keys=_first(instance.key_names),
-        tags=Entries(tuple((tag, tag_url(region, whole_list, tag)) for tag in tags.shown), tags.hidden),
-        # Pairs, because `metadata.items` in a template would look up the key "items".
-        metadata=_first((instance.metadata or {}).items()),
-        json_text=json_text[:LONGEST_JSON],
-        hidden_json=max(0, len(json_text) - LONGEST_JSON),
-        unreadable=list_unreadable(instance),
-        unreadable_paths=list_unreadable_paths(instance),
-    )
-
-
-def _first(entries: Iterable[Any] | None) -> Entries:
-    every = iter(entries or ())
-    shown = tuple(islice(every, MOST_ENTRIES))
-    return Entries(shown, sum(1 for _ in every))
-
-
-def _format(source: bytes) -> str:
-    """The JSON with line breaks, or the original text if it is invalid or longer than what is shown.
-
-    Long JSON is not indented, because deep nesting would make it far longer. Unknown fields may not be valid UTF-8.
-    """
-    if len(source) <= LONGEST_JSON:
-        with suppress(msgspec.DecodeError, RecursionError):
-            source = msgspec.json.format(source, indent=2)
-    return source.decode(errors="replace")
 
 
 def answer_instance(
@@ -192,13 +101,15 @@ def answer_instance(
         pending=name_pending([instance_id] if details.state.is_pending else []),
         error=cached.error,
     )
+    page = _build_page(request, session, instance_id, hints)
     page = replace(
-        _build_page(request, session, instance_id, hints),
+        page,
         shown_name=name,
         instance=cached.value.instance,
         cached=cached,
         details=details,
         history=history,
+        neighbors=find_neighbors(session, page.back_view, instance_id),
         absence=found.absence,
         notice=describe(cached.error, read_meter(session)) if cached.error else None,
         live=None if found.is_gone else live,
@@ -219,6 +130,7 @@ def refuse_instance(request: MemberRequest, region: Region, error: InvalidHintsE
         shown_name=error.instance_id,
         page_url=instance_url(region, error.instance_id, DetailQuery()),
         back_url=bare_list_url(region),
+        back_view=ListView(),
         problems=tuple(error.problems.items()),
     )
     return respond(request, TEMPLATE, page, target=find_target(request), status=HTTPStatus.BAD_REQUEST)
@@ -291,12 +203,14 @@ def _title_gone(name: str) -> str:
 
 def _build_page(request: MemberRequest, session: ApiSession, instance_id: str, hints: DetailQuery) -> DetailPage:
     region, url = session.region, instance_url(session.region, instance_id, hints)
+    back_view = read_back(hints.back) or ListView()
     return DetailPage(
         region=region,
         instance_id=instance_id,
         shown_name=hints.name or instance_id,
         page_url=url,
-        back_url=list_url(region, read_back(hints.back) or ListView()),
+        back_url=list_url(region, back_view),
+        back_view=back_view,
         query_string=hints.to_query_string(),
         target="#instance",
         renew_url=renew_url(request, region),

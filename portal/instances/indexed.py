@@ -17,7 +17,18 @@ from portal.fleet.feed import find_fleet
 from portal.fleet.lookup import Sighting, find_sighting
 from portal.fleet.models import IndexedFleet, Outcome, Pass
 from portal.fleet.query import parse
-from portal.fleet.search import Totals, narrow, read_instances, select, sort, sum_up, sum_up_all
+from portal.fleet.search import (
+    Around,
+    Selection,
+    Totals,
+    narrow,
+    read_around,
+    read_instances,
+    select,
+    sort,
+    sum_up,
+    sum_up_all,
+)
 from portal.fleet.values import KnownValues, list_known
 from portal.fleet.walk import Step, StepState, make_step
 from portal.gateway import ApiSession
@@ -132,6 +143,24 @@ def read_sighting(session: ApiSession, instance_id: str) -> Sighting | None:
         return None
 
 
+def find_around(session: ApiSession, view: ListView, instance_id: str) -> Around | None:
+    """What stands before and after an instance in a list, if it is on this page of it; None also if the index cannot be
+    read. Makes no step of the walk.
+    """
+    if not settings.FLEET_INDEX:
+        return None
+    try:
+        fleet = find_fleet(session)
+        if fleet is None:
+            return None
+        rows = sort(_select(fleet, view).rows, view.sort or DEFAULT_ORDER)
+        size = view.query.limit or DEFAULT_LIMIT
+        return read_around(rows, instance_id, first=(max(1, view.page) - 1) * size, count=size)
+    except DatabaseError as error:
+        log.warning("fleet_not_read", error=type(error).__name__, reason=str(error))
+        return None
+
+
 def read_known_values(session: ApiSession) -> KnownValues:
     """The names of flavors and images that stand for their IDs; none if the index cannot be read."""
     if not settings.FLEET_INDEX:
@@ -152,7 +181,7 @@ def read_on(session: ApiSession) -> None:
 
 
 def _read_list(index: OpenIndex, view: ListView) -> IndexedList:
-    selection = select(index.fleet, parse(view.q), now=timezone.now(), filters=view.query)
+    selection = _select(index.fleet, view)
     rows = narrow(selection.rows) if view.has_filters else selection.rows
     totals = sum_up(rows) if view.has_filters else sum_up_all(index.fleet)
     size = view.query.limit or DEFAULT_LIMIT
@@ -170,6 +199,10 @@ def _read_list(index: OpenIndex, view: ListView) -> IndexedList:
         first=first,
         coverage=measure_coverage(index),
     )
+
+
+def _select(fleet: IndexedFleet, view: ListView) -> Selection:
+    return select(fleet, parse(view.q), now=timezone.now(), filters=view.query)
 
 
 def measure_coverage(index: OpenIndex) -> Coverage:

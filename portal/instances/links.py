@@ -155,7 +155,9 @@ def named_instance_url(region: Region, instance_id: str, name: str, *, back: Lis
     """
     page_id = canonical_id(instance_id)
     hints = DetailQuery(name=name if can_be_hint(name) else None, back=back.to_query_string() if back else "")
-    return instance_url(region, page_id, hints) if page_id else ""
+    url = instance_url(region, page_id, hints) if page_id else ""
+    # The way back is required; the name is only a hint.
+    return url if len(url) <= LONGEST_ADDRESS else instance_url(region, page_id, DetailQuery(back=hints.back))
 
 
 def history_url(region: Region, instance_id: str) -> str:

@@ -112,7 +112,25 @@ def list_rows(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
 
 def list_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> Listing:
     """Exactly the requested page."""
-    page, limit, largest_limit = _read_page(session, query, policy, ends_at)
+    sized = _read_page(session, query, policy, ends_at)
+    listing = _describe_page(session, query, sized)
+    if listing.next_marker and not sized.page.upstream_call.from_store:
+        _store_position(session, query, listing)
+    return listing
+
+
+def find_listing(session: ApiSession, query: InstanceQuery) -> Listing | None:
+    """Exactly the requested page if it is cached, however old it is. Sends no request."""
+    sized, found = _find_page(session, query)
+    page = gateway.read_cached_page(found)
+    if page is None:
+        return None
+    limit = sized.limit or DEFAULT_LIMIT
+    return _describe_page(session, query, _Sized(page, find_cut(page.value, limit) or limit, found.largest_limit))
+
+
+def _describe_page(session: ApiSession, query: InstanceQuery, sized: "_Sized") -> Listing:
+    page, limit, largest_limit = sized
     instances = page.value.instances or ()
     position = (
         PagePosition(None, 1)
@@ -127,7 +145,7 @@ def list_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
         last = find_last_id(instances)
         next_marker = None if last == query.marker else last
     has_previous, previous_marker = find_previous(page.value, query, position)
-    listing = Listing(
+    return Listing(
         page=page,
         instances=instances,
         total=find_total(page.value, query, next_marker, first_position),
@@ -139,9 +157,6 @@ def list_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, en
         limit=limit,
         largest_limit=largest_limit,
     )
-    if next_marker and not page.upstream_call.from_store:
-        _store_position(session, query, listing)
-    return listing
 
 
 def _store_position(session: ApiSession, query: InstanceQuery, listing: Listing) -> None:
@@ -170,11 +185,8 @@ class _Sized(NamedTuple):
 
 def _read_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, ends_at: float) -> _Sized:
     """A page in the requested size, or in the largest one that ByCloud allows."""
-    found = gateway.find_page(session, query)
+    query, found = _find_page(session, query)
     largest = found.largest_limit
-    if largest and (query.limit or DEFAULT_LIMIT) > largest:
-        query = msgspec.structs.replace(query, limit=largest)
-        found = gateway.find_page(session, query)
     asked = query.limit or DEFAULT_LIMIT
     smaller = tuple(size for size in SMALLER_PAGES if size < asked)
     page, limit = _read_sized_page(session, query, smaller, policy, ends_at, found=found)
@@ -186,6 +198,15 @@ def _read_page(session: ApiSession, query: InstanceQuery, policy: FetchPolicy, e
         largest = cut or limit
         gateway.learn_largest_page(session.region, largest)
     return _Sized(page, cut or limit, largest)
+
+
+def _find_page(session: ApiSession, query: InstanceQuery) -> tuple[InstanceQuery, FoundPage]:
+    """What is cached of a page, and the query for it in the largest size that is known to be allowed."""
+    found = gateway.find_page(session, query)
+    if found.largest_limit and (query.limit or DEFAULT_LIMIT) > found.largest_limit:
+        query = msgspec.structs.replace(query, limit=found.largest_limit)
+        found = gateway.find_page(session, query)
+    return query, found
 
 
 def _read_sized_page(

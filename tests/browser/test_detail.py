@@ -1,4 +1,6 @@
-"""An instance's page in a browser: the link back to its row, and printing."""
+"""An instance's page in a browser: its first screen, its sections, the way through its list, and printing."""
+
+import re
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -44,12 +46,61 @@ def test_paper_gets_what_is_folded_and_no_controls(visits: Visits) -> None:
         expect(page.locator(part).first).to_be_hidden()
 
 
-def test_each_section_can_be_linked_to(visits: Visits) -> None:
+def test_the_links_to_the_sections_stay_in_view_and_say_where_one_is(visits: Visits) -> None:
     page = visits.sign_in("ada")
     open_row(page, 0, "name=web-20")
-    links = page.get_by_role("navigation", name="On this page").get_by_role("link")
-    parts = links.evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    nav = page.get_by_role("navigation", name="On this page")
+    parts = nav.get_by_role("link").evaluate_all("links => links.map(link => link.getAttribute('href'))")
     assert len(parts) == len(set(parts)) == 9
+    current = nav.locator("[aria-current=location]")
     for part in parts:
-        page.locator(f"a[href='{part}']").click()
-        expect(page.locator(f"{part} h2")).to_be_in_viewport()
+        link = nav.locator(f"a[href='{part}']")
+        link.click()
+        expect(link).to_have_attribute("aria-current", "location")
+        expect(current).to_have_count(1)
+        heading = page.locator(f"{part} h2").bounding_box()
+        bar = nav.bounding_box()
+        assert heading
+        assert bar
+        assert 0 <= bar["y"] < bar["y"] + bar["height"] <= heading["y"] < 720, part
+    page.evaluate("scrollTo(0, 0)")
+    expect(current).to_have_text("Summary")
+    # What a refresh brings has no mark.
+    page.locator("[data-shortcut=r]").click()
+    expect(page.locator("#instance [aria-current=location]")).to_have_text("Summary")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_what_is_looked_up_most_is_in_the_first_screen(visits: Visits, width: int, height: int) -> None:
+    page = visits.open(width=width)
+    page.set_viewport_size({"width": width, "height": height})
+    visits.sign_in_on(page, "ada")
+    open_row(page, 0, "name=web-*")
+    expect(page.locator(".page-head .status")).to_be_visible()
+    for label in ("IP addresses", "Flavor", "Image", "Age", "Uptime", "Keys", "Tags"):
+        fact = page.locator("#summary .facts > div").filter(has=page.locator("dt", has_text=re.compile(f"^{label}$")))
+        box = fact.bounding_box()
+        assert box
+        assert box["y"] + box["height"] <= height, label
+    copy = page.get_by_role("button", name="Copy the ID")
+    expect(copy).to_have_css("opacity", "0")
+    page.locator(".ids code").hover()
+    expect(copy).to_have_css("opacity", "1")
+    page.mouse.move(0, 0)
+    expect(copy).to_have_css("opacity", "0")
+    copy.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(copy).to_have_css("opacity", "1")
+
+
+def test_keys_turn_to_the_next_instance_of_the_list_and_back(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    page.goto("/spo1/instances/?sort=name")
+    names = page.locator("[data-instance-id] th a").all_inner_texts()
+    page.locator("[data-instance-id] th a").first.click()
+    for key, name in (("]", names[1]), ("]", names[2]), ("[", names[1])):
+        page.keyboard.press(key)
+        expect(page.locator("#instance h1")).to_have_text(name)
+    page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="Instances").click()
+    expect(page).to_have_url(re.compile(r"/spo1/instances/\?sort=name#"))

@@ -167,10 +167,29 @@ def test_nothing_moves_on_a_slow_machine_that_could_paint_half_of_a_list(visits:
         page.close()
 
 
-def test_nothing_moves_while_an_instance_loads(visits: Visits) -> None:
-    page = visits.sign_in("ada")
+# With what grows while the page is open: the age of what it shows.
+@pytest.mark.parametrize("width", [1280, 412, 360])
+def test_nothing_moves_while_an_instance_loads_and_grows_older(visits: Visits, width: int) -> None:
+    page = visits.open(width=width)
+    visits.sign_in_on(page, "ada")
     address = page.locator("[data-instance-id] th a").first.get_attribute("href")
     page.add_init_script(NOTE_SHIFTS)
     page.goto(str(address), wait_until="networkidle")
     expect(page.locator("#found")).to_be_visible()
+    age = page.locator("#freshness time[data-ago]")
+    age.evaluate("time => { time.dateTime = new Date(Date.parse(time.dateTime) - 50 * 60000).toISOString(); }")
+    expect(age).to_have_text("50 minutes ago")
+    expect(page.locator("#freshness")).to_contain_text("stale")
+    page.wait_for_timeout(200)
     assert sum_shifts(page) < SHIFT_OF_NOTHING, page.evaluate("() => window.shifts")
+
+
+def test_an_instance_is_light(visits: Visits) -> None:
+    page = visits.sign_in("ada")
+    address = page.locator("[data-instance-id] th a").first.get_attribute("href")
+    fresh = open_anew(visits, "ada")
+    with open_line(fresh) as line:
+        fresh.goto(str(address), wait_until="load")
+    expect(fresh.locator("#found")).to_be_visible()
+    assert len(line.total) <= 12
+    assert sum(line.total.values()) <= 56 * KB

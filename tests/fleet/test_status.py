@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.bycloud import Fault, Instance
-from portal.fleet.status import FIRST_WORDS, KNOWN_STATUSES, derive_state
+from portal.fleet.status import FIRST_WORDS, KNOWN_STATUSES, derive_state, is_running
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "pages.md").read_text(encoding="utf-8")
 DOCUMENTED = [
@@ -78,6 +78,16 @@ def test_a_power_state_that_says_nothing_disagrees_with_nothing(power: str | Non
 @pytest.mark.parametrize(("vm_state", "word"), [("building", "Building"), ("stopped", "Stopped"), ("odd", "odd")])
 def test_the_vm_state_speaks_where_there_is_no_status(vm_state: str, word: str) -> None:
     assert derive_state(Instance(vm_state=vm_state)).word == word
+
+
+@pytest.mark.parametrize(
+    ("status", "power", "is_up"),
+    [("ACTIVE", None, True), ("active", "NOSTATE", True), ("REBOOT", "running", True), ("ACTIVE", "SHUTDOWN", False)],
+)
+def test_an_instance_is_up_by_its_power_state_or_else_by_its_status(
+    status: str, power: str | None, *, is_up: bool
+) -> None:
+    assert is_running(Instance(status=status, power_state=power)) is is_up
 
 
 def test_an_instance_without_any_state_says_so() -> None:

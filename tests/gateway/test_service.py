@@ -19,7 +19,9 @@ from portal.gateway import (
     FetchFailed,
     FetchPolicy,
     check_credential,
+    find_page,
     get_cached,
+    read_cached_page,
     read_page,
     set_cached,
 )
@@ -55,9 +57,11 @@ def test_a_page_says_which_request_is_behind_it(acme: ApiSession) -> None:
 def test_a_stale_page_is_shown_at_once_and_is_due(
     acme: ApiSession, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:
+    assert read_cached_page(find_page(acme, FIRST)) is None
     loaded = read_page(acme, FIRST)
     clock.shift(timedelta(seconds=15))
     stale = read_page(acme, FIRST)
+    assert read_cached_page(find_page(acme, FIRST)) == stale
     assert stale.fetched_at == loaded.fetched_at
     assert not stale.is_fresh
     assert stale.is_due

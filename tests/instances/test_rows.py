@@ -10,7 +10,7 @@ from portal.core.filters import LONGEST_IN_TABLE
 from portal.fleet.values import KnownValues, NamedRef
 from portal.gateway import ApiSession, Cached, CachedInstance, UpstreamCall
 from portal.instances import controls
-from portal.instances.detail import NetworkAddress, build_details
+from portal.instances.facts import NetworkAddress, build_details
 from portal.instances.filters import build_active_filters
 from portal.instances.links import ListView
 from portal.instances.live import describe_curl
@@ -187,6 +187,21 @@ def test_a_network_without_addresses_keeps_its_line() -> None:
         NetworkAddress("null", None),
         NetworkAddress("one", Address(addr="10.0.0.1")),
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "age", "uptime"),
+    [
+        ("ACTIVE", timedelta(days=3, hours=5), "3 days"),
+        ("SHUTOFF", timedelta(days=3), ""),
+        ("ACTIVE", timedelta(days=-1), ""),
+    ],
+)
+def test_the_uptime_of_an_instance_that_is_running_counts_from_its_launch(
+    status: str, age: timedelta, uptime: str
+) -> None:
+    instance = Instance(status=status, launched_at=datetime.now(UTC) - age)
+    assert build_details(CachedInstance(instance, b"{}"), region=SPO1).uptime == uptime
 
 
 def test_the_json_is_broken_into_lines_and_nothing_else() -> None:
