@@ -1,7 +1,7 @@
 """Measures boxes on a rendered page: overflow, overlap, clipped content, targets that are too small.
 
-Independent of the portal's pages, except that `.table-scroll` may scroll, unless it is fitted, and `.visually-hidden`
-is invisible.
+Independent of the portal's pages, except that `.sections` may scroll and a `.table-scroll`, unless it is fitted, and
+that `.visually-hidden` is invisible.
 """
 
 from typing import Any
@@ -17,6 +17,7 @@ _MEASURE = """smallest => {
         + [...element.classList].map(name => `.${name}`).join('')
         + ` "${element.textContent.trim().replace(/\\s+/g, ' ').slice(0, 40)}"`;
     const hidden = '.visually-hidden, .skip-link, template, [hidden]';
+    const scrollers = '.table-scroll:not(.is-fitted), .sections';
     const fields = 'input:not([type=hidden]), select, textarea, button, summary, a[href]';
     const overlap = (one, other) => Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1
         && Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 1;
@@ -27,12 +28,12 @@ _MEASURE = """smallest => {
         if (element.closest(hidden) || !element.checkVisibility({visibilityProperty: true})) continue;
         const box = element.getBoundingClientRect(), style = getComputedStyle(element);
         if (box.width <= 1 || box.height <= 1) continue;
-        const scrolls = element.parentElement.closest('.table-scroll:not(.is-fitted)');
+        const scrolls = element.parentElement.closest(scrollers);
         if (!scrolls && (box.right > root.clientWidth + 1 || box.left < -1))
             found.push(`reaches from ${round(box.left)} to ${round(box.right)}: ${words(element)}`);
         const runsOver = element.scrollWidth > element.clientWidth + 1 && style.display !== 'inline'
             && !element.matches('input, select, textarea, svg, svg *, progress');
-        if (runsOver && /auto|scroll/.test(style.overflowX) && !element.matches('.table-scroll:not(.is-fitted)'))
+        if (runsOver && /auto|scroll/.test(style.overflowX) && !element.matches(scrollers))
             found.push(`scrolls sideways: ${words(element)}`);
         if (runsOver && /hidden|clip/.test(style.overflowX) && element !== root && element !== document.body)
             found.push(`is cut off: ${words(element)}`);

@@ -99,6 +99,7 @@ def test_keys_turn_to_the_next_instance_of_the_list_and_back(visits: Visits) -> 
     page.goto("/spo1/instances/?sort=name")
     names = page.locator("[data-instance-id] th a").all_inner_texts()
     page.locator("[data-instance-id] th a").first.click()
+    expect(page.locator("#instance h1")).to_have_text(names[0])
     for key, name in (("]", names[1]), ("]", names[2]), ("[", names[1])):
         page.keyboard.press(key)
         expect(page.locator("#instance h1")).to_have_text(name)
