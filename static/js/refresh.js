@@ -3,13 +3,15 @@
 import { announce, copyTemplate, formatNumber, setClock, showNotice, texts, timeUntil, updateTimes } from "./page.js";
 import { isRefresh, noteFocus, parse, restoreFocus } from "./requests.js";
 
-// In seconds, except DUE_AFTER in milliseconds, the delay before a cached page is revalidated.
+// In seconds, except these in milliseconds: DUE_AFTER, the delay before a cached page is revalidated, and TELL_AFTER.
 const QUICK_FOR = 120;
 const IDLE_AFTER = 600;
 const LONGEST = 300;
 const SLOW_AFTER = 3;
 const DUE_AFTER = 300;
 const WARN_SECONDS = 180;
+const TELL_AFTER = 10_000;
+const MOST_WAITING = 3;
 
 const secondsSince = (moment) => (performance.now() - moment) / 1000;
 
@@ -83,8 +85,24 @@ const merge = (old, fresh) => {
   }
 };
 
+// What refreshes bring is told at most once in ten seconds. What comes sooner waits, and is told together.
+let toldAt = -Infinity;
+let waiting = [];
+const tellWaiting = () => {
+  announce(waiting.join(". "));
+  waiting = [];
+  toldAt = performance.now();
+};
+const tell = (text) => {
+  if (!text) return;
+  waiting = [...waiting, text].slice(-MOST_WAITING);
+  const left = toldAt + TELL_AFTER - performance.now();
+  if (left <= 0) tellWaiting();
+  else if (waiting.length === 1) setTimeout(tellWaiting, left);
+};
+
 const mergeRegion = (region, content, marks) => {
-  const tell = marks?.watch(region);
+  const describe = marks?.watch(region);
   const said = region.dataset.announce;
   document.title = content.querySelector("title").textContent;
   const apart = content.querySelectorAll("[hx-swap-oob]");
@@ -97,7 +115,7 @@ const mergeRegion = (region, content, marks) => {
   htmx.process(region);
   restoreFocus(region);
   const now = region.dataset.announce;
-  announce(tell?.() || (now !== said && now));
+  tell(describe?.() || (now !== said && now));
 };
 
 // Auto-refresh

@@ -83,8 +83,17 @@ def test_a_change_of_state_is_marked_and_told_once(visits: Visits, lena: Page) -
     assert wait_for_refresh(lena) == 200
     assert list_marked(lena) == [identifier]
     assert list_said(lena) == [f"{name}: Active → Stopping"]
+    # Something is in transition, so the next refresh comes after five seconds. It is told when ten have passed.
+    other = (number + 1) % 12
+    before = name_of(lena, other)
+    rename(visits, lena, other, "renamed")
+    wait_for_refresh(lena, 6)
+    assert len(list_marked(lena)) == 2
+    assert len(list_said(lena)) == 1
+    lena.clock.run_for(4000)
+    assert list_said(lena)[1:] == [f"renamed: {before} → renamed"]
     wait_for_refresh(lena)
-    assert (len(list_marked(lena)), len(list_said(lena))) == (1, 1)
+    assert (len(list_marked(lena)), len(list_said(lena))) == (2, 2)
 
 
 def test_several_columns_of_up_to_three_instances_are_told_one_by_one(visits: Visits, lena: Page) -> None:
