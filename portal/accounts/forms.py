@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import Invitation, Member, list_inviting_roles
+from portal.core.formatting import exact_text
 from portal.core.permissions import Role
 
 LONGEST_LOGIN = 254
@@ -77,6 +78,10 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's cla
         email: str = self.cleaned_data["email"].lower()
         if email and Member.objects.filter(email=email).exists():
             raise forms.ValidationError(_("This e-mail address is already in use."))
+        pending = Invitation.objects.pending().filter(email=email).first() if email else None
+        if pending:
+            text = _("An invitation for this address is pending until %(moment)s. Revoke it on the team page first.")
+            raise forms.ValidationError(text, params={"moment": exact_text(pending.expires_at)})
         return email
 
 

@@ -62,9 +62,11 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 @requires(Capability.MANAGE_TEAM)
 @require_form
-@after_reauthentication_for_form
+@after_reauthentication
 def invite(request: MemberRequest) -> HttpResponse:
-    """POST shows the link. Not a redirect, because the link is shown only once."""
+    """POST shows the link. Not a redirect, because the link is shown only once. Access is confirmed before the form is
+    filled in; should that expire meanwhile, the form is kept until it is confirmed again.
+    """
     form = InvitationForm(posted_data(request))
     if form.is_valid():
         invitation = form.save(commit=False)

@@ -88,14 +88,16 @@ def change_view(view: SavedView, *, request: HttpRequest) -> SavedView:
     return view
 
 
+def find_removable_view(pk: int, *, member: Member, region: str) -> SavedView | None:
+    """A view that the member may delete: their own or, for those who manage the team, a shared one."""
+    return _list_removable(member, region).filter(pk=pk).first()
+
+
 @transaction.atomic
 def remove_view(pk: int, *, member: Member, region: str, request: HttpRequest) -> SavedView | None:
-    """Delete a view: the member's own or, for those who manage the team, a shared one. None if not found."""
-    mine = Q(owner=member)
-    removable = mine | Q(is_shared=True) if member.can(Capability.MANAGE_TEAM) else mine
+    """Delete a view that the member may delete. None if not found."""
     # Locked, like in `set_default`: deleting takes the default views first, which that one writes last.
-    views = SavedView.objects.filter(removable, region=region, pk=pk).select_related("owner")
-    view = views.select_for_update(of=("self",)).first()
+    view = _list_removable(member, region).select_for_update(of=("self",)).filter(pk=pk).first()
     if view is None:
         return None
     view.delete()
@@ -121,6 +123,12 @@ def clear_default(*, member: Member, region: str) -> None:
 
 def _list_visible(member: Member, region: str) -> QuerySet[SavedView]:
     return SavedView.objects.filter(Q(owner=member) | Q(is_shared=True), region=region)
+
+
+def _list_removable(member: Member, region: str) -> QuerySet[SavedView]:
+    mine = Q(owner=member)
+    removable = mine | Q(is_shared=True) if member.can(Capability.MANAGE_TEAM) else mine
+    return SavedView.objects.filter(removable, region=region).select_related("owner")
 
 
 def _save(view: SavedView, *, was_shared: bool, request: HttpRequest) -> None:

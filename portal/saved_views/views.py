@@ -54,8 +54,15 @@ def edit(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
 
 
 @requires(Capability.MANAGE_SAVED_VIEWS)
-@require_post
+@require_form
 def remove(request: MemberRequest, region: Region, pk: int) -> HttpResponse:
+    """GET asks for confirmation; POST removes the view."""
+    if request.method != "POST":
+        view = saved_views.find_removable_view(pk, member=request.user, region=region.code)
+        if view is None:
+            raise Http404
+        context = {"region": region, "view": view, "defaults": view.defaults.count()}
+        return render(request, "saved_views/remove.html", context)
     view = saved_views.remove_view(pk, member=request.user, region=region.code, request=request)
     if view is None:
         raise Http404

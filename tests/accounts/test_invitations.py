@@ -198,6 +198,16 @@ def test_an_invitation_that_cannot_be_is_refused_beside_its_field(
     assert not Invitation.objects.exists()
 
 
+def test_an_address_with_a_pending_invitation_is_not_invited_again(as_ada: Client, link: str) -> None:
+    again = {"name": "Eve", "email": "EVE@example.com", "role": "viewer"}
+    response = as_ada.post("/team/invitations/", again)
+    assert response.status_code == 422
+    assert "An invitation for this address is pending until" in text_of(response)
+    assert 'value="EVE@example.com"' in text_of(response)
+    as_ada.post(f"/team/invitations/{Invitation.objects.get().pk}/revoke/")
+    assert as_ada.post("/team/invitations/", again).status_code == 200
+
+
 def test_the_form_for_an_invitation_starts_with_the_smallest_role(as_ada: Client) -> None:
     assert '<option value="viewer" selected>' in text_of(as_ada.get("/team/invitations/"))
 

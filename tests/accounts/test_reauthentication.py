@@ -79,6 +79,14 @@ def test_a_member_who_lost_their_role_meanwhile_is_refused(
     assert Event.objects.filter(act=Action.ACCESS_REFUSED, name="ada").count() == 1
 
 
+def test_an_invitation_asks_before_its_form_is_filled_in(as_ada: Client) -> None:
+    asked = as_ada.get("/team/invitations/")
+    assert asked["Location"] == f"{AGAIN}?next=%2Fteam%2Finvitations%2F"
+    form = as_ada.post(asked["Location"], {"password": PASSWORD}, follow=True)
+    assert 'name="email"' in form.content.decode()
+    assert as_ada.get("/team/invitations/").status_code == 200
+
+
 def test_cancelling_leads_back_to_the_team(as_ada: Client, vera: Member) -> None:
     page = as_ada.post(f"/team/{vera.pk}/password/", follow=True).content.decode()
     assert '<a href="/team/">Cancel</a>' in page

@@ -321,8 +321,14 @@ def refuse_credential(runner: StateRunner) -> Page:
     return page
 
 
-def make_invitation(runner: StateRunner) -> Page:
+def open_invitation(runner: StateRunner) -> Page:
     page = visit("/team/invitations/")(runner)
+    prove_if_asked(page, runner.portal.passwords["ada"], then=page.locator("input[name=email]"))
+    return page
+
+
+def make_invitation(runner: StateRunner) -> Page:
+    page = open_invitation(runner)
     page.locator("main input[name=name]").fill("Bruna Souza")
     page.locator("main form button[type=submit]").click()
     prove_if_asked(page, runner.portal.passwords["ada"], then=page.locator("#invitation-link"))
@@ -418,7 +424,7 @@ def refuse_password(runner: StateRunner) -> Page:
 def save_preferences(runner: StateRunner) -> Page:
     page = visit("/preferences/", name="vera")(runner)
     page.locator("main form button[type=submit]").first.click()
-    expect(page.locator("#messages .alert")).to_be_visible()
+    expect(page.locator("#messages .toast")).to_be_visible()
     return page
 
 
@@ -429,6 +435,13 @@ def save_view(runner: StateRunner) -> Page:
     page.locator("#save-view").get_by_role("button", name="Save").click()
     expect(page.locator("#views [aria-current]").first).to_contain_text("Web servers")
     page.goto("/spo1/views/")
+    return page
+
+
+def remove_view(runner: StateRunner) -> Page:
+    page = save_view(runner)
+    page.get_by_role("link", name="Remove… Web servers").click()
+    expect(page.get_by_role("button", name="Remove Web servers")).to_be_visible()
     return page
 
 
@@ -721,6 +734,7 @@ STATES = (
     State("saved views", save_view),
     State("saved views, none", visit("/spo1/views/", name="vera")),
     State("saved view, one", edit_view),
+    State("remove saved view", remove_view),
     State("list of keys", show_keys),
     State("list in Portuguese", speak_portuguese),
     State("menu of the person", unfold(SHORT, "#person")),
@@ -756,7 +770,7 @@ STATES = (
     State("second factor, a passkey", visit("/second-factor/passkeys/")),
     State("team", unfold("/team/", "[data-member=otto] details")),
     State("team, somebody deactivated", show_deactivated),
-    State("invite", visit("/team/invitations/")),
+    State("invite", open_invitation),
     State("invitation made", make_invitation),
     State("accept invitation", accept_invitation),
     State("accept invitation, refused", refuse_acceptance),

@@ -301,6 +301,7 @@ def test_a_view_is_saved_marked_made_the_default_and_removed(otto: Page) -> None
     otto.goto(LIST)
     assert otto.url == address
     otto.goto("/spo1/views/")
+    otto.get_by_role("link", name="Remove… Databases").click()
     otto.get_by_role("button", name="Remove Databases").click()
     expect(otto.locator("main")).to_contain_text("No saved views yet")
     otto.goto(LIST)

@@ -386,7 +386,7 @@ def test_a_tab_that_was_paused_says_what_is_true_when_pages_refresh_only_when_as
     page.goto("/preferences/")
     page.get_by_role("combobox", name="Auto-refresh").select_option(label="Manual only")
     page.locator("main form button[type=submit]").first.click()
-    expect(page.locator("#messages .alert")).to_be_visible()
+    expect(page.locator("#messages .toast")).to_be_visible()
     with page.expect_response(lambda response: is_refresh(response.request)):
         page.goto("/spo1/instances/?limit=20")
         page.wait_for_timeout(1100)

@@ -39,8 +39,11 @@ def lena(visits: Visits) -> Page:
 
 
 def save(page: Page) -> None:
+    place = page.locator("main h1").bounding_box()
     page.locator("main form button[type=submit]").click()
-    expect(page.locator("#messages .alert")).to_be_visible()
+    expect(page.locator("#messages .toast")).to_be_visible()
+    # It pushes nothing away.
+    assert page.locator("main h1").bounding_box() == place
 
 
 def test_the_script_tells_ages_as_the_page_did(visits: Visits) -> None:

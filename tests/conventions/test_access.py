@@ -109,7 +109,7 @@ ROUTES = {
     "saved_views:clear_default": Route("/spo1/views/no-default/", "manage-saved-views", WRITE, MEMBERS),
     "saved_views:edit": Route("/spo1/views/1/", "manage-saved-views", FORM, MEMBERS),
     "saved_views:make_default": Route("/spo1/views/1/default/", "manage-saved-views", WRITE, MEMBERS),
-    "saved_views:remove": Route("/spo1/views/1/remove/", "manage-saved-views", WRITE, MEMBERS),
+    "saved_views:remove": Route("/spo1/views/1/remove/", "manage-saved-views", FORM, MEMBERS),
 }
 PUBLIC = {name for name, route in ROUTES.items() if route.capability == "public"}
 

@@ -101,6 +101,7 @@ def test_a_private_view_is_no_one_elses(operator_client: Client, administering: 
         missing = administering.post(f"{VIEWS}{unknown}/{address}", given)
         assert (private.status_code, missing.status_code) == (404, 404)
         assert REQUEST_ID.sub("", words(private)) == REQUEST_ID.sub("", words(missing))
+    assert administering.get(f"{VIEWS}{number}/remove/").status_code == 404
     assert administering.get(f"{VIEWS}{number}/").status_code == 404
     taken = administering.post(f"{LIST}save-view/", {"query": "", "view": str(number)})
     assert taken.status_code == 404
@@ -127,8 +128,13 @@ def test_only_who_keeps_the_team_removes_what_another_shares(
     save(operator_client, "tags=web", "Web", shared=True)
     assert "Remove" not in words(viewing.get(VIEWS))
     assert viewing.post(f"{VIEWS}{pk('Web')}/remove/").status_code == 404
-    removed = press(administering, administering.get(VIEWS), "Remove")
-    assert "View Web deleted." in words(removed)
+    viewing.post(f"{VIEWS}{pk('Web')}/default/")
+    asked = administering.get(link(administering.get(VIEWS), "Remove…"))
+    assert "otto shares this view with the team. It goes for everyone. It is the default view of 1 member." in words(
+        asked
+    )
+    assert SavedView.objects.exists()
+    assert "View Web deleted." in words(press(administering, asked, "Remove Web"))
     assert not SavedView.objects.exists()
     assert acts() == [("view-shared", "spo1: Web (otto)"), ("view-removed", "spo1: Web (otto)")]
 
@@ -156,7 +162,7 @@ def test_a_view_is_changed_to_what_is_seen_now_and_keeps_its_name_and_readers(op
 
 def test_members_remove_their_own_views(operator_client: Client) -> None:
     save(operator_client, "tags=web", "Web")
-    press(operator_client, operator_client.get(VIEWS), "Remove")
+    press(operator_client, operator_client.get(f"{VIEWS}{pk('Web')}/remove/"), "Remove Web")
     assert "No saved views yet" in words(operator_client.get(VIEWS))
     assert acts() == []
 
