@@ -1,5 +1,5 @@
-"""Test hooks in the portal for browser tests: they add members, and reset the database and the caches. Runs in the
-portal's process; `tests/browser/portal.py` calls them.
+"""Test hooks in the portal for browser tests: they add members, fill the index, and reset the database and the
+caches. Runs in the portal's process; `tests/browser/portal.py` calls them.
 """
 
 import json
@@ -14,12 +14,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from portal.accounts.models import Member
 from portal.bycloud import ApiKey, BearerToken
 from portal.credentials.models import Kind
+from portal.fleet.models import IndexedFleet
+from portal.fleet.walk import make_step
+from portal.gateway import ApiSession
 from tests.browser import HOOKS
-from tests.credentials.rows import keep
+from tests.credentials.rows import find_credential, keep
+from tests.fleet.snapshots import Snapshot
 from tests.memory import forget_everything
 
 # Longer than any request to ByCloud.
 SECONDS_TO_END = 15
+# What has been read once, by the scope of its fleet.
+SNAPSHOTS: dict[str, Snapshot] = {}
 
 
 class HooksMiddleware:
@@ -45,6 +51,8 @@ class HooksMiddleware:
     def _run(self, name: str, given: dict[str, str]) -> HttpResponse:
         if name == "members":
             add_member(**given)
+        elif name == "fleet":
+            read_fleet(**given)
         elif name == "save":
             copy_database(find_database(), given["snapshot"])
         elif name == "begin":
@@ -61,6 +69,20 @@ def add_member(name: str, role: str, password: str, kind: str, secret: str) -> N
     if secret:
         key_id, _, key = secret.partition(":")
         keep(member, BearerToken(secret) if kind == Kind.BEARER else ApiKey(key_id, key))
+
+
+def read_fleet(name: str) -> None:
+    """Walk through what the member sees: once, and afterwards from memory."""
+    member, region = Member.objects.get(username=name), next(iter(settings.BYCLOUD_REGIONS.values()))
+    credential = find_credential(member, region)
+    assert credential
+    session = ApiSession(region, credential, member_id=str(member.pk))
+
+    def walk() -> None:
+        while not IndexedFleet.objects.filter(baseline_at__isnull=False).exists():
+            make_step(session, is_urgent=True)
+
+    SNAPSHOTS.setdefault(session.cache_namespace, Snapshot()).restore(walk)
 
 
 def find_database() -> str:

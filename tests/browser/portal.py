@@ -104,6 +104,10 @@ class Portal:
         if name not in self.passwords:
             self.add_member(name, "operator", kind="api-key", secret="AKIASANDBOXGLOBEX:sandbox-globex-secret")
 
+    def read_fleet(self, name: str) -> None:
+        """What a member sees has just been read to its end into the index, which had nothing."""
+        self._call_hook("fleet", name=name)
+
     def _sign_in_anew(self) -> None:
         self.signed_in_at = time.monotonic()
         for name in self.cookies:

@@ -34,11 +34,17 @@ def state_portal(template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         yield portal
 
 
+@pytest.fixture(scope="session")
+def runners(state_portal: Portal) -> dict[Browser, StateRunner]:
+    """One for all states, and another one after a browser that had to be killed."""
+    return {}
+
+
 @pytest.fixture
-def runner(state_portal: Portal, browser: Browser) -> Iterator[StateRunner]:
-    runner = StateRunner(state_portal, browser)
+def runner(runners: dict[Browser, StateRunner], state_portal: Portal, browser: Browser) -> Iterator[StateRunner]:
+    runner = runners.setdefault(browser, StateRunner(state_portal, browser))
     yield runner
-    runner.close()
+    runner.leave()
 
 
 def find_with_axe(page: Page, turn: int, *, contrast: bool) -> list[str]:

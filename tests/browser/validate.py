@@ -38,7 +38,7 @@ def main() -> int:
             runner = StateRunner(portal, browser)
             for state in STATES:
                 save(runner, state)
-            runner.close()
+            runner.leave()
         browser.close()
     found = check()
     for path, message in found:

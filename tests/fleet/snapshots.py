@@ -31,10 +31,9 @@ class Snapshot:
 
     def restore(self, write: Callable[[], None]) -> None:
         """Write them: the first time by `write`. Nothing is left in memory."""
-        now = timezone.now()
         if self.taken_at is None:
             write()
-            self._take(now)
+            self._take()
             forget_everything()
             return
         with connection.cursor() as cursor:
@@ -44,16 +43,17 @@ class Snapshot:
                 cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({values})", rows)  # noqa: S608
             for statement in connection.ops.sequence_reset_sql(no_style(), MODELS):
                 cursor.execute(statement)
+        later = timezone.now() - self.taken_at
         for timed, names in TIMES.items():
-            timed._default_manager.update(**{name: F(name) + (now - self.taken_at) for name in names})
+            timed._default_manager.update(**{name: F(name) + later for name in names})
 
-    def _take(self, now: datetime) -> None:
+    def _take(self) -> None:
         with connection.cursor() as cursor:
             for model in MODELS:
                 table, columns = quote(model)
                 cursor.execute(f"SELECT {columns} FROM {table}")  # noqa: S608
                 self.rows[model] = cursor.fetchall()
-        self.taken_at = now
+        self.taken_at = timezone.now()
 
 
 def quote(model: type[Model]) -> tuple[str, str]:
