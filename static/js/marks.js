@@ -1,11 +1,13 @@
 /* Rows that a refresh has changed: marked for a moment, and told in words. Loaded with the first refresh that brings something new. */
 
-import { texts } from "./page.js";
+import { announce, texts } from "./page.js";
 
 const SHOWN_FOR = 4000;
 const MOST_TOLD = 3;
 const MOST_NAMED = 5;
 const LONGEST = 60;
+const TELL_AFTER = 10_000;
+const MOST_WAITING = 3;
 
 const shorten = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST).trimEnd()}…` : text || "–");
 
@@ -94,4 +96,20 @@ export const watch = (region) => {
     if (gone.length) said.push(fill(texts.rowsGone, gone));
     return said.join(". ");
   };
+};
+
+// What refreshes bring is told at most once in ten seconds. What comes sooner waits, and is told together.
+let toldAt = -Infinity;
+let waiting = [];
+const tellWaiting = () => {
+  announce(waiting.join(". "));
+  waiting = [];
+  toldAt = performance.now();
+};
+export const tell = (text) => {
+  if (!text) return;
+  waiting = [...waiting, text].slice(-MOST_WAITING);
+  const left = toldAt + TELL_AFTER - performance.now();
+  if (left <= 0) tellWaiting();
+  else if (waiting.length === 1) setTimeout(tellWaiting, left);
 };

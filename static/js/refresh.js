@@ -3,15 +3,13 @@
 import { announce, copyTemplate, formatNumber, setClock, showNotice, texts, timeUntil, updateTimes } from "./page.js";
 import { isRefresh, noteFocus, parse, restoreFocus } from "./requests.js";
 
-// In seconds, except these in milliseconds: DUE_AFTER, the delay before a cached page is revalidated, and TELL_AFTER.
+// In seconds, except DUE_AFTER in milliseconds, the delay before a cached page is revalidated.
 const QUICK_FOR = 120;
 const IDLE_AFTER = 600;
 const LONGEST = 300;
 const SLOW_AFTER = 3;
 const DUE_AFTER = 300;
 const WARN_SECONDS = 180;
-const TELL_AFTER = 10_000;
-const MOST_WAITING = 3;
 
 const secondsSince = (moment) => (performance.now() - moment) / 1000;
 
@@ -85,22 +83,6 @@ const merge = (old, fresh) => {
   }
 };
 
-// What refreshes bring is told at most once in ten seconds. What comes sooner waits, and is told together.
-let toldAt = -Infinity;
-let waiting = [];
-const tellWaiting = () => {
-  announce(waiting.join(". "));
-  waiting = [];
-  toldAt = performance.now();
-};
-const tell = (text) => {
-  if (!text) return;
-  waiting = [...waiting, text].slice(-MOST_WAITING);
-  const left = toldAt + TELL_AFTER - performance.now();
-  if (left <= 0) tellWaiting();
-  else if (waiting.length === 1) setTimeout(tellWaiting, left);
-};
-
 const mergeRegion = (region, content, marks) => {
   const describe = marks?.watch(region);
   const said = region.dataset.announce;
@@ -115,7 +97,7 @@ const mergeRegion = (region, content, marks) => {
   htmx.process(region);
   restoreFocus(region);
   const now = region.dataset.announce;
-  tell(describe?.() || (now !== said && now));
+  (marks?.tell || announce)(describe?.() || (now !== said && now));
 };
 
 // Auto-refresh
