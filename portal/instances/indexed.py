@@ -182,7 +182,7 @@ def read_on(session: ApiSession) -> None:
 
 def _read_list(index: OpenIndex, view: ListView) -> IndexedList:
     selection = _select(index.fleet, view)
-    rows = narrow(selection.rows) if view.has_filters else selection.rows
+    rows = selection.rows
     totals = sum_up(rows) if view.has_filters else sum_up_all(index.fleet)
     size = view.query.limit or DEFAULT_LIMIT
     pages = max(1, ceil(totals.instances / size))
@@ -202,7 +202,8 @@ def _read_list(index: OpenIndex, view: ListView) -> IndexedList:
 
 
 def _select(fleet: IndexedFleet, view: ListView) -> Selection:
-    return select(fleet, parse(view.q), now=timezone.now(), filters=view.query)
+    selection = select(fleet, parse(view.q), now=timezone.now(), filters=view.query)
+    return selection._replace(rows=narrow(selection.rows)) if view.has_filters else selection
 
 
 def measure_coverage(index: OpenIndex) -> Coverage:
