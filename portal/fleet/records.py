@@ -31,6 +31,7 @@ SORT_FIELDS = {
     "image": "image_key",
     "tags": "tags_key",
     "age": "created_at",
+    "id": "instance_id",
     "description": "description_key",
     "crn": "instance_id",
     "power_state": "power_state_key",

@@ -108,7 +108,8 @@ def derive_state(instance: Instance) -> State:
     task = _normal(instance.task_state) if instance.task_state else ""
     if task:
         word = str(_TASKS[task]) if task in _TASKS else _shorten(instance.task_state or "")
-        return State(word, "pending", detail=status_word, fault=fault, is_fault=is_fault, is_pending=True)
+        detail = status_word if status_word.casefold() != word.casefold() else ""
+        return State(word, "pending", detail=detail, fault=fault, is_fault=is_fault, is_pending=True)
     power = _normal(instance.power_state)
     is_odd = power not in _SILENT_POWERS and (look is None or (look.powers and power not in look.powers))
     detail = ""

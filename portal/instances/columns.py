@@ -3,7 +3,7 @@
 Depends on ByCloud's instances and on the column names in URLs, but not on HTML or requests.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -19,11 +19,23 @@ from portal.fleet.status import derive_state
 # `texts` and `codes` a tuple of strings (each of `codes` can be copied), `moment` a datetime, the others a number.
 Kind = Literal["own", "text", "texts", "code", "codes", "moment", "count", "mebibytes", "gigabytes"]
 QUANTITIES = frozenset({"count", "mebibytes", "gigabytes"})
+# How wide a column of a kind is at least, in half rems: each step that is used has a class `w-…` in components.css.
+_WIDTHS: Mapping[Kind, int] = {
+    "text": 26,
+    "texts": 20,
+    "code": 15,
+    "codes": 38,
+    "moment": 13,
+    "count": 9,
+    "mebibytes": 9,
+    "gigabytes": 9,
+}
 Value = str | int | datetime | tuple[str, ...] | None
 
 
 class Column(msgspec.Struct, frozen=True):
-    """`name` is used in URLs and preferences; `read` returns the value to show.
+    """`name` is used in URLs and preferences; `read` returns the value to show. `own_width` is for a column that is not
+    as wide as others of its kind.
 
     Exports use ByCloud's own names and raw values: `field` is the column header there, if it is not `name`, and
     `read_raw` returns the value where `read` returns a text for people. `fields` are the instance fields that the
@@ -38,6 +50,12 @@ class Column(msgspec.Struct, frozen=True):
     field: str = ""
     read_raw: Callable[[Instance], Value] | None = None
     fields: tuple[str, ...] = ()
+    own_width: int = 0
+
+    @property
+    def width(self) -> int:
+        """In half rems; what a wider table has left over is shared in proportion."""
+        return self.own_width or _WIDTHS[self.kind]
 
     def is_unreadable(self, unreadable: frozenset[str]) -> bool:
         """Whether the column uses one of these fields."""
@@ -57,7 +75,7 @@ def _read_flavor(part: str) -> Callable[[Instance], Any]:
 
 
 _ALL = (
-    Column("name", _("Name"), "own", lambda one: one.name, is_default=True, fields=("name", "id")),
+    Column("name", _("Name"), "own", lambda one: one.name, is_default=True, fields=("name", "id"), own_width=19),
     Column(
         "state",
         _("State"),
@@ -67,8 +85,9 @@ _ALL = (
         field="status",
         read_raw=lambda one: one.status,
         fields=("status", "power_state", "task_state", "vm_state", "fault"),
+        own_width=18,
     ),
-    Column("addresses", _("IP addresses"), "own", list_addresses, is_default=True),
+    Column("addresses", _("IP addresses"), "own", list_addresses, is_default=True, own_width=17),
     Column(
         "flavor",
         _("Flavor"),
@@ -78,6 +97,7 @@ _ALL = (
         field="flavor.name",
         read_raw=_read_flavor("name"),
         fields=("flavor",),
+        own_width=20,
     ),
     Column(
         "image",
@@ -88,9 +108,11 @@ _ALL = (
         field="image.name",
         read_raw=lambda one: one.image.name if one.image else None,
         fields=("image",),
+        own_width=13,
     ),
-    Column("tags", _("Tags"), "own", lambda one: one.tags or (), is_default=True),
+    Column("tags", _("Tags"), "own", lambda one: one.tags or (), is_default=True, own_width=17),
     Column("age", _("Age"), "moment", lambda one: one.created_at, is_default=True, field="created_at"),
+    Column("id", _("ID"), "codes", lambda one: (one.id,) if one.id else ()),
     Column("description", _("Description"), "text", lambda one: one.description),
     Column("crn", _("CRN"), "codes", lambda one: (one.crn,) if one.crn else ()),
     Column("power_state", _("Power state"), "code", lambda one: one.power_state),
@@ -104,6 +126,7 @@ _ALL = (
         list_mac_addresses,
         field="addresses.mac_addr",
         fields=("addresses",),
+        own_width=20,
     ),
     Column(
         "security_groups",

@@ -31,8 +31,9 @@ from portal.instances.columns import QUANTITIES, Column, Kind, list_titles
 from portal.instances.filter_links import Link, finish, is_usual, link_flavor, link_image, link_tag
 from portal.instances.links import ListView, bare_list_url, can_be_hint, canonical_id, raw_url
 
-FIRST_ADDRESSES = 2
-FIRST_ENTRIES = 3
+# A row is one line, so what stands before the `+2` fits into its column.
+FIRST_ENTRIES = 1
+FIRST_TAGS = 3
 SHORT_ID = 8
 NOTHING: frozenset[str] = frozenset()
 # How many entries of a list an expanded cell shows.
@@ -79,9 +80,10 @@ class Cell(NamedTuple):
 class Row(msgspec.Struct, frozen=True):
     """An instance in the table. Absent values are empty texts and tuples.
 
-    `key` is the row's unique id in the HTML. `copy_label` names the button that copies the id; it is empty if the id is
-    not whole. `select_label` names the checkbox; it is empty if the row has no page. `unreadable` has the fields that
-    could not be parsed; `raw_url` leads to the raw JSON, and `excerpt` is its beginning if the row has no page.
+    `key` is the row's unique id in the HTML. `short_id` is for a row without a name. `copy_label` names the button that
+    copies the id; it is empty if the id is not whole. `select_label` names the checkbox; it is empty if the row has no
+    page. `unreadable` has the fields that could not be parsed; `raw_url` leads to the raw JSON, and `excerpt` is its
+    beginning if the row has no page.
     """
 
     id: str
@@ -166,19 +168,19 @@ def build_rows(
             Row(
                 id=shorten(given_id),
                 key=key,
-                short_id=given_id[:SHORT_ID] or DASH,
+                short_id="" if name else given_id[:SHORT_ID] or DASH,
                 name=name if is_plain else finish(name),
                 copy_label=copy % {"what": what} if 0 < len(given_id) <= LONGEST_IN_TABLE else "",
                 select_label=select % called if url else "",
                 url=url,
                 state=states[facts],
                 addresses=_fold(
-                    _list_entries(addresses[:MOST_ENTRIES], copy), len(addresses), FIRST_ADDRESSES, address_words
+                    _list_entries(addresses[:MOST_ENTRIES], copy), len(addresses), FIRST_ENTRIES, address_words
                 ),
                 flavor=flavor_link(instance.flavor),
                 sizes=sizes(instance.flavor),
                 image=image_link(instance.image),
-                tags=_fold(tuple(map(tag_link, given_tags[:MOST_ENTRIES])), len(given_tags), FIRST_ENTRIES, tag_words),
+                tags=_fold(tuple(map(tag_link, given_tags[:MOST_ENTRIES])), len(given_tags), FIRST_TAGS, tag_words),
                 cells=tuple(cells),
                 unreadable=unreadable,
                 is_unreadable=is_partial and is_unreadable(instance),

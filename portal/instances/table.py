@@ -13,17 +13,19 @@ from portal.instances.links import ListView, list_url
 from portal.instances.live import name_pending
 from portal.instances.rows import Row, build_rows
 
-# This many fit in a wide window; a table with more columns scrolls.
-MOST_COLUMNS = 8
+# What fits into a window of 1024 px, in half rems as the widths of columns. A wider table scrolls in its own box.
+WIDEST = 118
 
 
 class Heading(NamedTuple):
-    """The head of a column. `url` leads to the list sorted by it; `order` is the value of `aria-sort`, empty if the
-    list is not sorted by it.
+    """The head of a column, with its width. `url` leads to the list sorted by it; `order` is the value of `aria-sort`,
+    empty if the list is not sorted by it.
     """
 
+    name: str
     title: str
     is_quantity: bool
+    width: int
     url: str = ""
     order: str = ""
 
@@ -38,7 +40,7 @@ class Table(msgspec.Struct, frozen=True):
 
     @property
     def is_wide(self) -> bool:
-        return len(self.columns) > MOST_COLUMNS
+        return sum(column.width for column in self.columns) > WIDEST
 
 
 def build_table(
@@ -59,15 +61,11 @@ def build_table(
 
 def _build_heading(column: Column, region: Region, view: ListView) -> Heading:
     """Times begin with the newest, everything else with the smallest. A second click reverses the order."""
-    title, is_quantity = list_titles(get_language())[column.name], column.kind in QUANTITIES
+    heading = Heading(column.name, list_titles(get_language())[column.name], column.kind in QUANTITIES, column.width)
     if not settings.FLEET_INDEX:
-        return Heading(title, is_quantity)
+        return heading
     name, reverse = column.name, f"-{column.name}"
     orders = {name: "ascending", reverse: "descending"}
     first, second = (reverse, name) if column.kind == "moment" and name != "age" else (name, reverse)
-    return Heading(
-        title,
-        is_quantity,
-        list_url(region, view, sort=second if view.sort == first else first),
-        orders.get(view.sort, ""),
-    )
+    url = list_url(region, view, sort=second if view.sort == first else first)
+    return heading._replace(url=url, order=orders.get(view.sort, ""))

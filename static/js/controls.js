@@ -7,7 +7,7 @@ import { announce, copyTemplate, findRow, texts } from "./page.js";
 const toasts = document.getElementById("toasts");
 
 const readCopy = ({ dataset, parentElement, previousElementSibling }) => {
-  if ("ofRow" in dataset) return parentElement.closest("[data-instance-id]").dataset.instanceId;
+  if (parentElement.matches("[data-instance-id] > th")) return parentElement.parentElement.dataset.instanceId;
   return dataset.copy || previousElementSibling.textContent;
 };
 
@@ -46,12 +46,8 @@ const copyFrom = async (button, isByKey) => {
   setTimeout(() => button.removeAttribute("data-copied"), 1600);
 };
 
-// A list has forty: a tooltip only under the pointer.
 document.addEventListener("pointerover", ({ target }) => {
-  const button = target.closest(".copy");
-  if (!button) return;
-  button.title = button.ariaLabel;
-  button.addEventListener("pointerleave", () => button.removeAttribute("title"), { once: true });
+  if (target.closest("td, th, .copy")) import(texts.tooltips).catch(() => null);
 });
 
 // Menus and dialogs

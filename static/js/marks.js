@@ -25,9 +25,10 @@ const readCell = (cell) => ({ first: read(cell.firstElementChild || cell), all: 
 const readRow = (row) => {
   const name = row.querySelector("th bdi");
   const cells = new Map(name && [["", { first: read(name), all: read(name) }]]);
-  for (const cell of row.querySelectorAll("td[data-label]")) {
+  const [head] = row.closest("table").tHead.rows;
+  for (const cell of row.querySelectorAll("td:not([colspan])")) {
     // Ages change by themselves.
-    if (!cell.querySelector("time")) cells.set(cell.dataset.label, readCell(cell));
+    if (!cell.querySelector("time")) cells.set(read(head.cells[cell.cellIndex]), readCell(cell));
   }
   return { row, name: shorten(name ? read(name) : row.dataset.instanceId), cells };
 };

@@ -1,7 +1,7 @@
 """Measures boxes on a rendered page: overflow, overlap, clipped content, targets that are too small.
 
-Independent of the portal's pages, except that `.sections` may scroll and a `.table-scroll`, unless it is fitted, and
-that `.visually-hidden` is invisible.
+Independent of the portal's pages, except that `.sections` may scroll and a `.table-scroll`, unless it is fitted, with
+its headings, and that `.visually-hidden` is invisible. What ends in an ellipsis is cut on purpose.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ _MEASURE = """smallest => {
         + [...element.classList].map(name => `.${name}`).join('')
         + ` "${element.textContent.trim().replace(/\\s+/g, ' ').slice(0, 40)}"`;
     const hidden = '.visually-hidden, .skip-link, template, [hidden]';
-    const scrollers = '.table-scroll:not(.is-fitted), .sections';
+    const scrollers = '.table-scroll:not(.is-fitted), .table-scroll thead tr, .sections';
     const fields = 'input:not([type=hidden]), select, textarea, button, summary, a[href]';
     const overlap = (one, other) => Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1
         && Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 1;
@@ -35,7 +35,8 @@ _MEASURE = """smallest => {
             && !element.matches('input, select, textarea, svg, svg *, progress');
         if (runsOver && /auto|scroll/.test(style.overflowX) && !element.matches(scrollers))
             found.push(`scrolls sideways: ${words(element)}`);
-        if (runsOver && /hidden|clip/.test(style.overflowX) && element !== root && element !== document.body)
+        const isCut = /hidden|clip/.test(style.overflowX) && style.textOverflow !== 'ellipsis';
+        if (runsOver && isCut && element !== root && element !== document.body)
             found.push(`is cut off: ${words(element)}`);
         if (!element.matches(fields) || element.disabled) continue;
         const next = (element.closest('label') || element).nextElementSibling;

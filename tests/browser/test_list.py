@@ -272,7 +272,7 @@ def test_a_click_right_after_typing_does_not_lose_the_filter(visits: Visits, ott
 
 
 def test_columns_and_density_are_kept_and_go_with_the_member(otto: Page) -> None:
-    otto.get_by_text("Display options").click()
+    otto.locator("#layout > summary").click()
     for name in ("IP addresses", "Flavor", "Image", "Tags"):
         otto.get_by_role("checkbox", name=name).uncheck()
     otto.get_by_label("RAM").check()
@@ -289,13 +289,14 @@ def test_columns_and_density_are_kept_and_go_with_the_member(otto: Page) -> None
 
 def test_a_view_is_saved_marked_made_the_default_and_removed(otto: Page) -> None:
     otto.goto(f"{LIST}?tags=db")
-    otto.get_by_text("Save view").click()
+    otto.locator("#save-view > summary").click()
     otto.locator("#view-name").fill("Databases")
     otto.get_by_role("button", name="Save", exact=True).click()
     expect(otto.locator("#views [aria-current]")).to_have_text("Databases")
     address = otto.url
     otto.get_by_role("link", name="All instances").click()
     expect(otto.locator("#views [aria-current]")).to_have_text("All instances")
+    otto.locator("#save-view > summary").click()
     otto.get_by_role("link", name="Manage views").click()
     otto.get_by_role("button", name="Set as default").click()
     otto.goto(LIST)

@@ -89,7 +89,7 @@ def test_a_refresh_changes_the_changed_row_and_leaves_the_others_alone(visits: V
 
 
 def test_a_refresh_keeps_focus_scroll_and_what_is_unfolded_in_the_row_that_changes(visits: Visits, lena: Page) -> None:
-    lena.set_viewport_size({"width": 700, "height": 500})
+    lena.set_viewport_size({"width": 720, "height": 500})
     changed = lena.locator(row(lena, 5))
     lena.locator("#request-details > summary").click()
     copy = changed.locator("th .copy")

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.conf import settings
 
 from portal.accounts.models import Member
 from portal.bycloud import Address, Flavor, Image, Instance, SecurityGroup, VolumeAttachment
@@ -18,7 +19,9 @@ from portal.instances.columns import (
 from tests.conventions.test_docs import read_table
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
+ID = "550e8400-e29b-41d4-a716-446655440000"
 FULL = Instance(
+    id=ID,
     name="web-01",
     status="ACTIVE",
     crn="crn:1",
@@ -55,6 +58,7 @@ FULL = Instance(
         ("image", "Debian"),
         ("tags", ("a",)),
         ("age", AT),
+        ("id", (ID,)),
         ("description", "A web server"),
         ("crn", ("crn:1",)),
         ("power_state", "RUNNING"),
@@ -102,6 +106,12 @@ def test_a_preference_is_read_as_it_was_written_and_fits_its_column(names: tuple
     text = write_names(names)
     assert read_names(text) == names
     assert len(text) <= (Member._meta.get_field("columns").max_length or 0)
+
+
+def test_each_width_has_its_class() -> None:
+    styles = (settings.BASE_DIR / "static/css/components.css").read_text(encoding="utf-8")
+    for width in {column.width for column in COLUMNS.values()}:
+        assert f".w-{width} {{ width: {width / 2:g}rem; }}" in styles
 
 
 def test_the_documented_names_are_those_in_the_code() -> None:

@@ -57,7 +57,9 @@ def has_rows(response: Response) -> bool:
 def form(response: Response, label: str) -> tuple[str, dict[str, str]]:
     """Where the form with this button posts to, and what it sends; fails when there is none."""
     for found in re.finditer(r"<form\b([^>]*)>(.*?)</form>", response.content.decode(), re.DOTALL):
-        if re.search(rf"<button[^>]*>(?:<svg.*?</svg>)?\s*{label}</button>", found[2], re.DOTALL):
+        if re.search(
+            rf"<button[^>]*>(?:<svg.*?</svg>)?\s*(?:<span[^>]*>)?{label}(?:</span>)?</button>", found[2], re.DOTALL
+        ):
             assert 'method="post"' in found[1]
             action = re.search(r'action="([^"]*)"', found[1])
             assert action
