@@ -150,7 +150,10 @@ class TimeZoneSelect(forms.Select):
     def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
         del renderer
         options = render_time_zones(value if value in list_time_zones() else "")
-        return format_html("<select{}>{}</select>", flatatt(self.build_attrs({"name": name}, attrs)), options)
+        unchosen = format_html('<option value="">{}</option>', _("Browser default"))
+        return format_html(
+            "<select{}>{}{}</select>", flatatt(self.build_attrs({"name": name}, attrs)), unchosen, options
+        )
 
 
 class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -159,8 +162,9 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
     language = forms.ChoiceField(label=_("Language"), required=False, widget=forms.RadioSelect)
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
+        required=False,
         help_text=_("Used for all times shown."),
-        choices=lambda: [(zone, zone) for zone in list_time_zones()],
+        choices=lambda: [("", _("Browser default")), *((zone, zone) for zone in list_time_zones())],
         widget=TimeZoneSelect,
     )
     refresh_seconds = forms.TypedChoiceField(

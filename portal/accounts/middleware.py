@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import structlog
 from allauth.core import ratelimit
@@ -32,6 +33,8 @@ from portal.core.permissions import Capability
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _HEALTH = "/health/"
 STAMP = "Portal-Page"
+# Set by static/js/zone.js; anything may be in it.
+ZONE_COOKIE = "zone"
 _ASKED_BY_PAGES = frozenset({"instances:revalidate"})
 
 
@@ -118,7 +121,7 @@ class MemberMiddleware(AuthenticationMiddleware):
 
 
 class LocaleMiddleware:
-    """Activates the member's language and time zone, or the browser's language and UTC."""
+    """Activates the language and the time zone that the member has chosen, or else the browser's."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -127,7 +130,7 @@ class LocaleMiddleware:
         # Health checks must not query the session.
         user = None if request.path_info.startswith(_HEALTH) else request.user
         member = user if isinstance(user, Member) else None
-        with translation.override(_find_language(request, member)), timezone.override(_find_zone(member)):
+        with translation.override(_find_language(request, member)), timezone.override(_find_zone(request, member)):
             response = self.get_response(request)
             response.headers.setdefault("Content-Language", translation.get_language() or settings.LANGUAGE_CODE)
         patch_vary_headers(response, ["Accept-Language"])
@@ -162,12 +165,15 @@ def _find_language(request: HttpRequest, member: Member | None) -> str:
     return translation.get_language_from_request(request)
 
 
-def _find_zone(member: Member | None) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(member.time_zone) if member else None
-    except (KeyError, ValueError, OSError):
-        # Use UTC if the system's time zone data does not have this name (anymore).
-        return None
+def _find_zone(request: HttpRequest, member: Member | None) -> ZoneInfo | None:
+    """The zone that the member has chosen, or else the browser's. None, for UTC, if there is none of this name."""
+    name = (member and member.time_zone) or request.COOKIES.get(ZONE_COOKIE, "")
+    return ZoneInfo(name) if name in _list_zones() else None
+
+
+@lru_cache(maxsize=1)
+def _list_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def send_to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -100,8 +100,8 @@ class Member(AbstractUser):
     email = models.EmailField(_("e-mail"), blank=True, validators=[only_plain_letters])
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.VIEWER)
     theme = models.CharField(_("theme"), max_length=8, choices=Theme, default=Theme.SYSTEM)
-    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
-    # Empty: the browser's language.
+    # Empty: the browser's.
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True, default="")
     language = models.CharField(_("language"), max_length=16, blank=True, default="")
     density = models.CharField(_("density"), max_length=16, choices=Density, default=Density.COMFORTABLE)
     first_page = models.CharField(_("first page"), max_length=16, choices=FirstPage, default=FirstPage.OVERVIEW)

@@ -103,6 +103,7 @@ def environment(**options: Any) -> Environment:
         language=translation.get_language,
         is_rtl=translation.get_language_bidi,
         current_time=timezone.now,
+        time_zone=timezone.get_current_timezone_name,
         static=lru_cache(maxsize=64)(static),
         url=url,
         LONGEST_COPIED=LONGEST_COPIED,

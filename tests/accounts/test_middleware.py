@@ -148,6 +148,22 @@ def test_times_are_shown_in_the_members_own_zone(client: Client, ada: Member, zo
     assert client.get("/zone/").content.decode() == shown
 
 
+def test_the_browsers_zone_counts_until_a_member_chooses_one(client: Client, ada: Member) -> None:
+    client.cookies["zone"] = "Asia/Tokyo"
+    assert client.get("/public-zone/").content == b"Asia/Tokyo"
+    client.force_login(ada)
+    assert client.get("/zone/").content == b"Asia/Tokyo"
+    Member.objects.filter(pk=ada.pk).update(time_zone="America/Sao_Paulo")
+    assert client.get("/zone/").content == b"America/Sao_Paulo"
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/Land", "../etc/passwd", "/etc/localtime", "UTC\x00", "é", "x" * 5000])
+def test_a_zone_that_no_browser_has_is_none(client: Client, ada: Member, zone: str) -> None:
+    client.cookies["zone"] = zone
+    client.force_login(ada)
+    assert client.get("/zone/").content == b"UTC"
+
+
 def test_the_next_person_on_the_same_thread_does_not_inherit_the_zone(client: Client, ada: Member) -> None:
     Member.objects.filter(pk=ada.pk).update(time_zone="America/Sao_Paulo")
     client.force_login(ada)

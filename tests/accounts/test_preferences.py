@@ -44,7 +44,7 @@ def test_each_language_is_named_in_itself(client: Client, vera: Member) -> None:
 
 
 def test_a_member_begins_with_what_suits_most(vera: Member) -> None:
-    assert read(vera) == ("", "UTC", "system", "comfortable", "overview", 30, True)
+    assert read(vera) == ("", "", "system", "comfortable", "overview", 30, True)
     assert vera.columns == ""
 
 
@@ -53,7 +53,6 @@ def test_a_member_begins_with_what_suits_most(vera: Member) -> None:
     [
         ("language", "tlh"),
         ("time_zone", "Nowhere/Land"),
-        ("time_zone", ""),
         ("theme", "pink"),
         ("density", "dense"),
         ("first_page", "team"),
@@ -110,7 +109,7 @@ def test_utc_is_offered_first_and_no_oddities() -> None:
 def test_time_zones_are_grouped_by_continent(client: Client, vera: Member) -> None:
     client.force_login(vera)
     page = client.get("/preferences/").content.decode()
-    assert '<option value="UTC" selected>UTC</option>' in page
+    assert '<option value="">Browser default</option><option value="UTC">UTC</option>' in page
     america = page.partition('<optgroup label="America">')[2].partition("</optgroup>")[0]
     assert '<option value="America/Argentina/Buenos_Aires">Argentina/Buenos Aires</option>' in america
     assert "Africa/" not in america

@@ -221,6 +221,7 @@ class Visits:
             viewport={"width": width, "height": 900},
             color_scheme="dark" if scheme == "dark" else "light",
             reduced_motion="reduce",
+            timezone_id="UTC",
         )
         context.set_default_timeout(20_000)
         self.contexts.append(context)

@@ -124,6 +124,7 @@ class StateRunner:
             viewport=DESKTOP,
             color_scheme="light",
             reduced_motion="reduce",
+            timezone_id="UTC",
         )
         context.set_default_timeout(20_000)
         context.on("weberror", lambda error: self.problems.append(f"error in a script: {error.error}"))

@@ -21,6 +21,7 @@ def open_in_portuguese(visits: Visits, name: str = "vera", *, width: int = 1280)
     context = visits.browser.new_context(
         base_url=visits.portal.url,
         locale="pt-BR",
+        timezone_id="America/Sao_Paulo",
         viewport={"width": width, "height": 900},
         reduced_motion="reduce",
     )
@@ -65,6 +66,8 @@ def test_the_script_speaks_the_pages_language(visits: Visits) -> None:
     page = open_in_portuguese(visits)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     expect(page.locator("[data-live-status]")).to_have_text(re.compile("^atualização automática"))
+    expect(page.locator("#footer")).to_contain_text("America/Sao_Paulo")
+    expect(page.locator("#freshness time").first).to_contain_text("(UTC−03:00)")
     page.keyboard.press("j")
     page.keyboard.press("c")
     expect(page.locator("#toasts")).to_contain_text("Copiado: ")

@@ -77,7 +77,7 @@ def test_a_client_is_counted_by_its_network(rf: RequestFactory, address: str, ne
         (r"http://testserver/\/\evil.example/a\b", r"/evil.example/a\b"),
         # What only takes forms is no page to go back to.
         ("http://testserver/spo1/instances/export/?a=1", "/spo1/instances/"),
-        ("/spo1/views/7/remove/", "/spo1/instances/"),
+        ("/spo1/views/7/default/", "/spo1/instances/"),
         ("/preferences/theme/", "/"),
         ("/credentials/A_B/remove/", "/"),
         ("/credentials/gone1/remove/", "/"),

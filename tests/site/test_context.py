@@ -14,6 +14,7 @@ from portal.accounts.sessions.store import SessionStore
 from portal.bycloud import Region
 from portal.core.permissions import Role
 from portal.site.context import Frame, frame, is_sandbox
+from tests.conftest import enter
 
 SPO1, SAO2 = Region("spo1", "https://api.spo1.mycloud.com"), Region("sao2", "https://api.sao2.mycloud.com")
 
@@ -157,7 +158,7 @@ def test_the_list_of_keys_is_a_link_where_no_script_opens_it(client: Client, ver
 
 
 def test_no_page_needs_an_inline_style_or_script(client: Client, ada: Member) -> None:
-    client.force_login(ada)
+    enter(client, ada)
     for path in ("/team/", "/audit/", "/credentials/", "/credentials/spo1/", "/preferences/", "/team/invitations/"):
         page = get_page(client, path).content.decode()
         assert " style=" not in page
