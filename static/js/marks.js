@@ -19,12 +19,12 @@ const read = (element) => {
   return found.filter(Boolean).join(" ");
 };
 
-// A cell as `first`, the value itself, and `all`, with what stands below it or is folded.
-const readCell = (cell) => ({ first: read(cell.firstElementChild || cell), all: read(cell) });
+// A cell as `first`, the value itself, and `all`, with what stands beside it or is folded.
+const readCell = (cell) => ({ cell, first: read(cell.firstElementChild || cell), all: read(cell) });
 
 const readRow = (row) => {
   const name = row.querySelector("th bdi");
-  const cells = new Map(name && [["", { first: read(name), all: read(name) }]]);
+  const cells = new Map(name && [["", { cell: name.closest("th"), first: read(name), all: read(name) }]]);
   const [head] = row.closest("table").tHead.rows;
   for (const cell of row.querySelectorAll("td:not([colspan])")) {
     // Ages change by themselves.
@@ -49,13 +49,17 @@ const describeCell = (label, old, now) => {
   return before === after ? label : `${before} → ${after}`;
 };
 
-const describeRow = (old, now) => {
-  const found = [];
-  for (const [label, cell] of now.cells) {
+// The cells that are not as they were, and that in words.
+const compare = (old, now) => {
+  const cells = [];
+  const words = [];
+  for (const [label, each] of now.cells) {
     const before = old.cells.get(label);
-    if (before && before.all !== cell.all) found.push(describeCell(label, before, cell));
+    if (!before || before.all === each.all) continue;
+    cells.push(each.cell);
+    words.push(describeCell(label, before, each));
   }
-  return found.join(", ");
+  return { cells, words: words.join(", ") };
 };
 
 const fill = (text, rows) => {
@@ -64,11 +68,13 @@ const fill = (text, rows) => {
   return text.replace("{count}", rows.length).replace("{names}", () => names);
 };
 
-// A background that fades, or one that is taken away again where motion is unwanted.
-const mark = ({ row }) => {
+// A background that fades, or one that is taken away again where motion is unwanted; a stronger one in `cells`.
+const mark = (row, cells = []) => {
   const easing = matchMedia("(prefers-reduced-motion: reduce)").matches ? "step-end" : "ease-in";
-  const from = { backgroundColor: "var(--accent-tint)", easing, offset: 0 };
-  for (const part of [row, ...row.cells]) part.animate([from], { duration: SHOWN_FOR, id: "changed" });
+  for (const part of [row, ...row.cells]) {
+    const backgroundColor = cells.includes(part) ? "color-mix(in srgb, var(--accent) 18%, var(--accent-tint))" : "var(--accent-tint)";
+    part.animate([{ backgroundColor, easing, offset: 0 }], { duration: SHOWN_FOR, id: "changed" });
+  }
 };
 
 // Called before a refresh. What it returns is called afterwards: it marks the rows that are not as they were, and
@@ -84,12 +90,13 @@ export const watch = (region) => {
     const fresh = [];
     for (const [id, each] of now) {
       const old = before.get(id);
-      const words = old ? describeRow(old, each) : "";
-      if (words) changed.push({ ...each, words });
+      const { cells, words } = old ? compare(old, each) : {};
+      if (words) changed.push({ ...each, cells, words });
       else if (!old && !isPartial) fresh.push(each);
     }
     const gone = isPartial ? [] : [...before].filter(([id]) => !now.has(id)).map(([, each]) => each);
-    for (const each of [...changed, ...fresh]) mark(each);
+    for (const { row, cells } of changed) mark(row, cells);
+    for (const { row } of fresh) mark(row);
     const said = changed.length > MOST_TOLD
       ? [fill(texts.rowsChanged, changed)]
       : changed.map((each) => `${each.name}: ${each.words}`);

@@ -103,3 +103,26 @@ def test_no_column_moves_when_the_list_is_filtered_turned_and_refreshed(visits: 
     assert name.locator("a").evaluate("link => link.scrollWidth <= link.clientWidth")
     page.set_viewport_size({"width": 2560, "height": 1200})
     assert page.locator("#table").evaluate("box => box.getBoundingClientRect().width") > 2400
+
+
+@pytest.mark.parametrize(("width", "top"), [(1440, 48), (390, 0)])
+def test_freshness_trouble_and_header_stay_in_view_when_scrolled(visits: Visits, width: int, top: int) -> None:
+    visits.expected.append("503 (Service Unavailable)")
+    page = visits.sign_in("otto", to=f"{LIST}?limit=100", width=width)
+    trouble = page.locator("#live-line .trouble")
+    expect(trouble).to_have_count(0)
+    visits.portal.script_fault(times=None, status=503)
+    page.locator("#tools").get_by_role("button", name="Refresh").click()
+    expect(page.locator("#notice")).to_be_visible()
+    expect(trouble).to_be_hidden()
+    page.locator("#table tbody tr").nth(60).scroll_into_view_if_needed()
+    expect(trouble).to_be_visible()
+    expect(page.locator("#freshness")).to_be_in_viewport()
+    line, head = (page.locator(place).bounding_box() for place in ("#live-line", "#table thead th >> nth=0"))
+    assert line
+    assert head
+    assert line["height"] <= 32
+    assert abs(line["y"] - top) <= 1
+    assert abs(head["y"] - line["y"] - line["height"]) <= 1
+    trouble.click()
+    expect(page.locator("#notice")).to_be_in_viewport(ratio=1)

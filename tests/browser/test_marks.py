@@ -19,6 +19,7 @@ KEEP_MARKS = """
     const {animate} = Element.prototype;
     Element.prototype.animate = function (...given) {
         if (this.dataset.instanceId) window.marked.push(this.dataset.instanceId);
+        else if (given[0][0].backgroundColor.includes("mix")) window.changed = [...window.changed ?? [], this.className];
         const animation = animate.apply(this, given);
         animation.pause();
         return animation;
@@ -87,6 +88,7 @@ def test_a_change_of_state_is_marked_and_told_once(visits: Visits, lena: Page) -
     visits.portal.change(identifier, action="stop", seconds=600)
     assert wait_for_refresh(lena) == 200
     assert list_marked(lena) == [identifier]
+    assert lena.evaluate("() => window.changed") == ["c-state"]
     assert list_said(lena) == [f"{name}: Active → Stopping"]
     wait_for_refresh(lena)
     assert (len(list_marked(lena)), len(list_said(lena))) == (1, 1)
