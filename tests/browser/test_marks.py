@@ -16,10 +16,11 @@ READ = 60_000
 # What is marked stays so, to be looked at.
 KEEP_MARKS = """
     window.marked = [];
+    window.changed = [];
     const {animate} = Element.prototype;
     Element.prototype.animate = function (...given) {
         if (this.dataset.instanceId) window.marked.push(this.dataset.instanceId);
-        else if (given[0][0].backgroundColor.includes("mix")) window.changed = [...window.changed ?? [], this.className];
+        else if (given[0][0].backgroundColor.includes("mix")) window.changed.push(this.className);
         const animation = animate.apply(this, given);
         animation.pause();
         return animation;
