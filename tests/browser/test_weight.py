@@ -172,12 +172,18 @@ def test_nothing_moves_on_a_slow_machine_that_could_paint_half_of_a_list(visits:
 def test_nothing_moves_while_an_instance_loads_and_grows_older(visits: Visits, width: int) -> None:
     page = visits.open(width=width)
     visits.sign_in_on(page, "ada")
-    address = page.locator("[data-instance-id] th a").first.get_attribute("href")
+    running = page.locator("[data-instance-id]").filter(has_text="Active").first
+    address = running.locator("th a").get_attribute("href")
     page.add_init_script(NOTE_SHIFTS)
     page.goto(str(address), wait_until="networkidle")
     expect(page.locator("#found")).to_be_visible()
     age = page.locator("#freshness time[data-ago]")
-    age.evaluate("time => { time.dateTime = new Date(Date.parse(time.dateTime) - 50 * 60000).toISOString(); }")
+    moment = "time => { time.dateTime = new Date(Date.parse(time.dateTime) - %d * 60000).toISOString(); }"
+    up_since = page.locator("#summary [data-uptime]")
+    up_since.evaluate("time => { time.dateTime = new Date().toISOString(); }")
+    up_since.evaluate(moment % 125)
+    age.evaluate(moment % 50)
+    expect(up_since).to_have_text("2 hours")
     expect(age).to_have_text("50 minutes ago")
     expect(page.locator("#freshness")).to_contain_text("stale")
     page.wait_for_timeout(200)
