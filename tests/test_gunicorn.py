@@ -124,15 +124,25 @@ def serve(tmp_path: Path, command: Sequence[str] = COMMAND, **environment: str) 
     [
         ({"DEBUG": "1"}, "DEBUG is on in production: error pages would show settings and code to everyone."),
         (
-            {"ALLOWED_HOSTS": "*", "PUBLIC_URL": "https://portal.example.com"},
-            "ALLOWED_HOSTS is *: the portal would accept any host name.",
-        ),
-        ({"DATABASE_URL": "sqlite://:memory:"}, "DATABASE_URL is an in-memory database: all data is lost when"),
-        (
             {"WEB_CONCURRENCY": "2"},
             "WEB_CONCURRENCY or PORTAL_PROCESSES sets 2 processes, but CACHE_URL is an in-process cache",
         ),
-        ({"CSRF_TRUSTED_ORIGINS": "http://x.example"}, "CSRF_TRUSTED_ORIGINS contains http://x.example, which is not"),
+        # Each starts a server that stops. That these are mistakes is shown in `tests/site/test_checks.py`, too.
+        pytest.param(
+            {"ALLOWED_HOSTS": "*", "PUBLIC_URL": "https://portal.example.com"},
+            "ALLOWED_HOSTS is *: the portal would accept any host name.",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"DATABASE_URL": "sqlite://:memory:"},
+            "DATABASE_URL is an in-memory database: all data is lost when",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"CSRF_TRUSTED_ORIGINS": "http://x.example"},
+            "CSRF_TRUSTED_ORIGINS contains http://x.example, which is not",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_settings_that_are_wrong_together_stop_the_start_in_one_sentence(

@@ -16,10 +16,9 @@ READ = 60_000
 @pytest.fixture
 def otto(visits: Visits, scripts: bool) -> Page:  # noqa: FBT001 -- a fixture
     """A page of somebody whose fleet was read to its end."""
-    page = visits.sign_in("otto", to="/spo1/instances/?page=1", scripts=scripts, width=1440)
-    page.locator("#tools").get_by_role("button", name="Refresh").click()
-    expect(page.locator("#walk")).to_have_count(0, timeout=READ)
-    page.goto(OVERVIEW)
+    visits.portal.read_fleet("otto")
+    page = visits.sign_in("otto", to=OVERVIEW, scripts=scripts, width=1440)
+    expect(page.locator("#walk")).to_have_count(0)
     return page
 
 
@@ -51,7 +50,7 @@ def test_another_metadata_entry_is_chosen(otto: Page, *, scripts: bool) -> None:
 
 
 def test_a_first_visit_follows_the_walk_to_its_end(visits: Visits) -> None:
-    visits.portal.limit_pages(20)
+    visits.portal.limit_pages(50)
     page = visits.sign_in("otto", to=OVERVIEW)
     expect(page.locator("#walk")).to_contain_text("Reading the fleet")
     expect(page.locator("#freshness")).to_contain_text("150 of 150 instances", timeout=READ)

@@ -16,10 +16,10 @@ READ = 60_000
 @pytest.fixture
 def otto(visits: Visits, scripts: bool) -> Page:  # noqa: FBT001 -- a fixture
     """A page of somebody whose fleet was read to its end."""
+    visits.portal.read_fleet("otto")
     page = visits.sign_in("otto", to=f"{LIST}?page=1", scripts=scripts)
-    page.locator("#tools").get_by_role("button", name="Refresh").click()
-    expect(page.locator("#freshness")).to_contain_text("150 of 150 instances", timeout=READ)
-    expect(page.locator("#walk")).to_have_count(0, timeout=READ)
+    expect(page.locator("#freshness")).to_contain_text("150 of 150 instances")
+    expect(page.locator("#walk")).to_have_count(0)
     return page
 
 

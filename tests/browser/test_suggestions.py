@@ -10,17 +10,13 @@ from tests.browser.portal import Visits
 pytestmark = pytest.mark.browser
 
 LIST = "/spo1/instances/"
-READ = 60_000
 
 
 @pytest.fixture
 def typing(visits: Visits) -> Page:
     """A page of somebody whose fleet was read to its end, with the focus in the search box."""
-    page = visits.sign_in("otto", to=f"{LIST}?page=1")
-    page.locator("#tools").get_by_role("button", name="Refresh").click()
-    expect(page.locator("#freshness")).to_contain_text("150 of 150 instances", timeout=READ)
-    expect(page.locator("#walk")).to_have_count(0, timeout=READ)
-    page.goto("/preferences/")
+    visits.portal.read_fleet("otto")
+    page = visits.sign_in("otto", to="/preferences/")
     page.keyboard.press("/")
     expect(box(page)).to_have_attribute("aria-expanded", "false")
     return page

@@ -4,6 +4,7 @@ import html
 import json
 import re
 from html.parser import HTMLParser
+from itertools import cycle
 from typing import Any
 
 import msgspec
@@ -164,12 +165,16 @@ def test_the_words_of_an_error_of_bycloud_are_text(
     assert reader.live == []
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_what_is_typed_into_filters_and_addresses_is_text(as_otto: Client, attack: str) -> None:
-    for name in (*ListForm.base_fields, attack):
-        assert read(follow(as_otto, LIST, {name: attack})).live == []
-        assert read(follow(as_otto, f"{LIST}{ID}/", {name: attack})).live == []
-    check(follow(as_otto, LIST, {attack: "1"}), attack)
+def test_what_is_typed_into_filters_and_addresses_is_text(as_otto: Client) -> None:
+    # Into each field one after the other, by turns, and each into all of them at once.
+    typed = [{name: attack} for name, attack in zip(ListForm.base_fields, cycle(ATTACKS), strict=False)]
+    typed += [dict.fromkeys(ListForm.base_fields, attack) for attack in ATTACKS]
+    for fields in typed:
+        assert read(follow(as_otto, LIST, fields)).live == []
+        assert read(follow(as_otto, f"{LIST}{ID}/", fields)).live == []
+    for attack in ATTACKS:
+        assert read(follow(as_otto, LIST, {attack: attack})).live == []
+        check(follow(as_otto, LIST, {attack: "1"}), attack)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -21,7 +21,7 @@ from tests.upstream import Upstream
 
 Pair = tuple[Portal, Portal]
 THREADS = 24
-TURNS = 150
+TURNS = 75
 WEB = "?name=web-%2A"
 PATHS = ("", "?limit=100", WEB, "?status=ACTIVE", "?tags=production", f"{WEB}&status=ACTIVE&limit=50")
 RETRY_AFTER_SECONDS = 1

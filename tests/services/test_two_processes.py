@@ -16,6 +16,7 @@ Pair = tuple[Portal, Portal]
 AT_ONCE = 100
 # For two processes that have just started, and share two cores with all other tests.
 SOME_AT_ONCE = 40
+A_FEW = 12
 POOLED = 16
 
 
@@ -45,9 +46,9 @@ def test_two_workers_of_one_gunicorn_share_too(
     with deployment.open_portals(1, CACHE_URL=shared_redis.url, **settings) as (portal,):
         otto = deployment.sign_in(portal, "otto")
         upstream.script(delay=0.2, times=None)
-        with ThreadPoolExecutor(SOME_AT_ONCE) as pool:
-            pages = list(pool.map(lambda _: portal.get(f"{LIST}?name=web-%2A&limit=50", otto), range(SOME_AT_ONCE)))
-        assert [page.status_code for page in pages] == [200] * SOME_AT_ONCE
+        with ThreadPoolExecutor(A_FEW) as pool:
+            pages = list(pool.map(lambda _: portal.get(f"{LIST}?name=web-%2A", otto), range(A_FEW)))
+        assert [page.status_code for page in pages] == [200] * A_FEW
         log = portal.log.read_text(encoding="utf-8")
         assert len(upstream.requests()) == 1, [
             line for line in log.splitlines() if "bycloud_request" in line or "cache_server" in line
