@@ -52,8 +52,9 @@ HINTS = ("name", "back", "marker")
 class ListForm(forms.Form):
     """The parameters of a list, in the documented order.
 
-    With `given`, it parses a query string: a flavor or an image may be given by a name in `known`. With `view`, it
-    shows the name that a list is filtered by, and carries everything else.
+    With `given`, it parses a query string: a flavor or an image may be given by a name in `known`. `view` is then the
+    list without the parameters that are invalid. Made with a `view`, it shows the name that a list is filtered by, and
+    carries everything else.
     """
 
     name = Parameter(LONGEST_NAME, label=gettext_lazy("Name"), help_text=gettext_lazy("Exact name, or a prefix: web-*"))
@@ -79,8 +80,6 @@ class ListForm(forms.Form):
                 cast("Parameter", self.fields[name]).parse = partial(read_id_or_name, named)
 
     def clean(self) -> None:
-        if self.errors:
-            return
         values = {name: value for name, value in self.cleaned_data.items() if value is not None}
         look = {name: values.pop(name) for name in LOOK if name in values}
         if look.keys() & {"q", "sort"} and look.get("page") == 1:
@@ -91,6 +90,7 @@ class ListForm(forms.Form):
         if len(self.view.to_query_string()) > LONGEST_QUERY:
             longest = max(self.fields, key=lambda name: len(quote_plus(str(self[name].value()))))
             self.add_error(longest, _("Too long for a URL. Shorten it, or use fewer filters."))
+            self.view = ListView()
 
     def list_shown(self) -> list[forms.BoundField]:
         """The field of the name, and those of other parameters while they have an error."""

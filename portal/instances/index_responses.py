@@ -18,8 +18,8 @@ from portal.instances.index_status import IndexStatus, describe_count, describe_
 from portal.instances.indexed import Coverage, IndexedList, IndexUnavailableError, read_list
 from portal.instances.links import ListView, list_url
 from portal.instances.live import RefreshState
-from portal.instances.pages import answer_shown, find_target, is_shown_already, make_page_version, respond
-from portal.instances.responses import build_page, read_controls
+from portal.instances.pages import answer_shown, is_shown_already, make_page_version
+from portal.instances.responses import build_page, read_controls, respond_list
 from portal.instances.table import build_table
 from portal.saved_views.services import SavedLink
 
@@ -37,7 +37,7 @@ def answer_index(
     links: Sequence[SavedLink] | None = None,
 ) -> HttpResponse:
     """A page of the list; 204 if the open page that asks shows the same already."""
-    region, target, is_refresh = session.region, find_target(request), "Portal-Refresh" in request.headers
+    region, is_refresh = session.region, "Portal-Refresh" in request.headers
     try:
         found = read_list(session, view, is_refresh=is_refresh)
     except IndexUnavailableError:
@@ -49,7 +49,7 @@ def answer_index(
     )
     if found is None:
         status = IndexStatus(live_url=list_url(region, view, q="", sort=""))
-        return respond(request, "instances/list.html", replace(page, index=status), target=target)
+        return respond_list(request, replace(page, index=status))
     status = describe_status(found.coverage, found.totals, problems=found.problems)
     version = make_page_version(request, found.instances, status, found.first, above.filters, above.options)
     if is_shown_already(request, version):
@@ -77,7 +77,7 @@ def answer_index(
         ),
         announcement="" if is_refresh and status.progress else _describe_page(found),
     )
-    return respond(request, "instances/list.html", shown, target=target)
+    return respond_list(request, shown)
 
 
 def _build_pager(found: IndexedList, view: ListView, region: Region) -> Pager:

@@ -30,6 +30,7 @@ from portal.instances.live import (
 from portal.instances.pages import (
     Page,
     answer_unchanged,
+    find_refused,
     find_target,
     is_due,
     is_shown_already,
@@ -56,6 +57,7 @@ class ListPage(Page):
     list_url: str = ""
     clear_url: str = ""
     cleaned_url: str = ""
+    valid_url: str = ""
     whole_list_url: str = ""
     hidden: str = ""
     active_filters: tuple[ActiveFilter, ...] = ()
@@ -102,7 +104,9 @@ def shows_views(request: MemberRequest) -> bool:
 
 
 def refuse_list(request: MemberRequest, region: Region, error: InvalidListError) -> HttpResponse:
-    """The list with invalid parameters: an error for each, and the input as it was entered."""
+    """In place of a list with invalid parameters that a form asked for: an error for each, and the input as it was
+    entered.
+    """
     unknown = [name for name in error.form.data if name not in error.form.fields]
     page = ListPage(
         region=region,
@@ -112,10 +116,16 @@ def refuse_list(request: MemberRequest, region: Region, error: InvalidListError)
         unknown=describe_unknown(unknown),
         list_url=bare_list_url(region),
     )
-    # The form above the results has errors, too.
-    target = "instances" if find_target(request) else ""
-    response = respond(request, "instances/list.html", page, target=target, status=HTTPStatus.BAD_REQUEST)
-    return retarget(response, "#instances") if target else response
+    request.refused = error.form
+    return respond_list(request, page)
+
+
+def respond_list(request: MemberRequest, page: ListPage) -> HttpResponse:
+    """A list, or its region for htmx. Something that is invalid is a 400, also if the rest of it is shown."""
+    target = find_target(request)
+    status = HTTPStatus.BAD_REQUEST if page.is_refused else HTTPStatus.OK
+    response = respond(request, "instances/list.html", page, target=target, status=status)
+    return retarget(response, "#instances") if target and page.is_refused else response
 
 
 def fail_list(request: MemberRequest, region: Region, failure: ListFailedError) -> HttpResponse:
@@ -133,7 +143,7 @@ def fail_list(request: MemberRequest, region: Region, failure: ListFailedError) 
             error=failure.error,
         ),
     )
-    return respond(request, "instances/list.html", page, target=find_target(request))
+    return respond_list(request, page)
 
 
 def answer_list(
@@ -150,7 +160,7 @@ def answer_list(
 
     `unknown` are parameters that were ignored; the page names them. `links` are the saved views, if they are known.
     """
-    region, page, target = session.region, listing.page, find_target(request)
+    region, page = session.region, listing.page
     above = read_controls(request, session, view)
     version = make_page_version(request, *_name_content(listing), above.filters, above.options)
     if is_shown_already(request, version):
@@ -182,7 +192,7 @@ def answer_list(
         announcement=controls.describe_page(listing, is_filtered=has_filters),
         request_info=describe_request(session, page),
     )
-    return respond(request, "instances/list.html", shown, target=target)
+    return respond_list(request, shown)
 
 
 def build_page(
@@ -195,12 +205,14 @@ def build_page(
     links: Sequence[SavedLink] | None = None,
 ) -> ListPage:
     """The list without its rows. What surrounds the results is left out as far as it stays as it is on the page."""
-    region, target = session.region, find_target(request)
+    region, target, refused = session.region, find_target(request), find_refused(request)
     hidden = name_hidden_in(view)
     page = ListPage(
         region=region,
         counts_apart=target == "results",
-        search_text=view.q,
+        search_text=str(refused["q"].value()) if refused else view.q,
+        is_refused=refused is not None,
+        valid_url=list_url(region, view) if refused else "",
         query_string=view.to_query_string(),
         sort=view.sort,
         is_first_page=not view.query.marker and view.page <= 1,
@@ -236,7 +248,7 @@ def build_page(
         )
     if target != "results":
         choices = controls.build_display_choices(view, above.options, largest_limit=largest_limit)
-        page = replace(page, display_choices=choices, form=ListForm(view=view))
+        page = replace(page, display_choices=choices, form=refused or ListForm(view=view))
     return page
 
 

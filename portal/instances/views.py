@@ -82,7 +82,13 @@ def instances_view(capability: Capability, handlers: Handlers = PAGE_HANDLERS) -
 @require_safe
 def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     session = open_session(request, region)
-    view = read_list(session, request.GET)
+    refused = None
+    try:
+        view = read_list(session, request.GET)
+    except InvalidListError as error:
+        # The list is shown without what is wrong.
+        request.refused = refused = error.form
+        view = refused.view or ListView()
     unknown = list_unknown(request, ListForm.base_fields)
     # Without any parameter of its own, the list opens with the member's default view.
     is_bare = len(unknown) == len(request.GET)
@@ -94,7 +100,7 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     params = request.META.get("QUERY_STRING", "")
     is_canonical = not params or is_same_query(params, url.partition("?")[2])
     target = find_target(request)
-    if not is_canonical and not target:
+    if not is_canonical and not target and not refused:
         return redirect_without(request, unknown, url)
     if view.is_indexed:
         response = answer_index(request, session, view, unknown=unknown, links=links)
@@ -105,7 +111,7 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
             links = saved_views.list_links(request.user, region.code)
         listing = fetch_listing(session, view, policy)
         response = responses.answer_list(request, session, view, listing, policy=policy, unknown=unknown, links=links)
-    if not is_canonical:
+    if not is_canonical and not refused:
         return push_url(response, url)
     # After a response to a form, redirect to the list itself.
     is_elsewhere = target and request.htmx.current_url and not find_shown(request, region)

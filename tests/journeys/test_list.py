@@ -140,16 +140,37 @@ def test_the_star_rule_is_tied_to_the_name_field(operator_client: Client) -> Non
         ("name=%00", "control character"),
     ],
 )
-def test_bad_parameters_are_named_and_bycloud_is_not_asked(
+def test_bad_parameters_are_named_and_the_list_is_shown_without_them(
     operator_client: Client, upstream: Upstream, query: str, named: str
 ) -> None:
     upstream.clear()
-    response = operator_client.get(f"{LIST}?{query}")
+    response = operator_client.get(f"{LIST}?tags=web&{query}")
     assert response.status_code == 400
     assert named in words(response)
-    assert not ids(response)
-    assert "No instances" not in words(response)
-    assert upstream.requests() == []
+    assert ids(response) == ids(operator_client.get(f"{LIST}?tags=web"))
+    assert [request["query"] for request in upstream.requests()] == ["tags=web&limit=20"]
+    assert link(response, "Remove them") == f"{LIST}?tags=web"
+    # What the rest of the page offers belongs to the list that is shown.
+    assert removal(response, "Tag: web") == f"{LIST}?limit=20"
+    assert "Save view" in words(response)
+
+
+def test_htmx_gets_the_fields_that_are_wrong_with_the_rows(operator_client: Client) -> None:
+    response = ask_htmx(operator_client, f"{LIST}?tags=web&limit=x", "results")
+    assert (response.status_code, response.headers["HX-Retarget"]) == (400, "#instances")
+    assert "Enter a whole number" in words(response)
+    assert ids(response)
+    assert "HX-Push-Url" not in response.headers
+
+
+def test_what_is_wrong_is_named_while_bycloud_fails_or_the_index_answers(
+    operator_client: Client, upstream: Upstream
+) -> None:
+    assert "Use comfortable or compact" in words(operator_client.get(f"{LIST}?q=web&density=x"))
+    upstream.script(times=None, status=503)
+    response = operator_client.get(f"{LIST}?tags=never-asked-for&density=x")
+    assert "Use comfortable or compact" in words(response)
+    assert "ByCloud is unavailable (503)" in words(response)
 
 
 def test_what_was_typed_is_kept_beside_its_error(operator_client: Client) -> None:

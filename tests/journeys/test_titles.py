@@ -47,7 +47,7 @@ def test_a_page_of_the_live_list_says_which(operator_client: Client) -> None:
 
 
 def test_a_list_in_trouble_is_marked(operator_client: Client, upstream: Upstream) -> None:
-    assert title(operator_client.get(f"{LIST}?limit=x")) == "⚠︎ Instances · spo1 · ByCloud Portal"
+    assert title(operator_client.get(f"{LIST}?limit=x")) == "⚠︎ Instances (150) · spo1 · ByCloud Portal"
     upstream.script(times=None, status=503)
     assert title(operator_client.get(f"{LIST}?status=ERROR")) == "⚠︎ Error – Instances · spo1 · ByCloud Portal"
 
