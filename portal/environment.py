@@ -41,6 +41,11 @@ def is_file(path: str) -> None:
         raise ValidationError(f"names {path}, which is not a file")
 
 
+def is_link(url: str) -> None:
+    if not url.startswith(("https://", "mailto:")):
+        raise ValidationError("must start with https:// or mailto:")
+
+
 class _Env(FileAwareEnv):
     """Treats an empty value as not set: compose files and `.env` templates contain empty values."""
 

@@ -17,6 +17,7 @@ from portal.environment import (
     at_least,
     cache_of_bytes,
     is_file,
+    is_link,
     one_of,
     read_origin,
     read_public_url,
@@ -69,6 +70,8 @@ if not 0 < BYCLOUD_LIMITS.deadline_seconds <= 60:
     refuse("BYCLOUD_DEADLINE_SECONDS", "must be more than 0 and at most 60")
 if BYCLOUD_LIMITS.proxy and not BYCLOUD_LIMITS.proxy.startswith(("http://", "https://")):
     refuse("BYCLOUD_PROXY", "must start with http:// or https://")
+BYCLOUD_CONSOLE_URL = read(env.str, "BYCLOUD_CONSOLE_URL", default="", validate=is_link)
+HELP_URL = read(env.str, "HELP_URL", default="", validate=is_link)
 PAGE_FRESH_SECONDS = read(env.float, "PAGE_FRESH_SECONDS", default=15.0, validate=at_least(0))
 PAGE_QUICK_SECONDS = read(env.float, "PAGE_QUICK_SECONDS", default=5.0, validate=at_least(1))
 

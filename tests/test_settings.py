@@ -220,6 +220,8 @@ def test_a_production_start_needs_it(environ: pytest.MonkeyPatch, name: str) -> 
         ("BYCLOUD_DEADLINE_SECONDS", "61", "must be more than 0 and at most 60"),
         ("BYCLOUD_DEADLINE_SECONDS", "soon", "is not a valid number"),
         ("BYCLOUD_PROXY", "proxy.example.com:3128", "must start with http:// or https://"),
+        ("BYCLOUD_CONSOLE_URL", "javascript:alert(1)", "must start with https:// or mailto:"),
+        ("HELP_URL", "http://help.example.com", "must start with https:// or mailto:"),
         ("BYCLOUD_CA_BUNDLE", "/nowhere/ca.pem", "names /nowhere/ca.pem, which is not a file"),
         ("PAGE_FRESH_SECONDS", "-1", "must be at least 0"),
         ("BYCLOUD_RATE_PER_MINUTE", "0", "must be at least 1"),

@@ -25,6 +25,7 @@ from portal.instances.examples import Example, list_examples
 OVERVIEW = "overview:overview"
 # By app: one instance is in one region only, so its page leads to the list of the other.
 PAGES_OF_REGION = {"overview": OVERVIEW, "instances": "instances:list", "changes": "changes:list"}
+DOCUMENTATION_URL = "https://docs.bycoded.cloud"
 # Added to the ByCloud deadline, for the network and a busy server.
 BEYOND_DEADLINE_SECONDS = 20
 
@@ -52,6 +53,9 @@ class Frame:
     has_index: bool = False
     search_examples: tuple[Example, ...] = ()
     search_keys: tuple[str, ...] = ()
+    documentation_url: str = DOCUMENTATION_URL
+    console_url: str = ""
+    help_url: str = ""
     version: str = __version__
 
 
@@ -81,6 +85,8 @@ def make_frame(request: HttpRequest) -> Frame:
         has_index=settings.FLEET_INDEX,
         search_examples=list_examples(region, get_language()) if member and settings.FLEET_INDEX else (),
         search_keys=(*KEYS, f"{METADATA}team"),
+        console_url=settings.BYCLOUD_CONSOLE_URL,
+        help_url=settings.HELP_URL,
     )
 
 

@@ -157,6 +157,21 @@ def test_the_list_of_keys_is_a_link_where_no_script_opens_it(client: Client, ver
     assert 'id="keyboard"' in get_page(client, "/preferences/").content.decode()
 
 
+def test_documentation_console_and_help_are_linked_from_the_menu_and_where_a_credential_is_entered(
+    client: Client, vera: Member, settings: Settings
+) -> None:
+    client.force_login(vera)
+    for path in ("/preferences/", "/credentials/spo1/", "/spo1/instances/"):
+        page = get_page(client, path).content.decode()
+        assert page.count('href="https://docs.bycoded.cloud"') == (1 if path == "/preferences/" else 2)
+        assert "ByCloud console</a>" not in page
+        assert "Help</a>" not in page
+    settings.BYCLOUD_CONSOLE_URL, settings.HELP_URL = "https://console.example.com/", "mailto:cloud@example.com"
+    page = get_page(client, "/spo1/instances/").content.decode()
+    assert page.count('href="https://console.example.com/" rel="noreferrer"') == 2
+    assert page.count('href="mailto:cloud@example.com" rel="noreferrer"') == 2
+
+
 def test_no_page_needs_an_inline_style_or_script(client: Client, ada: Member) -> None:
     enter(client, ada)
     for path in ("/team/", "/audit/", "/credentials/", "/credentials/spo1/", "/preferences/", "/team/invitations/"):
