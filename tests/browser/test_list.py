@@ -288,6 +288,14 @@ def test_columns_and_density_are_kept_and_go_with_the_member(otto: Page) -> None
     expect(otto.locator("#table .table.is-compact")).to_have_count(1)
 
 
+@pytest.mark.parametrize("scripts", [True])
+def test_a_hundred_rows_are_printed_on_a_few_pages(otto: Page) -> None:
+    otto.goto(f"{LIST}?limit=100")
+    for is_landscape in (True, False):
+        printed = otto.pdf(format="A4", landscape=is_landscape)
+        assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 6, is_landscape
+
+
 def test_a_view_is_saved_marked_made_the_default_and_removed(otto: Page) -> None:
     otto.goto(f"{LIST}?tags=db")
     otto.locator("#save-view > summary").click()
