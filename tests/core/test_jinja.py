@@ -22,7 +22,7 @@ from portal.audit.models import Action, Event
 from portal.core.filters import FILTERS
 
 ROOT = Path(settings.BASE_DIR) / "templates"
-# Without what needs more than texts: components, which all others are made of, and what includes a template by its name.
+# Without what needs more than texts: components, which all are made of, and what includes a template by its name.
 NAMES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in ROOT.rglob("*.html")
