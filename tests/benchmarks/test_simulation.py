@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import pytest
+
 from portal.gateway import FetchPolicy
 from portal.sandbox.server import Sandbox
 from tests.benchmarks.figures import count_most_within
@@ -29,6 +31,7 @@ def test_150_tabs_on_5_views_stay_near_the_least_possible_and_within_the_limits(
     assert describe(PLAN, outcome)[2:5] == [str(len(outcome.moments)), "40", "600"]
 
 
+@pytest.mark.slow
 def test_tabs_that_want_more_than_the_rate_limit_wait_and_are_never_refused_by_bycloud() -> None:
     with Sandbox(rate_per_minute=60, rate_per_hour=1000) as sandbox:
         outcome = simulate(Plan(minutes=60, people=10, tabs=1, opens_every=3600), sandbox)

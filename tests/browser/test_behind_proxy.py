@@ -111,7 +111,7 @@ def reload_offered(page: Page) -> None:
     expect(errors).not_to_contain_text("connection")
 
 
-@pytest.mark.parametrize("status", [302, 200, 401, 403])
+@pytest.mark.parametrize("status", [302, 401, *(pytest.param(one, marks=pytest.mark.slow) for one in (200, 403))])
 def test_when_the_session_at_the_proxy_has_ended_the_page_offers_to_be_loaded_again(
     visits: Visits, proxy: Proxy, status: int
 ) -> None:

@@ -47,9 +47,20 @@ def walk(page: Page) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("width", [1440, 360])
 @pytest.mark.parametrize(
-    "path", ["/spo1/instances/?limit=3", "/preferences/", "/team/", "/audit/", "/credentials/spo1/"]
+    ("path", "width"),
+    [
+        ("/spo1/instances/?limit=3", 1440),
+        ("/spo1/instances/?limit=3", 360),
+        ("/preferences/", 1440),
+        ("/team/", 360),
+        ("/audit/", 1440),
+        ("/credentials/spo1/", 360),
+        pytest.param("/preferences/", 360, marks=pytest.mark.slow),
+        pytest.param("/team/", 1440, marks=pytest.mark.slow),
+        pytest.param("/audit/", 360, marks=pytest.mark.slow),
+        pytest.param("/credentials/spo1/", 1440, marks=pytest.mark.slow),
+    ],
 )
 def test_the_focus_is_to_be_seen_on_its_way_through_a_page(visits: Visits, path: str, width: int) -> None:
     page = visits.sign_in("ada", to=path, width=width)

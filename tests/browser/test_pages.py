@@ -31,13 +31,18 @@ def open_first_instance(page: Page) -> None:
     expect(page.locator("#instance h1")).to_be_visible()
 
 
-def test_without_scripts_nothing_but_the_table_scrolls_sideways_on_a_small_screen(visits: Visits) -> None:
+@pytest.mark.parametrize(
+    "paths", [pytest.param(SIGNED_IN[:1], id="list"), pytest.param(SIGNED_IN[1:], id="others", marks=pytest.mark.slow)]
+)
+def test_without_scripts_nothing_but_the_table_scrolls_sideways_on_a_small_screen(
+    visits: Visits, paths: list[str]
+) -> None:
     visits.expected += PROVOKED
     page = visits.open(width=360, scripts=False)
     page.goto("/sign-in/")
     wide = ["/sign-in/"] if scrolls_sideways(page) else []
     page = visits.sign_in("ada", width=360, scripts=False)
-    for path in SIGNED_IN:
+    for path in paths:
         page.goto(path)
         if scrolls_sideways(page):
             wide.append(path)

@@ -84,7 +84,8 @@ def test_longer_words_fit_the_smallest_screen(visits: Visits) -> None:
         page.goto(path)
         expect(page.locator("h1")).to_be_visible()
         assert not scrolls_sideways(page), path
-        assert find_violations(page) == [], path
+        # Colours are the same in every language.
+        assert find_violations(page, contrast=False) == [], path
 
 
 def test_a_language_that_is_chosen_goes_before_the_browsers(lena: Page) -> None:

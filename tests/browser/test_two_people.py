@@ -40,7 +40,9 @@ def test_a_page_that_refreshes_itself_becomes_the_others_as_a_whole(visits: Visi
     assert not set(lenas) & set(list_ids(first))
 
 
-@pytest.mark.parametrize("does", ["filters", "turns", "refreshes"])
+@pytest.mark.parametrize(
+    "does", ["filters", *(pytest.param(one, marks=pytest.mark.slow) for one in ("turns", "refreshes"))]
+)
 def test_whatever_is_done_in_the_old_page_loads_it_again_as_a_whole(visits: Visits, first: Page, does: str) -> None:
     first.goto("/spo1/instances/?limit=5")
     sign_in_beside(visits, first, "ada")

@@ -168,7 +168,7 @@ def test_nothing_moves_on_a_slow_machine_that_could_paint_half_of_a_list(visits:
 
 
 # With what grows while the page is open: the age of what it shows.
-@pytest.mark.parametrize("width", [1280, 412, 360])
+@pytest.mark.parametrize("width", [1280, pytest.param(412, marks=pytest.mark.slow), 360])
 def test_nothing_moves_while_an_instance_loads_and_grows_older(visits: Visits, width: int) -> None:
     page = visits.open(width=width)
     visits.sign_in_on(page, "ada")

@@ -55,6 +55,7 @@ def people_waiting(operator: Operator, *, people: int, upstream: int) -> Iterato
         yield waiting
 
 
+@pytest.mark.slow
 def test_warm_pages_are_answered_while_24_people_wait(operator: Operator) -> None:
     with people_waiting(operator, people=24, upstream=24) as waiting:
         assert operator.count_requests() == 24

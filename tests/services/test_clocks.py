@@ -32,7 +32,7 @@ time_machine.travel(datetime.now(UTC) + timedelta(seconds=int(os.environ["SECOND
 """
 
 
-@pytest.fixture(params=[APART[0], pytest.param(-3600, id="an hour slow", marks=pytest.mark.slow)])
+@pytest.fixture(params=APART)
 def apart(
     request: pytest.FixtureRequest, deployment: Deployment, own_redis: Redis, upstream: Upstream, tmp_path: Path
 ) -> Iterator[tuple[Portal, Portal, str, str]]:
@@ -51,6 +51,7 @@ def apart(
         yield right, wrong, cookie, other_cookie
 
 
+@pytest.mark.slow
 def test_two_machines_an_hour_apart_agree_on_ages_backoff_and_the_rate_limit(
     apart: tuple[Portal, Portal, str, str], deployment: Deployment, upstream: Upstream
 ) -> None:

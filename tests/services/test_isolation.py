@@ -21,7 +21,7 @@ from tests.upstream import Upstream
 
 Pair = tuple[Portal, Portal]
 THREADS = 24
-TURNS = 75
+TURNS = 150
 WEB = "?name=web-%2A"
 PATHS = ("", "?limit=100", WEB, "?status=ACTIVE", "?tags=production", f"{WEB}&status=ACTIVE&limit=50")
 RETRY_AFTER_SECONDS = 1
@@ -62,6 +62,7 @@ def list_fleet(deployment: Deployment, token: str) -> set[str]:
             marker = f"&marker={page['meta']['marker']}"
 
 
+@pytest.mark.slow
 def test_two_credentials_at_the_same_addresses_never_see_each_others_rows(
     deployment: Deployment, shared_redis: Redis, upstream: Upstream, fleets: dict[str, set[str]]
 ) -> None:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import psycopg
+import pytest
 import requests
 
 from portal.gateway.locks import LOCK_SECONDS
@@ -39,6 +40,7 @@ def test_a_hundred_requests_at_once_for_a_cold_page_are_one_upstream(
     assert len(upstream.requests()) == 1
 
 
+@pytest.mark.slow
 def test_two_workers_of_one_gunicorn_share_too(
     deployment: Deployment, pair: Pair, shared_redis: Redis, upstream: Upstream
 ) -> None:
