@@ -87,7 +87,7 @@ _ALL = (
         fields=("status", "power_state", "task_state", "vm_state", "fault"),
         own_width=18,
     ),
-    Column("addresses", _("IP addresses"), "own", list_addresses, is_default=True, own_width=17),
+    Column("addresses", _("IP addresses"), "own", list_addresses, is_default=True, own_width=18),
     Column(
         "flavor",
         _("Flavor"),
