@@ -478,6 +478,7 @@ def save_view(runner: StateRunner) -> Page:
     page.locator("#save-view").get_by_role("button", name="Save").click()
     expect(page.locator("#views [aria-current]").first).to_contain_text("Web servers")
     page.goto("/spo1/views/")
+    page.locator("summary", has_text="Actions for Web servers").click()
     return page
 
 

@@ -307,10 +307,12 @@ def test_a_view_is_saved_marked_made_the_default_and_removed(otto: Page) -> None
     expect(otto.locator("#views [aria-current]")).to_have_text("All instances")
     otto.locator("#save-view > summary").click()
     otto.get_by_role("link", name="Manage views").click()
+    otto.locator("summary", has_text="Actions for Databases").click()
     otto.get_by_role("button", name="Set as default").click()
     otto.goto(LIST)
     assert otto.url == address
     otto.goto("/spo1/views/")
+    otto.locator("summary", has_text="Actions for Databases").click()
     otto.get_by_role("link", name="Remove… Databases").click()
     otto.get_by_role("button", name="Remove Databases").click()
     expect(otto.locator("main")).to_contain_text("No saved views yet")
