@@ -148,10 +148,11 @@ def test_a_heading_of_the_live_list_sorts_all_of_it(reader: Client, fleet: list[
     assert ids(oldest) == [row["id"] for row in rows[::-1][:20]]
 
 
-@pytest.mark.parametrize("column", list(COLUMNS))
-def test_the_whole_fleet_can_be_sorted_by_every_column(reader: Client, column: str) -> None:
-    assert len(ids(search(reader, sort=column))) == 100
-    assert len(ids(search(reader, sort=f"-{column}"))) == 100
+def test_the_whole_fleet_can_be_sorted_by_every_column(reader: Client) -> None:
+    for column in COLUMNS:
+        for sort in (column, f"-{column}"):
+            page = search(reader, sort=sort, limit="5")
+            assert (len(ids(page)), "Instances (150)" in words(page)) == (5, True), sort
 
 
 def test_what_is_urgent_comes_first(reader: Client, fleet: list[JsonObject]) -> None:
