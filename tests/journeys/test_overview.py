@@ -52,16 +52,16 @@ def hide(count: int) -> None:
     IndexedFleet.objects.update(revision=F("revision") + 1)
 
 
-def test_every_count_is_that_of_the_list_it_leads_to(operator_client: Client) -> None:
-    read_all(operator_client)
+def test_every_count_is_that_of_the_list_it_leads_to(reader: Client) -> None:
+    read_all(reader)
     hide(2)
-    response = operator_client.get(OVERVIEW)
+    response = reader.get(OVERVIEW)
     rows = figures(response)
     assert ("No longer listed since yesterday", 2) in [row[1:] for row in rows]
     assert len(rows) > 40
     for url, label, count in rows:
-        assert count_of(operator_client, url) == str(count), (url, label)
-    assert count_of(operator_client, link(response, "148")) == "148"
+        assert count_of(reader, url) == str(count), (url, label)
+    assert count_of(reader, link(response, "148")) == "148"
     for title in ("Needs attention", "State", "Flavors", "Images", "Tags", "Networks", "Metadata", "Newest instances"):
         assert title in words(response)
 
@@ -81,27 +81,27 @@ def test_the_fleet_is_read_step_by_step_and_the_page_follows(operator_client: Cl
     assert refresh(operator_client, response).status_code == 204
 
 
-def test_once_the_fleet_was_read_it_opens_without_asking_bycloud(operator_client: Client, upstream: Upstream) -> None:
-    read_all(operator_client)
+def test_once_the_fleet_was_read_it_opens_without_asking_bycloud(reader: Client, upstream: Upstream) -> None:
+    read_all(reader)
     upstream.clear_log()
-    assert figures(operator_client.get(OVERVIEW))
+    assert figures(reader.get(OVERVIEW))
     assert upstream.requests() == []
 
 
-def test_instances_are_counted_by_any_metadata_entry(operator_client: Client) -> None:
-    response = read_all(operator_client)
+def test_instances_are_counted_by_any_metadata_entry(reader: Client) -> None:
+    response = read_all(reader)
     assert '<option value="team" selected>' in text(response)
-    by = operator_client.get(f"{OVERVIEW}?by=environment")
+    by = reader.get(f"{OVERVIEW}?by=environment")
     counts = {label: count for url, label, count in figures(by) if "meta.environment" in url}
     assert set(counts) >= {"production", "staging", "Not set"}
     assert sum(counts.values()) == 150
-    unknown = operator_client.get(f"{OVERVIEW}?by=no-such-entry")
+    unknown = reader.get(f"{OVERVIEW}?by=no-such-entry")
     assert [(label, count) for url, label, count in figures(unknown) if "no-such" in url] == [("Not set", 150)]
-    chosen = operator_client.get(f"{OVERVIEW}?by=Environment&utm_source=x", follow=True)
+    chosen = reader.get(f"{OVERVIEW}?by=Environment&utm_source=x", follow=True)
     assert chosen.redirect_chain[-1][0] == f"{OVERVIEW}?by=environment"
     assert "Unknown parameters were ignored: utm_source." in words(chosen)
     for wrong in ("%00", "x" * 300):
-        assert operator_client.get(f"{OVERVIEW}?by={wrong}").headers["Location"] == OVERVIEW
+        assert reader.get(f"{OVERVIEW}?by={wrong}").headers["Location"] == OVERVIEW
 
 
 def test_nothing_needs_attention_where_all_is_well(viewing: Client) -> None:
@@ -111,8 +111,8 @@ def test_nothing_needs_attention_where_all_is_well(viewing: Client) -> None:
     assert "Nothing needs attention" not in words(viewing.get(OVERVIEW))
 
 
-def test_each_credential_has_an_overview_of_its_own(operator_client: Client, viewing: Client) -> None:
-    whole = read_all(operator_client)
+def test_each_credential_has_an_overview_of_its_own(reader: Client, viewing: Client) -> None:
+    whole = read_all(reader)
     other = read_all(viewing)
     assert "Index · 12 of 12 instances" in words(other)
     labels = {label for _url, label, _count in figures(other)}
