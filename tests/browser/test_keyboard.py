@@ -127,6 +127,21 @@ def test_rows_are_reached_with_tab_as_well(visits: Visits) -> None:
     tab_to(page, page.locator(f"[data-instance-id='{list_ids(page)[0]}'] th a"))
 
 
+def test_the_first_row_is_four_stops_away(visits: Visits) -> None:
+    page = visits.sign_in("vera")
+    page.goto("/spo1/instances/")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the first instance")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.locator(f"[data-instance-id='{list_ids(page)[0]}'] th a")).to_be_focused()
+    expect(page.locator("#table thead")).to_be_in_viewport()
+    page.emulate_media(forced_colors="active")
+    expect(page.locator("#view-links [aria-current]")).to_have_css("outline-style", "solid")
+
+
 def test_brackets_turn_pages(visits: Visits) -> None:
     page = visits.sign_in("vera")
     first = list_ids(page)
@@ -187,6 +202,7 @@ def test_c_copies_the_id_of_the_open_instance(visits: Visits) -> None:
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.locator("#found")).to_be_attached()
+    page.wait_for_load_state()
     page.keyboard.press("c")
     expect(page.locator("#toasts")).to_have_text(f"Copied: {chosen}")
     assert page.evaluate("() => navigator.clipboard.readText()") == chosen
