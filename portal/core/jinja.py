@@ -139,6 +139,7 @@ def icon(name: str, size: int = 16) -> str:
     """A decorative lucide icon, hidden from screen readers. Renders nothing without a name."""
     if not name:
         return ""
-    # Its lines are the style sheet's business: in each icon, the attributes weigh more than the shape.
+    # Its lines are the style sheet's business: in each icon, the attributes weigh more than the shape. A list has some
+    # twenty icons, so line breaks count, too.
     svg = lucide.lucide(name, size=size, **{"class": "icon", "aria-hidden": "true"})
-    return mark_safe(svg.replace(_LINES, ""))
+    return mark_safe(str(svg).replace(_LINES, "").replace("\n  ", "").replace("\n", "").replace(" />", "/>"))
