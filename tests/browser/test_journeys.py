@@ -201,6 +201,7 @@ def test_preferences_are_saved_and_go_with_the_member(visits: Visits, *, scripts
 def test_someone_is_invited_joins_and_signs_in(visits: Visits, *, scripts: bool) -> None:
     page = visits.sign_in("ada", to="/team/", scripts=scripts)
     page.get_by_role("link", name="Invite", exact=True).click()
+    prove_if_asked(page, visits.portal.passwords["ada"], then=page.locator("main input[name=name]"))
     page.locator("main input[name=name]").fill("Igor Lima")
     page.get_by_role("button", name="Create invitation").click()
     prove_if_asked(page, visits.portal.passwords["ada"], then=page.locator("#invitation-link"))

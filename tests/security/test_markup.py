@@ -20,6 +20,7 @@ from portal.instances.columns import COLUMNS
 from portal.instances.forms import ListForm
 from portal.sandbox.server import Sandbox
 from portal.saved_views.models import SavedView
+from portal.site.context import DOCUMENTATION_URL
 from tests.audit.rows import write
 from tests.credentials.rows import keep
 from tests.upstream import Upstream
@@ -57,6 +58,9 @@ class Reader(HTMLParser):
             for name in ("href", "src", "action", "hx-get", "hx-post", "formaction")
             if name in given and (not given[name].startswith(("/", "?", "#")) or given[name].startswith("//"))
         ]
+        if tag == "a" and given.get("href") == DOCUMENTATION_URL:
+            # The only link of every page that leads away.
+            self.live.pop()
         if tag == "script" and not given.get("src"):
             self.live.append("script")
         self.text += " ".join(given.values())
