@@ -117,11 +117,14 @@ class Around(NamedTuple):
 
 
 def read_around(rows: Rows, instance_id: str, *, first: int, count: int) -> Around | None:
-    """What stands before and after an instance, if it is among the `count` rows from `first` on."""
-    start = max(0, first - 1)
-    keys = list(rows.values_list("pk", "instance_id")[start : first + count + 1])
+    """What stands before and after an instance, if it is among the `count` rows from `first` on, or one row beside
+    them: since they were shown, the rows may have moved.
+    """
+    start, end = max(0, first - 2), first + count + 2
+    keys = list(rows.values_list("pk", "instance_id")[start:end])
     place = next((place for place, (_pk, found_id) in enumerate(keys) if found_id == instance_id), None)
-    if place is None:
+    if place is None or (place == 0 and start > 0) or start + place == end - 1:
+        # At an end of what was read, the row beside it is not known.
         return None
     wanted = [keys[each][0] if 0 <= each < len(keys) else None for each in (place - 1, place + 1)]
     bodies = dict(Body.objects.filter(pk__in=filter(None, wanted)).values_list("pk", "body"))

@@ -84,9 +84,11 @@ def answer_instance(
     """An instance; 204 if the open page that asks shows the same already. One that is gone does not refresh itself."""
     region, cached = session.region, found.cached
     history = read_history(session, instance_id)
+    page = _build_page(request, session, instance_id, hints)
+    neighbors = find_neighbors(session, page.back_view, instance_id)
     # Not until when, which may be the date of the last request.
     absence = found.absence and (found.absence.is_gone, found.absence.since)
-    parts = (cached.value.source, name_error(cached.error), history and history.changes, absence)
+    parts = (cached.value.source, name_error(cached.error), history and history.changes, absence, neighbors)
     version = make_page_version(request, *parts)
     if is_shown_already(request, version):
         return answer_unchanged(session, cached)
@@ -101,7 +103,6 @@ def answer_instance(
         pending=name_pending([instance_id] if details.state.is_pending else []),
         error=cached.error,
     )
-    page = _build_page(request, session, instance_id, hints)
     page = replace(
         page,
         shown_name=name,
@@ -109,7 +110,7 @@ def answer_instance(
         cached=cached,
         details=details,
         history=history,
-        neighbors=find_neighbors(session, page.back_view, instance_id),
+        neighbors=neighbors,
         absence=found.absence,
         notice=describe(cached.error, read_meter(session)) if cached.error else None,
         live=None if found.is_gone else live,

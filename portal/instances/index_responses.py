@@ -54,7 +54,9 @@ def answer_index(
     version = make_page_version(request, found.instances, status, found.first, above.filters, above.options)
     if is_shown_already(request, version):
         return answer_shown()
-    table = build_table(found.instances, region=region, view=view, options=above.options)
+    # Rows lead back to the page that is shown: beyond the last page it is the last one.
+    shown_view = view.change(page=view.write_page(found.number))
+    table = build_table(found.instances, region=region, view=shown_view, options=above.options)
     pace = find_pace(found.coverage)
     is_without_matches = table is None and found.coverage.is_complete and view.has_filters
     shown = replace(
@@ -82,8 +84,7 @@ def answer_index(
 
 def _build_pager(found: IndexedList, view: ListView, region: Region) -> Pager:
     def at(number: int) -> str:
-        is_first = number == 1 and (view.q or view.sort)
-        return list_url(region, view, page=0 if is_first else number)
+        return list_url(region, view, page=view.write_page(number))
 
     number, pages = found.number, found.pages
     near = sorted({1, *range(max(1, number - 2), min(pages, number + 2) + 1), pages})

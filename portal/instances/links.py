@@ -56,6 +56,10 @@ class ListView(msgspec.Struct, frozen=True, dict=True):
     def has_filters(self) -> bool:
         return bool(self.q or self.query.has_filters)
 
+    def write_page(self, number: int) -> int:
+        """`page` for that page of a list from the index: the first page of a search or an order has none."""
+        return 0 if number == 1 and (self.q or self.sort) else number
+
     @cached_property
     def pairs(self) -> dict[str, str]:
         """Every parameter as the address has it, in the documented order; empty if it is not set or the default."""

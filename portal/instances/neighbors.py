@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from portal.bycloud import DEFAULT_LIMIT, Instance
+from portal.core.filters import shorten
 from portal.gateway import ApiSession
 from portal.instances.indexed import find_around
 from portal.instances.links import ListView, canonical_id, named_instance_url
@@ -10,7 +11,7 @@ from portal.instances.services import Listing, find_listing
 
 
 class Neighbor(NamedTuple):
-    """Its name, or its id without one, and its page, which leads back to the page of the list that it is on."""
+    """Its name, cut, or its id without one, and its page, which leads back to the page of the list that it is on."""
 
     name: str
     url: str
@@ -36,9 +37,7 @@ def _find_indexed(session: ApiSession, view: ListView, instance_id: str) -> Neig
     size = view.query.limit or DEFAULT_LIMIT
 
     def link(instance: Instance | None, number: int) -> Neighbor | None:
-        page = number // size + 1
-        # The first page of a search or an order is written without a number.
-        return _link(session, view.change(page=0 if page == 1 and (view.q or view.sort) else page), instance)
+        return _link(session, view.change(page=view.write_page(number // size + 1)), instance)
 
     return Neighbors(link(around.before, around.number - 1), link(around.after, around.number + 1))
 
@@ -77,4 +76,4 @@ def _link(session: ApiSession, view: ListView, instance: Instance | None) -> Nei
     if instance is None:
         return None
     url = named_instance_url(session.region, instance.id or "", instance.name or "", back=view)
-    return Neighbor(instance.name or instance.id or "", url) if url else None
+    return Neighbor(shorten(instance.name or instance.id or ""), url) if url else None

@@ -25,7 +25,8 @@ TAGS = {"tr", "th", "td", "a", "bdi", "span", "code", "button", "details", "summ
 def render(instance: Instance, names: tuple[str, ...], *, density: str = "comfortable") -> str:
     """The body of a table with one row."""
     table = build_table((instance,), region=SPO1, view=ListView(), options=DisplayOptions(names, density))
-    return render_to_string("instances/_table.html", {"table": table, "region": SPO1}).partition("<tbody>")[2]
+    html = render_to_string("instances/_table.html", {"table": table, "region": SPO1})
+    return html.partition("<tbody")[2].partition(">")[2]
 
 
 def cell(instance: Instance, name: str) -> str:

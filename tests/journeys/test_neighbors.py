@@ -1,13 +1,17 @@
 """The instances before and after one in the list that its page was opened from."""
 
 import re
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.core.cache import caches
 from django.test import Client
 
-from tests.journeys.pages import LIST, detail_url, ids, link, links, text, words
+from portal.core.filters import LONGEST_IN_TABLE
+from portal.core.http import encode_query
+from tests.journeys.pages import LIST, Response, detail_url, ids, link, links, press, refresh, text, words
 from tests.upstream import Upstream
 
 needs_index = pytest.mark.skipif(not settings.FLEET_INDEX, reason="a list from the index")
@@ -16,12 +20,22 @@ SIZE = 20
 
 def find_step(client: Client, url: str, rel: str) -> str:
     """The address of the previous (`prev`) or the next instance (`next`); empty without one."""
-    found = re.search(rf'<a class="button" href="([^"]*)" rel="{rel}"', text(client.get(url)))
+    return read_step(client.get(url), rel)
+
+
+def read_step(page: Response, rel: str) -> str:
+    found = re.search(rf'<a class="button" href="([^"]*)" rel="{rel}"', text(page))
     return found[1] if found else ""
 
 
 def read_id(url: str) -> str:
-    return url.split("/")[3]
+    return url.split("/")[3] if url else ""
+
+
+def read_around(client: Client, url: str) -> tuple[str, str]:
+    """The ids of the previous and the next instance."""
+    page = client.get(url)
+    return read_id(read_step(page, "prev")), read_id(read_step(page, "next"))
 
 
 @pytest.mark.parametrize(
@@ -62,3 +76,44 @@ def test_without_neighbors_there_are_no_steps(operator_client: Client) -> None:
     for page, has_steps in ((alone, False), (elsewhere, False), (known, True), (forgotten, False)):
         assert page.status_code == 200
         assert ("Previous Next" in words(page)) is has_steps
+
+
+@needs_index
+def test_an_instance_that_moved_over_the_edge_of_its_page_keeps_both_neighbors(reader: Client) -> None:
+    order = [each for page in (1, 2) for each in ids(reader.get(f"{LIST}?sort=name&page={page}", follow=True))]
+    for number, back in ((SIZE, "sort=name"), (SIZE - 1, "sort=name&page=2")):
+        url = f"{LIST}{order[number]}/?{encode_query([('back', back)])}"
+        assert read_around(reader, url) == (order[number - 1], order[number + 1])
+
+
+@needs_index
+def test_a_page_beyond_the_last_one_has_the_neighbors_of_the_last_one(reader: Client) -> None:
+    last = reader.get(f"{LIST}?sort=name&page=999")
+    number = len(ids(last)) - 1
+    before, after = ids(last)[number - 1], ""
+    assert read_around(reader, detail_url(last, number)) == (before, after)
+    only = reader.get(f"{LIST}?q=web-1&page=999")
+    assert read_around(reader, detail_url(only)) == ("", ids(only)[1])
+    assert detail_url(only).endswith("back=q%3Dweb-1")
+
+
+@needs_index
+def test_an_open_page_follows_its_neighbors(
+    operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
+) -> None:
+    listed = press(operator_client, operator_client.get(f"{LIST}?sort=name"), "Refresh")
+    page = operator_client.get(detail_url(listed))
+    upstream.change(ids(listed)[1], action="delete", seconds=0)
+    clock.shift(timedelta(minutes=5))
+    press(operator_client, listed, "Refresh")
+    refreshed = refresh(operator_client, page)
+    assert read_id(read_step(refreshed, "next")) == ids(listed)[2]
+    assert refresh(operator_client, refreshed).status_code == 204
+
+
+def test_the_long_name_of_a_neighbor_is_cut(operator_client: Client, upstream: Upstream) -> None:
+    listed = operator_client.get(LIST)
+    upstream.change(ids(listed)[1], action="rename", name="n" * 255)
+    page = operator_client.get(detail_url(press(operator_client, listed, "Refresh")))
+    labels = re.findall(r'aria-label="Next: ([^"]*)"', text(page))
+    assert labels == ["n" * LONGEST_IN_TABLE + "…"]
