@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.db.models import Count, F, Max, Min, QuerySet, Sum
 from django.db.models.functions import Coalesce
@@ -19,6 +19,7 @@ from portal.fleet.records import SORT_FIELDS, read_body
 FEW = 20_000
 
 Rows = QuerySet[IndexedInstance]
+T = TypeVar("T")
 
 
 class Selection(NamedTuple):
@@ -98,12 +99,7 @@ def sort(rows: Rows, order: str) -> Rows:
 def read_instances(rows: Rows, *, first: int, count: int, total: int) -> tuple[Instance, ...]:
     """Some of the `total` rows in their order, as ByCloud sent them. The number of the first one is 0."""
     last = min(first + count, total)
-    keys_in_order = rows.values_list("pk", flat=True)
-    if first <= total - last:
-        keys = list(keys_in_order[first:last])
-    else:
-        # Databases read all rows before the first one, so what is near the end is read from there.
-        keys = list(keys_in_order.reverse()[total - last : total - first])[::-1]
+    keys = _read_part(rows.values_list("pk", flat=True), first, last, total)
     bodies = dict(Body.objects.filter(pk__in=keys).values_list("pk", "body"))
     return tuple(decode_instance(read_body(bodies[key])) for key in keys if key in bodies)
 
@@ -116,20 +112,28 @@ class Around(NamedTuple):
     after: Instance | None
 
 
-def read_around(rows: Rows, instance_id: str, *, first: int, count: int) -> Around | None:
-    """What stands before and after an instance, if it is among the `count` rows from `first` on, or one row beside
-    them: since they were shown, the rows may have moved.
+def read_around(rows: Rows, instance_id: str, *, first: int, count: int, total: int) -> Around | None:
+    """What stands before and after an instance, if it is among the `count` of `total` rows from `first` on, or one row
+    beside them: since they were shown, the rows may have moved.
     """
-    start, end = max(0, first - 2), first + count + 2
-    keys = list(rows.values_list("pk", "instance_id")[start:end])
+    start, end = max(0, first - 2), min(first + count + 2, total)
+    keys = _read_part(rows.values_list("pk", "instance_id"), start, end, total)
     place = next((place for place, (_pk, found_id) in enumerate(keys) if found_id == instance_id), None)
-    if place is None or (place == 0 and start > 0) or start + place == end - 1:
+    if place is None or (place == 0 and start > 0) or (start + place == end - 1 and end < total):
         # At an end of what was read, the row beside it is not known.
         return None
     wanted = [keys[each][0] if 0 <= each < len(keys) else None for each in (place - 1, place + 1)]
     bodies = dict(Body.objects.filter(pk__in=filter(None, wanted)).values_list("pk", "body"))
     before, after = (decode_instance(read_body(bodies[pk])) if pk in bodies else None for pk in wanted)
     return Around(start + place, before, after)
+
+
+def _read_part(values: QuerySet[IndexedInstance, T], first: int, last: int, total: int) -> list[T]:
+    """Those from `first` to `last` (which is not among them) of the `total` values, in their order."""
+    if first <= total - last:
+        return list(values[first:last])
+    # Databases read all rows before the first one, so what is near the end is read from there.
+    return list(values.reverse()[total - last : total - first])[::-1]
 
 
 def sum_up(rows: Rows) -> Totals:

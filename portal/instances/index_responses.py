@@ -54,9 +54,7 @@ def answer_index(
     version = make_page_version(request, found.instances, status, found.first, above.filters, above.options)
     if is_shown_already(request, version):
         return answer_shown()
-    # Rows lead back to the page that is shown: beyond the last page it is the last one.
-    shown_view = view.change(page=view.write_page(found.number))
-    table = build_table(found.instances, region=region, view=shown_view, options=above.options)
+    table = build_table(found.instances, region=region, view=view, options=above.options)
     pace = find_pace(found.coverage)
     is_without_matches = table is None and found.coverage.is_complete and view.has_filters
     shown = replace(

@@ -153,9 +153,12 @@ def find_around(session: ApiSession, view: ListView, instance_id: str) -> Around
         fleet = find_fleet(session)
         if fleet is None:
             return None
-        rows = sort(_select(fleet, view).rows, view.sort or DEFAULT_ORDER)
-        size = view.query.limit or DEFAULT_LIMIT
-        return read_around(rows, instance_id, first=(max(1, view.page) - 1) * size, count=size)
+        rows = _select(fleet, view).rows
+        total = rows.count() if view.has_filters else sum_up_all(fleet).instances
+        place = _find_place(view, total)
+        return read_around(
+            sort(rows, view.sort or DEFAULT_ORDER), instance_id, first=place.first, count=place.size, total=total
+        )
     except DatabaseError as error:
         log.warning("fleet_not_read", error=type(error).__name__, reason=str(error))
         return None
@@ -184,21 +187,35 @@ def _read_list(index: OpenIndex, view: ListView) -> IndexedList:
     selection = _select(index.fleet, view)
     rows = selection.rows
     totals = sum_up(rows) if view.has_filters else sum_up_all(index.fleet)
-    size = view.query.limit or DEFAULT_LIMIT
-    pages = max(1, ceil(totals.instances / size))
-    number = min(max(1, view.page), pages)
-    first = (number - 1) * size
+    place = _find_place(view, totals.instances)
     return IndexedList(
         instances=read_instances(
-            sort(rows, view.sort or DEFAULT_ORDER), first=first, count=size, total=totals.instances
+            sort(rows, view.sort or DEFAULT_ORDER), first=place.first, count=place.size, total=totals.instances
         ),
         totals=totals,
         problems=selection.problems,
-        number=number,
-        pages=pages,
-        first=first,
+        number=place.number,
+        pages=place.pages,
+        first=place.first,
         coverage=measure_coverage(index),
     )
+
+
+class _Place(NamedTuple):
+    """A page of a list: `number` of `pages` begins at 1, `first` row at 0."""
+
+    number: int
+    pages: int
+    first: int
+    size: int
+
+
+def _find_place(view: ListView, total: int) -> _Place:
+    """The page that is shown of so many rows: beyond the last page it is the last one."""
+    size = view.query.limit or DEFAULT_LIMIT
+    pages = max(1, ceil(total / size))
+    number = min(max(1, view.page), pages)
+    return _Place(number, pages, (number - 1) * size, size)
 
 
 def _select(fleet: IndexedFleet, view: ListView) -> Selection:
