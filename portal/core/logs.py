@@ -19,7 +19,7 @@ LONGEST_TRACEBACK = 16_000
 MOST_ITEMS = 50
 DEEPEST = 4
 LONGEST_NUMBER = 64
-_MARKS = r"authorization|api[-_]?key|token|passw|secret|cookie|credential|sealed"
+_MARKS = r"authorization|api[-_]?key|token|passw|secret|cookie|credential|encrypted"
 _SECRET_KEY = re.compile(_MARKS, re.IGNORECASE)
 # Authorization: Bearer abc
 _SCHEME = re.compile(r"\b(bearer|basic)(\s++)[^\s\"',;]++", re.IGNORECASE)

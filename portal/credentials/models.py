@@ -26,7 +26,7 @@ class Credential(models.Model):
     member = models.ForeignKey(Member, null=True, on_delete=models.CASCADE, related_name="credentials")
     region = models.CharField(_("region"), max_length=63)
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
-    sealed = models.BinaryField()
+    encrypted = models.BinaryField()
     fingerprint = models.CharField(_("fingerprint"), max_length=16)
     created_at = models.DateTimeField(_("created at"))
     replaced_at = models.DateTimeField(_("replaced at"), null=True)

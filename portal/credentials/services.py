@@ -116,7 +116,7 @@ def check_again(row: Credential, *, region: bycloud.Region, member: Member) -> C
     """
     if row.pause:
         raise vault.PausedError(row.describe_pause())
-    credential = vault.decrypt(bytes(row.sealed), member_id=row.member_id, region=region.code)
+    credential = vault.decrypt(bytes(row.encrypted), member_id=row.member_id, region=region.code)
     named = {"region": region.code}
     try:
         total = gateway.check_credential(
@@ -153,7 +153,7 @@ def _store(
 ) -> Credential:
     kept = {
         "kind": Kind.BEARER if isinstance(credential, bycloud.BearerToken) else Kind.API_KEY,
-        "sealed": encrypted,
+        "encrypted": encrypted,
         "fingerprint": vault.fingerprint(credential),
         "checked_at": checked_at,
         "visible_total": visible_total,

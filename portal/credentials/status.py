@@ -76,7 +76,7 @@ class CredentialStatus:
 def read_status(row: Credential) -> CredentialStatus:
     """Decrypt the row to find its last use, which is stored under a key derived from the credential."""
     try:
-        credential = vault.decrypt(bytes(row.sealed), member_id=row.member_id, region=row.region)
+        credential = vault.decrypt(bytes(row.encrypted), member_id=row.member_id, region=row.region)
     except CryptoError:
         credential = None
     region = settings.BYCLOUD_REGIONS.get(row.region)

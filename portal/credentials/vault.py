@@ -50,21 +50,21 @@ def encrypt(credential: bycloud.Credential, *, member_id: int | None, region: st
 
 
 @sensitive_variables()
-def decrypt(sealed: bytes, *, member_id: int | None, region: str) -> bycloud.Credential:
+def decrypt(encrypted: bytes, *, member_id: int | None, region: str) -> bycloud.Credential:
     """Decrypt with any key. Raises `CryptoError` if no key works or it was encrypted for another owner or region."""
-    return _open(MultiFernet(make_fernets()), sealed, member_id=member_id, region=region)
+    return _open(MultiFernet(make_fernets()), encrypted, member_id=member_id, region=region)
 
 
 @sensitive_variables()
-def reencrypt(sealed: bytes, *, member_id: int | None, region: str) -> bytes:
+def reencrypt(encrypted: bytes, *, member_id: int | None, region: str) -> bytes:
     """Encrypt with the first key; returns the data unchanged if it already is. Raises `CryptoError` like `decrypt`."""
     fernets = make_fernets()
-    credential = _open(MultiFernet(fernets), sealed, member_id=member_id, region=region)
+    credential = _open(MultiFernet(fernets), encrypted, member_id=member_id, region=region)
     try:
-        fernets[0].decrypt(sealed)
+        fernets[0].decrypt(encrypted)
     except InvalidToken:
         return encrypt(credential, member_id=member_id, region=region)
-    return sealed
+    return encrypted
 
 
 def resolve_credential(member: Member, region: bycloud.Region) -> ResolvedCredential | None:
@@ -80,7 +80,7 @@ def resolve_credential(member: Member, region: bycloud.Region) -> ResolvedCreden
         return None
     if row.pause:
         raise PausedError(row.describe_pause())
-    return ResolvedCredential(decrypt(bytes(row.sealed), member_id=row.member_id, region=region.code), row)
+    return ResolvedCredential(decrypt(bytes(row.encrypted), member_id=row.member_id, region=region.code), row)
 
 
 @sensitive_variables()
@@ -88,7 +88,7 @@ def list_credentials(region: bycloud.Region) -> Iterator[ResolvedCredential]:
     """Every stored credential of a region that can be decrypted, also those that are paused."""
     for row in models.Credential.objects.filter(region=region.code).order_by("pk"):
         with suppress(CryptoError):
-            yield ResolvedCredential(decrypt(bytes(row.sealed), member_id=row.member_id, region=region.code), row)
+            yield ResolvedCredential(decrypt(bytes(row.encrypted), member_id=row.member_id, region=region.code), row)
 
 
 @sensitive_variables()
@@ -99,9 +99,9 @@ def fingerprint(credential: bycloud.Credential) -> str:
 
 
 @sensitive_variables()
-def _open(fernet: MultiFernet, sealed: bytes, *, member_id: int | None, region: str) -> bycloud.Credential:
+def _open(fernet: MultiFernet, encrypted: bytes, *, member_id: int | None, region: str) -> bycloud.Credential:
     try:
-        content = _DECODER.decode(fernet.decrypt(sealed))
+        content = _DECODER.decode(fernet.decrypt(encrypted))
     except (InvalidToken, msgspec.DecodeError):
         content = None
     # Raised outside the `except` block, so that no chained exception contains decrypted data.

@@ -529,7 +529,7 @@ class TestReset:
 
 
 class TestSecrecy:
-    def test_what_makes_codes_stands_sealed_in_the_database(self, app: str) -> None:
+    def test_what_makes_codes_stands_encrypted_in_the_database(self, app: str) -> None:
         kept = repr(list(Authenticator.objects.values("data")))
         assert app.replace(" ", "") not in kept
         assert kept.count("gAAAA") == 2
@@ -624,7 +624,7 @@ class TestSeals:
         Authenticator.objects.filter(user=vera, type="recovery_codes").update(data=seed)
         assert list_recovery_codes(Authenticator.objects.get(user=vera, type="recovery_codes")) == []
 
-    def test_what_is_sealed_for_no_one_opens_nothing(self, app: str, vera: Member) -> None:
+    def test_what_is_encrypted_for_no_one_opens_nothing(self, app: str, vera: Member) -> None:
         unbound = FactorAdapter().encrypt(app.replace(" ", ""))
         Authenticator.objects.filter(user=vera, type="totp").update(data={"secret": unbound})
         self.assert_unopened("vera", make_code(app))
@@ -638,7 +638,7 @@ class TestSeals:
             call_command("rotate_credential_keys", stdout=StringIO())
         self.assert_unopened("vera", make_code(ottos))
 
-    def test_what_was_sealed_before_is_bound_by_the_migration(self, client: Client, app: str, vera: Member) -> None:
+    def test_what_was_encrypted_before_is_bound_by_the_migration(self, client: Client, app: str, vera: Member) -> None:
         codes = list_recovery_codes(Authenticator.objects.get(user=vera, type="recovery_codes"))
         seed = decrypt_text(take_data(vera, "recovery_codes")["seed"], purpose=f"recovery_codes of {vera.pk}")
         for kind, name, secret in (("totp", "secret", app.replace(" ", "")), ("recovery_codes", "seed", seed)):

@@ -43,7 +43,7 @@ def test_members_are_listed_with_role_state_sign_in_and_credentials(as_ada: Clie
         member=otto,
         region="sao2",
         kind="bearer",
-        sealed=b"SEALED-BYTES",
+        encrypted=b"ENCRYPTED-BYTES",
         fingerprint="f1n9e7p71n7",
         created_at=timezone.now(),
     )
@@ -56,7 +56,7 @@ def test_members_are_listed_with_role_state_sign_in_and_credentials(as_ada: Clie
     assert "sao2: Can't be decrypted" in unescape(words_of(row_of(text, "otto")))
     assert "<time" in row_of(text, "ada")
     assert "(you)" in row_of(text, "ada")
-    assert "SEALED" not in text
+    assert "ENCRYPTED-BYTES" not in text
     assert "f1n9e7p71n7" not in text
 
 

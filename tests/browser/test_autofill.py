@@ -74,7 +74,7 @@ def wait_for_file(path: Path) -> None:
 
 
 def save_password(path: Path, url: str, name: str, password: str) -> None:
-    """As Chromium does it: sealed with the key that everyone has who uses the basic store."""
+    """As Chromium does it: encrypted with the key that everyone has who uses the basic store."""
     moment = int((time.time() + SECONDS_FROM_1601_TO_1970) * 1_000_000)
     row = {
         "origin_url": f"{url}/sign-in/",

@@ -65,7 +65,7 @@ def test_http_is_spoken_in_the_client_alone() -> None:
     }
 
 
-def test_only_the_vault_opens_what_is_sealed() -> None:
+def test_only_the_vault_opens_what_is_encrypted() -> None:
     assert list_importers("cryptography") == {
         "portal/core/crypto.py",
         "portal/credentials/vault.py",

@@ -18,7 +18,7 @@ def keep(
         member=member,
         region=region,
         kind=models.Kind.BEARER if isinstance(credential, BearerToken) else models.Kind.API_KEY,
-        sealed=vault.encrypt(credential, member_id=member.pk if member else None, region=region),
+        encrypted=vault.encrypt(credential, member_id=member.pk if member else None, region=region),
         fingerprint=vault.fingerprint(credential),
         created_at=now,
         checked_at=now if is_checked else None,

@@ -191,5 +191,5 @@ def test_the_search_looks_where_things_are(traces: Traces) -> None:
     assert "team-credential-set" in traces.tables
     assert any('"team-credential-set"' in answer for answer in traces.answers), "the export"
     assert fingerprints[0] in traces.tables
-    assert "sealed=gAAAA" in traces.tables
+    assert "encrypted=gAAAA" in traces.tables
     assert "web-" in traces.caches

@@ -217,12 +217,12 @@ def test_an_admins_page_of_the_team_never_touches_their_own(as_ada: Client, ada:
     assert Credential.objects.get() == own
 
 
-def test_what_is_sealed_for_the_team_opens_for_no_member_and_the_other_way_round(vera: Member) -> None:
+def test_what_is_encrypted_for_the_team_opens_for_no_member_and_the_other_way_round(vera: Member) -> None:
     for member_id, other in ((None, vera.pk), (vera.pk, None)):
-        sealed = vault.encrypt(ACME, member_id=member_id, region="spo1")
-        assert vault.decrypt(sealed, member_id=member_id, region="spo1") == ACME
+        encrypted = vault.encrypt(ACME, member_id=member_id, region="spo1")
+        assert vault.decrypt(encrypted, member_id=member_id, region="spo1") == ACME
         with pytest.raises(CryptoError):
-            vault.decrypt(sealed, member_id=other, region="spo1")
+            vault.decrypt(encrypted, member_id=other, region="spo1")
     with pytest.raises(CryptoError):
         vault.decrypt(vault.encrypt(ACME, member_id=None, region="spo1"), member_id=None, region="sao2")
 

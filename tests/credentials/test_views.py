@@ -71,7 +71,7 @@ def test_a_credential_bycloud_takes_is_saved_and_shown_as_a_fingerprint(
     row = find_row(vera)
     assert row is not None
     assert row.checked_at is not None
-    assert vault.decrypt(bytes(row.sealed), member_id=vera.pk, region="spo1") == credential
+    assert vault.decrypt(bytes(row.encrypted), member_id=vera.pk, region="spo1") == credential
     assert response.redirect_chain == [(LIST, 302)]
     assert "verified and saved" in text_of(response)
     assert row.fingerprint in text_of(response)
@@ -435,7 +435,7 @@ def test_an_unchecked_credential_is_checked_without_entering_it_again(
     row = find_row(vera)
     assert row is not None
     assert row.checked_at is not None
-    assert bytes(row.sealed) == bytes(before.sealed)
+    assert bytes(row.encrypted) == bytes(before.encrypted)
     assert ["limit=1" in str(request) for request in upstream.requests()] == [True]
 
 
@@ -455,7 +455,7 @@ def test_a_check_that_ends_in_a_refusal_says_so_and_keeps_the_credential(
     after = find_row(vera)
     assert before is not None
     assert after is not None
-    assert (bytes(after.sealed), after.checked_at) == (bytes(before.sealed), before.checked_at)
+    assert (bytes(after.encrypted), after.checked_at) == (bytes(before.encrypted), before.checked_at)
 
 
 def test_a_check_that_no_one_answers_says_why(viewer_client: Client, vera: Member, upstream: Upstream) -> None:

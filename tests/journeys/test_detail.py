@@ -373,5 +373,5 @@ def test_no_credential_is_a_409_in_json(client: Client, vera: Member, sandbox: S
     assert response.status_code == 409
     assert "You don't have a ByCloud credential for this region yet" in response.json()["error"]["message"]
     keep(vera, BearerToken("any"))
-    Credential.objects.update(sealed=b"nothing")
+    Credential.objects.update(encrypted=b"nothing")
     assert "can't be decrypted" in client.get(f"{LIST}{GONE}.json").json()["error"]["message"]

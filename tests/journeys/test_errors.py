@@ -214,7 +214,7 @@ def test_without_a_credential_the_page_takes_one_and_comes_back(
 
 
 def test_a_credential_that_cannot_be_opened_is_asked_for_again(operator_client: Client) -> None:
-    Credential.objects.update(sealed=b"sealed by a key that is gone")
+    Credential.objects.update(encrypted=b"encrypted by a key that is gone")
     response = operator_client.get(LIST)
     assert response.status_code == 409
     assert "can't be decrypted" in words(response)

@@ -47,7 +47,7 @@ EVIL = {
     "expires_at": "2100-01-01",
     "token_hash": "0" * 64,
     "fingerprint": "0",
-    "sealed": "0",
+    "encrypted": "0",
 }
 # What fills a form of a route rightly. A route that is not here gets the evil fields alone.
 RIGHT: dict[str, dict[str, str]] = {

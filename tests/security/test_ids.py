@@ -81,9 +81,9 @@ def test_no_address_and_no_field_leads_to_another_members_credential(
         assert row.fingerprint not in page or row.fingerprint == Credential.objects.get(member=vera).fingerprint
     for row in (personal, team):
         kept = Credential.objects.get(pk=row.pk)
-        assert (kept.member_id, bytes(kept.sealed), kept.fingerprint) == (
+        assert (kept.member_id, bytes(kept.encrypted), kept.fingerprint) == (
             row.member_id,
-            bytes(row.sealed),
+            bytes(row.encrypted),
             row.fingerprint,
         )
 

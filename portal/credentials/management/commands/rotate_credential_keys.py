@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, **_options: Any) -> None:
         total = Credential.objects.count()
-        seen = resealed = last = 0
+        seen = renewed_count = last = 0
         lost: list[str] = []
         while True:
             # Locked, so that a credential replaced in the meantime is not overwritten.
@@ -36,7 +36,7 @@ class Command(BaseCommand):
                     .order_by("pk")[:BATCH_SIZE]
                 )
                 for row in rows:
-                    encrypted = bytes(row.sealed)
+                    encrypted = bytes(row.encrypted)
                     try:
                         renewed = vault.reencrypt(encrypted, member_id=row.member_id, region=row.region)
                     except NoKeyError as error:
@@ -46,17 +46,17 @@ class Command(BaseCommand):
                         lost.append(f"{owner}, {row.region}")
                         continue
                     if renewed != encrypted:
-                        row.sealed = renewed
-                        row.save(update_fields=["sealed"])
-                        resealed += 1
+                        row.encrypted = renewed
+                        row.save(update_fields=["encrypted"])
+                        renewed_count += 1
             if not rows:
                 break
             last = rows[-1].pk
             seen += len(rows)
             self.stdout.write(_("%(seen)s of %(total)s processed") % {"seen": seen, "total": total})
         self.stdout.write(
-            _("Done. Re-encrypted: %(resealed)s. Already encrypted with the first key: %(already)s.")
-            % {"resealed": resealed, "already": seen - resealed - len(lost)}
+            _("Done. Re-encrypted: %(renewed)s. Already encrypted with the first key: %(already)s.")
+            % {"renewed": renewed_count, "already": seen - renewed_count - len(lost)}
         )
         lost_factors = _reencrypt_factors()
         for owner in lost + lost_factors:
