@@ -141,7 +141,7 @@ def test_when_it_is_refused_the_page_says_whose_it_is_and_whom_to_ask(
     keep(None, BearerToken(token))
     response = viewer_client.get(INSTANCES)
     assert response.status_code == 403
-    notice = words_of(response).split(words)[1]
+    notice = words_of(response).split(words)[-1]
     assert "An admin can replace it" in notice
     assert way_on in notice
     assert "Your ByCloud token" not in words_of(response)
