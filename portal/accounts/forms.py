@@ -15,6 +15,7 @@ from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from portal.accounts.models import Invitation, Member, list_inviting_roles
 from portal.core.formatting import exact_text
@@ -150,7 +151,7 @@ class TimeZoneSelect(forms.Select):
     def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
         del renderer
         options = render_time_zones(value if value in list_time_zones() else "")
-        unchosen = format_html('<option value="">{}</option>', _("Browser default"))
+        unchosen = format_html('<option value="">{}</option>', pgettext("time zone", "Browser default"))
         return format_html(
             "<select{}>{}{}</select>", flatatt(self.build_attrs({"name": name}, attrs)), unchosen, options
         )
@@ -164,7 +165,7 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_("Time zone"),
         required=False,
         help_text=_("Used for all times shown."),
-        choices=lambda: [("", _("Browser default")), *((zone, zone) for zone in list_time_zones())],
+        choices=lambda: [("", pgettext("time zone", "Browser default")), *((zone, zone) for zone in list_time_zones())],
         widget=TimeZoneSelect,
     )
     refresh_seconds = forms.TypedChoiceField(

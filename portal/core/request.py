@@ -10,7 +10,6 @@ from django_htmx.middleware import HtmxDetails
 if TYPE_CHECKING:
     from portal.accounts.models import Member
     from portal.credentials.models import Credential
-    from portal.instances.forms import ListForm
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -34,10 +33,8 @@ class MemberRequest(HttpRequest):
     """A request that `AccessMiddleware` has authorized for a view that is not public.
 
     `credential` is set before ByCloud is called: the row of the credential in use, the member's own or the team's.
-    `refused` is set for a list with invalid parameters, which is shown without them: their form.
     """
 
     user: "Member"
     htmx: HtmxDetails
     credential: "Credential"
-    refused: "ListForm"

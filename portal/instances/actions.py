@@ -20,7 +20,7 @@ from portal.instances import detail, responses
 from portal.instances.columns import find_columns, write_names
 from portal.instances.controls import choose_display_options, describe_view
 from portal.instances.export import CONTENT_TYPES, name_file, record_export, write_csv, write_json
-from portal.instances.forms import InvalidHintsError, InvalidListError, read_hints, read_view
+from portal.instances.forms import InvalidHintsError, InvalidListError, ListForm, read_hints, read_view
 from portal.instances.indexed import IndexUnavailableError, read_on
 from portal.instances.indexed import read_list as read_index
 from portal.instances.links import WHOLE_LIST, DetailQuery, ListView, instance_url, is_uuid, list_url, saved_view_url
@@ -205,5 +205,8 @@ def read_posted(request: MemberRequest, region: Region) -> QueryDict:
     htmx may have changed the address since the form was rendered. It sends the current one with each request, and
     the script adds it to forms that the browser submits.
     """
-    text = find_shown(request, region) or request.POST.get("query", "")
-    return QueryDict(text.partition("?")[2] if text.startswith("/") else text)
+    given = request.POST.get("query", "")
+    posted = QueryDict(given.partition("?")[2] if given.startswith("/") else given)
+    shown = QueryDict((find_shown(request, region) or "").partition("?")[2])
+    # A list with an invalid address is shown without what is invalid, and so was the form.
+    return shown if shown and ListForm(shown).is_valid() else posted

@@ -114,7 +114,8 @@ class ComparisonPage(Page):
     problem: str
 
     def title(self) -> str:
-        return f"{', '.join(each.name for each in self.compared)} – {_('Compare instances')}"
+        names = ", ".join(each.name for each in self.compared)
+        return f"{names} – {_('Compare instances')}" if names else _("Compare instances")
 
 
 def answer_comparison(

@@ -69,7 +69,8 @@ class DetailPage(Page):
     neighbors: Neighbors | None = None
 
     def title(self) -> str:
-        return f"{self.shown_name} · {self.details.state.word}" if self.details else self.shown_name
+        state = _("Gone") if self.absence and self.absence.is_gone else self.details.state.word if self.details else ""
+        return f"{self.shown_name} · {state}" if state else self.shown_name
 
 
 def answer_instance(

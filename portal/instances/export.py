@@ -39,6 +39,7 @@ def write_csv(instances: Sequence[Instance], columns: Sequence[Column]) -> bytes
     """
     file = StringIO(newline="")
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+    columns = tuple(column for column in columns if column.name != "id")
     unreadable = [list_unreadable_paths(instance) for instance in instances]
     is_partial = any(unreadable)
     names = ["id", *(column.field or column.name for column in columns)]

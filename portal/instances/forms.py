@@ -80,7 +80,11 @@ class ListForm(forms.Form):
                 cast("Parameter", self.fields[name]).parse = partial(read_id_or_name, named)
 
     def clean(self) -> None:
-        values = {name: value for name, value in self.cleaned_data.items() if value is not None}
+        # What is left of an invalid list is another one, where a position means nothing.
+        left_out = FIRST_PAGE if self.errors else ()
+        values = {
+            name: value for name, value in self.cleaned_data.items() if value is not None and name not in left_out
+        }
         look = {name: values.pop(name) for name in LOOK if name in values}
         if look.keys() & {"q", "sort"} and look.get("page") == 1:
             del look["page"]
@@ -90,7 +94,8 @@ class ListForm(forms.Form):
         if len(self.view.to_query_string()) > LONGEST_QUERY:
             longest = max(self.fields, key=lambda name: len(quote_plus(str(self[name].value()))))
             self.add_error(longest, _("Too long for a URL. Shorten it, or use fewer filters."))
-            self.view = ListView()
+            # Once more without it: an error takes a field out of what is cleaned.
+            self.clean()
 
     def list_shown(self) -> list[forms.BoundField]:
         """The field of the name, and those of other parameters while they have an error."""

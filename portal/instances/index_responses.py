@@ -14,6 +14,7 @@ from portal.core.request import MemberRequest
 from portal.gateway import ApiSession, read_largest_page
 from portal.instances import controls
 from portal.instances.controls import PageLink, Pager, PageSize
+from portal.instances.forms import ListForm
 from portal.instances.index_status import IndexStatus, describe_count, describe_range, describe_status
 from portal.instances.indexed import Coverage, IndexedList, IndexUnavailableError, read_list
 from portal.instances.links import ListView, list_url
@@ -35,6 +36,7 @@ def answer_index(
     *,
     unknown: Sequence[str] = (),
     links: Sequence[SavedLink] | None = None,
+    refused: ListForm | None = None,
 ) -> HttpResponse:
     """A page of the list; 204 if the open page that asks shows the same already."""
     region, is_refresh = session.region, "Portal-Refresh" in request.headers
@@ -44,7 +46,9 @@ def answer_index(
         found = None
     above = read_controls(request, session, view)
     page = replace(
-        build_page(request, session, view, above, largest_limit=read_largest_page(region), links=links),
+        build_page(
+            request, session, view, above, largest_limit=read_largest_page(region), links=links, refused=refused
+        ),
         unknown=describe_unknown(unknown),
     )
     if found is None:

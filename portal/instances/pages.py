@@ -21,7 +21,6 @@ from portal.credentials.forms import CredentialForm
 from portal.credentials.status import describe_expiry
 from portal.gateway import ApiSession, Cached, FetchPolicy, read_meter
 from portal.instances.errors import ErrorNotice, NoCredentialError
-from portal.instances.forms import ListForm
 from portal.instances.index_status import IndexStatus
 from portal.instances.links import ListView, list_url
 from portal.instances.live import RateLimitUsage, RefreshState, RequestInfo, describe_unchanged, make_version
@@ -65,22 +64,14 @@ class Page:
         return _("Instances")
 
     def is_in_trouble(self) -> bool:
-        return self.notice is not None
+        return self.notice is not None or bool(self.index and self.index.live_url)
 
 
 def find_target(request: MemberRequest) -> str:
     """The region of the page that htmx requested; empty for the whole page, which a history restore needs, too."""
     htmx = request.htmx
     is_fragment = bool(htmx) and not htmx.history_restore_request and htmx.target in _TARGETS
-    if is_fragment and find_refused(request):
-        # The errors are beside the fields, which are above the results.
-        return "instances"
     return str(htmx.target) if is_fragment else ""
-
-
-def find_refused(request: MemberRequest) -> ListForm | None:
-    """The form of a list with invalid parameters, while the list is shown without them."""
-    return getattr(request, "refused", None)
 
 
 def ask_for_credential(request: MemberRequest, region: Region, error: NoCredentialError) -> HttpResponse:

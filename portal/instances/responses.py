@@ -30,7 +30,6 @@ from portal.instances.live import (
 from portal.instances.pages import (
     Page,
     answer_unchanged,
-    find_refused,
     find_target,
     is_due,
     is_shown_already,
@@ -98,9 +97,15 @@ class ListControls(NamedTuple):
     filters: tuple[ActiveFilter, ...]
 
 
-def shows_views(request: MemberRequest) -> bool:
+def shows_views(request: MemberRequest, *, refused: ListForm | None) -> bool:
     """Whether the response has links to the saved views. Changed filters may lead to one, or away from it."""
-    return find_target(request) != "results" or request.htmx.trigger == "filters"
+    return find_list_target(request, refused=refused) != "results" or request.htmx.trigger == "filters"
+
+
+def find_list_target(request: MemberRequest, *, refused: ListForm | None) -> str:
+    """Like `find_target`. What is invalid is named above the results, so all of the list is updated."""
+    target = find_target(request)
+    return "instances" if target and refused else target
 
 
 def refuse_list(request: MemberRequest, region: Region, error: InvalidListError) -> HttpResponse:
@@ -116,24 +121,25 @@ def refuse_list(request: MemberRequest, region: Region, error: InvalidListError)
         unknown=describe_unknown(unknown),
         list_url=bare_list_url(region),
     )
-    request.refused = error.form
     return respond_list(request, page)
 
 
 def respond_list(request: MemberRequest, page: ListPage) -> HttpResponse:
     """A list, or its region for htmx. Something that is invalid is a 400, also if the rest of it is shown."""
-    target = find_target(request)
+    target = find_list_target(request, refused=page.form if page.is_refused else None)
     status = HTTPStatus.BAD_REQUEST if page.is_refused else HTTPStatus.OK
     response = respond(request, "instances/list.html", page, target=target, status=status)
     return retarget(response, "#instances") if target and page.is_refused else response
 
 
-def fail_list(request: MemberRequest, region: Region, failure: ListFailedError) -> HttpResponse:
+def fail_list(
+    request: MemberRequest, region: Region, failure: ListFailedError, *, refused: ListForm | None = None
+) -> HttpResponse:
     """The error in place of the rows."""
     session, view = failure.session, failure.view
     above = read_controls(request, session, view)
     page = replace(
-        build_page(request, session, view, above, largest_limit=read_largest_page(region)),
+        build_page(request, session, view, above, largest_limit=read_largest_page(region), refused=refused),
         notice=describe(failure.error, read_meter(session)),
         live=RefreshState(
             url=list_url(region, view),
@@ -155,10 +161,12 @@ def answer_list(
     policy: FetchPolicy,
     unknown: Sequence[str] = (),
     links: Sequence[SavedLink] | None = None,
+    refused: ListForm | None = None,
 ) -> HttpResponse:
     """A page of the list; 204 if the open page that asks shows the same already.
 
     `unknown` are parameters that were ignored; the page names them. `links` are the saved views, if they are known.
+    `refused` is the form of the parameters that are invalid, without which the list is shown.
     """
     region, page = session.region, listing.page
     above = read_controls(request, session, view)
@@ -168,7 +176,7 @@ def answer_list(
     table = build_table(listing.instances, region=region, view=view, options=above.options)
     has_filters = view.has_filters
     shown = replace(
-        build_page(request, session, view, above, largest_limit=listing.largest_limit, links=links),
+        build_page(request, session, view, above, largest_limit=listing.largest_limit, links=links, refused=refused),
         unknown=describe_unknown(unknown),
         listing=listing,
         left_out=page.upstream_call.left_out,
@@ -203,9 +211,10 @@ def build_page(
     *,
     largest_limit: int | None,
     links: Sequence[SavedLink] | None = None,
+    refused: ListForm | None = None,
 ) -> ListPage:
     """The list without its rows. What surrounds the results is left out as far as it stays as it is on the page."""
-    region, target, refused = session.region, find_target(request), find_refused(request)
+    region, target = session.region, find_list_target(request, refused=refused)
     hidden = name_hidden_in(view)
     page = ListPage(
         region=region,
@@ -235,7 +244,7 @@ def build_page(
         shown = QueryDict(urlsplit(request.htmx.current_url or "").query).get("q", "")
         page = replace(page, search_is_apart=shown != view.q)
     page = replace(page, share=controls.build_share(view, above.options, region=region))
-    if shows_views(request):
+    if shows_views(request, refused=refused):
         links = list_links(request.user, region.code) if links is None else links
         views = controls.link_views(links, view, above.options, member=request.user, region=region)
         is_whole = view.change(marker=None) == ListView() and not any(one.is_current for one in views)

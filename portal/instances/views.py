@@ -87,7 +87,7 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
         view = read_list(session, request.GET)
     except InvalidListError as error:
         # The list is shown without what is wrong.
-        request.refused = refused = error.form
+        refused = error.form
         view = refused.view or ListView()
     unknown = list_unknown(request, ListForm.base_fields)
     # Without any parameter of its own, the list opens with the member's default view.
@@ -103,14 +103,19 @@ def list_page(request: MemberRequest, region: Region) -> HttpResponse:
     if not is_canonical and not target and not refused:
         return redirect_without(request, unknown, url)
     if view.is_indexed:
-        response = answer_index(request, session, view, unknown=unknown, links=links)
+        response = answer_index(request, session, view, unknown=unknown, links=links, refused=refused)
     else:
         policy = _read_policy(request)
-        if links is None and responses.shows_views(request):
+        if links is None and responses.shows_views(request, refused=refused):
             # Before ByCloud is asked, because the connection to the database is given back for that time.
             links = saved_views.list_links(request.user, region.code)
-        listing = fetch_listing(session, view, policy)
-        response = responses.answer_list(request, session, view, listing, policy=policy, unknown=unknown, links=links)
+        try:
+            listing = fetch_listing(session, view, policy)
+        except ListFailedError as failure:
+            return responses.fail_list(request, region, failure, refused=refused)
+        response = responses.answer_list(
+            request, session, view, listing, policy=policy, unknown=unknown, links=links, refused=refused
+        )
     if not is_canonical and not refused:
         return push_url(response, url)
     # After a response to a form, redirect to the list itself.

@@ -65,6 +65,9 @@ class OverviewPage(Page):
     def title(self) -> str:
         return _("Overview")
 
+    def is_in_trouble(self) -> bool:
+        return self.is_rejected or super().is_in_trouble()
+
 
 def overview_url(region: Region, *, by: str = "") -> str:
     """The address of the overview, with instances counted by a metadata entry."""

@@ -159,6 +159,7 @@ document.addEventListener("focusout", ({ target }) => target.removeAttribute?.("
 
 // Forms that return to the current page, whose URL htmx may have changed. (A response to a form has the form's URL.)
 document.addEventListener("submit", ({ target }) => {
-  const field = target.querySelector("[data-current-url]");
+  // What is invalid in the URL is not part of the list that is shown.
+  const field = !document.getElementById("refused") && target.querySelector("[data-current-url]");
   if (field && ["", location.pathname].includes(field.dataset.currentUrl)) field.value = location.pathname + location.search;
 });

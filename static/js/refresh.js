@@ -87,6 +87,7 @@ const mergeRegion = (region, content, marks) => {
   const describe = marks?.watch(region);
   const said = region.dataset.announce;
   document.title = content.querySelector("title").textContent;
+  markTitle(isRefused());
   const apart = content.querySelectorAll("[hx-swap-oob]");
   noteFocus(region);
   merge(region, content.getElementById(region.id));
@@ -200,12 +201,19 @@ document.addEventListener("htmx:beforeSend", ({ detail }) => {
 });
 
 // The mark that the server puts before the title of a page on which something is wrong
-const markTitle = (isWrong) => {
-  document.title = (isWrong ? "⚠\uFE0E " : "") + document.title.replace(/^⚠\uFE0E /, "");
+const MARK = "⚠\uFE0E ";
+let unmarked = null;
+// What is invalid in the URL stays so, whatever a refresh of the rest brings.
+const isRefused = () => Boolean(document.getElementById("refused"));
+const markTitle = (isFailing) => {
+  if (isFailing && !document.title.startsWith(MARK)) {
+    unmarked = document.title;
+    document.title = MARK + unmarked;
+  } else if (!isFailing && document.title === MARK + unmarked) document.title = unmarked;
 };
 
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (detail.successful && isRefresh(detail)) markTitle(live?.dataset.error);
+  if (isRefresh(detail) && detail.xhr.status === 204) markTitle(isRefused());
 });
 document.addEventListener("portal:failed", ({ detail }) => {
   if (!isRefresh(detail)) return;

@@ -14,7 +14,20 @@ from pytest_django import Settings
 from portal.accounts.models import Member
 from portal.bycloud import BearerToken
 from tests.credentials.rows import keep
-from tests.journeys.pages import LIST, ask_htmx, detail_url, has_rows, ids, is_due, link, links, removal, text, words
+from tests.journeys.pages import (
+    LIST,
+    ask_htmx,
+    detail_url,
+    form,
+    has_rows,
+    ids,
+    is_due,
+    link,
+    links,
+    removal,
+    text,
+    words,
+)
 from tests.upstream import Upstream
 
 OLD = timedelta(minutes=1)
@@ -155,12 +168,33 @@ def test_bad_parameters_are_named_and_the_list_is_shown_without_them(
     assert "Save view" in words(response)
 
 
-def test_htmx_gets_the_fields_that_are_wrong_with_the_rows(operator_client: Client) -> None:
+def test_bad_parameters_replace_the_form_too_whatever_region_asked(operator_client: Client) -> None:
     response = ask_htmx(operator_client, f"{LIST}?tags=web&limit=x", "results")
     assert (response.status_code, response.headers["HX-Retarget"]) == (400, "#instances")
+    assert re.match(r'<title>[^<]+</title>\s*<section id="instances"', text(response))
+    # The counter stands in what is swapped in.
+    assert "hx-swap-oob" not in text(response)
     assert "Enter a whole number" in words(response)
     assert ids(response)
     assert "HX-Push-Url" not in response.headers
+
+
+@pytest.mark.parametrize("wrong", ["density=x", "limit=x", "flavor_id=m9.none"])
+def test_the_tools_of_a_list_without_what_is_wrong_work_on_what_it_shows(operator_client: Client, wrong: str) -> None:
+    address = f"{LIST}?tags=web&{wrong}"
+    action, fields = form(operator_client.get(address), "Refresh")
+    sent = {"HX-Request": "true", "HX-Target": "instances", "HX-Current-URL": f"http://testserver{address}"}
+    response = operator_client.post(action, fields, headers=sent, follow=True)
+    assert response.status_code == 200
+    assert ids(response) == ids(operator_client.get(f"{LIST}?tags=web"))
+
+
+def test_a_position_in_a_list_that_cannot_be_is_left_out_with_it(operator_client: Client) -> None:
+    last = ids(operator_client.get(LIST))[-1]
+    response = operator_client.get(f"{LIST}?name=%00&marker={last}")
+    assert ids(response) == ids(operator_client.get(LIST))
+    long = operator_client.get(LIST, {"tags": "web", "q": "ю" * 800, "name": "web-*"})
+    assert link(long, "Remove them") == f"{LIST}?name=web-%2A&tags=web"
 
 
 def test_what_is_wrong_is_named_while_bycloud_fails_or_the_index_answers(
@@ -300,14 +334,6 @@ def test_htmx_is_told_the_canonical_address_instead_of_sent_to_it(operator_clien
     assert response.status_code == 200
     assert response.headers["HX-Push-Url"] == f"{LIST}?name=web-%2A"
     assert "HX-Push-Url" not in ask_htmx(operator_client, f"{LIST}?name=web-%2A", "instances").headers
-
-
-def test_bad_parameters_replace_the_form_too_whatever_region_asked(operator_client: Client) -> None:
-    response = ask_htmx(operator_client, f"{LIST}?limit=0", "results")
-    assert (response.status_code, response.headers["HX-Retarget"]) == (400, "#instances")
-    assert re.match(r'<title>[^<]+</title>\s*<section id="instances"', text(response))
-    # The counter stands in what is swapped in.
-    assert "hx-swap-oob" not in text(response)
 
 
 def test_a_refused_form_asks_for_all_that_is_missing_beside_it(operator_client: Client) -> None:

@@ -130,7 +130,7 @@ def test_only_who_keeps_the_team_removes_what_another_shares(
     assert viewing.post(f"{VIEWS}{pk('Web')}/remove/").status_code == 404
     viewing.post(f"{VIEWS}{pk('Web')}/default/")
     asked = administering.get(link(administering.get(VIEWS), "Remove…"))
-    assert "otto shares this view with the team. It goes for everyone. It is the default view of 1 member." in words(
+    assert "otto shares this view with the team. It will be removed for everyone. It is the default view of 1 member." in words(
         asked
     )
     assert SavedView.objects.exists()
