@@ -86,8 +86,9 @@ const merge = (old, fresh) => {
 const mergeRegion = (region, content, marks) => {
   const describe = marks?.watch(region);
   const said = region.dataset.announce;
-  document.title = content.querySelector("title").textContent;
-  markTitle(isRefused());
+  const title = content.querySelector("title").textContent;
+  // What is invalid in the URL stays so, whatever a refresh of the rest brings.
+  document.title = document.getElementById("refused") ? mark(title) : title;
   const apart = content.querySelectorAll("[hx-swap-oob]");
   noteFocus(region);
   merge(region, content.getElementById(region.id));
@@ -202,23 +203,16 @@ document.addEventListener("htmx:beforeSend", ({ detail }) => {
 
 // The mark that the server puts before the title of a page on which something is wrong
 const MARK = "⚠\uFE0E ";
-let unmarked = null;
-// What is invalid in the URL stays so, whatever a refresh of the rest brings.
-const isRefused = () => Boolean(document.getElementById("refused"));
-const markTitle = (isFailing) => {
-  if (isFailing && !document.title.startsWith(MARK)) {
-    unmarked = document.title;
-    document.title = MARK + unmarked;
-  } else if (!isFailing && document.title === MARK + unmarked) document.title = unmarked;
-};
+let marked = "";
+const mark = (title) => (title.startsWith(MARK) ? title : MARK + title);
 
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (isRefresh(detail) && detail.xhr.status === 204) markTitle(isRefused());
+  if (detail.xhr.status === 204 && document.title === marked) document.title = marked.slice(MARK.length);
 });
 document.addEventListener("portal:failed", ({ detail }) => {
   if (!isRefresh(detail)) return;
   failures += 1;
-  markTitle(true);
+  if (!document.title.startsWith(MARK)) document.title = marked = mark(document.title);
 });
 
 document.addEventListener("htmx:beforeSwap", async ({ detail }) => {

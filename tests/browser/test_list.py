@@ -219,11 +219,11 @@ def test_a_flavor_that_was_never_seen_is_refused_beside_its_field(visits: Visits
     expect(typing.locator("#id_flavor_id_error")).to_contain_text("Use the ID instead")
     expect(typing.locator("#id_flavor_id")).to_have_value("m9.none")
     # A refresh brings rows, and takes back nothing that is said of the address.
-    visits.portal.change(list_ids(typing)[0], action="rename", name="renamed")
+    visits.portal.change(list_ids(typing)[0], action="rename", name="shop-renamed")
     typing.wait_for_timeout(1100)
     with typing.expect_response(lambda response: "portal-refresh" in response.request.headers):
         typing.clock.run_for(31_000)
-    expect(typing.locator("#table")).to_contain_text("renamed")
+    expect(typing.locator("#table")).to_contain_text("shop-renamed")
     expect(typing.locator("#refused")).to_be_visible()
     expect(typing).to_have_title(re.compile("^⚠︎ "))
     for part in ("#tools", "#views", "#table"):

@@ -130,8 +130,9 @@ def test_only_who_keeps_the_team_removes_what_another_shares(
     assert viewing.post(f"{VIEWS}{pk('Web')}/remove/").status_code == 404
     viewing.post(f"{VIEWS}{pk('Web')}/default/")
     asked = administering.get(link(administering.get(VIEWS), "Remove…"))
-    assert "otto shares this view with the team. It will be removed for everyone. It is the default view of 1 member." in words(
-        asked
+    assert (
+        "otto shares this view with the team. It will be removed for everyone. It is the default view of 1 member."
+        in words(asked)
     )
     assert SavedView.objects.exists()
     assert "View Web deleted." in words(press(administering, asked, "Remove Web"))

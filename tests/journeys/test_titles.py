@@ -9,7 +9,6 @@ from django.test import Client
 from tests.journeys.pages import LIST, Response, ask_htmx, ids, text
 from tests.upstream import Upstream
 
-
 GONE = "00000000-0000-4000-8000-000000000000"
 
 
