@@ -104,7 +104,7 @@ def test_errors_and_refusals_are_shown_in_portuguese(operator_client: Client, up
     speak_portuguese()
     assert "Informe um número inteiro de 1 a 100." in words(operator_client.get(f"{LIST}?limit=0"))
     upstream.script(times=9, status=503)
-    response = operator_client.get(LIST)
+    response = operator_client.get(f"{LIST}?tags=web")
     assert not has_rows(response)
     assert "O ByCloud está indisponível (503)" in words(response)
     assert "Tentar novamente" in words(response)

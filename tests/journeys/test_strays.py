@@ -85,13 +85,11 @@ def test_an_open_page_that_htmx_leads_there_says_so_in_place(operator_client: Cl
 
 @pytest.mark.parametrize("bad", ["limit=0", "name=a&name=b", "marker=here"])
 def test_bad_values_of_known_ones_stay_errors_and_strays_are_named_beside_them(
-    operator_client: Client, upstream: Upstream, bad: str
+    operator_client: Client, bad: str
 ) -> None:
-    upstream.clear()
     response = operator_client.get(f"{LIST}?{bad}&utm_source=mail")
     assert response.status_code == 400
     assert "Unknown parameters were ignored: utm_source." in words(response)
-    assert upstream.requests() == []
 
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", "x" * 5000, "items", "a\u200bb", "\x00", "n\nm"])
