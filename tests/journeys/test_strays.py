@@ -10,7 +10,6 @@ from portal.saved_views.models import SavedView
 from tests.conftest import PASSWORD, enter
 from tests.conventions.test_access import READ, ROUTES, Route
 from tests.journeys.pages import LIST, ask_htmx, detail_url, ids, text, words
-from tests.upstream import Upstream
 
 STRAYS = "utm_source=mail&utm_medium=x&utm_medium=y&fbclid=IwAR1&gclid&_=1"
 NAMED = "Unknown parameters were ignored: utm_source, utm_medium, fbclid, gclid, _."
