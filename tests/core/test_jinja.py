@@ -47,6 +47,11 @@ class Hostile(str):
             raise AttributeError(name)
         return Hostile()
 
+    @property
+    def title(self) -> "Hostile":  # type: ignore[override]
+        """A notice has one. Texts have a method of this name."""
+        return Hostile()
+
     def __getitem__(self, _key: Any) -> "Hostile":
         return Hostile()
 
