@@ -48,7 +48,7 @@ class Hostile(str):
         return Hostile()
 
     @property
-    def title(self) -> "Hostile":  # type: ignore[override]
+    def title(self) -> "Hostile":
         """A notice has one. Texts have a method of this name."""
         return Hostile()
 
