@@ -27,6 +27,10 @@ EDGES = """() => [...document.querySelectorAll('#table thead th')].map(cell => {
     return `${left} ${right}`;
 })"""
 
+HEAD_TOPS = "() => [...document.querySelectorAll('#table thead th')].map(cell => cell.getBoundingClientRect().top)"
+FEW = "name,state,addresses,flavor,image,tags,age"
+MANY = f"{FEW},networks,metadata,keys,volumes,id"
+
 
 class Window(NamedTuple):
     """A window, and what it must show: at least so many whole rows, the first of them not below this."""
@@ -53,7 +57,7 @@ def measure_windows(page: Page, windows: tuple[Window, ...] = WINDOWS) -> list[s
     wrong = []
     for window in windows:
         page.set_viewport_size({"width": window.width, "height": window.height})
-        page.goto(f"{LIST}?limit=50&density={window.density}&columns=name,state,addresses,flavor,image,tags,age")
+        page.goto(f"{LIST}?limit=50&density={window.density}&columns={FEW}")
         seen = page.evaluate(MEASURE)
         if seen["whole"] < window.rows or seen["first"] > window.first or seen["tallest"] > window.tallest:
             wrong.append(f"{window}: {seen}")
@@ -76,7 +80,7 @@ def test_a_window_shows_as_many_rows_as_promised_with_saved_views_and_without(vi
     assert measure_windows(page, (WINDOWS[2], WINDOWS[4])) == []
 
 
-def test_no_column_moves_when_the_list_is_filtered_turned_and_refreshed(visits: Visits) -> None:
+def test_no_column_moves_when_the_list_is_filtered_turned_refreshed_and_scrolled(visits: Visits) -> None:
     page = visits.open(width=1440)
     page.clock.install()
     visits.sign_in_on(page, "otto", to=f"{LIST}?limit=50")
@@ -103,6 +107,15 @@ def test_no_column_moves_when_the_list_is_filtered_turned_and_refreshed(visits: 
     assert name.locator("a").evaluate("link => link.scrollWidth <= link.clientWidth")
     page.set_viewport_size({"width": 2560, "height": 1200})
     assert page.locator("#table").evaluate("box => box.getBoundingClientRect().width") > 2400
+    for width, columns in ((1440, MANY), (1024, FEW)):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(f"{LIST}?limit=100&columns={columns}")
+        page.locator("#table tbody tr").nth(60).scroll_into_view_if_needed()
+        expect(page.locator("#table thead th").first).to_be_in_viewport(ratio=1)
+        assert len(set(page.evaluate(HEAD_TOPS))) == 1
+        sideways = page.locator(".table-scroll").evaluate("box => (box.scrollLeft = 600, box.scrollLeft)")
+        assert sideways == (600 if columns == MANY else 0)
+        expect(page.locator("#table tbody th").nth(60)).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.parametrize(("width", "top"), [(1440, 48), (390, 0)])
