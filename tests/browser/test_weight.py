@@ -198,4 +198,4 @@ def test_an_instance_is_light(visits: Visits) -> None:
         fresh.goto(str(address), wait_until="load")
     expect(fresh.locator("#found")).to_be_visible()
     assert len(line.total) <= 12
-    assert sum(line.total.values()) <= 58 * KB
+    assert sum(line.total.values()) <= 60 * KB
