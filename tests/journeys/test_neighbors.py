@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.conf import settings
 from django.core.cache import caches
 from django.test import Client
 
@@ -14,7 +13,6 @@ from portal.core.http import encode_query
 from tests.journeys.pages import LIST, Response, detail_url, ids, link, links, press, refresh, text, words
 from tests.upstream import Upstream
 
-needs_index = pytest.mark.skipif(not settings.FLEET_INDEX, reason="a list from the index")
 SIZE = 20
 
 
@@ -40,7 +38,7 @@ def read_around(client: Client, url: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=20", "tags=web", *(pytest.param(each, marks=needs_index) for each in ("q=web&sort=-age", "page=1"))],
+    ["limit=20", "tags=web", "q=web&sort=-age", "page=1"],
 )
 def test_a_list_is_turned_over_page_by_page_without_asking_bycloud(
     operator_client: Client, upstream: Upstream, query: str
@@ -62,8 +60,7 @@ def test_a_list_is_turned_over_page_by_page_without_asking_bycloud(
     for each, page in ((seen[SIZE], second), (seen[SIZE - 1], first)):
         back = next(href for href in links(operator_client.get(each)) if href.endswith(f"#{read_id(each)}"))
         assert ids(operator_client.get(back)) == ids(page)
-    # Without an index, one finds the instance by its name.
-    assert [each for each in upstream.requests() if settings.FLEET_INDEX or "name=" not in each["query"]] == []
+    assert upstream.requests() == []
 
 
 def test_without_neighbors_there_are_no_steps(operator_client: Client) -> None:
@@ -78,7 +75,6 @@ def test_without_neighbors_there_are_no_steps(operator_client: Client) -> None:
         assert ("Previous Next" in words(page)) is has_steps
 
 
-@needs_index
 def test_an_instance_that_moved_over_the_edge_of_its_page_keeps_both_neighbors(reader: Client) -> None:
     order = [each for page in (1, 2) for each in ids(reader.get(f"{LIST}?sort=name&page={page}", follow=True))]
     for number, back in ((SIZE, "sort=name"), (SIZE - 1, "sort=name&page=2")):
@@ -86,7 +82,6 @@ def test_an_instance_that_moved_over_the_edge_of_its_page_keeps_both_neighbors(r
         assert read_around(reader, url) == (order[number - 1], order[number + 1])
 
 
-@needs_index
 def test_a_page_beyond_the_last_one_has_the_neighbors_of_the_last_one(reader: Client) -> None:
     last = reader.get(f"{LIST}?sort=name&page=999")
     number = len(ids(last)) - 1
@@ -96,7 +91,6 @@ def test_a_page_beyond_the_last_one_has_the_neighbors_of_the_last_one(reader: Cl
     assert read_around(reader, detail_url(only)) == ("", ids(only)[1])
 
 
-@needs_index
 def test_an_open_page_follows_its_neighbors(
     operator_client: Client, upstream: Upstream, clock: time_machine.Traveller
 ) -> None:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 # The others need an index.
 OTHERS = (
     *("faults", "search", "suggestions", "changes", "overview", "indexed_instance", "export_all", "known_values"),
-    *("filters", "selection", "titles"),
+    *("filters", "neighbors", "selection", "titles"),
 )
 JOURNEYS = (
     *("tests/journeys", *(f"--ignore=tests/journeys/test_{name}.py" for name in OTHERS)),
