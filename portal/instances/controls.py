@@ -19,8 +19,7 @@ from portal.instances.links import ListView, list_url, saved_view_url
 from portal.instances.services import Listing
 from portal.saved_views.services import SavedLink
 
-# Characters of a filter.
-MOST_IN_TITLE = 40
+LONGEST_IN_TITLE = 40
 PAGE_SIZES = (DEFAULT_LIMIT, 50, LARGEST_LIMIT)
 
 
@@ -206,7 +205,7 @@ def describe_page(listing: Listing, *, is_filtered: bool) -> str:
 def title_list(filters: Iterable[ActiveFilter], *, count: str, sort: str) -> str:
     """The title of a list, by which tabs and bookmarks can be told apart: `web-* · ERROR (12) – Instances`."""
     texts = (f"{each.label} {each.value}" if each.is_excluded else each.value for each in filters)
-    words = [Truncator(text).chars(MOST_IN_TITLE) for text in texts]
+    words = [Truncator(text).chars(LONGEST_IN_TITLE) for text in texts]
     if sort:
         words.append(f"{list_titles(get_language())[sort.removeprefix('-')]} {'↓' if sort.startswith('-') else '↑'}")
     counted = f" ({count})" if count else ""

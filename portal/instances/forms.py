@@ -92,9 +92,11 @@ class ListForm(forms.Form):
             values.pop("marker", None)
         self.view = ListView(InstanceQuery(**{"limit": DEFAULT_LIMIT} | values), **look)
         if len(self.view.to_query_string()) > LONGEST_QUERY:
-            longest = max(self.fields, key=lambda name: len(quote_plus(str(self[name].value()))))
+            # Those with an error are not in the list any more.
+            left = self.fields.keys() - self.errors.keys()
+            longest = max(left, key=lambda name: len(quote_plus(str(self[name].value()))))
             self.add_error(longest, _("Too long for a URL. Shorten it, or use fewer filters."))
-            # Once more without it: an error takes a field out of what is cleaned.
+            # Once more without it.
             self.clean()
 
     def list_shown(self) -> list[forms.BoundField]:

@@ -1,14 +1,11 @@
 /* An instance's page: marks the link of the section that is being read, and keeps the uptime right. */
 
-import { timeUntil } from "./page.js";
-
-const { lang } = document.documentElement;
-const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+import { findUnit, lang, timeUntil } from "./page.js";
 
 const updateUptime = () => {
   for (const time of document.querySelectorAll("[data-uptime]")) {
     const seconds = -timeUntil(time.dateTime) / 1000;
-    const [unit, length] = UNITS.find(([, each]) => seconds >= each) || UNITS.at(-1);
+    const [unit, length] = findUnit(seconds);
     const text = Math.trunc(seconds / length).toLocaleString(lang, { style: "unit", unit, unitDisplay: "long" });
     if (time.textContent !== text) time.textContent = text;
   }

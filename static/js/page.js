@@ -36,9 +36,12 @@ setClock(document.body.dataset.now);
 // Milliseconds until a moment; negative after it.
 export const timeUntil = (text) => Date.parse(text) - performance.now() - offset;
 
-const { lang } = document.documentElement;
+export const { lang } = document.documentElement;
 const relativeTime = new Intl.RelativeTimeFormat(lang, { numeric: "always" });
 const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+// The largest unit that so many seconds fill, and its length in seconds; the smallest one if they fill none.
+export const findUnit = (seconds) => UNITS.find(([, each]) => Math.abs(seconds) >= each) || UNITS.at(-1);
 
 export const formatNumber = (value) => value.toLocaleString(lang);
 
@@ -46,7 +49,7 @@ const formatAge = (moment) => {
   const seconds = Math.trunc(timeUntil(moment) / 1000);
   if (Number.isNaN(seconds)) return null;
   if (Math.abs(seconds) < 5) return texts.justNow;
-  const [unit, length] = UNITS.find(([, each]) => Math.abs(seconds) >= each);
+  const [unit, length] = findUnit(seconds);
   return relativeTime.format(Math.trunc(seconds / length), unit);
 };
 

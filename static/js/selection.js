@@ -14,7 +14,7 @@ const findForm = () => document.getElementById("selection");
 const findHead = () => document.querySelector("#table thead .tick input");
 const listBoxes = () => [...document.querySelectorAll("#table .tick [name=id]")];
 
-// Names the session of whoever sees this page: another person in this tab must not get what was selected before.
+// Names the session that this page belongs to: the next person in this tab must not get what was selected before.
 const owner = document.body.getAttribute("hx-headers");
 
 const nameQuery = () => {

@@ -195,6 +195,10 @@ def test_a_position_in_a_list_that_cannot_be_is_left_out_with_it(operator_client
     assert ids(response) == ids(operator_client.get(LIST))
     long = operator_client.get(LIST, {"tags": "web", "q": "ю" * 800, "name": "web-*"})
     assert link(long, "Remove them") == f"{LIST}?name=web-%2A&tags=web"
+    # So does what is too long by itself beside something that is wrong.
+    several = operator_client.get(LIST, {"tags": "ю" * 900, "q": "ю" * 950, "name": "ю" * 250, "limit": "x"})
+    assert words(several).count("Too long for a URL") == 2
+    assert link(several, "Remove them").startswith(f"{LIST}?name=%D1%8E")
 
 
 def test_what_is_wrong_is_named_while_bycloud_fails_or_the_index_answers(
